@@ -74,8 +74,14 @@ func warningsOf(resp *logical.Response) string {
 // fixturesTest runs a test for each fixture, in bubbles.
 func fixturesTest(t *testing.T, f func(t *testing.T, of fixture)) {
 	t.Helper()
+	eachFixture(t, fixtures(), f)
+}
+
+// eachFixture is fixturesTest of some fixtures.
+func eachFixture(t *testing.T, some []fixture, f func(t *testing.T, of fixture)) {
+	t.Helper()
 	t.Parallel()
-	for _, of := range fixtures() {
+	for _, of := range some {
 		timed(t, of.name, func(t *testing.T) { f(t, of) })
 	}
 }
@@ -86,6 +92,17 @@ func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
 	t.Parallel()
 	for name, c := range cases {
 		timed(t, name, func(t *testing.T) { f(t, c) })
+	}
+}
+
+// eachRestart is each without a restart of the plugin, and with one.
+func eachRestart[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C, restart bool)) {
+	t.Helper()
+	t.Parallel()
+	for name, c := range cases {
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) { f(t, c, restart) })
+		}
 	}
 }
 

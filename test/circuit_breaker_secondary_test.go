@@ -123,34 +123,29 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 // TestVerification_ObeysTheHold: a write that changes no credential is decided from memory while the breaker is open or a
 // Retry-After runs.
 func TestVerification_ObeysTheHold(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		fault simulator.Fault
 		code  int
-	}{
-		{"breaker open", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
-		{"Retry-After", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, http.StatusTooManyRequests},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				s.failed("app")
-				got := s.Simulator.Counters()
-				require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
-				s.reloadIf(restart)
-				for n := range 20 {
-					advance(50 * time.Millisecond)
-					_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-						"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
-					})
-					check(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
-				}
-				s.wantLogins(1, "though headers were written twenty times")
-			})
-		}
 	}
+	eachRestart(t, map[string]testCase{
+		"breaker open": {simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
+		"Retry-After":  {simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, http.StatusTooManyRequests},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		s.failed("app")
+		got := s.Simulator.Counters()
+		require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
+		s.reloadIf(restart)
+		for n := range 20 {
+			advance(50 * time.Millisecond)
+			_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+				"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
+			})
+			check(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
+		}
+		s.wantLogins(1, "though headers were written twenty times")
+	})
 }
 
 // TestCircuitBreaker_StaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again as it was. The upstream

@@ -53,23 +53,20 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 }
 
 func TestClock_UpstreamSetRight(t *testing.T) {
-	t.Parallel()
-	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
-		timed(t, "that was off by "+off.String(), func(t *testing.T) {
-			w := newTestMount(t, jwtV1().living(time.Hour).account)
-			w.Simulator.SetClockOffset(off)
-			w.mount(jwtV1())
-			w.read("token/app")
-			w.Simulator.SetClockOffset(0)
-			for range 20 {
-				advance(10 * time.Minute)
-				resp := w.read("token/app")
-				left := seconds(t, resp.Data, "expires_in")
-				check(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
-			}
-			w.wantLiveToken()
-		})
-	}
+	eachOf(t, []time.Duration{10 * time.Minute, -10 * time.Minute}, func(t *testing.T, off time.Duration) {
+		w := newTestMount(t, jwtV1().living(time.Hour).account)
+		w.Simulator.SetClockOffset(off)
+		w.mount(jwtV1())
+		w.read("token/app")
+		w.Simulator.SetClockOffset(0)
+		for range 20 {
+			advance(10 * time.Minute)
+			resp := w.read("token/app")
+			left := seconds(t, resp.Data, "expires_in")
+			check(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
+		}
+		w.wantLiveToken()
+	})
 }
 
 func TestClock_SetBackWhileStopped(t *testing.T) {
@@ -281,27 +278,34 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 	})
 }
 
-// TestRevoke_ClockFarAheadForAMoment: the clock runs ahead by a month or more for some minutes, and is set right. A revoked token
-// is not served after that either.
+// TestRevoke_ClockFarAheadForAMoment: the clock runs ahead by a month or more for some minutes, also from the start, and is set right.
+// A revoked token is not served after that either, and the ledger knows what was issued.
 func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
-	eachOf(t, []time.Duration{time.Hour, 40 * 24 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+	ahead := func(d time.Duration) func(s *testMount) {
+		return func(s *testMount) {
+			s.EveryMinute()
+			s.Clock.Jump(d)
+			s.token("app")
+			advance(2 * time.Hour)
+			s.Clock.Jump(-d)
+			advance(5 * time.Minute)
+		}
+	}
+	each(t, map[string]func(s *testMount){
+		"an hour": ahead(time.Hour), "longer than anything is kept": ahead(farAhead),
+		"at start": func(s *testMount) { s.startWrong(farAhead, func() { s.token("app") }) },
+	}, func(t *testing.T, wrong func(s *testMount)) {
 		const one = `{"token":"token-number-one","expires_in":3600}`
-		const other = `{"token":"token-number-two","expires_in":3600}`
 		s := gstMount(t, time.Hour)
-		s.EveryMinute()
 		s.loginsReturn(one)
 		first := s.token("app")
 		advance(time.Minute)
 		s.revoke("")
-		s.loginsReturn(other)
-		s.Clock.Jump(ahead)
-		s.token("app")
-		advance(5 * time.Minute)
-		s.Clock.Jump(-ahead)
-		advance(5 * time.Minute)
+		s.loginsReturn(`{"token":"token-number-two","expires_in":3600}`)
+		wrong(s)
+		s.lookUp("token_id", first.id)
 		s.loginsReturn(one)
-		advance(2 * time.Hour)
-		for range 20 {
+		for range 150 {
 			a, err := s.ask(t.Context(), "app", nil)
 			require(t, err != nil || a.id != first.id, "a revoked token was served")
 			advance(time.Minute)

@@ -52,40 +52,37 @@ func otherClerk(verify bool) map[string]any {
 }
 
 func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
-			w := twoClerks(t)
-			w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second, Remaining: 1})
-			var waiting []<-chan asyncResult
-			for range 5 {
-				waiting = append(waiting, w.async("token/app"))
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		w := twoClerks(t)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second, Remaining: 1})
+		var waiting []<-chan asyncResult
+		for range 5 {
+			waiting = append(waiting, w.async("token/app"))
+		}
+		advance(time.Second)
+		w.write("config/gst", otherClerk(verify))
+		written := time.Now()
+		for range 5 {
+			waiting = append(waiting, w.async("token/app"))
+		}
+		for _, response := range waiting {
+			r := w.wait(response)
+			resp, err := r.unpack()
+			require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
+			owner, _ := claims(text(t, resp.Data, "access_token"))
+			check(t, owner == "other" || !r.at.After(written),
+				"%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
+		}
+		advance(time.Minute)
+		w.quiet(func() {
+			for range 2 {
+				w.wantOwner("other")
+				w.Reload()
 			}
-			advance(time.Second)
-			w.write("config/gst", otherClerk(verify))
-			written := time.Now()
-			for range 5 {
-				waiting = append(waiting, w.async("token/app"))
-			}
-			for _, response := range waiting {
-				r := w.wait(response)
-				resp, err := r.unpack()
-				require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
-				owner, _ := claims(text(t, resp.Data, "access_token"))
-				check(t, owner == "other" || !r.at.After(written),
-					"%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
-			}
-			advance(time.Minute)
-			w.quiet(func() {
-				for range 2 {
-					w.wantOwner("other")
-					w.Reload()
-				}
-			})
-			got := w.logins()
-			check(t, got <= 2, "%d logins, want one for each account", got)
 		})
-	}
+		got := w.logins()
+		check(t, got <= 2, "%d logins, want one for each account", got)
+	})
 }
 
 func TestTokenChange_StaleFailureIgnored(t *testing.T) {
@@ -103,17 +100,15 @@ func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 }
 
 func TestTokenChange_DropsToken(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
-			w := twoClerks(t)
-			w.read("token/app")
-			w.write("config/gst", otherClerk(verify))
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		w := twoClerks(t)
+		w.read("token/app")
+		w.write("config/gst", otherClerk(verify))
+		for range 2 {
 			w.wantOwner("other")
 			w.Reload()
-			w.wantOwner("other")
-		})
-	}
+		}
+	})
 }
 
 func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {

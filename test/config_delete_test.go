@@ -180,27 +180,6 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_SaysThatRevocationGoesOn: the upstream cannot be reached when the tokens are revoked, and the config is
-// deleted. The engine goes on with the revocation, so neither the deletion nor lookup says that only the vendor can end the
-// token.
-func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-		s.revoke("")
-		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		noError(t, err)
-		said := strings.Join(resp.Warnings, "\n")
-		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(2 * time.Minute)
-		require(t, !s.Simulator.TokenAlive(first.access), "the revocation does not go on")
-		check(t, !strings.Contains(said, "only the vendor can end them"), "the engine ended the token, and the deletion said: %s", said)
-		check(t, !strings.Contains(advice, "cannot be revoked here"), "the engine ended the token, and lookup said: %s", advice)
-	})
-}
-
 // TestConfigDelete_ThrottleThatIsOverIsForgotten: a Retry-After was over two hours before the config was deleted and written
 // again.
 func TestConfigDelete_ThrottleThatIsOverIsForgotten(t *testing.T) {

@@ -104,34 +104,31 @@ func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 }
 
 func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
-			f := jwtV2()
-			w := f.mounted(t)
-			oldToken := text(t, w.read("token/app").Data, "access_token")
-			old := refreshToken(t, w.heard()[0])
-			w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
-			if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
-				t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		f := jwtV2()
+		w := f.mounted(t)
+		oldToken := text(t, w.read("token/app").Data, "access_token")
+		old := refreshToken(t, w.heard()[0])
+		w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
+		if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
+			t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
+		}
+		w.read("token/app")
+		for range 2 {
+			w.write("revoke/gst", nil)
+			w.Reload()
+			advance(time.Minute)
+		}
+		elsewhere := 0
+		for _, r := range w.heard() {
+			if !strings.Contains(r.URL, "/elsewhere/") {
+				continue
 			}
-			w.read("token/app")
-			for range 2 {
-				w.write("revoke/gst", nil)
-				w.Reload()
-				advance(time.Minute)
-			}
-			elsewhere := 0
-			for _, r := range w.heard() {
-				if !strings.Contains(r.URL, "/elsewhere/") {
-					continue
-				}
-				elsewhere++
-				w.hides(r.Text(), old)
-			}
-			check(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
-		})
-	}
+			elsewhere++
+			w.hides(r.Text(), old)
+		}
+		check(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
+	})
 }
 
 // refreshToken is the refresh token that a login got.

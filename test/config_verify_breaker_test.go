@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,52 +18,47 @@ import (
 // TestVerification_FailureHoldsLogins: a write of headers is verified with the stored password, and fails. Readers do not send that
 // again while what the verification has met holds logins back, as it does where a login has failed.
 func TestVerification_FailureHoldsLogins(t *testing.T) {
-	t.Parallel()
 	throttled := func(d time.Duration) simulator.Fault {
 		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
 	}
-	for _, c := range []struct {
-		name    string
+	type testCase struct {
 		refused bool          // the upstream has another password
 		probe   time.Duration // after a first refusal; 0 is none
 		fault   simulator.Fault
 		hold    time.Duration
 		code    int // of readers meanwhile; 0 is any
-	}{
-		{"throttled", false, 0, throttled(10 * time.Minute), 9 * time.Minute, http.StatusTooManyRequests},
-		{"refused", true, 0, simulator.Fault{}, 14 * time.Minute, http.StatusBadRequest},
-		{"a probe, refused", true, 2 * time.Hour, simulator.Fault{}, 50 * time.Minute, http.StatusBadRequest},
-		{"a probe, throttled", true, 20 * time.Minute, throttled(time.Hour), 59 * time.Minute, 0},
-		{"a probe, down", true, 20 * time.Minute, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1}, 59 * time.Minute, 0},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				if c.refused {
-					s.changePassword()
-				}
-				if c.probe > 0 {
-					s.failed("app")
-					advance(c.probe)
-				}
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				before := s.logins()
-				s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-				s.wantLogins(before+1, "by the verification")
-				s.reloadIf(restart)
-				for range c.hold / time.Minute {
-					advance(time.Minute)
-					err := s.failure("app")
-					check(t, c.code == 0 || codeOf(err) == c.code, "a reader got %d (%v), want %d", codeOf(err), err, c.code)
-				}
-				s.wantLogins(before+1, "while the hold runs")
-				if !c.refused {
-					advance(2 * time.Minute)
-					s.token("app")
-				}
-			})
-		}
 	}
+	eachRestart(t, map[string]testCase{
+		"throttled":          {false, 0, throttled(10 * time.Minute), 9 * time.Minute, http.StatusTooManyRequests},
+		"refused":            {true, 0, simulator.Fault{}, 14 * time.Minute, http.StatusBadRequest},
+		"a probe, refused":   {true, 2 * time.Hour, simulator.Fault{}, 50 * time.Minute, http.StatusBadRequest},
+		"a probe, throttled": {true, 20 * time.Minute, throttled(time.Hour), 59 * time.Minute, 0},
+		"a probe, down":      {true, 20 * time.Minute, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1}, 59 * time.Minute, 0},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		if c.refused {
+			s.changePassword()
+		}
+		if c.probe > 0 {
+			s.failed("app")
+			advance(c.probe)
+		}
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		before := s.logins()
+		s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.wantLogins(before+1, "by the verification")
+		s.reloadIf(restart)
+		for range c.hold / time.Minute {
+			advance(time.Minute)
+			err := s.failure("app")
+			check(t, c.code == 0 || codeOf(err) == c.code, "a reader got %d (%v), want %d", codeOf(err), err, c.code)
+		}
+		s.wantLogins(before+1, "while the hold runs")
+		if !c.refused {
+			advance(2 * time.Minute)
+			s.token("app")
+		}
+	})
 }
 
 // TestVerification_RefusalsKeepTheirSchedule: a config is written again and again with a password that the upstream refuses.
@@ -84,42 +78,37 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 }
 
 func TestVerification_FailureSurvivesRestart(t *testing.T) {
-	t.Parallel()
 	wrong := jwtConfig("password", "wrong-password")
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		fault simulator.Fault
 		data  map[string]any
 		first func(s *testMount, data map[string]any)
-	}{
-		{"refused, of a new config", simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
+	}
+	eachRestart(t, map[string]testCase{
+		"refused, of a new config": {simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
 			s.refused(logical.UpdateOperation, "config/other", data)
 		}},
-		{"throttled, of a new config", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1}, jwtConfig(),
+		"throttled, of a new config": {simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1}, jwtConfig(),
 			func(s *testMount, data map[string]any) { s.refused(logical.UpdateOperation, "config/other", data) }},
-		{"breaker open, deleted and written again", simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
+		"breaker open, deleted and written again": {simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
 			s.write("config/other", with(data, "verify_connection", false))
 			s.write("role/other", map[string]any{"config": "other"})
 			s.failed("other")
 			s.remove("config/other")
 		}},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, c.name+map[bool]string{true: ", restarted"}[restart], func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				c.first(s, c.data)
-				s.wantLogins(1, "the first")
-				for range 3 {
-					s.reloadIf(restart)
-					advance(time.Minute)
-					r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-					check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
-				}
-				s.wantLogins(1, "while the hold runs")
-			})
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		c.first(s, c.data)
+		s.wantLogins(1, "the first")
+		for range 3 {
+			s.reloadIf(restart)
+			advance(time.Minute)
+			r := s.refusal(logical.UpdateOperation, "config/other", c.data)
+			check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
 		}
-	}
+		s.wantLogins(1, "while the hold runs")
+	})
 }
 
 // TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the

@@ -35,6 +35,10 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 			w.hides(key+" "+value, canaries(f.wrong())...)
 		}
 		w.wantAbsent("config/gst")
+		w.loggingIn(1, func() { w.write("config/gst", f.config) }) // the right ones are tried at once
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.Reload()
+		w.quiet(w.wantLiveToken)
 	})
 }
 
@@ -140,47 +144,27 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 }
 
 func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			for range 14 {
-				w.quiet(func() {
-					r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-					w.says(r.message, "verify_connection=false")
-					w.hides(r.message, canaries(f.wrong())...)
-				})
-				advance(time.Minute)
-			}
-			// Stored untried, they are still known to be refused, until the backoff is over.
-			w.quiet(func() {
-				w.write("config/gst", with(f.wrong(), "verify_connection", false))
-				w.write("role/app", map[string]any{"config": "gst"})
-				w.refusal(logical.ReadOperation, "token/app", nil)
-			})
-			w.loggingIn(1, func() {
-				advance(time.Minute)
-				w.refusal(logical.ReadOperation, "token/app", nil)
-			})
-		})
-		timed(t, f.name+" and its config exists", func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.write("config/gst", f.config)
-			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			w.quiet(func() { w.refusal(logical.UpdateOperation, "config/gst", f.wrong()) })
-		})
-	}
-}
-
-func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := newTestMount(t, f.account)
 		w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-		w.loggingIn(1, func() { w.write("config/gst", f.config) })
-		w.write("role/app", map[string]any{"config": "gst"})
-		w.Reload()
-		w.quiet(w.wantLiveToken)
+		for range 14 {
+			w.quiet(func() {
+				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+				w.says(r.message, "verify_connection=false")
+				w.hides(r.message, canaries(f.wrong())...)
+			})
+			advance(time.Minute)
+		}
+		// Stored untried, they are still known to be refused, until the backoff is over.
+		w.quiet(func() {
+			w.write("config/gst", with(f.wrong(), "verify_connection", false))
+			w.write("role/app", map[string]any{"config": "gst"})
+			w.refusal(logical.ReadOperation, "token/app", nil)
+		})
+		w.loggingIn(1, func() {
+			advance(time.Minute)
+			w.refusal(logical.ReadOperation, "token/app", nil)
+		})
 	})
 }
 

@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -53,22 +51,19 @@ func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
 }
 
 func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
-	t.Parallel()
-	for _, name := range presets() {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", with(ofPreset(name), "verify_connection", false))
-			before := w.read("config/gst").Data
-			secrets := fixture{config: ofPreset(name)}.onlySecrets()
-			for _, data := range []map[string]any{
-				merged(before, secrets), merged(overTheWire(t, before), secrets), ofPreset(name), overTheWire(t, before),
-			} {
-				w.unwritten(func() { w.write("config/gst", data) })
-				got := w.read("config/gst").Data
-				equal(t, "the read", got, before)
-			}
-		})
-	}
+	eachOf(t, presets(), func(t *testing.T, name string) {
+		w := newTestMount(t)
+		w.write("config/gst", with(ofPreset(name), "verify_connection", false))
+		before := w.read("config/gst").Data
+		secrets := fixture{config: ofPreset(name)}.onlySecrets()
+		for _, data := range []map[string]any{
+			merged(before, secrets), merged(overTheWire(t, before), secrets), ofPreset(name), overTheWire(t, before),
+		} {
+			w.unwritten(func() { w.write("config/gst", data) })
+			got := w.read("config/gst").Data
+			equal(t, "the read", got, before)
+		}
+	})
 }
 
 func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
@@ -94,14 +89,6 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 				"headers": map[string]any{"X-Team": "gst", "Productid": "einvoicing_global"},
 			})
 		})
-	})
-}
-
-func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
-	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
-		token := w.read("token/app").Data["token_id"]
-		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
-		w.quiet(func() { w.wantServed(token) })
 	})
 }
 

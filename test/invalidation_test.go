@@ -17,32 +17,29 @@ import (
 // TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and
 // no other request would reload them.
 func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name   string
+	type testCase struct {
 		update map[string]any
 		most   time.Duration
-	}{
-		{"the login goes on", map[string]any{"ledger_retention": "24h"}, 6 * time.Second},
-		{"the login is given up", map[string]any{
+	}
+	each(t, map[string]testCase{
+		"the login goes on": {map[string]any{"ledger_retention": "24h"}, 6 * time.Second},
+		"the login is given up": {map[string]any{
 			"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false,
 		}, 12 * time.Second},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
-			began := time.Now()
-			reader := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
-			advance(time.Second)
-			s.wantLogins(1, "when the settings are written elsewhere")
-			s.elsewhere("config/gst", c.update)
-			r := s.wait(reader)
-			refused, is := asRefusal(r.unpack())
-			require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
-			took := r.at.Sub(began)
-			check(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := newClusters(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		began := time.Now()
+		reader := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
+		advance(time.Second)
+		s.wantLogins(1, "when the settings are written elsewhere")
+		s.elsewhere("config/gst", c.update)
+		r := s.wait(reader)
+		refused, is := asRefusal(r.unpack())
+		require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
+		took := r.at.Sub(began)
+		check(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
+	})
 }
 
 // TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written

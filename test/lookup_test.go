@@ -358,26 +358,6 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 	})
 }
 
-// TestLookup_RevocationNotYetInLedgerOutlivesConfig: the ledger takes no writes when a token is revoked, and then its config is
-// deleted.
-func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		advance(time.Minute)
-		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
-		told, _ := s.revoke("")
-		got := told[first.id].upstream
-		require(t, got == "killed", "the upstream is said to have %s the token", got)
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Fatalf("the token is said to be %s before its config is deleted, want revoked", found.State)
-		}
-		s.remove("config/gst")
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Errorf("the token is said to be %s, want revoked; advice: %s", found.State, found.Advice)
-		}
-	})
-}
-
 // TestLookup_RightAfterStart: before the accounts were read at start, what the ledger lacks is not known.
 func TestLookup_RightAfterStart(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {

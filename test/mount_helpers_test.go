@@ -80,6 +80,8 @@ type request struct {
 	data map[string]any
 }
 
+func (r request) String() string { return string(r.op) + " " + r.path }
+
 // do sends a request, and checks that the response is one that the engine documents.
 func (w *testMount) do(ctx context.Context, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	req, resp, err := w.Do(ctx, op, path, data)

@@ -39,31 +39,25 @@ func everyRequest() []request {
 }
 
 func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
-	t.Parallel()
-	for _, r := range everyRequest() {
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			for name, value := range map[string]any{
-				"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
-				"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
-			} {
-				w.badRequest(r.op, r.path, with(r.data, name, value), name)
-			}
-		})
-	}
+	eachOf(t, everyRequest(), func(t *testing.T, r request) {
+		w := jwtV1().mounted(t)
+		for name, value := range map[string]any{
+			"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
+			"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
+		} {
+			w.badRequest(r.op, r.path, with(r.data, name, value), name)
+		}
+	})
 }
 
 func TestParams_VaultsOwnAccepted(t *testing.T) {
-	t.Parallel()
-	for _, r := range everyRequest() {
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
-				w := jwtV1().mounted(t)
-				refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value)))
-				check(t, !is, "%s: %v", name, refused)
-			}
-		})
-	}
+	eachOf(t, everyRequest(), func(t *testing.T, r request) {
+		for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
+			w := jwtV1().mounted(t)
+			refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value)))
+			check(t, !is, "%s: %v", name, refused)
+		}
+	})
 }
 
 func TestParams_LongNameCutInMessage(t *testing.T) {

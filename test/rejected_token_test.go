@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +17,14 @@ import (
 // reject is a reader whom an API has refused the token of the given ID.
 func reject(id string) map[string]any { return map[string]any{"rejected_token_id": id} }
 
+// rejecting reads the token of role app as such a reader, which must succeed, and returns the ID of what it got.
+func (s *testMount) rejecting(id string) string {
+	s.t.Helper()
+	a, err := s.ask(s.t.Context(), "app", reject(id))
+	require(s.t, err == nil, "a reader whose token was rejected got no token: %v", err)
+	return a.id
+}
+
 func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		s := f.mounted(t)
@@ -26,7 +33,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 		killed := s.Simulator.KillTokens("", "")
 		require(t, killed == 1, "%d tokens died upstream, want 1", killed)
 		s.slow(3 * time.Second)
-		id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
+		id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(strings.ToUpper(first.id))))
 		require(t, id != first.id, "the readers were given the rejected token again")
 		s.wantLogins(2, "the first and one for all who named its token")
 		// Stragglers who still name the old one get the new one at once.
@@ -44,15 +51,11 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 		first := s.token("app")
 		for range 59 {
 			advance(time.Second)
-			if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-				t.Fatalf("a token of %s was rejected and replaced by %s (%v)", time.Since(first.issued), a.id, err)
-			}
+			require(t, s.rejecting(first.id) == first.id, "a token of %s was rejected and replaced", time.Since(first.issued))
 		}
 		s.wantLogins(1, "within a minute")
 		advance(2 * time.Second)
-		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
-			t.Errorf("a token of %s was rejected and not replaced (%v)", time.Since(first.issued), err)
-		}
+		check(t, s.rejecting(first.id) != first.id, "a token of %s was rejected and not replaced", time.Since(first.issued))
 	})
 }
 
@@ -64,9 +67,7 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 		// A client that reports every token as rejected, because the API refuses the account.
 		for range 30 * 60 {
 			advance(time.Second)
-			a, err := s.ask(t.Context(), "app", reject(current))
-			noError(t, err)
-			current = a.id
+			current = s.rejecting(current)
 			restart(s)
 		}
 		for n, gap := range s.gaps()[1:] {
@@ -116,28 +117,9 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 		c := s.Simulator.Counters()
 		require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
 		for range 100 {
-			a, err := s.ask(t.Context(), "app", reject(first.id))
-			require(t, err == nil && a.id == first.id, "during the backoff a reader got %s (%v)", a.id, err)
+			require(t, s.rejecting(first.id) == first.id, "during the backoff a reader got another token")
 		}
 		s.wantLogins(2, "during the backoff")
-	})
-}
-
-// TestTokenRejected_AfterBlockedLogin: a rejected token is replaced though the first login could not be begun. That was none of
-// the logins that are made once in five minutes.
-func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		advance(2 * time.Minute)
-		s.Storage.FailPuts(1)
-		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-			t.Fatalf("token %s (%v) although storage failed", a.id, err)
-		}
-		advance(30 * time.Second)
-		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
-			t.Errorf("token %s (%v), want another one than %s", a.id, err, first.id)
-		}
-		s.wantLogins(2)
 	})
 }
 
@@ -191,40 +173,36 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 	})
 }
 
-// TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second. It is made once that
-// is over, not five minutes later: what is limited is how often it has happened, not how often it was asked for.
+// TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second, or could not be begun. It
+// is made once that is over, not five minutes later: what is limited is how often it has happened, not how often it was asked for.
 func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		for _, fault := range []simulator.Fault{
-			{Kind: simulator.FaultDown}, {Kind: simulator.FaultHTML}, {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Second},
-		} {
-			timed(t, fmt.Sprintf("%s, restart %t", fault.Kind, restart), func(t *testing.T) {
-				s := gstMount(t, 24*time.Hour)
-				first := s.token("app")
-				advance(2 * time.Minute)
-				s.Simulator.SetFault(simulator.JWT, fault)
-				if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-					t.Fatalf("token %s (%v) during the outage, want the current one", a.id, err)
-				}
-				got := s.Simulator.Counters().Faulted
-				require(t, got == 1, "%d logins met the outage, want 1", got)
-				advance(time.Second)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				s.reloadIf(restart)
-				began := time.Now()
-				for a := first; a.id == first.id; advance(time.Second) {
-					require(t, time.Since(began) <= 30*time.Second,
-						"the rejected token is still handed out %s after the outage", time.Since(began))
-					var err error
-					if a, err = s.ask(t.Context(), "app", reject(first.id)); err != nil {
-						t.Fatal(err)
-					}
-				}
-				s.wantLogins(3, "the first, the one that failed and its repetition")
-			})
-		}
+	down := func(fault simulator.Fault) func(s *testMount) {
+		return func(s *testMount) { s.Simulator.SetFault(simulator.JWT, fault) }
 	}
+	type testCase struct {
+		fails  func(s *testMount)
+		logins int // in all
+	}
+	eachRestart(t, map[string]testCase{
+		"down":      {down(simulator.Fault{Kind: simulator.FaultDown}), 3},
+		"a page":    {down(simulator.Fault{Kind: simulator.FaultHTML}), 3},
+		"throttled": {down(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Second}), 3},
+		"storage":   {func(s *testMount) { s.Storage.FailPuts(1) }, 2},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		c.fails(s)
+		require(t, s.rejecting(first.id) == first.id, "the token was replaced during the outage")
+		s.wantLogins(c.logins-1, "of which one met the outage, if it could begin")
+		advance(time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.reloadIf(restart)
+		for began := time.Now(); s.rejecting(first.id) == first.id; advance(time.Second) {
+			require(t, time.Since(began) <= 30*time.Second, "the rejected token is still handed out %s after the outage", time.Since(began))
+		}
+		s.wantLogins(c.logins, "the last of them after the outage")
+	})
 }
 
 // TestRejected_WaitsNoLongerThanPlainRead: a slow rotation is in flight that another caller has started.
@@ -248,27 +226,6 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 		advanceUntil(began.Add(20 * time.Second))
 		check(t, s.token("app").id != first.id, "the token was not rotated")
 		s.wantLogins(2)
-	})
-}
-
-// lettered is the current token of role app, whose ID has a letter in it: nearly every one has.
-func lettered(s *testMount) tokenResponse {
-	s.t.Helper()
-	for {
-		if a := s.token("app"); strings.ToUpper(a.id) != a.id {
-			return a
-		}
-		advance(time.Minute)
-		s.mustRotate()
-	}
-}
-
-func TestTokenRejected_IDInCapitals(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := lettered(s)
-		advance(2 * time.Minute)
-		a, err := s.ask(t.Context(), "app", reject(strings.ToUpper(first.id)))
-		check(t, err == nil && a.id != first.id, "token %s (%v), want another one than the rejected", a.id, err)
 	})
 }
 

@@ -93,37 +93,34 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 
 // TestRead_ColdReaderWaitsAtMost15Seconds: sealing and step-down wait for the requests in flight.
 func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name      string
+	type testCase struct {
 		data      func(s *testMount) map[string]any
 		meanwhile func(s *testMount)
-	}{
-		{"plain", nil, func(*testMount) {}},
-		{"rejected", func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
-		{"settings written meanwhile", nil, func(s *testMount) {
+	}
+	each(t, map[string]testCase{
+		"plain":    {nil, func(*testMount) {}},
+		"rejected": {func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
+		"settings written meanwhile": {nil, func(s *testMount) {
 			for _, name := range []string{"7", "8", "9", "10", "11"} {
 				advance(4 * time.Second)
 				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": name}, "verify_connection": false})
 			}
 		}},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "request_timeout", "60s")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
-			began := time.Now()
-			var data map[string]any
-			if c.data != nil {
-				data = c.data(s)
-			}
-			read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
-			go c.meanwhile(s)
-			r := s.wait(read)
-			waited := r.at.Sub(began)
-			check(t, waited <= 15*time.Second+100*time.Millisecond, "a reader without a token waited %s, want at most 15 s", waited)
-			refused, is := asRefusal(r.unpack())
-			check(t, is && refused.status == http.StatusGatewayTimeout, "the reader got %v, want 504", refused)
-			advance(30 * time.Second)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
+		began := time.Now()
+		var data map[string]any
+		if c.data != nil {
+			data = c.data(s)
+		}
+		read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
+		go c.meanwhile(s)
+		r := s.wait(read)
+		waited := r.at.Sub(began)
+		check(t, waited <= 15*time.Second+100*time.Millisecond, "a reader without a token waited %s, want at most 15 s", waited)
+		refused, is := asRefusal(r.unpack())
+		check(t, is && refused.status == http.StatusGatewayTimeout, "the reader got %v, want 504", refused)
+		advance(30 * time.Second)
+	})
 }

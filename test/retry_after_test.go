@@ -48,39 +48,34 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 // TestRetryAfter_LongerOneOfRotateIsObeyed: the upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner.
 // The engine does not log in by itself before that.
 func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
-	t.Parallel()
-	for name, first := range map[string]simulator.Fault{
+	eachRestart(t, map[string]simulator.Fault{
 		"throttled for two minutes":   {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Minute, Remaining: 1},
 		"refused, for 15 minutes":     {Kind: simulator.FaultRefuse, Remaining: 1},
 		"down, for about a second":    {Kind: simulator.FaultDown, Remaining: 1},
 		"throttled for half a minute": {Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Second, Remaining: 1},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, first)
-				s.failed("app")
-				if first.Kind == simulator.FaultRefuse {
-					advance(10 * time.Minute)
-				} else if first.RetryAfter > 0 {
-					advance(first.RetryAfter / 2)
-				}
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
-				if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
-					t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
-				}
-				s.wantLogins(2, "one of them by rotate/")
-				s.reloadIf(restart)
-				for asked := time.Now(); time.Since(asked) < 29*time.Minute; advance(10 * time.Second) {
-					if err := s.failure("app"); codeOf(err) != http.StatusTooManyRequests && first.Kind != simulator.FaultRefuse {
-						t.Fatalf("a reader got %d (%v), want 429", codeOf(err), err)
-					}
-					s.wantLogins(2, "within the half hour of the Retry-After")
-				}
-				check(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
-				advance(2 * time.Minute)
-				s.token("app")
-			})
+	}, func(t *testing.T, first simulator.Fault, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, first)
+		s.failed("app")
+		if first.Kind == simulator.FaultRefuse {
+			advance(10 * time.Minute)
+		} else if first.RetryAfter > 0 {
+			advance(first.RetryAfter / 2)
 		}
-	}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
+		if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
+			t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
+		}
+		s.wantLogins(2, "one of them by rotate/")
+		s.reloadIf(restart)
+		for asked := time.Now(); time.Since(asked) < 29*time.Minute; advance(10 * time.Second) {
+			if err := s.failure("app"); codeOf(err) != http.StatusTooManyRequests && first.Kind != simulator.FaultRefuse {
+				t.Fatalf("a reader got %d (%v), want 429", codeOf(err), err)
+			}
+			s.wantLogins(2, "within the half hour of the Retry-After")
+		}
+		check(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
+		advance(2 * time.Minute)
+		s.token("app")
+	})
 }

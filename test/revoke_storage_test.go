@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -40,8 +39,7 @@ func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 // TestRevokeUnsaved_KeptThroughReloads: a revocation that storage did not take outlives whatever has the account loaded anew.
 // An operator who cannot revoke then tries to pause the account, which fails as well.
 func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
-	t.Parallel()
-	for name, happens := range map[string]func(s *testMount){
+	eachRestart(t, map[string]func(s *testMount){
 		"a pause that is not stored": func(s *testMount) {
 			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
 			_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
@@ -53,27 +51,23 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 			s.elsewhere(1)
 			s.write("config/gst", map[string]any{"pause_reason": "moving house"})
 		},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, and a restart %t", name, restart), func(t *testing.T) {
-				s := ksaMount(t, 24*time.Hour)
-				first := s.token("app")
-				advance(time.Minute)
-				s.failRevoke()
-				s.Storage.Heal()
-				happens(s)
-				s.Storage.Heal()
-				if restart {
-					for range 3 {
-						s.minute()
-						synctest.Wait()
-					}
-					s.Reload()
-				}
-				s.wantNotServed(first.id)
-			})
+	}, func(t *testing.T, happens func(s *testMount), restart bool) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		s.failRevoke()
+		s.Storage.Heal()
+		happens(s)
+		s.Storage.Heal()
+		if restart {
+			for range 3 {
+				s.minute()
+				synctest.Wait()
+			}
+			s.Reload()
 		}
-	}
+		s.wantNotServed(first.id)
+	})
 }
 
 // elsewhere is a number of writes of config gst by another cluster.

@@ -109,38 +109,35 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 }
 
 func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		fault simulator.Fault
 		code  int
 		next  string
-	}{
-		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
-		{
-			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
+	}
+	each(t, map[string]testCase{
+		"refused": {simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
+		"throttled": {
+			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
 			"2000-01-01T00:22:01Z", // as the upstream has asked last
 		},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, c.fault)
-			s.failed("app")
-			advance(2 * time.Minute)
-			equal(t, "rotate against an upstream that refuses", codeOf(s.failedRotate()), c.code)
-			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
-				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
-			}
-			equal(t, "after a rotate that failed the next attempt is at", s.status()["next_attempt_at"], c.next)
-			s.failsWith(c.code)
-			advance(2 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			s.mustRotate()
-			s.token("app")
-			s.wantState("ready")
-			s.wantLogins(3)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		s.failed("app")
+		advance(2 * time.Minute)
+		equal(t, "rotate against an upstream that refuses", codeOf(s.failedRotate()), c.code)
+		if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
+			t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
+		}
+		equal(t, "after a rotate that failed the next attempt is at", s.status()["next_attempt_at"], c.next)
+		s.failsWith(c.code)
+		advance(2 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.mustRotate()
+		s.token("app")
+		s.wantState("ready")
+		s.wantLogins(3)
+	})
 }
 
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {

@@ -25,49 +25,46 @@ func count(t *testing.T, data map[string]any, field string) string {
 
 // TestStatus_StorageThatTakesNoWrites: a login that cannot even begin shows in status/ and in metrics.
 func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		ask  func(s *testMount) error
-	}{
-		{"read", func(s *testMount) error {
+	type testCase struct {
+		ask func(s *testMount) error
+	}
+	each(t, map[string]testCase{
+		"read": {func(s *testMount) error {
 			_, err := s.ask(s.t.Context(), "app", nil)
 			return err
 		}},
-		{"rotate", func(s *testMount) error {
+		"rotate": {func(s *testMount) error {
 			_, err := s.rotate()
 			return err
 		}},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Storage.FailPuts(1 << 30)
-			err := c.ask(s)
-			require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
-			s.wantLogins(0, "where none can begin")
-			status := s.status()
-			check(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
-				"state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
-			s.says(text(t, status, "last_error"), "no space left on device")
-			s.says(text(t, status, "message"), "stor")
-			for _, field := range []string{"consecutive_failures", "login_failures"} {
-				got := count(t, status, field)
-				check(t, got != "0", "%s is %s after a login that could not begin", field, got)
-			}
-			list := s.list("status/")
-			info, _ := list.Data["key_info"].(map[string]any)
-			entry, _ := info["gst"].(map[string]any)
-			check(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
-			metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
-			check(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
-			s.Storage.Heal()
-			advance(2 * time.Minute)
-			s.token("app")
-			if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
-				t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.Storage.FailPuts(1 << 30)
+		err := c.ask(s)
+		require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
+		s.wantLogins(0, "where none can begin")
+		status := s.status()
+		check(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
+			"state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
+		s.says(text(t, status, "last_error"), "no space left on device")
+		s.says(text(t, status, "message"), "stor")
+		for _, field := range []string{"consecutive_failures", "login_failures"} {
+			got := count(t, status, field)
+			check(t, got != "0", "%s is %s after a login that could not begin", field, got)
+		}
+		list := s.list("status/")
+		info, _ := list.Data["key_info"].(map[string]any)
+		entry, _ := info["gst"].(map[string]any)
+		check(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
+		metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
+		check(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
+		s.Storage.Heal()
+		advance(2 * time.Minute)
+		s.token("app")
+		if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
+			t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
+		}
+	})
 }
 
 // TestStorage_ReadOnlyDuringSetup: the plugin's file was missing when the node became active. Vault lets such a mount read and not
@@ -109,42 +106,41 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 }
 
 func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		do   func(s *testMount)
-	}{
-		{"never read", func(*testMount) {}},
-		{"ready", func(s *testMount) { s.token("app") }},
-		{"rejected token, replaced", func(s *testMount) {
+	type testCase struct {
+		do func(s *testMount)
+	}
+	eachRestart(t, map[string]testCase{
+		"never read": {func(*testMount) {}},
+		"ready":      {func(s *testMount) { s.token("app") }},
+		"rejected token, replaced": {func(s *testMount) {
 			first := s.token("app")
 			advance(2 * time.Minute)
 			_, _ = s.ask(s.t.Context(), "app", reject(first.id))
 		}},
-		{"rotated by hand", func(s *testMount) {
+		"rotated by hand": {func(s *testMount) {
 			s.token("app")
 			s.mustRotate()
 		}},
-		{"revoked", func(s *testMount) {
+		"revoked": {func(s *testMount) {
 			s.token("app")
 			s.revoke("")
 		}},
-		{"hold is over, nobody reads", func(s *testMount) {
+		"hold is over, nobody reads": {func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 			s.failed("app")
 			advance(24 * time.Hour)
 		}},
-		{"breaker, hold is over, nobody reads", func(s *testMount) {
+		"breaker, hold is over, nobody reads": {func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 			s.failed("app")
 			advance(3 * 24 * time.Hour)
 		}},
-		{"storage takes writes again, nobody reads", func(s *testMount) {
+		"storage takes writes again, nobody reads": {func(s *testMount) {
 			s.Storage.FailPuts(1)
 			s.failed("app")
 			advance(24 * time.Hour)
 		}},
-		{"login in flight after a hold", func(s *testMount) {
+		"login in flight after a hold": {func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 			s.failed("app")
 			advance(5 * time.Second)
@@ -152,41 +148,37 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 			go func() { _, _ = s.ask(s.t.Context(), "app", nil) }()
 			advance(time.Second)
 		}},
-		{"rotation failed, hold is over", func(s *testMount) {
+		"rotation failed, hold is over": {func(s *testMount) {
 			s.token("app")
 			advance(39 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 			advance(10 * time.Minute)
 		}},
-		{"paused", func(s *testMount) {
+		"paused": {func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 			s.failed("app")
 			s.write("config/gst", map[string]any{"paused": true})
 			advance(24 * time.Hour)
 		}},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				c.do(s)
-				if restart {
-					s.Reload()
-					synctest.Wait()
-				}
-				status := s.status()
-				next := fmt.Sprint(status["next_attempt_at"])
-				if next == "" {
-					return
-				}
-				at, err := time.Parse(time.RFC3339, next)
-				held := status["state"] == "backing_off" || status["state"] == "rejected"
-				if err != nil || !held || !at.After(time.Now()) {
-					t.Errorf("next_attempt_at is %s in state %v at %s, want it empty: there is no hold", next, status["state"],
-						time.Now().UTC().Format(time.RFC3339))
-				}
-			})
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		c.do(s)
+		if restart {
+			s.Reload()
+			synctest.Wait()
 		}
-	}
+		status := s.status()
+		next := fmt.Sprint(status["next_attempt_at"])
+		if next == "" {
+			return
+		}
+		at, err := time.Parse(time.RFC3339, next)
+		held := status["state"] == "backing_off" || status["state"] == "rejected"
+		if err != nil || !held || !at.After(time.Now()) {
+			t.Errorf("next_attempt_at is %s in state %v at %s, want it empty: there is no hold", next, status["state"],
+				time.Now().UTC().Format(time.RFC3339))
+		}
+	})
 }
 
 // TestStatus_CountsLoginThatCouldNotBeginInHold: storage takes no writes, so that a login by hand cannot begin. It counts as one

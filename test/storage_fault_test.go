@@ -25,6 +25,10 @@ type storageFault struct {
 	data           map[string]any
 }
 
+func (f storageFault) String() string {
+	return f.access + " " + f.prefix + " for " + string(f.op) + " " + f.path
+}
+
 func storageFaults() []storageFault {
 	untried := jwtConfig("verify_connection", false)
 	return []storageFault{
@@ -65,26 +69,23 @@ func storageFaults() []storageFault {
 }
 
 func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
-	t.Parallel()
-	for _, fault := range storageFaults() {
-		timed(t, fault.access+" "+fault.prefix+" for "+string(fault.op)+" "+fault.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.Reload() // with nothing in memory
-			w.idle(func() {
-				w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
-				r := w.refusal(fault.op, fault.path, fault.data)
-				check(t, r.status >= http.StatusInternalServerError && !strings.Contains(r.message, "does not exist"),
-					"%v: unreadable is not absent, want a failure of the server", r)
-				w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
-				w.hides(r.message, jwtV1().secrets()...)
-				w.Storage.Heal()
-			})
-			advance(2 * time.Minute)
-			if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
-				t.Errorf("storage is well again, and yet: %v", r)
-			}
+	eachOf(t, storageFaults(), func(t *testing.T, fault storageFault) {
+		w := jwtV1().mounted(t)
+		w.Reload() // with nothing in memory
+		w.idle(func() {
+			w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
+			r := w.refusal(fault.op, fault.path, fault.data)
+			check(t, r.status >= http.StatusInternalServerError && !strings.Contains(r.message, "does not exist"),
+				"%v: unreadable is not absent, want a failure of the server", r)
+			w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
+			w.hides(r.message, jwtV1().secrets()...)
+			w.Storage.Heal()
 		})
-	}
+		advance(2 * time.Minute)
+		if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
+			t.Errorf("storage is well again, and yet: %v", r)
+		}
+	})
 }
 
 func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {

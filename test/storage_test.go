@@ -64,26 +64,23 @@ func goldenWorld(t *testing.T, f fixture, entries ...string) *testMount {
 }
 
 func TestStorage_FirstSchemaIsRead(t *testing.T) {
-	t.Parallel()
-	for _, f := range goldenFixtures(t) {
-		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
-				"token/gst", "token-"+f.name)
-			w.write("config/today", with(f.config, "verify_connection", false))
-			w.quiet(func() {
-				equal(t, "the config", w.read("config/gst").Data, w.read("config/today").Data)
-				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
-				equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
-				resp := w.read("token/app")
-				checkToken(t, resp.Data, f)
-				check(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
-				if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
-					t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
-				}
-				equal(t, "state", w.read("status/gst").Data["state"], "ready")
-			})
+	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
+			"token/gst", "token-"+f.name)
+		w.write("config/today", with(f.config, "verify_connection", false))
+		w.quiet(func() {
+			equal(t, "the config", w.read("config/gst").Data, w.read("config/today").Data)
+			want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
+			equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
+			resp := w.read("token/app")
+			checkToken(t, resp.Data, f)
+			check(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
+			if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
+				t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
+			}
+			equal(t, "state", w.read("status/gst").Data["state"], "ready")
 		})
-	}
+	})
 }
 
 func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
@@ -130,32 +127,26 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 }
 
 func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
-	t.Parallel()
-	for _, f := range goldenFixtures(t) {
-		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
-			w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
-			var before, after map[string]any
-			noError(t, json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before))
-			noError(t, json.Unmarshal([]byte(w.stored()["config/gst"]), &after))
-			for field, value := range before {
-				check(t, field == "rotation_percent" || field == "generation" || reflect.DeepEqual(after[field], value),
-					"stored %s is another than before", field)
-			}
-		})
-	}
+	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
+		w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
+		var before, after map[string]any
+		noError(t, json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before))
+		noError(t, json.Unmarshal([]byte(w.stored()["config/gst"]), &after))
+		for field, value := range before {
+			check(t, field == "rotation_percent" || field == "generation" || reflect.DeepEqual(after[field], value),
+				"stored %s is another than before", field)
+		}
+	})
 }
 
 func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
-	t.Parallel()
-	for _, f := range goldenFixtures(t) {
-		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role")
-			w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
-			w.Reload()
-			w.loggingIn(1, func() { w.wantLiveToken() })
-		})
-	}
+	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role")
+		w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
+		w.Reload()
+		w.loggingIn(1, func() { w.wantLiveToken() })
+	})
 }
 
 func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {

@@ -50,41 +50,38 @@ func variants() []fixture {
 }
 
 func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
-	t.Parallel()
-	for _, f := range variants() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			began := time.Now()
-			advance(300 * time.Millisecond) // so that nothing falls on a whole second by itself
-			asked := time.Now()
-			var resp *logical.Response
-			w.loggingIn(1, func() { resp = w.read("token/app") })
-			data := resp.Data
-			equal(t, "fields", slices.Sorted(maps.Keys(data)), tokenFields(f))
-			token := text(t, data, "access_token")
-			check(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
-			for field, want := range map[string]any{
-				"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
-			} {
-				check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
+	eachFixture(t, variants(), func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		began := time.Now()
+		advance(300 * time.Millisecond) // so that nothing falls on a whole second by itself
+		asked := time.Now()
+		var resp *logical.Response
+		w.loggingIn(1, func() { resp = w.read("token/app") })
+		data := resp.Data
+		equal(t, "fields", slices.Sorted(maps.Keys(data)), tokenFields(f))
+		token := text(t, data, "access_token")
+		check(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
+		for field, want := range map[string]any{
+			"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
+		} {
+			check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
+		}
+		check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
+			"client_id is %v, want %s", data["client_id"], f.account.ClientID)
+		issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
+		check(t, !issued.Before(began) && !issued.After(asked), "issued_at is %s, want at most a second before %s", issued, asked)
+		life := expires.Sub(asked)
+		check(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
+		checkLease(t, resp, asked)
+		check(t, len(resp.Warnings) == 0, "warnings %q, want none", resp.Warnings)
+		encoded := ""
+		for _, value := range overTheWire(t, data) {
+			if s, ok := value.(string); ok {
+				encoded += s + "\n"
 			}
-			check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
-				"client_id is %v, want %s", data["client_id"], f.account.ClientID)
-			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
-			check(t, !issued.Before(began) && !issued.After(asked), "issued_at is %s, want at most a second before %s", issued, asked)
-			life := expires.Sub(asked)
-			check(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
-			checkLease(t, resp, asked)
-			check(t, len(resp.Warnings) == 0, "warnings %q, want none", resp.Warnings)
-			encoded := ""
-			for _, value := range overTheWire(t, data) {
-				if s, ok := value.(string); ok {
-					encoded += s + "\n"
-				}
-			}
-			w.hides(encoded, f.secrets()...)
-		})
-	}
+		}
+		w.hides(encoded, f.secrets()...)
+	})
 }
 
 // checkLease checks that the lease ends with the token, and that the times of a response agree with each other. They are

@@ -11,23 +11,20 @@ import (
 )
 
 func TestTokenTTL_IsPlannedRotation(t *testing.T) {
-	t.Parallel()
-	for _, percent := range []int{1, 33, 66, 90, 100} {
-		timed(t, (time.Duration(percent)*time.Hour/100).String()+" of an hour", func(t *testing.T) {
-			w := oauth().mounted(t, "rotation_percent", percent)
-			began := time.Now()
-			data := w.read("token/app").Data
-			period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
-			planned := time.Hour * time.Duration(percent) / 100
-			check(t, period >= time.Second && period <= time.Hour && period >= planned-10*time.Second && period <= planned+10*time.Second,
-				"rotation_period is %s, want %s", period, planned)
-			check(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
-			check(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
-				"ttl is %s, want the time until the rotation after %s", ttl, planned)
-			at := moment(t, data, "last_vault_rotation")
-			check(t, at.Sub(began).Abs() <= time.Second, "last_vault_rotation is %s, want %s", at, began)
-		})
-	}
+	eachOf(t, []int{1, 33, 66, 90, 100}, func(t *testing.T, percent int) {
+		w := oauth().mounted(t, "rotation_percent", percent)
+		began := time.Now()
+		data := w.read("token/app").Data
+		period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
+		planned := time.Hour * time.Duration(percent) / 100
+		check(t, period >= time.Second && period <= time.Hour && period >= planned-10*time.Second && period <= planned+10*time.Second,
+			"rotation_period is %s, want %s", period, planned)
+		check(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
+		check(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
+			"ttl is %s, want the time until the rotation after %s", ttl, planned)
+		at := moment(t, data, "last_vault_rotation")
+		check(t, at.Sub(began).Abs() <= time.Second, "last_vault_rotation is %s, want %s", at, began)
+	})
 }
 
 func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {

@@ -95,18 +95,15 @@ func TestTransport_ResponseTooLarge(t *testing.T) {
 }
 
 func TestTransport_RedirectNotFollowed(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		timed(t, http.StatusText(status), func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-				rw.Header().Set("Location", upstreamURL+"/elsewhere/")
-				rw.WriteHeader(status)
-			})
-			w.mount(oauth())
-			w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-			equal(t, "requests", len(w.heard()), 1)
+	eachOf(t, []int{301, 302, 303, 307, 308}, func(t *testing.T, status int) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			rw.Header().Set("Location", upstreamURL+"/elsewhere/")
+			rw.WriteHeader(status)
 		})
-	}
+		w.mount(oauth())
+		w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
+		equal(t, "requests", len(w.heard()), 1)
+	})
 }
 
 // TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop responding. From the moment when new ones work
@@ -117,9 +114,9 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 		timed(t, speaks+", one connection", func(t *testing.T) {
 			w := stalling(t, speaks)
 			w.Simulator.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})
-			if failures, waited := readUntilSuccess(t, w), w.since(); failures < 1 || waited > 15*time.Second+1250*time.Millisecond+time.Second {
-				t.Errorf("%d reads failed, and the first success came after %s, want it after one timeout and one hold", failures, waited)
-			}
+			failures, waited := readUntilSuccess(t, w), w.since()
+			check(t, failures >= 1 && waited <= 15*time.Second+1250*time.Millisecond+time.Second,
+				"%d reads failed, and the first success came after %s, want it after one timeout and one hold", failures, waited)
 		})
 		timed(t, speaks+", every connection for five minutes", func(t *testing.T) {
 			w := stalling(t, speaks)
@@ -130,9 +127,9 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 			})
 			defer recovery.Stop()
 			// Holds have grown to 60 s by now, give or take a quarter.
-			if failures, waited := readUntilSuccess(t, w), w.since(); failures < 100 || waited > 15*time.Second+75*time.Second+time.Second {
-				t.Errorf("%d reads failed, and the first success came %s after the end of the stall", failures, waited)
-			}
+			failures, waited := readUntilSuccess(t, w), w.since()
+			check(t, failures >= 100 && waited <= 15*time.Second+75*time.Second+time.Second,
+				"%d reads failed, and the first success came %s after the end of the stall", failures, waited)
 		})
 	}
 }
