@@ -311,8 +311,8 @@ func checkElement(field, name string, wrong *problems) {
 	}
 }
 
-// checkMove requires the secrets in a write that changes where they are sent. Otherwise a user who may only update a config could
-// have its stored password sent to a host of their own.
+// checkMove requires the secrets in a write that changes where they are sent, or sends one that only signed before. Otherwise a
+// user who may only update a config could have its stored password sent to a host of their own.
 func checkMove(fields []configField, old, next *config, p params, wrong *problems) {
 	var moved []string
 	for n := range fields {
@@ -320,6 +320,9 @@ func checkMove(fields []configField, old, next *config, p params, wrong *problem
 		if f.moves && f.value(old) != f.value(next) {
 			moved = append(moved, f.name)
 		}
+	}
+	if signed := string(upstream.Assertion); old.RequestFormat == signed && next.RequestFormat != signed {
+		moved = append(moved, "request_format")
 	}
 	if len(moved) == 0 {
 		return

@@ -36,6 +36,9 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 			config, reasonText(paused.Reason), mount, config)
 	case errors.Is(err, issuer.ErrNoAccount):
 		return noConfig(mount, config)
+	case errors.Is(err, issuer.ErrUnusable):
+		return nil, logical.CodedError(http.StatusInternalServerError, fmt.Sprintf(
+			"config %q: %v; %s%sconfig/%s", config, err, messageUnusable, mount, config))
 	case errors.Is(err, issuer.ErrStopped):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
 	case errors.Is(err, issuer.ErrStillWaiting):
@@ -53,6 +56,9 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 const messageSetup = "Vault lets this mount read and not write: most likely the plugin's file was missing when this node " +
 	"became active; put it right on every node, then let another node become active: vault operator step-down (seal and unseal a " +
 	"single server)"
+
+// messageUnusable is what to do about stored settings that cannot be used. The path of the config follows.
+const messageUnusable = "the upstream was not contacted: write that field, or go back to the version that wrote it: vault read "
 
 // isSetup reports whether Vault's storage refuses writes because the mount is being set up. A mount without its plugin stays in
 // that state after the file is there again. The text is all that comes over gRPC.
@@ -132,8 +138,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 			mount + "rotate/" + config
 	case f.Kind == account.Blocked && isSetup(f.Message):
 		return messageSetup
-	case f.Kind == account.Blocked && strings.Contains(f.Message, "settings cannot be used"):
-		return "the upstream was not contacted: write that field, or go back to the version that wrote it: vault read " + path
+	case f.IsUnusable():
+		return messageUnusable + path
 	case f.Kind == account.Blocked:
 		return "the upstream was not contacted: check that Vault's storage accepts writes, with vault status and in the server log"
 	case f.Kind == upstream.Throttled:

@@ -226,7 +226,7 @@ func unseen() []string {
 	return []string{
 		"no such account", "the engine is stopping", "the account is paused", "the account is paused: …", "…; next attempt at …",
 		"no unexpired token of that ID", "no token of that ID in the ledger", "this account has no refresh endpoint",
-		"the config was changed or its tokens were revoked meanwhile", "the accounts are being read after a start", "…: must be …", "…; …; next attempt …; …", "token_id: …", "rejected_token_id: …",
+		"the config was changed or its tokens were revoked meanwhile", "the accounts are being read after a start", "…: must be …", "…; …; next attempt …; …", "config …: …; …config/…", "token_id: …", "rejected_token_id: …",
 	}
 }
 

@@ -66,7 +66,9 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 		if !known {
 			continue // refused by checkNames, or added by Vault
 		}
-		if data[field] == "" {
+		// A client may send null where it has no token to reject. Of any other field it is refused, as a wrong type: it would reset a
+		// setting, or revoke all tokens.
+		if data[field] == "" || data[field] == nil && field == fieldRejectedTokenID {
 			decoded[field] = reset{}
 			continue
 		}

@@ -145,13 +145,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	if old == nil && p.text("preset") == "" && p.text("protocol") == "" {
-		// Most likely an update of a config whose name was misspelt, or with the name of its role.
-		if resp, err := wrongKind(b.roleNotConfig(ctx, req, name)); resp != nil || err != nil {
-			return resp, err
-		}
-		return userError("config %s does not exist, so there is nothing to update (to list the names: vault list %sconfig); "+
-			"to create it, give a protocol, or a preset, which sets it: preset=... (see vault list %spreset)",
-			quoteName(name), req.MountPoint, req.MountPoint)
+		return b.nothingToUpdate(ctx, req, name)
 	}
 	next, err := b.merge(old, p)
 	if err != nil {
@@ -167,20 +161,8 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
 	b.warnOfLostRefresh(ctx, resp, req.MountPoint, name, old, next)
-	commit := func(token *issuer.Token) error {
-		if err := b.store.putConfig(ctx, name, next); err != nil {
-			return err
-		}
-		switch err := b.issuer.Update(ctx, settings, token); {
-		case stored.IsDamaged(err):
-			resp.AddWarning("The config is stored. The record of its tokens could not be read, and was replaced: tokens that are out " +
-				"can no longer be revoked here.")
-		case err != nil:
-			b.Logger().Warn("the config is stored, the record of its account is not yet", "config", name, "error", err)
-			resp.AddWarning(unsavedWarning(token))
-		}
-		return nil
-	}
+	before := b.tokenToLimit(ctx, name, old, next)
+	commit := func(token *issuer.Token) error { return b.storeConfig(ctx, resp, next, settings, token) }
 	if verify {
 		err = b.issuer.Verify(ctx, settings, commit)
 	} else {
@@ -198,6 +180,31 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if !verify && !next.Paused && (old == nil || old.Generation != next.Generation) {
 		b.warnUnverified(resp, req.MountPoint, name, old == nil)
 	}
+	b.warnOfShorterLife(resp, req.MountPoint, name, before)
+	warnOfSettings(resp, old, next)
+	return warned(resp), nil
+}
+
+// storeConfig does steps 4 and 5 of configWrite. token is what the verification brought; nil for none.
+func (b *backend) storeConfig(
+	ctx context.Context, resp *logical.Response, next *config, settings *issuer.Account, token *issuer.Token,
+) error {
+	if err := b.store.putConfig(ctx, settings.Name, next); err != nil {
+		return err
+	}
+	switch err := b.issuer.Update(ctx, settings, token); {
+	case stored.IsDamaged(err):
+		resp.AddWarning("The config is stored. The record of its tokens could not be read, and was replaced: tokens that are out " +
+			"can no longer be revoked here.")
+	case err != nil:
+		b.Logger().Warn("the config is stored, the record of its account is not yet", "config", settings.Name, "error", err)
+		resp.AddWarning(unsavedWarning(token))
+	}
+	return nil
+}
+
+// warnOfSettings warns of new settings that work, and most likely are not what was meant.
+func warnOfSettings(resp *logical.Response, old, next *config) {
 	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
 		resp.AddWarning("The config is stored. Its refresh_url is on a different host than its token_url: " +
 			"revoke/ sends refresh tokens there.")
@@ -206,7 +213,34 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		resp.AddWarning(fmt.Sprintf("The config is stored. Its client_secret has fewer than %d bytes, the minimum for the key that "+
 			"signs assertions (RFC 7518). Ask the vendor for a longer one.", leastKey))
 	}
-	return warned(resp), nil
+}
+
+// tokenToLimit is the token that readers are served, where a write changes how long that may live, and nothing else ends it; nil
+// for none, or where storage does not give it in time.
+func (b *backend) tokenToLimit(ctx context.Context, name string, old, next *config) *issuer.Token {
+	if old == nil || old.Generation != next.Generation ||
+		old.MaxTokenTTL == next.MaxTokenTTL && old.DefaultTokenTTL == next.DefaultTokenTTL {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	s, _ := b.issuer.Status(ctx, name)
+	return s.Token
+}
+
+// warnOfShorterLife warns of a write that has ended the token that readers were served, or ends it earlier: see tokenToLimit.
+func (b *backend) warnOfShorterLife(resp *logical.Response, mount, name string, before *issuer.Token) {
+	s, known := b.issuer.Known(name)
+	switch {
+	case before == nil || !known:
+	case s.Token == nil:
+		resp.AddWarning(fmt.Sprintf("The config is stored. Its token is older than it now may be, and is out of use. "+
+			"vault read %sstatus/%s says: %s", mount, name, statusMessage(mount, name, s, b.clock().Wall)))
+	case s.Token.ID == before.ID && s.Token.ExpiresAt.Before(before.ExpiresAt):
+		resp.AddWarning(fmt.Sprintf("The config is stored. Its token is served until %s, and no longer until %s, when leases that "+
+			"were given before may end; to see when it is replaced: vault read %sstatus/%s",
+			timeText(s.Token.ExpiresAt), timeText(before.ExpiresAt), mount, name))
+	}
 }
 
 // warnUnverified warns of settings that no login has verified. isNew says that there was no config before.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -156,9 +157,12 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	}
 	p, wrong := decodeParams(d.Schema, req.Data)
 	if old == nil && len(wrong) == 0 && !p.named("config") {
-		// Most likely an update, with the name of the config instead of that of its role.
+		// Most likely an update, with the name of the config instead of that of its role, or a misspelt one.
 		if resp, err := wrongKind(b.configNotRole(ctx, req, name)); resp != nil || err != nil {
 			return resp, err
+		}
+		if meant := b.nameMeant(ctx, rolePrefix, name); meant != "" {
+			return userError("role %q does not exist%s To create it, give its config: config=<config>", name, meant)
 		}
 	}
 	next := mergeRole(old, p)
@@ -177,16 +181,35 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		err = b.store.putRole(ctx, name, next)
 	}
 	b.roles.forget(name) // also where an earlier write that failed may have reached storage
-	if err != nil || old == nil || old.Config == next.Config {
+	if err != nil || old == nil {
 		return nil, err
 	}
-	if former, err := b.store.config(ctx, old.Config); former == nil && err == nil {
-		return nil, nil //nolint:nilnil // it returned none: its config was deleted
-	}
+	return b.warnOfChangedRole(ctx, req.MountPoint, name, old, next), nil
+}
+
+// warnOfChangedRole names what a role has lost that its writer may not have meant to change.
+func (b *backend) warnOfChangedRole(ctx context.Context, mount, name string, old, next *role) *logical.Response {
 	resp := new(logical.Response)
-	resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
-		"vault write %srole/%s config=%s", name, old.Config, req.MountPoint, name, old.Config))
-	return resp, nil
+	var lost []string
+	for _, pair := range slices.Sorted(maps.Keys(old.Metadata)) {
+		if _, kept := next.Metadata[pair]; !kept {
+			lost = append(lost, pair)
+		}
+	}
+	if len(lost) > 0 {
+		resp.AddWarning(fmt.Sprintf("Role %s has no metadata %s any more, since a write of metadata replaces all of it: to add pairs, "+
+			"give them all: vault write %srole/%s metadata=...", name, strings.Join(lost, ", "), mount, name))
+	}
+	if old.Config != next.Config {
+		if former, err := b.store.config(ctx, old.Config); former != nil || err != nil { // else its config was deleted
+			resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
+				"vault write %srole/%s config=%s", name, old.Config, mount, name, old.Config))
+		}
+	}
+	if len(resp.Warnings) == 0 {
+		return nil
+	}
+	return resp
 }
 
 // mergeRole is what old (nil for a new role) becomes under the parameters.

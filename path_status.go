@@ -142,6 +142,8 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 		return nil, err
 	}
 	found, unread := make([]*issuer.Status, len(names)), make([]error, len(names))
+	notYet, restored := b.issuer.Unread()
+	isTakenUp := restored && len(notYet) == 0
 	var group errgroup.Group
 	group.SetLimit(mostListReads)
 	for n, name := range names {
@@ -150,7 +152,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 			continue
 		}
 		group.Go(func() error {
-			found[n], unread[n] = b.statusAtRest(ctx, name, n < mostListDetails || b.issuer.InMemory(name))
+			found[n], unread[n] = b.statusAtRest(ctx, name, !isTakenUp || n < mostListDetails || b.issuer.InMemory(name))
 			return nil
 		})
 	}
@@ -165,8 +167,8 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 }
 
 // statusAtRest is the status of an account that is not in memory; nil if it was deleted meanwhile. Such an account is idle or
-// paused, unless the engine has just started, or another node has written the config: so the first ones, and those that are
-// to be read again, are loaded completely, and of the rest only the config.
+// paused, unless another node has written the config, or the engine has just started and has yet to read it: so the first ones,
+// those that are to be read again, and all until the engine has read them, are loaded completely; of the rest only the config is.
 func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
 	if whole {
 		status, err := b.issuer.Status(ctx, name)

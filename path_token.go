@@ -115,7 +115,8 @@ func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 
 func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldRole).(string) //nolint:forcetypeassert // captured from the path
-	rejected, given := req.Data[fieldRejectedTokenID].(string)
+	value, given := req.Data[fieldRejectedTokenID]
+	rejected, _ := value.(string)
 	rejected = foldTokenID(rejected)
 	if rejected != "" && !isTokenID(rejected) {
 		return userError("rejected_token_id: %s", tokenIDRule)

@@ -126,14 +126,30 @@ func placeholder(op logical.Operation) string {
 // kind: what was meant is still in use. A deletion of what is not there succeeds all the same, and also where storage fails here.
 func (b *backend) nothingDeleted(ctx context.Context, mount, prefix, name string) string {
 	kind := strings.TrimSuffix(prefix, "/")
-	next := cmp.Or(b.otherKind(ctx, mount, prefix, name), b.nameMeant(ctx, mount, prefix, name))
+	next := cmp.Or(b.otherKind(ctx, mount, prefix, name), b.nameMeant(ctx, prefix, name), toList(mount, prefix))
 	return fmt.Sprintf("Nothing was deleted: %s %q does not exist%s", kind, name, next)
 }
 
-// nameMeant is the end of a message about a name that does not exist: the name that was most likely meant, or how to list all.
-func (b *backend) nameMeant(ctx context.Context, mount, prefix, name string) string {
-	names, _ := b.store.list(ctx, prefix) // without them the command is the advice
-	return cmp.Or(didYouMean(closest(name, names)), "; to list the names: vault list "+mount+strings.TrimSuffix(prefix, "/"))
+// nameMeant is the end of a message about a name that does not exist: the name that was most likely meant. It is "" where none is
+// near, or storage does not give the names in time.
+func (b *backend) nameMeant(ctx context.Context, prefix, name string) string {
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	names, _ := b.store.list(ctx, prefix) // without them the rest of the message is the advice
+	return didYouMean(closest(name, names))
+}
+
+// toList is the end of such a message where no name is near: how to list all.
+func toList(mount, prefix string) string {
+	return "; to list the names: vault list " + mount + strings.TrimSuffix(prefix, "/")
+}
+
+// orCreate goes on with the command to create what does not exist: a name that is near one may be right.
+func orCreate(meant string) string {
+	if meant == "" {
+		return ": create it with"
+	}
+	return meant + " To create it:"
 }
 
 // otherKind says what to delete where the name of a config was given for that of a role, or the other way round; else it is "".
@@ -208,7 +224,7 @@ func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, param
 		if issued, _, _ := b.listIssued(ctx, name); len(issued) > 0 { // without the ledger its name is all that there is to go by
 			return userError("config %q was deleted; for its tokens: vault read %sledger/%s", name, mount, name)
 		}
-		return userError("config %q does not exist%s", name, b.nameMeant(ctx, mount, configPrefix, name))
+		return userError("config %q does not exist%s", name, cmp.Or(b.nameMeant(ctx, configPrefix, name), toList(mount, configPrefix)))
 	}
 	command := "vault write -f " + mount + prefix + r.Config
 	if parameters != "" {
@@ -229,8 +245,8 @@ func (b *backend) roleNotFound(ctx context.Context, req *logical.Request, name s
 	if resp, err := wrongKind(b.configNotRole(ctx, req, name)); resp != nil || err != nil {
 		return resp, err
 	}
-	return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
-		name, req.MountPoint, name, req.MountPoint)
+	return userError("role %q does not exist%s vault write %srole/%s config=<config>, or see vault list %srole",
+		name, orCreate(b.nameMeant(ctx, rolePrefix, name)), req.MountPoint, name, req.MountPoint)
 }
 
 // configNotRole is the message for a read or a write of a role by the name of a config, or "" if it is the name of no config.
@@ -260,6 +276,16 @@ func (b *backend) configNotRole(ctx context.Context, req *logical.Request, name 
 		name, strings.Join(roles, ", "), b.command(req.MountPoint, prefix, roles[0], req.Operation)), nil
 }
 
+// nothingToUpdate refuses an update of a config that does not exist. Most likely its name is misspelt, or that of its role.
+func (b *backend) nothingToUpdate(ctx context.Context, req *logical.Request, name string) (*logical.Response, error) {
+	if resp, err := wrongKind(b.roleNotConfig(ctx, req, name)); resp != nil || err != nil {
+		return resp, err
+	}
+	next := cmp.Or(b.nameMeant(ctx, configPrefix, name), toList(req.MountPoint, configPrefix))
+	return userError("config %s does not exist, so there is nothing to update (%s); to create it, give a protocol, or a preset, "+
+		"which sets it: preset=... (see vault list %spreset)", quoteName(name), strings.TrimPrefix(next, "; "), req.MountPoint)
+}
+
 // roleWithoutConfig refuses a role that names a config that does not exist.
 func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (*logical.Response, error) {
 	r, err := b.store.role(ctx, config)
@@ -269,8 +295,8 @@ func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (
 	if r != nil {
 		return userError("config: %q is a role, not a config: use config=%s, as that role does", config, r.Config)
 	}
-	return userError("config: %q does not exist: create it first with vault write %sconfig/%s preset=..., "+
-		"or see vault list %sconfig", config, mount, config, mount)
+	return userError("config: %q does not exist%s vault write %sconfig/%s preset=..., or see vault list %sconfig",
+		config, orCreate(b.nameMeant(ctx, configPrefix, config)), mount, config, mount)
 }
 
 // rolesOf returns the first few roles of a config; all is false if there may be more. With very many roles it searches only the

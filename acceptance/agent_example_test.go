@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -36,13 +38,9 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		"role-id":   w.vault(t, "read", "-field=role_id", "auth/approle/role/billing/role-id"),
 		"secret-id": w.vault(t, "write", "-f", "-field=secret_id", "auth/approle/role/billing/secret-id"),
 	} {
-		if err := os.WriteFile(filepath.Join(credentials, name), []byte(secret), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(credentials, name), []byte(secret), 0o600))
 	}
-	if err := os.WriteFile(filepath.Join(etc, "header.ctmpl"), []byte(agentFile(t, "header.ctmpl")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(filepath.Join(etc, "header.ctmpl"), []byte(agentFile(t, "header.ctmpl")), 0o600))
 	config := agentFile(t, "agent.hcl")
 	for from, to := range map[string]string{
 		`"https://vault.example.com:8200"`:            `"` + w.Addr + `"`,
@@ -56,15 +54,8 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		config = strings.ReplaceAll(config, from, to)
 	}
 	header := filepath.Join(run, "header")
-	agent, err := w.StartAgentWith(filepath.Join(w.Dir, "agent"), config, header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := agent.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	agent := must.Get(w.StartAgentWith(filepath.Join(w.Dir, "agent"), config, header))(t)
+	harness.EndWith(t, agent)
 	var first string
 	for _, what := range []string{"the first token", "its successor"} {
 		text, err := agent.WaitRendered(t.Context(), 2*clientLife, func(text string) error {
@@ -84,13 +75,8 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		}
 		first = text
 	}
-	info, err := os.Stat(header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := info.Mode().Perm(); got != 0o640 {
-		t.Errorf("the file has the mode %o, want 640", got)
-	}
+	info := must.Get(os.Stat(header))(t)
+	must.Equal(t, info.Mode().Perm(), 0o640, "the file has the mode")
 	w.upstream.wantLogins(t, 2)
 }
 
@@ -99,14 +85,8 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	t.Parallel()
 	const installed = "ExecStart=/usr/bin/vault "
 	unit := agentFile(t, "mastersindia-agent.service")
-	for _, has := range []string{
-		installed, "-config=/etc/mastersindia-agent/agent.hcl",
-		"LoadCredential=role-id:", "LoadCredential=secret-id:", "RuntimeDirectory=mastersindia-agent\n",
-	} {
-		if !strings.Contains(unit, has) {
-			t.Errorf("the unit and agent.hcl do not go together: no %q in the unit", has)
-		}
-	}
+	must.Say(t, unit, installed, "-config=/etc/mastersindia-agent/agent.hcl",
+		"LoadCredential=role-id:", "LoadCredential=secret-id:", "RuntimeDirectory=mastersindia-agent\n")
 	systemd, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skipf("the rest is left out: %v", err)
@@ -114,9 +94,7 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	found := findBinaries(t)
 	file := filepath.Join(t.TempDir(), "mastersindia-agent.service")
 	unit = strings.Replace(unit, installed, fmt.Sprintf("ExecStart=%s ", found.Vault), 1)
-	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(unit), 0o600))
 	said, err := exec.Command(systemd, "verify", "--man=no", file).CombinedOutput()
 	if err != nil || len(said) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
@@ -131,9 +109,5 @@ func agentFile(t *testing.T, name string) string {
 
 func absolute(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return must.Get(filepath.Abs(name))(t)
 }

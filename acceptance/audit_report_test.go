@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -59,9 +60,7 @@ func (w *testVault) trace(t *testing.T, env []string, token string, files ...str
 			Name string `json:"who"`
 		}
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(r.stdout), &report))
 	for _, reader := range report.Receivers {
 		r.given = append(r.given, reader.Name)
 	}
@@ -79,32 +78,17 @@ func (w *testVault) trace(t *testing.T, env []string, token string, files ...str
 func (w *testVault) entity(t *testing.T, name, policy string) string {
 	t.Helper()
 	password := canary("password of " + name)
-	if err := w.secrets.Add("password of "+name, password); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.CLI.Must(t.Context(), password, "write", "auth/userpass/users/"+name, "policies="+policy, "password=-"); err != nil {
-		t.Fatal(err)
-	}
-	token, err := w.CLI.Must(t.Context(), password, "write", "-field=token", "auth/userpass/login/"+name, "password=-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.secrets.Add("password of "+name, password))
+	must.Get(w.CLI.Must(t.Context(), password, "write", "auth/userpass/users/"+name, "policies="+policy, "password=-"))(t)
+	token := must.Get(w.CLI.Must(t.Context(), password, "write", "-field=token", "auth/userpass/login/"+name, "password=-"))(t)
 	return strings.TrimSpace(token)
 }
 
-// readAs reads a role with a Vault token.
 func (w *testVault) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
 	t.Helper()
 	args := append(append([]string{"read", "-format=json"}, flags...), "mastersindia/token/"+role)
-	out, err := w.CLI.As(vaultToken).Must(t.Context(), "", args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := harness.ParseSecret(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
+	out := must.Get(w.CLI.As(vaultToken).Must(t.Context(), "", args...))(t)
+	return must.Get(harness.ParseSecret(out))(t)
 }
 
 // leakScript plays what the report is about on a cluster of three nodes with two audit devices.
@@ -125,10 +109,7 @@ type leakScript struct {
 // must runs a command as the holder of a Vault token, with text on its standard input.
 func (s *leakScript) must(vaultToken, stdin string, args ...string) string {
 	s.t.Helper()
-	out, err := s.CLI.As(vaultToken).Must(s.t.Context(), stdin, args...)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	out := must.Get(s.CLI.As(vaultToken).Must(s.t.Context(), stdin, args...))(s.t)
 	s.accesses++
 	return strings.TrimSpace(out)
 }
@@ -173,50 +154,25 @@ func (s *leakScript) handOver(token, from, to string) {
 // nextNode has another node lead, which writes logs of its own.
 func (s *leakScript) nextNode() {
 	s.t.Helper()
-	leader, err := s.cluster.Active(s.t.Context())
-	if err != nil || leader == nil {
-		s.t.Fatal("no leader", err)
-	}
+	leader := s.leader(s.t)
 	for _, device := range []string{s.AuditLog(), s.file("second.log")} {
 		name := s.file(fmt.Sprintf("%s-%d", filepath.Base(device), len(s.files)))
-		if err := os.Rename(device, name); err != nil {
-			s.t.Fatal(err)
-		}
+		must.Do(s.t, os.Rename(device, name))
 		s.files = append(s.files, name)
 	}
-	client, err := leader.Client(s.Token)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := client.Sys().StepDownWithContext(s.t.Context()); err != nil {
-		s.t.Fatal(err)
-	}
-	deadline := time.Now().Add(time.Minute)
-	for {
+	client := must.Get(leader.Client(s.Token))(s.t)
+	must.Do(s.t, client.Sys().StepDownWithContext(s.t.Context()))
+	must.Happen(s.t, time.Minute, "no other node became the leader", func() bool {
 		now, err := s.cluster.Active(s.t.Context())
-		if err == nil && now != nil && now != leader {
-			break
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatal("no other node became the leader")
-		}
-		time.Sleep(200 * time.Millisecond) //nolint:forbidigo // of a real cluster
-	}
-	if err := s.cluster.WaitForwarding(s.t.Context()); err != nil {
-		s.t.Fatal(err)
-	}
+		return err == nil && now != nil && now != leader
+	})
+	must.Do(s.t, s.cluster.WaitForwarding(s.t.Context()))
 }
 
 // lead runs a command on the node that leads: a standby of OpenBao does not hand on those about audit devices.
 func (s *leakScript) lead(args ...string) {
 	s.t.Helper()
-	leader, err := s.cluster.Active(s.t.Context())
-	if err != nil || leader == nil {
-		s.t.Fatalf("nobody leads: %v", err)
-	}
-	if _, err := leader.CLI.Must(s.t.Context(), "", args...); err != nil {
-		s.t.Fatal(err)
-	}
+	must.Get(s.leader(s.t).CLI.Must(s.t.Context(), "", args...))(s.t)
 }
 
 // enter makes twelve people: eight with an entity, two with batch tokens and two with service tokens, which have none.
@@ -256,9 +212,7 @@ func (s *leakScript) play() (tokens [4]string) {
 	s.wrap(s.mount, s.names[0], s.names[1], s.names[11])
 	s.handOver(tokens[1], s.names[3], s.names[10])
 	s.lead("audit", "disable", "second")
-	if err := os.Rename(s.file("second.log"), s.file("removed.log")); err != nil {
-		s.t.Fatal(err)
-	}
+	must.Do(s.t, os.Rename(s.file("second.log"), s.file("removed.log")))
 	s.removed = append(s.removed, s.file("removed.log"))
 	s.lead("audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
 	s.vault(s.t, "write", "mastersindia/config/main", "rotation_percent=50") // the rotation above is too new for another one
@@ -291,9 +245,7 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 	other := s.account(t, simulator.JWT)
 	stdin, args := s.configCommand(t, "main", other)
 	args[slices.Index(args, "mastersindia/config/main")] = "tuned/config/main"
-	if _, err := s.CLI.Must(t.Context(), stdin, args...); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(s.CLI.Must(t.Context(), stdin, args...))(t)
 	s.vault(t, "write", "tuned/role/app", "config=main")
 	s.enter()
 	tokens := s.play()
@@ -345,36 +297,23 @@ func (s *leakScript) wantSame(token string, env, files []string) {
 	for n := range files {
 		order := slices.Concat(files[n:], files[:n])
 		for range 2 {
-			if report(order) != want {
-				s.t.Errorf("another report for the order %q", order)
-			}
+			must.Equal(s.t, report(order), want, "another report for the order %q", order)
 			orders++
 			slices.Reverse(order)
 		}
 	}
 	zipped := make([]string, len(files))
 	for n, name := range files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile(name))(s.t)
 		var packed bytes.Buffer
 		z := gzip.NewWriter(&packed)
-		if _, err := z.Write(text); err != nil {
-			s.t.Fatal(err)
-		}
-		if err := z.Close(); err != nil {
-			s.t.Fatal(err)
-		}
+		must.Get(z.Write(text))(s.t)
+		must.Do(s.t, z.Close())
 		zipped[n] = s.file(fmt.Sprintf("packed-%d.gz", n))
-		if err := os.WriteFile(zipped[n], packed.Bytes(), 0o600); err != nil {
-			s.t.Fatal(err)
-		}
+		must.Do(s.t, os.WriteFile(zipped[n], packed.Bytes(), 0o600))
 	}
 	for what, others := range map[string][]string{"gzipped": zipped, "doubled": slices.Concat(files, files), "both": slices.Concat(zipped, files)} {
-		if report(others) != want {
-			s.t.Errorf("another report of %s files", what)
-		}
+		must.Equal(s.t, report(others), want, "another report of %s files", what)
 	}
 	s.t.Logf("%d orders, gzipped and doubled files: the same %d bytes; %d accesses", orders, len(want), s.accesses)
 }
@@ -409,9 +348,7 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 			t.Errorf("%s after the tuning: want clear text, got %q", name, after)
 		}
 	}
-	for _, name := range []string{
-		"request password", "request client_secret", "response access_token", "response authorization",
-	} {
+	for _, name := range []string{"request password", "request client_secret", "response access_token", "response authorization"} {
 		if seen := all[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) {
 			t.Errorf("%s: want HMACs only, got %d values, of which some are clear", name, len(seen))
 		}
@@ -431,7 +368,6 @@ func areTimes(values []string) bool {
 	})
 }
 
-// documentedTuning is the command of the document.
 func documentedTuning(t *testing.T) string {
 	t.Helper()
 	for _, c := range commandsOf(t, filepath.Join("..", "docs", "audit.md")) {
@@ -451,10 +387,8 @@ func (w *testVault) useEverything(t *testing.T, account simulator.Account, suffi
 	oauth := w.account(t, simulator.OAuth)
 	w.writeConfig(t, "oauth-"+suffix, oauth, "verify_connection=false", "allow_http=false", "proxy_url=http://127.0.0.1:9",
 		"paused=true", "pause_reason=maintenance")
-	if _, err := w.CLI.Must(t.Context(), "never-used-password", "write", "mastersindia/config/preset-"+suffix,
-		"preset=einvoice-production", "username=somebody", "password=-", "verify_connection=false"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.CLI.Must(t.Context(), "never-used-password", "write", "mastersindia/config/preset-"+suffix,
+		"preset=einvoice-production", "username=somebody", "password=-", "verify_connection=false"))(t)
 	w.writeRole(t, role, config, "max_ttl=10m", "lease=true")
 	id := w.readToken(t, role).String("token_id")
 	w.vault(t, "write", "mastersindia/token/"+role, "rejected_token_id="+id)
@@ -479,9 +413,7 @@ func (w *testVault) logged(t *testing.T) map[string][]string {
 			}
 			Response struct{ Data any }
 		}
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal([]byte(line), &e))
 		if e.Request.Mount != "mastersindia/" || e.Type != "response" {
 			continue
 		}

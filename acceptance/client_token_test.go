@@ -8,7 +8,6 @@ package acceptance
 import (
 	"bufio"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -52,7 +52,7 @@ type clientToken struct {
 // take sends the value of an Authorization header upstream, as the client would, and reports whether it was accepted.
 func (h *clientToken) take(ctx context.Context, authorization string) bool {
 	token, ok := strings.CutPrefix(strings.TrimSpace(authorization), "JWT ")
-	left := lifeLeft(token)
+	left := harness.LifeLeft(token)
 	var status int
 	var body []byte
 	var err error
@@ -80,20 +80,6 @@ func (h *clientToken) take(ctx context.Context, authorization string) bool {
 			h.samples, status, body, err, time.Since(h.since).Round(time.Millisecond)))
 	}
 	return ok
-}
-
-// lifeLeft is the remaining lifetime of a JWT.
-func lifeLeft(token string) time.Duration {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return 0
-	}
-	var claims struct{ Exp int64 }
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return 0
-	}
-	return time.Until(time.Unix(claims.Exp, 0))
 }
 
 // watch observes the client until it has seen all rotations, or ends.
@@ -232,10 +218,7 @@ func documented(t *testing.T, language, words string) string {
 // readsByName counts the reads of tokens in the audit log by the display name of the Vault token.
 func (w *testVault) readsByName(t *testing.T) map[string]int {
 	t.Helper()
-	file, err := os.Open(w.AuditLog())
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must.Get(os.Open(w.AuditLog()))(t)
 	defer func() { _ = file.Close() }()
 	reads := map[string]int{}
 	lines := bufio.NewScanner(file)
@@ -257,8 +240,6 @@ func (w *testVault) readsByName(t *testing.T) map[string]int {
 			reads[entry.Auth.DisplayName]++
 		}
 	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, lines.Err())
 	return reads
 }

@@ -27,6 +27,9 @@ import (
 // invoice is what the clients send: an e-invoice as far as the simulator reads one, with what a careless client would change.
 const invoice = ` { "user_gstin": "29ABCDE1234F2Z5", "value": 100.10, "remarks": "50 % \"off\" € \\ line\nline" }`
 
+// namesOfIndia are in no character set but Unicode.
+const namesOfIndia = "राम ट्रेडर्स ₹"
+
 // invoiceInFile has a character as well that some make of what is not UTF-8.
 func invoiceInFile() string { return strings.Replace(invoice, "€", "€\ufffd", 1) }
 
@@ -55,7 +58,7 @@ func (p *testAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	p.ids, p.last = append(p.ids, tokenID(tokenOf(r, body))), r.Header
 	path := r.URL.RequestURI()
 	if strings.Count(path, "/") == 1 && path != "/generateEinvoice" {
-		if p.goesWrong(r.Context(), rw, path) {
+		if p.goesWrong(rw, r, path) {
 			return
 		}
 		path = "/api/v1/einvoice/"
@@ -84,7 +87,8 @@ func tokenOf(r *http.Request, body []byte) string {
 }
 
 // goesWrong does what the path says, and reports whether that was all.
-func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path string) bool {
+func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string) bool {
+	ctx := r.Context()
 	first := !p.once[path]
 	p.once[path] = true
 	switch {
@@ -103,6 +107,18 @@ func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path st
 	case path == "/hanging":
 		p.hanging <- struct{}{}
 		<-ctx.Done() // until the client has gone
+	case path == "/late":
+		p.hanging <- struct{}{}
+		<-time.After(time.Second)
+		return false
+	case path == "/echo": // as an API that says what it does not like
+		rw.WriteHeader(http.StatusInternalServerError)
+		_ = r.Header.Write(rw) // as above
+	case path == "/half" || path == "/names":
+		_, _ = io.WriteString(rw, map[string]string{
+			"/half":  `{"results":{"status":"Success","Irn":"0123","eway":{"error":"invalid access token"}}}`,
+			"/names": `{"results":{"status":"Success","name":"` + namesOfIndia + `"}}`,
+		}[path]) // as above
 	case path == "/gateway":
 		rw.WriteHeader(http.StatusGatewayTimeout)
 	case path == "/moved": // a client that follows sends the token along

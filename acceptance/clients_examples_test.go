@@ -233,7 +233,8 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 // findsItsVaultToken gives the Vault token with a newline, in a file, not at all, and with what no token has in it.
 func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vault-token")
-	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n", file + "-old": "hvs.not-a-token\n"} {
+	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n", file + "-old": "hvs.not-a-token\n",
+		filepath.Join(filepath.Dir(file), ".curlrc"): "output = /dev/full\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -243,6 +244,8 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 		want wanted
 	}{
 		{[]string{"VAULT_TOKEN=" + c.token + "\n"}, wanted{calls: 1, reads: 1, responses: 1}},
+		{[]string{"http_proxy=http://127.0.0.1:1", "all_proxy=http://127.0.0.1:1"}, wanted{calls: 1, reads: 1, responses: 1}}, // not for this machine
+		{[]string{"CURL_HOME=" + filepath.Dir(file)}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-none"}, wanted{code: 1, said: []string{"VAULT_TOKEN_FILE", "is Vault Agent running?"}}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-empty"}, wanted{code: 1, said: []string{file + "-empty", "is empty", "is Vault Agent running?"}}},
@@ -312,9 +315,9 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 
 // saysWhyTLSFails has a Vault whose certificate is not trusted.
 func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
-	seen := c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + c.upstream.url}})
+	seen := c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + c.upstream.url, "NODE_TLS_REJECT_UNAUTHORIZED=0"}})
 	seen.want(t, wanted{code: 1})
-	if !strings.Contains(strings.ToLower(seen.stderr), "certif") {
+	if !strings.Contains(strings.ToLower(seen.stderr), "certif") || strings.Contains(seen.stderr, "returned") {
 		t.Errorf("%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
 	}
 }
@@ -323,7 +326,7 @@ func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
 // The shell client keeps it to the end of its lease only.
 func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 	c.doesNotFeel(t, http.StatusServiceUnavailable, `{"errors":["Vault is sealed"]}`, "503", "Vault is sealed")
-	c.doesNotFeel(t, http.StatusOK, "<html>", "but with no JSON: is VAULT_ADDR Vault's?")
+	c.doesNotFeel(t, http.StatusOK, "<html>", "but with no JSON: is VAULT_ADDR Vault's? It was sent the Vault token")
 }
 
 func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, said ...string) {
@@ -373,6 +376,8 @@ func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{
 		"refuses token_id " + seen.tokenID, "Vault has no newer token yet", "Try again", status,
 	}})
+	seen = c.run(t, c.name, "/half", "/accepted") // it was issued, and has the words of a refusal
+	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "It returned 200. It may have been issued", "0123"}})
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/never"}, options: []string{"-d", invoice, "-f", "access_token"}})
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "it was sent in the body field access_token"}})
 }

@@ -104,9 +104,15 @@ func TestPython_ArgumentsOfWrongType(t *testing.T) {
 	if !runtimeOf(t, "python", "python3") {
 		t.Skip("there is no python3")
 	}
-	const code = `import sys
+	const code = `import os, sys
 sys.path.insert(0, "../examples/clients/python")
-from mastersindia_client import ClientError, check
+from mastersindia_client import Client, ClientError, check
+os.environ.pop("VAULT_ADDR", None)
+for call in (lambda: Client(None), lambda: Client("billing").call(None), lambda: Client("billing").call("https://[/", None)):
+    try:
+        call()
+    except ClientError as error:
+        print(str(error).partition(":")[0])
 for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"])):
     try:
         check("https://api.example.com/", body, headers)
@@ -114,8 +120,8 @@ for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"
         print(error)`
 	out, err := exec.CommandContext(t.Context(), "python3", "-B", "-c", code).CombinedOutput()
 	body, header := "body: must be a str: give json.dumps(...)\n", "header: must be given as {'NAME': 'VALUE'}\n"
-	if err != nil || string(out) != body+body+header {
-		t.Errorf("%v: it says %q, want %q", err, out, body+body+header)
+	if want := "role\nURL\nset VAULT_ADDR to the URL of Vault\n" + body + body + header; err != nil || string(out) != want {
+		t.Errorf("%v: it says %q, want %q", err, out, want)
 	}
 }
 

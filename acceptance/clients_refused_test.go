@@ -24,7 +24,8 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
 	for name, content := range map[string]string{
 		"latin1.json": "{\"name\": \"Z\xfcrich\"}", "empty.json": "", "bom.json": "\ufeff" + invoice, "rare.json": rareJSON(),
-		"utf16": "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
+		"zero.json": invoice + "\x00",
+		"utf16":     "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
 	} {
 		if err := os.WriteFile(w.file(name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -80,6 +81,13 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a comma too many", "body: is not JSON", []string{"-d", `{"value": [1, 2,], "of": "` + secret + `"}`, name, good}, nil},
 			{"a name without quotes", "body: is not JSON", []string{"-d", `{value: 1}`, name, good}, nil},
 			{"two invoices", "body: is not JSON", []string{"-d", invoice + invoice, name, good}, nil},
+			{"a type that others send too", "body: is not JSON", []string{"-d", "invoice.json", "-H", "content-type: application/JSON", name, good}, nil},
+			{"a zero byte", "body: is not", []string{"-d", "@" + w.file("zero.json"), name, good}, nil},
+			{"two bodies", "-d: is given twice", []string{"-d", invoice, "-d", invoice, name, good}, nil},
+			{"two methods", "-X: is given twice", []string{"-X", "POST", "-X", "PUT", "-d", invoice, name, good}, nil},
+			{"a file without a name", "", []string{"-d", "@", name, good}, nil},
+			{"an invoice again and again", "", []string{"-every=1s", "-d", invoice, name, good}, nil},
+			{"a time below zero", "", []string{"-every=-1s", name, good}, nil},
 			{"an empty body", "body:", []string{"-d", "", name, good}, nil},
 			{"an empty file", "body:", []string{"-d", "@" + w.file("empty.json"), name, good}, nil},
 			{"a file that is not there", "none.json", []string{"-d", "@none.json", name, good}, nil},
@@ -101,6 +109,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				"a Vault token as its file", "must be the name of a file", []string{"-d", invoice, name, good},
 				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=hvs." + secret},
 			},
+			{
+				"a Vault token in quotes as its file", "VAULT_TOKEN_FILE", []string{"-d", invoice, name, good},
+				[]string{"VAULT_TOKEN=", `VAULT_TOKEN_FILE="hvs.` + secret + `"`},
+			},
 			{"a Vault token in quotes", "no Vault token has", []string{"-d", invoice, name, good}, []string{`VAULT_TOKEN="` + c.token + `"`}},
 			{"an address with a password", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://me:" + secret + "@127.0.0.1:1"}},
 		} {
@@ -113,7 +125,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				if output := seen.stderr + seen.stdout; !strings.Contains(output, try.said) || output == "" {
 					t.Errorf("its error does not say %q:\n%s", try.said, output)
 				}
-				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception"} {
+				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception", "Uncaught"} {
 					if strings.Contains(seen.stdout+seen.stderr, shown) {
 						t.Errorf("it has shown %q:\n%s%s", shown, seen.stdout, seen.stderr)
 					}
@@ -171,12 +183,13 @@ func (c *exampleClient) refusesMetadata(t *testing.T) {
 // rareJSON has all that JSON may have, and more escapes than a stack is deep.
 func rareJSON() string {
 	const all = `[{"": [], "b": { }, "c": [-1.5e+30, 0, 12E-2], "d": [true, false, null], "e": "{\" \\", "f": [[[[{"g": [1, [2]]}]]]], "h": "`
-	return "\r\n" + all + strings.Repeat(`\u0939\n`, 10_000) + "\"}]\t\n"
+	return "\r\n" + all + strings.Repeat(`\u0939\n`, 20_000) + "\"}]\t\n"
 }
 
 // saysWhenACallIsInDoubt has calls that may have issued something although they failed, and calls that cannot have.
 func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	post, get := []string{"-d", invoice}, []string{"-X", "GET"}
+	ofOthers := append([]string{"-H", "Content-Type: application/json; charset=utf-8"}, post...)
 	for _, try := range []struct {
 		url     string
 		calls   int
@@ -189,6 +202,8 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		{c.api.url + "/gateway", 1, true, post, 0},
 		{c.api.url + "/empty", 1, true, post, 0},
 		{c.api.url + "/garbled", 1, true, post, 0},
+		{c.api.url + "/garbled", 1, true, ofOthers, 0},
+		{c.api.url + "/echo", 1, true, post, 0},
 		{c.api.url + "/hanging", 1, true, post, syscall.SIGINT},
 		{c.api.url + "/hanging", 1, true, post, syscall.SIGTERM},
 		{c.api.url + "/hanging", 1, false, get, syscall.SIGINT},
@@ -214,6 +229,16 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		if strings.Contains(seen.stderr, "may have been issued") != try.doubt {
 			t.Errorf("%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 		}
+	}
+	late := exampleCall{role: c.name, paths: []string{"/late"}, signal: syscall.SIGHUP} // where the terminal is lost
+	if c.name != "csharp" && c.name != "java" {
+		c.call(t, late).want(t, wanted{calls: 1, reads: 1, responses: 1})
+	}
+	names := c.call(t, exampleCall{
+		role: c.name, paths: []string{"/names"}, options: []string{"-d", "{}"}, env: []string{"LC_ALL=C", "PYTHONIOENCODING=ascii"},
+	})
+	if names.want(t, wanted{calls: 1, reads: 1, responses: 1}); !strings.Contains(names.stdout, namesOfIndia) {
+		t.Errorf("%s: the names of the response have changed:\n%s", c.name, names.stdout)
 	}
 	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}
 	c.call(t, empty).want(t, wanted{calls: 1, reads: 1})

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // clusterSize is the smallest cluster that can lose a node.
@@ -34,9 +35,7 @@ type testCluster struct {
 func newTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	w := startTestCluster(t, patience)
-	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.cluster.Install(t.Context(), harness.PluginName))
 	return w
 }
 
@@ -45,10 +44,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	found := findBinaries(t)
 	w, began := &testCluster{testVault: prepareTestVault(t)}, time.Now()
-	var err error
-	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience); err != nil {
-		t.Fatal(err)
-	}
+	w.cluster = must.Get(harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience))(t)
 	t.Logf("the cluster took %s to start", time.Since(began).Round(time.Millisecond))
 	w.Vault = w.cluster.Nodes[0]
 	t.Cleanup(func() {
@@ -64,7 +60,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 			return
 		}
 		for _, node := range w.cluster.Nodes {
-			t.Logf("the end of %s:\n%s", node.ServerLog(), lastLines(node.ServerLog(), 15))
+			t.Logf("the end of %s:\n%s", node.ServerLog(), harness.Tail(node.ServerLog(), 15))
 		}
 	})
 	w.root = w.clients(t, w.Token)
@@ -74,54 +70,49 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	return w
 }
 
-// clients returns a client for each node.
+func (w *testCluster) leader(t *testing.T) *harness.Vault {
+	t.Helper()
+	leader, err := w.cluster.Active(t.Context())
+	if err != nil || leader == nil {
+		t.Fatalf("nobody leads: %v", err)
+	}
+	return leader
+}
+
 func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	t.Helper()
 	clients := make([]*api.Client, len(w.cluster.Nodes))
 	for n, node := range w.cluster.Nodes {
-		client, err := node.Client(token)
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(node.Client(token))(t)
 		clients[n] = client
 	}
 	return clients
 }
 
-// takeLeases reads tokens of a role and returns their leases.
 func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string {
 	t.Helper()
 	leases := make([]string, count)
 	for n := range leases {
-		response, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get(readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout))(t)
 		leases[n] = response.LeaseID
 	}
 	return leases
 }
 
-// leaseExists looks a lease up.
 func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 	t.Helper()
 	found, err := w.root[0].Sys().LookupWithContext(t.Context(), lease)
 	if refused := (*api.ResponseError)(nil); errors.As(err, &refused) && strings.Contains(refused.Error(), "invalid lease") {
 		return false
 	}
-	if err != nil {
-		t.Fatalf("looking up the lease %s: %v", lease, err)
-	}
+	must.Do(t, err)
 	return found.Data["id"] == lease
 }
 
-// wantLeases checks that leases are still there.
 func (w *testCluster) wantLeases(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
-		if !w.leaseExists(t, lease) {
-			t.Errorf("the lease %s has gone", lease)
-		}
+		must.Be(t, w.leaseExists(t, lease), "the lease %s has gone", lease)
 	}
 }
 
@@ -134,23 +125,10 @@ func (w *testCluster) endLeases(t *testing.T, leases []string) {
 		if err := w.root[0].Sys().RevokeWithOptionsWithContext(t.Context(), options); err != nil {
 			t.Errorf("revoking the lease %s: %v", lease, err)
 		}
-		if !w.leaseEnds(t, lease) {
-			t.Errorf("the lease %s was revoked and is still there", lease)
-		}
+		// A standby of OpenBao responds by itself, a moment behind its leader.
+		must.Happen(t, 5*time.Second, "the revoked lease "+lease+" is still there", func() bool { return !w.leaseExists(t, lease) })
 	}
 	w.wantNoIrrevocable(t)
-}
-
-// leaseEnds waits until a lease that was revoked is gone: a standby of OpenBao responds by itself, a moment behind its leader.
-func (w *testCluster) leaseEnds(t *testing.T, lease string) bool {
-	t.Helper()
-	for range 50 {
-		if !w.leaseExists(t, lease) {
-			return true
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	return false
 }
 
 // leaderTerm is a time in which a node was the leader, as far as was seen.
@@ -240,7 +218,6 @@ func (v *watch) active(ctx context.Context, node int) bool {
 	return err == nil && health.Initialized && !health.Sealed && !health.Standby
 }
 
-// leader returns the node that leads, as far as is known.
 func (v *watch) leader() (node int, known bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -250,7 +227,6 @@ func (v *watch) leader() (node int, known bool) {
 	return v.leaderTerms[len(v.leaderTerms)-1].node, true
 }
 
-// all returns the terms so far.
 func (v *watch) all() []leaderTerm {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -260,19 +236,12 @@ func (v *watch) all() []leaderTerm {
 // waitForLeaderTerm waits until there have been count leader terms, and returns the last of them.
 func (v *watch) waitForLeaderTerm(t *testing.T, count int) leaderTerm {
 	t.Helper()
-	deadline := time.After(time.Minute)
-	for {
-		if _, known := v.leader(); known {
-			if all := v.all(); len(all) >= count {
-				return all[len(all)-1]
-			}
-		}
-		select {
-		case <-deadline:
-			t.Fatal("the cluster got no new leader within a minute")
-		case <-time.After(watchEvery):
-		}
-	}
+	must.Happen(t, time.Minute, "the cluster got no new leader", func() bool {
+		_, known := v.leader()
+		return known && len(v.all()) >= count
+	})
+	all := v.all()
+	return all[len(all)-1]
 }
 
 // leaderGap is a time in which there may have been no leader.
@@ -291,7 +260,6 @@ func leaderAt(leaderTerms []leaderTerm, at time.Time) leaderTerm {
 
 func length(gap leaderGap) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
 
-// leaderGaps returns the times between the terms.
 func leaderGaps(leaderTerms []leaderTerm) []leaderGap {
 	var between []leaderGap
 	for n := 1; n < len(leaderTerms); n++ {

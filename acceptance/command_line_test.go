@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // programs are the packages and scripts that users start, by name.
@@ -49,10 +51,7 @@ func programs() map[string]string {
 // gives an error that points to -help.
 func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 	t.Parallel()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(filepath.Abs(".."))(t)
 	for name, at := range programs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,9 +60,7 @@ func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 				t.Fatal(err)
 			} else if info.IsDir() {
 				run = filepath.Join(t.TempDir(), name)
-				if err := harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run))
 			}
 			for _, option := range []string{"-h", "-help", "--help"} {
 				said := start(t, run, option)
@@ -87,19 +84,14 @@ func TestCommandLine_EveryProgramListed(t *testing.T) {
 		known = append(known, filepath.Join("..", at))
 	}
 	for _, pattern := range []string{"../cmd/*", "../scripts/*", "../scripts/release/*"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		found := must.Get(filepath.Glob(pattern))(t)
 		for _, at := range found {
 			if info, err := os.Stat(at); err != nil {
 				t.Fatal(err)
 			} else if at != "../scripts/demo" && info.IsDir() == strings.HasPrefix(at, "../scripts/") || strings.HasSuffix(at, ".go") {
 				continue // no program, or one that a script or make starts
 			}
-			if !slices.Contains(known, at) {
-				t.Errorf("%s is not tried", at)
-			}
+			must.Be(t, slices.Contains(known, at), "%s is not tried", at)
 		}
 	}
 }
@@ -112,7 +104,6 @@ func TestCommandLine_PluginRunDirectly(t *testing.T) {
 	said.want(t, "nothing", 2, `^$`, `(?s)^Error: This is a Vault plugin\. .*vault plugin register .*vault secrets enable mastersindia`)
 }
 
-// said is the output and exit code of a program.
 type said struct {
 	code           int
 	stdout, stderr string
@@ -136,5 +127,41 @@ func (s said) want(t *testing.T, asked string, code int, stdout, stderr string) 
 	t.Helper()
 	if s.code != code || !regexp.MustCompile(stdout).MatchString(s.stdout) || !regexp.MustCompile(stderr).MatchString(s.stderr) {
 		t.Errorf("%s: ended with %d, standard output %q, standard error %q", asked, s.code, s.stdout, s.stderr)
+	}
+}
+
+// TestCLIErrors_ShowCommand covers mistakes for which the vault command would show nothing, or nothing useful.
+func TestCLIErrors_ShowCommand(t *testing.T) {
+	t.Parallel()
+	w := newTestVault(t)
+	w.app(t, simulator.JWT)
+	for typed, want := range map[string]string{
+		"read mastersindia/tokens/app":                        "did you mean vault read mastersindia/token/app?",
+		"read mastersindia/creds/app":                         "see vault path-help mastersindia/",
+		"read mastersindia/config":                            "the name is missing: vault read mastersindia/config/<name>; to list the names: vault list mastersindia/config",
+		"read mastersindia/rotate/main":                       ": use vault write -f mastersindia/rotate/main",
+		"list mastersindia/token":                             ": use vault list mastersindia/role",
+		"list mastersindia/config/main":                       ": use vault list mastersindia/config",
+		"delete mastersindia/status/main":                     ": use vault read mastersindia/status/main",
+		"patch mastersindia/config/main paused=true":          ": use vault write mastersindia/config/main ...",
+		"write mastersindia/roles/app config=main":            "did you mean vault write mastersindia/role/app ...?",
+		"write mastersindia/status/main paused=true":          ": use vault read mastersindia/status/main",
+		"write mastersindia/config/main user=clerk":           "did you mean username or soap_username_element?",
+		"write mastersindia/config/new preset=einvoice-prod":  "preset: must be one of einvoice-sandbox, einvoice-production, ",
+		"write mastersindia/role/new config=mian":             `config: "mian" does not exist`,
+		"write mastersindia/role/new config=main max_ttl=1d":  "max_ttl: must be whole seconds, such as 90, or a duration",
+		"write mastersindia/config/main rotation_percent=66%": "rotation_percent: must be a whole number, without a unit",
+		"write -f mastersindia/config/new":                    "to create it, give a protocol, or a preset, which sets it",
+		"write mastersindia/config/mian paused=true":          `config "mian" does not exist, so there is nothing to update`,
+		"write mastersindia/config/main protocol=smtp":        "or give a preset, which sets it",
+		"list mastersindia":                                   "see vault path-help mastersindia/",
+		"read mastersindia/status/main -format=json":          "options of the vault command go before the path",
+		"path-help mastersindia/configs":                      "did you mean vault path-help mastersindia/config/x?",
+		"path-help mastersindia/token":                        "the name is missing: vault path-help mastersindia/token/x",
+		"path-help mastersindia/role/<name>":                  "name: must be 1 to 128 letters",
+	} {
+		if said := w.refused(t, strings.Fields(typed)...); !strings.Contains(strings.Join(strings.Fields(said), " "), want) {
+			t.Errorf("vault %s says:\n%s\nwant: %s", typed, said, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -34,12 +35,8 @@ func TestConfig_WritesBackWhatItReads(t *testing.T) {
 				delete(stored, "client_secret")
 			}
 			client := w.rootClient(t)
-			if _, err := client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored); err != nil {
-				t.Fatalf("what was read cannot be written back: %v", err)
-			}
-			if again := w.readToken(t, "app").String("token_id"); again != token {
-				t.Error("writing back what was read replaced the token")
-			}
+			must.Get(client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored))(t)
+			must.Equal(t, w.readToken(t, "app").String("token_id"), token, "writing back what was read replaced the token")
 			w.upstream.wantLogins(t, 1)
 		})
 	}
@@ -53,9 +50,7 @@ func TestConfig_NamesOfTheRuleStored(t *testing.T) {
 		w.vault(t, "write", "mastersindia/config/"+name, "protocol=jwt", "token_url="+w.upstream.loginURL(simulator.JWT),
 			"username=u", "password=never-used-password", "verify_connection=false")
 		stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/"+name)
-		if stored.String("username") != "u" {
-			t.Errorf("%s: reads back as %v", name, stored.Data)
-		}
+		must.Equal(t, stored.String("username"), "u", "%s: reads back as %v", name, stored.Data)
 		w.writeRole(t, name, name)
 		if role := w.readJSON(t, "read", "-format=json", "mastersindia/role/"+name); role.String("config") != name {
 			t.Errorf("role %s: reads back as %v", name, role.Data)

@@ -13,13 +13,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -73,7 +73,7 @@ func TestCrash_TwentyUnderReaders(t *testing.T) {
 type crashes struct {
 	*testVault
 
-	readers *concurrentReaders
+	readers *readers
 	client  *api.Client
 	// steady accounts log in once and never again. The token of cold is revoked before each login, turning has a new one every
 	// few seconds.
@@ -90,9 +90,6 @@ type crashes struct {
 	cutLogins   map[string]int  // by account: logins in the middle of which the plugin was killed
 	paused      int             // responses that report the short backoff
 	ended       []string        // leases that were ended right after a kill
-
-	// lastRotation is when the upstream last saw a login of turning begin or end, in nanoseconds of the Unix epoch.
-	lastRotation atomic.Int64
 }
 
 func newCrashes(t *testing.T) *crashes {
@@ -119,39 +116,11 @@ func newCrashes(t *testing.T) *crashes {
 	c.cold = add("cold", simulator.Account{Protocol: simulator.OAuth})
 	// One percent of ten minutes: a rotation every six seconds, under a token that lives on for long.
 	c.turning = add("turning", simulator.Account{Protocol: simulator.FirstVision, TokenTTL: 10 * time.Minute}, "rotation_percent=1")
-	c.watchRotations(t)
 	c.readers = w.startReaders(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
 	for _, s := range append([]source{unleased, c.cold, c.turning}, c.steady...) {
 		c.readers.waitForGood(t, s, recoveryTimeout)
 	}
 	return c
-}
-
-// watchRotations keeps lastRotation up to date until the test ends.
-func (c *crashes) watchRotations(t *testing.T) {
-	t.Helper()
-	done, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		ticker := time.NewTicker(2 * time.Millisecond)
-		defer ticker.Stop()
-		var seen simulator.Counts
-		for {
-			if now := c.countsOf(c.turning); now.Logins != seen.Logins || now.LoginsOK != seen.LoginsOK {
-				seen = now
-				c.lastRotation.Store(time.Now().UnixNano())
-			}
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		close(done)
-		<-stopped
-	})
 }
 
 // kill ends the plugin, in the middle of a login of the given accounts.
@@ -160,7 +129,6 @@ func (c *crashes) kill(t *testing.T, loggingIn ...source) {
 	c.killProcess(t, c.find(t), loggingIn...)
 }
 
-// find returns the plugin's process.
 func (c *crashes) find(t *testing.T) int {
 	t.Helper()
 	pid, err := c.PluginPID()
@@ -176,12 +144,11 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
 	c.interrupted += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
-	if err := harness.KillProcess(pid); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.KillProcess(pid))
 	c.killed = append(c.killed, pid)
 	c.windows = append(c.windows, window{from: began})
-	if !slices.Contains(loggingIn, c.turning) && began.Sub(time.Unix(0, c.lastRotation.Load())) < storeTimeout {
+	rotations := c.upstream.loginTimes(c.upstream.moments, c.turning.account.Protocol)
+	if !slices.Contains(loggingIn, c.turning) && began.Sub(rotations[len(rotations)-1]) < storeTimeout {
 		loggingIn = append(loggingIn, c.turning)
 	}
 	for _, s := range loggingIn {
@@ -193,7 +160,7 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 func (c *crashes) recover(t *testing.T, first source) []error {
 	t.Helper()
 	last := &c.windows[len(c.windows)-1]
-	_, failed := c.readers.waitForGood(t, first, recoveryTimeout)
+	failed := c.readers.waitForGood(t, first, recoveryTimeout)
 	c.recovered = append(c.recovered, time.Since(last.from))
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
 		c.readers.waitForGood(t, s, recoveryTimeout)
@@ -215,20 +182,16 @@ func (c *crashes) duringReads(t *testing.T, n int) {
 // endLease ends the newest lease. It retries if Vault reports that the plugin was not running.
 func (c *crashes) endLease(t *testing.T) {
 	t.Helper()
-	leases := c.readers.leasesRead()
+	leases := c.leasesRead()
 	lease := leases[len(leases)-1]
 	c.ended = append(c.ended, lease)
-	deadline := time.Now().Add(recoveryTimeout)
-	for {
+	must.Happen(t, recoveryTimeout, "a lease cannot be ended after a kill", func() bool {
 		err := c.client.Sys().RevokeWithContext(t.Context(), lease)
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) || !strings.Contains(err.Error(), "code = Unavailable") {
+		if err != nil && !strings.Contains(err.Error(), "code = Unavailable") {
 			t.Fatalf("ending a lease right after a kill: %v", err)
 		}
-		<-time.After(20 * time.Millisecond)
-	}
+		return err == nil
+	})
 }
 
 // twice kills, and kills again the process that Vault has started in its place as soon as that has responded. (Not sooner: a
@@ -286,9 +249,7 @@ func (c *crashes) waitForResponse(t *testing.T, before int) {
 func (c *crashes) startColdLogin(t *testing.T, delay time.Duration) {
 	t.Helper()
 	c.slow(t, c.cold, delay, func() {
-		if _, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil))(t)
 	})
 }
 
@@ -298,13 +259,9 @@ func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()
 	c.upstream.SetFault(s.account.Protocol, simulator.Fault{Kind: simulator.FaultSlow, Delay: delay, Remaining: 1})
 	before := c.upstream.Counters().Faulted
 	cause()
-	deadline := time.Now().Add(recoveryTimeout)
-	for c.upstream.Counters().Faulted == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("no login of %s has come within %s; the server's log is %s", s.config, recoveryTimeout, c.ServerLog())
-		}
-		<-time.After(2 * time.Millisecond)
-	}
+	must.Happen(t, recoveryTimeout, "no login of "+s.config+" has come; the server's log is "+c.ServerLog(), func() bool {
+		return c.upstream.Counters().Faulted != before
+	})
 }
 
 // duringForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
@@ -349,18 +306,10 @@ func (c *crashes) duringRotation(t *testing.T, _ int) {
 		t.Errorf("a rotation that was cut off kept readers from the token that lives: %v", errors.Join(failed...))
 	}
 	// The next rotation comes by itself.
-	deadline, before := time.Now().Add(recoveryTimeout), c.countsOf(c.turning).LoginsOK
-	for c.countsOf(c.turning).LoginsOK == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("no rotation followed the one that was cut off; the server's log is %s", c.ServerLog())
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
-
-// countsOf returns what the upstream has counted of the account.
-func (c *crashes) countsOf(s source) simulator.Counts {
-	return c.upstream.Counters().Of(s.account.Protocol, s.account.Name())
+	before := c.countsOf(c.turning).LoginsOK
+	must.Happen(t, recoveryTimeout, "no rotation followed the one that was cut off; the server's log is "+c.ServerLog(), func() bool {
+		return c.countsOf(c.turning).LoginsOK != before
+	})
 }
 
 // wantShortPause checks the errors of readers of cold since the last kill: that a login was cut off, and a time of the next
@@ -368,28 +317,32 @@ func (c *crashes) countsOf(s source) simulator.Counts {
 func (c *crashes) wantShortPause(t *testing.T) {
 	t.Helper()
 	last, seen := c.windows[len(c.windows)-1], 0
-	for _, f := range c.readers.failures() {
-		if f.to.Before(last.from) || !strings.Contains(f.said, cutOff) {
+	for _, f := range failed(c.readers.all()) {
+		if f.end.Before(last.from) || !strings.Contains(f.err.Error(), cutOff) {
 			continue
 		}
 		seen++
-		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.said)
-		if match == nil || f.status != http.StatusServiceUnavailable || f.source != c.cold {
-			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.said)
+		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.err.Error())
+		if match == nil || statusOf(f.err) != http.StatusServiceUnavailable || f.source != c.cold {
+			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.err.Error())
 			continue
 		}
-		next, err := time.Parse(time.RFC3339, match[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if pause := next.Sub(f.from); pause > shortPause {
+		next := must.Get(time.Parse(time.RFC3339, match[1]))(t)
+		if pause := next.Sub(f.begin); pause > shortPause {
 			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 		}
 	}
-	if seen == 0 {
-		t.Error("no reader got the error that a login was cut off")
-	}
+	must.Be(t, seen != 0, "no reader got the error that a login was cut off")
 	c.paused += seen
+}
+
+func (c *crashes) leasesRead() (leases []string) {
+	for _, read := range good(c.readers.all()) {
+		if read.leaseID != "" {
+			leases = append(leases, read.leaseID)
+		}
+	}
+	return leases
 }
 
 func mentions(failed []error, words string) bool {
@@ -401,9 +354,7 @@ func (c *crashes) wantTwentyKills(t *testing.T) {
 	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
 		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
 	}
-	if c.interrupted == 0 {
-		t.Error("no read was under way at any kill: this test proves nothing")
-	}
+	must.Be(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
 }
@@ -435,17 +386,17 @@ func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
 	interrupted, paused := 0, 0
 	said := map[string]int{}
-	for _, f := range c.readers.failures() {
-		said[fmt.Sprintf("%d %s", f.status, shortened(f.said))]++
+	for _, f := range failed(c.readers.all()) {
+		said[fmt.Sprintf("%d %s", statusOf(f.err), shortened(f.err.Error()))]++
 		switch {
 		case !f.within(c.windows):
-			t.Errorf("%s failed although nothing was killed: %s", f.source.path, f.said)
-		case strings.Contains(f.said, cutOff) && f.source.path == c.cold.path:
+			t.Errorf("%s failed although nothing was killed: %s", f.source.path, f.err.Error())
+		case strings.Contains(f.err.Error(), cutOff) && f.source.path == c.cold.path:
 			paused++
-		case f.status == http.StatusInternalServerError && !strings.Contains(f.said, "config"):
+		case statusOf(f.err) == http.StatusInternalServerError && !strings.Contains(f.err.Error(), "config"):
 			interrupted++
 		default:
-			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.said)
+			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.err.Error())
 		}
 	}
 	t.Logf("%d reads were interrupted by a kill and failed, %d failed during the backoff", interrupted, paused)
@@ -472,7 +423,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 			known[s.path+"/"+key.(string)] = true
 		}
 	}
-	held := c.readers.leasesRead()
+	held := c.leasesRead()
 	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
 	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
 	if !slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))) {
@@ -492,17 +443,11 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 	c.wantNoLeasesAt(t, "mastersindia/token/")
 }
 
-// wantNoLeasesAt checks that no lease is left below the path.
 func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)
-	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if list != nil {
-		t.Errorf("Vault still has leases below %s: %v", path, list.Data["keys"])
-	}
+	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
+	must.Be(t, list == nil, "Vault still has leases below %s: %v", path, list)
 }
 
 // medianAndMax describes durations for a log.

@@ -6,7 +6,9 @@
 package acceptance
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -14,12 +16,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -43,25 +47,21 @@ func startDev(t *testing.T) *dev {
 	t.Helper()
 	dir := t.TempDir()
 	program, output := filepath.Join(dir, "demo"), filepath.Join(dir, "output")
-	if err := harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program))
 	found := findBinaries(t)
-	file, err := os.Create(output)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must.Get(os.Create(output))(t)
 	defer func() { _ = file.Close() }()
 	// It is ended by a signal, as a person does, and by no context.
 	run := exec.Command(program, "-stay")
 	run.Dir, run.Stdout, run.Stderr = "..", file, file
 	run.Env = append(os.Environ(), "VAULT_BIN="+found.Vault, "NO_COLOR=1")
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, run.Start())
 	t.Cleanup(func() {
 		if err := errors.Join(run.Process.Signal(syscall.SIGINT), run.Wait()); err != nil {
 			t.Errorf("make dev: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("make dev said:\n%s", harness.Tail(output, 40))
 		}
 	})
 	said := waitForText(t, output, "Ctrl-C stops everything")
@@ -82,25 +82,15 @@ func startDev(t *testing.T) *dev {
 func (d *dev) reader(t *testing.T, more ...string) reader {
 	t.Helper()
 	bin := t.TempDir()
-	if err := os.Symlink(d.vault, filepath.Join(bin, "vault")); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink(d.vault, filepath.Join(bin, "vault")))
 	env := append(os.Environ(), "VAULT_ADDR="+d.address, "VAULT_TOKEN="+d.token, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
 	return reader{env: append(env, more...), dir: folder(t), password: d.password}
 }
 
 func waitForText(t *testing.T, name, text string) string {
 	t.Helper()
-	for range 600 {
-		content := readFile(t, name)
-		if strings.Contains(string(content), text) {
-			return string(content)
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	content, _ := os.ReadFile(name) // for the message only
-	t.Fatalf("no %q in a minute:\n%s", text, content)
-	return ""
+	must.Happen(t, time.Minute, "no "+text+" in "+name, func() bool { return strings.Contains(string(readFile(t, name)), text) })
+	return string(readFile(t, name))
 }
 
 // TestMakeDev_FirstTime follows the page for developers without a vault command, to an e-invoice that the simulator accepts.
@@ -113,15 +103,10 @@ func TestMakeDev_FirstTime(t *testing.T) {
 	r.follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
 	address, ca := tlsProxy(t, dev.address)
 	file := filepath.Join(t.TempDir(), "vault-token")
-	if err := os.WriteFile(file, []byte(dev.token), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(dev.token), 0o600))
 	dev.reader(t, "VAULT_TOKEN=", "VAULT_TOKEN_FILE="+file, "VAULT_ADDR="+address, "VAULT_CACERT="+ca, "PATH="+os.Getenv("PATH")).
 		follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
-	text, err := os.ReadFile(filepath.Join("..", firstTime))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join("..", firstTime)))(t)
 	for _, language := range []struct{ name, program, client string }{
 		{"php", "php", "../examples/clients/php/mastersindia_client.php"},
 		{"python", "python3", "../examples/clients/python/mastersindia_client.py"},
@@ -137,9 +122,7 @@ func TestMakeDev_FirstTime(t *testing.T) {
 		}
 		file := filepath.Join(r.dir, "program."+language.name)
 		for name, content := range map[string][]byte{filepath.Join(r.dir, filepath.Base(language.client)): client, file: []byte(source)} {
-			if err := os.WriteFile(name, content, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.WriteFile(name, content, 0o600))
 		}
 		run := exec.CommandContext(t.Context(), language.program, file)
 		run.Dir, run.Env = r.dir, r.env
@@ -152,23 +135,137 @@ func TestMakeDev_FirstTime(t *testing.T) {
 // tlsProxy serves what is at the address over TLS, and returns its own address and the file of its CA.
 func tlsProxy(t *testing.T, address string) (proxied, caFile string) {
 	t.Helper()
-	target, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := must.Get(url.Parse(address))(t)
+	ca := must.Get(simulator.NewCA())(t)
 	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
-	if server.TLS, err = ca.ServerTLS(); err != nil {
-		t.Fatal(err)
-	}
+	server.TLS = must.Get(ca.ServerTLS())(t)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, ca.CertPEM(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
 	return server.URL, caFile
+}
+
+// TestDevServer_InstalledAndUpgradedByTheGuides makes a dev server as install.md has it, and follows upgrade.md there and back.
+func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
+	t.Parallel()
+	found := findBinaries(t)
+	next := must.Get(harness.NextMinor(found.Version))(t)
+	dir, download, bin := folder(t), folder(t), t.TempDir()
+	for link, target := range map[string]string{
+		filepath.Join(dir, "bin"): filepath.Dir(found.Plugin), filepath.Join(bin, "vault"): found.Vault,
+	} {
+		must.Do(t, os.Symlink(target, link))
+	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))))
+	env := append(os.Environ(), "HOME="+dir, "PATH="+bin+":"+os.Getenv("PATH"))
+	blocks := devServerBlocks(t)
+	vaultAddress := serve(t, dir, env, func(address string) string { return "export VAULT_DEV_LISTEN_ADDRESS=" + address + "\n" + blocks[0] })
+	simulatorAddress := serve(t, dir, env, func(address string) string {
+		return strings.Replace(blocks[1], "bin/mastersindia-simulator", "bin/mastersindia-simulator -listen="+address, 1)
+	})
+
+	script := strings.NewReplacer("127.0.0.1:8200", vaultAddress, "127.0.0.1:8270", simulatorAddress).Replace(blocks[2]) +
+		"\ncd '" + download + "'\n"
+	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
+	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Exchange it", "Go back"} {
+		if len(guide[section]) == 0 {
+			t.Fatalf("%s has no commands under %q", upgradeGuide, section)
+		}
+		for _, c := range guide[section] {
+			script += c.command + "\n"
+		}
+		script += "vault write -f mastersindia/rotate/gst\n" // a repair or an upgrade is proved by a write
+		script += "sleep 10.5\n"                             // one forced login in ten seconds
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	shell.Env, shell.Dir = env, dir
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, lastOf(out))
+	}
+	if ran := regexp.MustCompile(`(?m)^v\d+\.\d+\.\d+`).FindAllString(string(out), -1); !slices.Equal(ran, []string{next, found.Version}) {
+		t.Errorf("the mount has run %v, want %s and then %s:\n%s", ran, next, found.Version, out)
+	}
+}
+
+// devServerBlocks are what is typed in three terminals.
+func devServerBlocks(t *testing.T) []string {
+	t.Helper()
+	text := readFile(t, filepath.Join("..", installGuide))
+	_, section, _ := strings.Cut(string(text), "\n## On a dev server\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var blocks []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
+		blocks = append(blocks, block[1])
+	}
+	if len(blocks) != 3 {
+		t.Fatalf("%s has %d terminals for a dev server, want 3", installGuide, len(blocks))
+	}
+	return blocks
+}
+
+// serve runs in a terminal what makes a server listen at an address, and ends it with the test as Ctrl-C does. Where another
+// process else has taken the port meanwhile it tries another one.
+func serve(t *testing.T, dir string, env []string, script func(address string) string) string {
+	t.Helper()
+	var said []byte
+	for range 3 {
+		address := must.Get(harness.FreeAddress(t.Context()))(t)
+		log := filepath.Join(t.TempDir(), "log")
+		ended := begin(t, dir, env, script(address), log)
+		if listens(t, address, ended) {
+			return address
+		}
+		said = must.Get(os.ReadFile(log))(t)
+	}
+	t.Fatalf("nobody listens:\n%s", lastOf(said))
+	return ""
+}
+
+// begin runs a script in the background, with its output in a file, and returns a channel that is closed when it has ended.
+func begin(t *testing.T, dir string, env []string, script, log string) <-chan struct{} {
+	t.Helper()
+	file := must.Get(os.Create(log))(t)
+	defer func() { _ = file.Close() }()
+	// It is ended by a signal, as a person does, and by no context.
+	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script)
+	terminal.Dir, terminal.Env, terminal.Stdout, terminal.Stderr = dir, env, file, file
+	terminal.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	must.Do(t, terminal.Start())
+	ended := make(chan struct{})
+	go func() {
+		_ = terminal.Wait() // it says that it was interrupted
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-terminal.Process.Pid, syscall.SIGINT) // it may have ended
+		<-ended
+	})
+	return ended
+}
+
+// listens waits until a server listens at the address and has not ended a second later, as a server does that finds its second
+// port taken.
+func listens(t *testing.T, address string, ended <-chan struct{}) bool {
+	t.Helper()
+	seen := 0
+	for range 300 {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = connection.Close()
+			seen++
+		}
+		select {
+		case <-ended:
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+		if seen > 10 {
+			return true
+		}
+	}
+	return false
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // gap is a line of a document that stands for any number of lines of a response.
@@ -29,7 +31,6 @@ type mask struct {
 	with    string
 }
 
-// masks make lines comparable.
 type masks []mask
 
 func passing() masks {
@@ -117,9 +118,7 @@ func writeOutputs(t *testing.T, document string, commands []shown, responses []s
 		}
 		from-- // the next command begins with the same end of line
 	}
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(name, []byte(text), 0o600))
 }
 
 // presentable is a response as a document shows it: no longer than a reader wants, and without whole tokens.

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // sectionsOf reads the commands of a document by the headings that they stand under.
@@ -54,18 +55,10 @@ type shell struct {
 func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
 	t.Helper()
 	cmd := w.bash(t, node, dir)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	stdin := must.Get(cmd.StdinPipe())(t)
+	output := must.Get(cmd.StdoutPipe())(t)
 	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		_ = cmd.Wait() // the last command's exit code, which run has seen
@@ -114,9 +107,7 @@ func (s *shell) try(t *testing.T, command string) (printed, code string) {
 	t.Helper()
 	s.number++
 	mark := fmt.Sprintf("==> %d: ", s.number)
-	if _, err := fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", command, mark); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", command, mark))(t)
 	var lines strings.Builder
 	for s.output.Scan() {
 		if code, ended := strings.CutPrefix(s.output.Text(), mark); ended {

@@ -8,18 +8,26 @@ package acceptance
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -73,19 +81,14 @@ func TestDocs_CommandsWork(t *testing.T) {
 		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
 		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
-		if !slices.Contains(w.vendorHosts.asked(), host) {
-			t.Errorf("no login went to %s", host)
-		}
+		must.Be(t, slices.Contains(w.vendorHosts.asked(), host), "no login went to %s", host)
 	}
 }
 
 // TestDocs_EveryDocumentIsRun keeps a new document from being left out above.
 func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := must.Get(filepath.Glob("../docs/*.md"))(t)
 	for _, file := range files {
 		name := "docs/" + filepath.Base(file)
 		if !slices.Contains([]string{upgradeGuide, drills, firstTime}, name) && !slices.Contains(documents(), name) {
@@ -100,19 +103,13 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../simulator/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		files := must.Get(filepath.Glob(pattern))(t)
 		for _, file := range files {
 			text := readFile(t, file)
 			source.Write(text)
 		}
 	}
-	documents, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	documents := must.Get(filepath.Glob("../docs/*.md"))(t)
 	named := 0
 	for _, document := range documents {
 		text := readFile(t, document)
@@ -122,14 +119,10 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 			if found[2] == "" {
 				want += "("
 			}
-			if !strings.Contains(source.String(), want) {
-				t.Errorf("%s names %s, which is not there", document, found[0])
-			}
+			must.Be(t, strings.Contains(source.String(), want), "%s names %s, which is not there", document, found[0])
 		}
 	}
-	if named < 10 {
-		t.Errorf("the documents name only %d tests: this test proves little", named)
-	}
+	must.Be(t, named >= 10, "the documents name only %d tests: this test proves little", named)
 }
 
 // docsVault is a testVault as a reader of the documents has it: the plugin is a file, and not yet registered.
@@ -163,7 +156,6 @@ func newDocsVault(t *testing.T) *docsVault {
 	return d
 }
 
-// follow runs a document's commands.
 func (d *docsVault) follow(t *testing.T, document string, commands []shown) {
 	t.Helper()
 	env := d.CLI.Env("PLUGIN_DIR="+filepath.Join(d.Dir, "plugins"), "AUDIT_LOG="+d.AuditLog(),
@@ -226,15 +218,12 @@ func (d *docsVault) download(t *testing.T) string {
 	dir, name := folder(t), filepath.Base(found.Plugin)
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
-	err := errors.Join(
+	must.Do(t, errors.Join(
 		os.Symlink(filepath.Dir(found.Plugin), filepath.Join(dir, "bin")),
 		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	))
 	return dir
 }
 
@@ -242,9 +231,7 @@ func (d *docsVault) download(t *testing.T) string {
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my files")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Mkdir(dir, 0o700))
 	return dir
 }
 
@@ -262,9 +249,7 @@ func (d *docsVault) programsOnPath(t *testing.T) string {
 	found := findBinaries(t)
 	dir := t.TempDir()
 	for name, binary := range map[string]string{"vault": d.VaultBinary(), "mastersindia-audit": found.Audit} {
-		if err := os.Symlink(binary, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Symlink(binary, filepath.Join(dir, name)))
 	}
 	return dir
 }
@@ -328,11 +313,77 @@ func commandsIn(t *testing.T, text string) []shown {
 	return commands
 }
 
-// wantTarget checks that the Makefile has the target of a command.
 func wantTarget(t *testing.T, command string) {
 	t.Helper()
 	text := readFile(t, "../Makefile")
 	if target := strings.Fields(command)[1]; !strings.Contains(string(text), "\n"+target+":") {
 		t.Errorf("the Makefile has no target %s", target)
 	}
+}
+
+// vendorHosts plays all the vendors' hosts at once: it is a proxy that leads whichever host it is asked for to the simulator, with
+// a certificate for that host. So the presets can be tried as they are, and nothing leaves the machine.
+type vendorHosts struct {
+	simulator   http.Handler
+	secure      string // address of the simulator with TLS
+	url, caFile string
+
+	mu    sync.Mutex
+	hosts []string
+}
+
+func newVendorHosts(t *testing.T, sim http.Handler, caFile string) *vendorHosts {
+	t.Helper()
+	ca := must.Get(simulator.NewCA())(t)
+	must.Do(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
+	secure := httptest.NewUnstartedServer(sim)
+	secure.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		return ca.ServerTLS(hello.ServerName)
+	}}
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	v := &vendorHosts{simulator: sim, secure: secure.Listener.Addr().String(), caFile: caFile}
+	proxy := httptest.NewServer(v)
+	t.Cleanup(proxy.Close)
+	v.url = proxy.URL
+	return v
+}
+
+// env is what leads a process to the vendors.
+func (v *vendorHosts) env() []string {
+	return []string{"HTTPS_PROXY=" + v.url, "HTTP_PROXY=" + v.url, "SSL_CERT_FILE=" + v.caFile}
+}
+
+func (v *vendorHosts) asked() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]string(nil), v.hosts...)
+}
+
+// ServeHTTP serves a proxy's requests: CONNECT for https, everything else for plain http.
+func (v *vendorHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v.mu.Lock()
+	v.hosts = append(v.hosts, r.URL.Hostname())
+	v.mu.Unlock()
+	if r.Method != http.MethodConnect {
+		v.simulator.ServeHTTP(w, r)
+		return
+	}
+	near, ahead, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer func() { _ = near.Close() }()
+	far, err := net.Dial("tcp", v.secure)
+	if err != nil {
+		return
+	}
+	_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() {
+		_, _ = io.Copy(far, ahead)
+		_ = far.Close()
+	}()
+	_, _ = io.Copy(near, far)
 }

@@ -7,13 +7,12 @@ package acceptance
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -57,7 +56,7 @@ type failover struct {
 func TestFailover_TwentyUnderReaders(t *testing.T) {
 	t.Parallel()
 	w := newTestCluster(t, harness.Brisk)
-	main := w.account(t, simulator.JWT)
+	main := w.account(t, simulator.OAuth)
 	short := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: shortLife})
 	w.writeConfig(t, "main", main)
 	w.writeConfig(t, "short", short)
@@ -69,9 +68,10 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	kept := w.takeLeases(t, "kept", keptLeases)
 
 	leaders := w.watchLeader(t.Context(), t)
-	logins := w.watchLogins(t, short)
+	long := source{path: "mastersindia/token/app", config: "main", account: main}
+	rotated := source{path: "mastersindia/token/short", config: "short", account: short}
 	began := time.Now()
-	readers := w.startClusterReaders(t, readerGroup{name: "steady", readers: failoverReaders, roles: []string{"app", "short"}})
+	readers := w.startClusterReaders(t, readerGroup{name: "steady", readers: failoverReaders, sources: []source{long, rotated}})
 	readers.waitForReads(t, 2*failoverReaders)
 	var happened []failover
 	for n := range failovers {
@@ -81,7 +81,7 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	elapsed := time.Since(began)
 	reads, between := readers.all(), leaderGaps(leaders.all())
 
-	readers.wantNoneRefused(t)
+	readers.wantNothingWrong(t)
 	paused := 0
 	for _, read := range failed(reads) {
 		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a backoff.
@@ -90,8 +90,8 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 			continue
 		}
 		if !overlaps(between, read.begin, read.end, 0) {
-			t.Errorf("a read of role %s failed at %s after %s although there was a leader all the time: %v",
-				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
+			t.Errorf("a read of %s failed at %s after %s although there was a leader all the time: %v",
+				read.source.path, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
 		}
 	}
 	t.Logf("%d reads got the error that a login had been cut off", paused)
@@ -99,21 +99,17 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	w.wantAllNodesHaveServed(t, leaders.all(), reads)
 
 	counters := w.upstream.Counters()
-	if got := counters.Of(simulator.JWT, main.Name()).Logins; got != 1 {
+	if got := counters.Of(main.Protocol, main.Name()).Logins; got != 1 {
 		t.Errorf("an account whose token outlives the test was logged in to %d times over %d failovers, want once", got, failovers)
 	}
-	if tokens := tokensOf(reads, "app"); len(tokens) != 1 {
-		t.Errorf("readers of a token that outlives the test got %d tokens, want the same one all the time", len(tokens))
-	}
-	wantPlannedRotations(t, tokensOf(reads, "short"), logins(), between, elapsed)
-	if err := w.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Equal(t, len(tokensOf(reads, long)), 1, "readers of a token that outlives the test got N tokens")
+	wantPlannedRotations(t, tokensOf(reads, rotated), w.upstream.loginTimes(w.upstream.began, short.Protocol), between, elapsed)
+	must.Do(t, w.cluster.WaitForwarding(t.Context()))
 	w.wantKeptLeases(t, kept)
 }
 
 // failOver takes the leader away and waits until the cluster is whole again.
-func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers *clusterReaders) failover {
+func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers *readers) failover {
 	t.Helper()
 	f := failover{kind: failoverKinds[number%len(failoverKinds)]}
 	other, directed := otherThanNew(leaders.all(), len(w.cluster.Nodes))
@@ -129,8 +125,8 @@ func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers
 	f.ordered = time.Now()
 	if f.kind == kill {
 		w.kill(t, old)
-	} else if err := w.root[old].Sys().StepDownWithContext(t.Context()); err != nil {
-		t.Fatalf("stepping node %d down: %v", old+1, err)
+	} else {
+		must.Do(t, w.root[old].Sys().StepDownWithContext(t.Context()))
 	}
 	f.leader = leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
 	readers.waitForReads(t, failoverReaders)
@@ -143,9 +139,7 @@ func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers
 		w.kill(t, old)
 	}
 	w.start(t, old)
-	if err := w.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.cluster.WaitCaughtUp(t.Context()))
 	readers.waitForReads(t, 2*failoverReaders)
 	f.settled = time.Now()
 	return f
@@ -159,12 +153,9 @@ func (w *testCluster) kill(t *testing.T, node int) {
 	}
 }
 
-// start starts a node again and unseals it.
 func (w *testCluster) start(t *testing.T, node int) {
 	t.Helper()
-	if err := w.cluster.Nodes[node].Start(t.Context()); err != nil {
-		t.Fatalf("starting node %d again: %v", node+1, err)
-	}
+	must.Do(t, w.cluster.Nodes[node].Start(t.Context()))
 }
 
 // otherThanNew returns the standby to take away so that a node leads that never has; ok is false where all have.
@@ -183,7 +174,7 @@ func otherThanNew(leaderTerms []leaderTerm, nodes int) (other int, ok bool) {
 }
 
 // reportFailovers prints what the readers felt, and checks that they were served soon after each new leader was active.
-func reportFailovers(t *testing.T, happened []failover, reads []clusterRead, leaderTerms []leaderTerm) {
+func reportFailovers(t *testing.T, happened []failover, reads []tokenRead, leaderTerms []leaderTerm) {
 	t.Helper()
 	total := longestGap(reads, happened[0].ordered, happened[len(happened)-1].settled)
 	t.Logf("%d failovers (and %d changes of leader that nobody ordered), %d reads, %d failed, longest time without a good read %s",
@@ -213,12 +204,12 @@ func reportFailovers(t *testing.T, happened []failover, reads []clusterRead, lea
 			continue
 		}
 		t.Logf("%s, %d times: new leader after %s; first good read after %s; %d failed reads",
-			kind, len(first), spread(leader), spread(first), lost)
+			kind, len(first), medianAndMax(leader), medianAndMax(first), lost)
 	}
 }
 
 // firstGood is when the first read succeeded after the given time.
-func firstGood(reads []clusterRead, after time.Time) time.Time {
+func firstGood(reads []tokenRead, after time.Time) time.Time {
 	for _, read := range good(reads) {
 		if read.end.After(after) {
 			return read.end
@@ -229,9 +220,7 @@ func firstGood(reads []clusterRead, after time.Time) time.Time {
 
 // wantPlannedRotations checks that nobody logged in for a failover's sake: each token was replaced after its time and not before.
 // A login that a failover cuts off is made again, as its token is lost.
-func wantPlannedRotations(
-	t *testing.T, tokens []clusterRead, logins []time.Time, between []leaderGap, elapsed time.Duration,
-) {
+func wantPlannedRotations(t *testing.T, tokens []tokenRead, logins []time.Time, between []leaderGap, elapsed time.Duration) {
 	t.Helper()
 	if want := int(elapsed/shortLife) - 1; len(tokens) < max(want, 2) {
 		t.Errorf("readers saw %d tokens of %s in %s: too few rotations to prove anything", len(tokens), shortLife, elapsed)
@@ -245,9 +234,7 @@ func wantPlannedRotations(
 	lost := len(logins) - len(tokens)
 	t.Logf("tokens of %s: %d logins in %s, %d of them during a failover, %d whose token nobody got",
 		shortLife, len(logins), elapsed.Round(time.Second), cut, lost)
-	if lost > cut {
-		t.Errorf("the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
-	}
+	must.Be(t, lost <= cut, "the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
 	for n := 1; n < len(tokens); n++ {
 		before, err1 := time.Parse(time.RFC3339, tokens[n-1].issuedAt)
 		after, err2 := time.Parse(time.RFC3339, tokens[n].issuedAt)
@@ -259,46 +246,6 @@ func wantPlannedRotations(
 	}
 }
 
-// watchLogins notes when an account is logged in to, and returns how to ask for it.
-func (w *testCluster) watchLogins(t *testing.T, account simulator.Account) func() []time.Time {
-	t.Helper()
-	count := func() int {
-		counters := w.upstream.Counters()
-		return counters.Of(account.Protocol, account.Name()).Logins
-	}
-	stop, done := make(chan struct{}), make(chan struct{})
-	var times []time.Time
-	for range count() {
-		times = append(times, time.Now())
-	}
-	go func() {
-		defer close(done)
-		for {
-			for range count() - len(times) {
-				times = append(times, time.Now())
-			}
-			select {
-			case <-stop:
-				return
-			case <-time.After(watchEvery):
-			}
-		}
-	}()
-	end := func() {
-		select {
-		case <-stop:
-		default:
-			close(stop)
-		}
-		<-done
-	}
-	t.Cleanup(end)
-	return func() []time.Time {
-		end()
-		return times
-	}
-}
-
 // wantSamePluginOnAllNodes checks that each node has the file that the catalog names, with the catalog's checksum.
 func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	t.Helper()
@@ -307,14 +254,13 @@ func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	for n, node := range w.cluster.Nodes {
 		sum, err := node.PluginSHA256(info.String("command"))
 		if err != nil || sum == "" || sum != info.String("sha256") {
-			t.Errorf("node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s",
-				n+1, sum, err, info.String("sha256"))
+			t.Errorf("node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s", n+1, sum, err, info.String("sha256"))
 		}
 	}
 }
 
 // wantAllNodesHaveServed checks that each node has led, and that reads succeeded while it did.
-func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderTerm, reads []clusterRead) {
+func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderTerm, reads []tokenRead) {
 	t.Helper()
 	served := make([]int, len(w.cluster.Nodes))
 	for _, read := range good(reads) {
@@ -326,9 +272,7 @@ func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderT
 	}
 	t.Logf("good reads while each node led: %v", served)
 	for n, count := range served {
-		if count == 0 {
-			t.Errorf("no read succeeded while node %d led", n+1)
-		}
+		must.Be(t, count != 0, "no read succeeded while node %d led", n+1)
 	}
 }
 
@@ -339,21 +283,9 @@ func (w *testCluster) wantKeptLeases(t *testing.T, kept []string) {
 	w.wantLeases(t, kept[len(kept)/2:])
 	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
 	for _, lease := range kept {
-		if w.leaseExists(t, lease) {
-			t.Errorf("the lease %s was revoked and is still there", lease)
-		}
+		must.Be(t, !w.leaseExists(t, lease), "the lease %s was revoked and is still there", lease)
 	}
 	w.wantNoLeases(t)
 }
 
 func clock(at time.Time) string { return at.Format("15:04:05.000") }
-
-// spread formats the median and the maximum of durations.
-func spread(d []time.Duration) string {
-	if len(d) == 0 {
-		return "none"
-	}
-	sorted := slices.Sorted(slices.Values(d))
-	return fmt.Sprintf("%s (median), %s (at most)",
-		sorted[len(sorted)/2].Round(time.Millisecond), sorted[len(sorted)-1].Round(time.Millisecond))
-}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -115,9 +116,7 @@ func (h *hostile) send(t *testing.T, caller *harness.Caller, method, path string
 	}
 	h.count(t, response.Status)
 	said := response.Said()
-	if response.Status >= http.StatusInternalServerError {
-		t.Errorf("%s %.120s: %d: %.300s", method, path, response.Status, said)
-	}
+	must.Be(t, response.Status < http.StatusInternalServerError, "%s %.120s: %d: %.300s", method, path, response.Status, said)
 	if !response.OK() && len(said) > longestRefusal {
 		t.Errorf("%s %.120s: a refusal of %d bytes", method, path, len(said))
 	}
@@ -192,21 +191,11 @@ func (h *hostile) playLeave(t *testing.T) {
 	}
 }
 
-// token makes a policy and a Vault token that has it.
 func (h *hostile) token(t *testing.T, name, rules string) string {
 	t.Helper()
-	if _, err := h.root.Must(t.Context(), http.MethodPut, "sys/policies/acl/"+name, map[string]any{"policy": rules}); err != nil {
-		t.Fatal(err)
-	}
-	made, err := h.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{name}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := made.ClientToken()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	must.Get(h.root.Must(t.Context(), http.MethodPut, "sys/policies/acl/"+name, map[string]any{"policy": rules}))(t)
+	made := must.Get(h.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{name}}))(t)
+	return must.Get(made.ClientToken())(t)
 }
 
 // state is all that can be seen of the mount and that a request without leave must not change.
@@ -214,20 +203,11 @@ func (h *hostile) state(t *testing.T) string {
 	t.Helper()
 	var all []any
 	for _, path := range []string{"config/?list=true", "role/?list=true", "config/main", "config/spare", "role/app", "role/spare", "status/main"} {
-		response, err := h.root.Call(t.Context(), http.MethodGet, "mastersindia/"+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		secret, err := response.Secret()
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get(h.root.Call(t.Context(), http.MethodGet, "mastersindia/"+path, nil))(t)
+		secret := must.Get(response.Secret())(t)
 		all = append(all, response.Status, secret.Data)
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(json.Marshal(all))(t)
 	return string(text)
 }
 
@@ -249,9 +229,7 @@ func (h *hostile) playNames(t *testing.T) {
 			for _, method := range []string{http.MethodGet, http.MethodPut, []string{http.MethodDelete, "LIST", http.MethodPatch}[n%3]} {
 				// A caller who may do all here, and nothing elsewhere: a path that is cleaned may lead there.
 				response := h.send(t, h.inside, method, "mastersindia/"+prefix+name, []byte(`{}`))
-				if response.OK() {
-					t.Errorf("%s %s%.120s was served", method, prefix, name)
-				}
+				must.Be(t, !response.OK(), "%s %s%.120s was served", method, prefix, name)
 				if said := response.Said(); strings.Contains(said, "name: must be") && strings.Contains(said, "canary") {
 					t.Errorf("%s %s%.120s: the refusal repeats the name: %.300s", method, prefix, name, said)
 				}
@@ -263,18 +241,13 @@ func (h *hostile) playNames(t *testing.T) {
 			}
 		}
 	}
-	if after := h.state(t); after != before {
-		t.Errorf("names have changed something:\n%s\n%s", before, after)
-	}
+	must.Equal(t, h.state(t), before, "names have changed something")
 }
 
 // fieldTypes are the fields of the engine's writes with their JSON types, as Vault's own document has them: new ones are found.
 func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	response, err := h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := must.Get(h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil))(t)
 	type schema struct {
 		Ref        string `json:"$ref"`
 		Properties map[string]struct {
@@ -297,9 +270,7 @@ func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 			} `json:"components"`
 		} `json:"openapi"`
 	}
-	if err := json.Unmarshal(response.Body, &help); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(response.Body, &help))
 	fields := map[string]map[string]string{}
 	for path, described := range help.OpenAPI.Paths {
 		if described.Post == nil {
@@ -364,18 +335,12 @@ func (h *hostile) playValues(t *testing.T) {
 // engine of its own as well. Vault 1.19 takes some of them, and then the engine refuses.
 func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 	t.Helper()
-	own, err := h.root.Send(t.Context(), http.MethodPut, "cubbyhole/hostile", body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := must.Get(h.root.Send(t.Context(), http.MethodPut, "cubbyhole/hostile", body))(t)
 	if own.OK() {
 		h.refuse(t, http.MethodPut, "mastersindia/config/main", body, "", "canary-value")
 		return
 	}
-	ours, err := h.root.Send(t.Context(), http.MethodPut, "mastersindia/config/main", body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ours := must.Get(h.root.Send(t.Context(), http.MethodPut, "mastersindia/config/main", body))(t)
 	if ours.Status != own.Status || ours.Said() != own.Said() {
 		t.Errorf("%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
 	}
@@ -391,13 +356,7 @@ func (h *hostile) playFloods(t *testing.T) {
 	for n := range many {
 		unknown[fmt.Sprintf("parameter-%d", n)], headers[fmt.Sprintf("X-Header-%d", n)] = "canary-value", "canary-value"
 	}
-	encode := func(data map[string]any) []byte {
-		body, err := json.Marshal(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return body
-	}
+	encode := func(data map[string]any) []byte { return must.Get(json.Marshal(data))(t) }
 	for _, path := range []string{"config/main", "token/app"} {
 		h.refuse(t, http.MethodPut, "mastersindia/"+path, encode(unknown), "unknown parameter", "canary-value")
 	}
@@ -417,13 +376,10 @@ func (h *hostile) playFloods(t *testing.T) {
 func (h *hostile) playCollisions(t *testing.T) {
 	account := h.account(t, simulator.JWT)
 	roots := readFile(t, h.upstream.caFile)
-	config, err := json.Marshal(map[string]any{
+	config := must.Get(json.Marshal(map[string]any{
 		"protocol": "jwt", "token_url": h.upstream.loginURL(simulator.JWT), "ca_cert": string(roots),
 		"username": account.Username, "password": account.Password, "verify_connection": false,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	requests := []struct {
 		method, path string
 		body         []byte
@@ -471,10 +427,7 @@ func (h *hostile) playCutOff(t *testing.T) {
 		default: // whole, and nobody waits for the token
 			text = h.rawRequest("GET", "token/app", "")
 		}
-		connection, err := net.DialTimeout("tcp", h.root.Host(), 10*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
+		connection := must.Get(net.DialTimeout("tcp", h.root.Host(), 10*time.Second))(t)
 		if _, err := connection.Write([]byte(text)); err != nil {
 			t.Errorf("sending a part of a request: %v", err)
 		}
@@ -492,7 +445,6 @@ func (h *hostile) playCutOff(t *testing.T) {
 	t.Logf("%d requests cut off; %d logins in all", abandoned, h.upstream.logins())
 }
 
-// rawRequest is a request as it goes over the wire.
 func (h *hostile) rawRequest(method, path, body string) string {
 	return fmt.Sprintf("%s /v1/mastersindia/%s HTTP/1.1\r\nHost: %s\r\nX-Vault-Token: %s\r\nContent-Length: %d\r\n\r\n%s",
 		method, path, h.root.Host(), h.root.Token(), len(body), body)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -68,9 +69,10 @@ func TestInstallGuide_ThreeNodeCluster(t *testing.T) {
 	}
 	i.wantSamePluginOnAllNodes(t)
 
-	i.writeConfig(t, "gst", i.account(t, simulator.JWT))
+	account := i.account(t, simulator.JWT)
+	i.writeConfig(t, "gst", account)
 	i.writeRole(t, "billing", "gst", "max_ttl=10s")
-	i.rehearse(t)
+	i.rehearse(t, source{path: "mastersindia/token/billing", config: "gst", account: account})
 	if i.OpenBao() {
 		return // what follows takes a standby without the file, which ends an OpenBao: see TestOpenBao_StandbyWithoutFileEnds
 	}
@@ -86,10 +88,7 @@ func TestInstallGuide_ThreeNodeCluster(t *testing.T) {
 
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	i := &installation{
-		testCluster: startTestCluster(t, harness.Patient),
-		guide:       sectionsOf(t, filepath.Join("..", installGuide)),
-	}
+	i := &installation{testCluster: startTestCluster(t, harness.Patient), guide: sectionsOf(t, filepath.Join("..", installGuide))}
 	found := findBinaries(t)
 	i.version, i.wrong = found.Version, found.Simulator
 	i.command = filepath.Base(found.Plugin) + "-" + i.version
@@ -126,16 +125,11 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 // wantCompared has the guide's commands compare the file of a node, which must be right.
 func (i *installation) wantCompared(t *testing.T, node *shell) {
 	t.Helper()
-	all := strings.Join(node.follow(t, i.guide, compareStep), "")
-	for _, want := range []string{i.command + ": OK", i.version} {
-		if !strings.Contains(all, want) {
-			t.Errorf("the comparison did not say %q, but: %s", want, all)
-		}
-	}
+	must.Say(t, strings.Join(node.follow(t, i.guide, compareStep), ""), i.command+": OK", i.version)
 }
 
 // rehearse has each node lead once, by the guide, while the guide's terminal and readers of our own read.
-func (i *installation) rehearse(t *testing.T) {
+func (i *installation) rehearse(t *testing.T, billing source) {
 	t.Helper()
 	commands := i.guide[rehearsalStep]
 	if len(commands) < 2 || !strings.HasPrefix(commands[0].command, "while ") {
@@ -144,25 +138,21 @@ func (i *installation) rehearse(t *testing.T) {
 	first := i.leaders.waitForLeaderTerm(t, 1).node
 	desk := (first + 1) % len(i.shells) // never stopped below
 	terminal := i.openTerminal(t, i.cluster.Nodes[desk], commands[0].command)
-	readers := i.startClusterReaders(t, readerGroup{name: "steady", readers: installReaders, roles: []string{"billing"}})
+	readers := i.startClusterReaders(t, readerGroup{name: "steady", readers: installReaders, sources: []source{billing}})
 	readers.waitForReads(t, 2*installReaders)
 
 	happened := []failover{i.stepDown(t, i.shells[desk], commands[1:], readers)}
 	// Two of three are enough, and the one that is left and has not led comes next.
-	if err := i.cluster.Nodes[first].Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.Nodes[first].Stop())
 	readers.waitForReads(t, installReaders)
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	i.start(t, first)
-	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	readers.end()
 
 	reads, between := readers.all(), leaderGaps(i.leaders.all())
-	readers.wantNoneRefused(t)
+	readers.wantNothingWrong(t)
 	for _, read := range failed(reads) {
 		if !overlaps(between, read.begin, read.end, 0) {
 			t.Errorf("a read failed at %s although there was a leader all the time: %v", clock(read.end), read.err)
@@ -170,7 +160,7 @@ func (i *installation) rehearse(t *testing.T) {
 	}
 	reportFailovers(t, happened, reads, i.leaders.all())
 	i.wantAllNodesHaveServed(t, i.leaders.all(), reads)
-	tokens := tokensOf(reads, "billing")
+	tokens := tokensOf(reads, billing)
 	if len(tokens) != 1 {
 		t.Fatalf("readers got %d tokens, want the same one all the time", len(tokens))
 	}
@@ -179,7 +169,7 @@ func (i *installation) rehearse(t *testing.T) {
 }
 
 // stepDown follows one round of the rehearsal.
-func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, readers *clusterReaders) failover {
+func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, readers *readers) failover {
 	t.Helper()
 	f, leaderTerms := failover{kind: stepDown, ordered: time.Now()}, len(i.leaders.all())
 	for _, c := range round {
@@ -188,9 +178,7 @@ func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, reader
 		case c.command == stepDownCommand:
 			f.leader = i.leaders.waitForLeaderTerm(t, leaderTerms+1)
 		case strings.Contains(c.command, "leader_address"):
-			if want := i.cluster.Nodes[f.leader.node].Addr; response != want {
-				t.Errorf("%s returned %s, and %s leads", c.command, response, want)
-			}
+			must.Equal(t, response, i.cluster.Nodes[f.leader.node].Addr, "%s returned", c.command)
 		}
 	}
 	readers.waitForReads(t, 2*installReaders)
@@ -206,9 +194,7 @@ func (i *installation) mendAnAbsentFile(t *testing.T) {
 		if n == leader {
 			continue
 		}
-		if err := os.Remove(i.fileOn(node)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Remove(i.fileOn(node)))
 	}
 	bad := i.handOver(t)
 	i.wantNoEngine(t, bad, "no such file or directory")
@@ -245,9 +231,7 @@ func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
 		i.shells[right].run(t, c)
 	}
 	i.start(t, absent)
-	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
 }
 
 // escapeAWrongFile has the one node lead that was not mended, now with another file, and has a node take over that is right.
@@ -270,9 +254,7 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 	i.wantNoEngine(t, bad, "checksums did not match")
 	i.wantNotReloaded(t, bad, "checksums did not match")
 	i.start(t, other)
-	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
 	i.handOver(t) // and nothing else
 	i.wantServed(t)
 	i.shells[bad].run(t, i.guide[mendStep][0])
@@ -323,9 +305,7 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log := readFile(t, i.cluster.Nodes[leader].ServerLog())
 	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {
-		if !bytes.Contains(log, []byte(want)) {
-			t.Errorf("the log of node %d does not say %q", leader+1, want)
-		}
+		must.Be(t, bytes.Contains(log, []byte(want)), "the log of node %d does not say %q", leader+1, want)
 	}
 }
 
@@ -347,9 +327,7 @@ func (i *installation) wantNotReloaded(t *testing.T, leader int, reason string) 
 // wantServed checks that reads succeed on every node.
 func (i *installation) wantServed(t *testing.T) {
 	t.Helper()
-	if err := i.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitForwarding(t.Context()))
 	for _, shell := range i.shells {
 		shell.run(t, shown{command: "vault read mastersindia/token/billing", response: []string{"access_token"}})
 	}
@@ -376,9 +354,7 @@ func (i *installation) openTerminal(t *testing.T, node *harness.Vault, command s
 	o := &terminal{cmd: i.bash(t, node, t.TempDir(), "-c", command)}
 	o.cmd.Stdout, o.cmd.Stderr = &o.printed, &o.printed
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := o.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, o.cmd.Start())
 	t.Cleanup(o.end)
 	return o
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // TestInstallGuide_VaultErrorsAsShown makes each mistake of the guide's table, and no other is in the table.
@@ -27,9 +28,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 	r := newRegistration(t, harness.StartDevVault)
 	program := readFile(t, r.oldFile)
 	plain := filepath.Join(filepath.Dir(r.oldFile), "plain")
-	if err := os.WriteFile(plain, program, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(plain, program, 0o600))
 	sum, command := sumOf(t, r.oldFile), filepath.Base(r.oldFile)
 	register := func(name, sum, version, command string) []string {
 		return []string{"plugin", "register", "-sha256=" + sum, "-version=" + version, "-command=" + command, "secret", name}
@@ -41,23 +40,15 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 		},
 		"error verifying checksum": func() string {
 			gone := filepath.Join(filepath.Dir(r.oldFile), "gone")
-			if err := os.Link(r.oldFile, gone); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Link(r.oldFile, gone))
 			r.vault(t, register("gone", sum, r.old, "gone")...)
-			if err := os.Remove(gone); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Remove(gone))
 			return r.refused(t, "secrets", "enable", "gone")
 		},
-		"did not match requested version": func() string {
-			return r.refused(t, register("other-version", sum, r.new, command)...)
-		},
+		"did not match requested version": func() string { return r.refused(t, register("other-version", sum, r.new, command)...) },
 		"Unrecognized remote plugin message": func() string {
 			file := filepath.Join(filepath.Dir(r.oldFile), "other-program")
-			if err := os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700))
 			r.vault(t, register("other-program", sumOf(t, file), r.old, "other-program")...)
 			return r.refused(t, "secrets", "enable", "other-program")
 		},
@@ -65,15 +56,9 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			r.vault(t, register("plain", sum, r.old, "plain")...)
 			return r.refused(t, "secrets", "enable", "plain")
 		},
-		"error while validating the command path": func() string {
-			return r.refused(t, register("absent", sum, r.old, "absent")...)
-		},
-		"extracted artifact directory not found": func() string {
-			return r.refused(t, register("no-sum", "", r.old, command)...)
-		},
-		"plugin not found in the catalog": func() string {
-			return r.refused(t, "secrets", "enable", "nobody-registered-this")
-		},
+		"error while validating the command path": func() string { return r.refused(t, register("absent", sum, r.old, "absent")...) },
+		"extracted artifact directory not found":  func() string { return r.refused(t, register("no-sum", "", r.old, command)...) },
+		"plugin not found in the catalog":         func() string { return r.refused(t, "secrets", "enable", "nobody-registered-this") },
 		"path is already in use": func() string {
 			r.vault(t, register(harness.PluginName, sum, r.old, command)...)
 			r.vault(t, "secrets", "enable", harness.PluginName)
@@ -108,9 +93,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 		},
 		"cannot execute files outside of configured plugin directory": func() string {
 			link := filepath.Join(t.TempDir(), "plugins")
-			if err := os.Symlink(filepath.Dir(r.oldFile), link); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.Symlink(filepath.Dir(r.oldFile), link))
 			return r.refusedBy(t, fmt.Sprintf("plugin_directory = %q\n", link), register("linked", sum, r.old, command)...)
 		},
 	}
@@ -148,17 +131,12 @@ func (r *registration) refusedStart(t *testing.T, config string) string {
 // refusedBy returns the output of a command that a dev server of this configuration must refuse.
 func (r *registration) refusedBy(t *testing.T, config string, args ...string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	address := listener.Addr().String()
 	_ = listener.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	server := r.server(ctx, t, config, "-dev", "-dev-root-token-id=root", "-dev-no-store-token", "-dev-listen-address="+address)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, server.Start())
 	defer func() {
 		cancel()
 		_ = server.Wait()
@@ -179,14 +157,11 @@ func (r *registration) refusedBy(t *testing.T, config string, args ...string) st
 	return ""
 }
 
-// server is a server of this configuration, not started.
 func (r *registration) server(ctx context.Context, t *testing.T, config string, args ...string) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "server.hcl")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(config), 0o600))
 	cmd := exec.CommandContext(ctx, r.VaultBinary(), append([]string{"server", "-config=" + file}, args...)...)
 	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
 	return cmd

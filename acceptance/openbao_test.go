@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -30,10 +31,7 @@ func newNamespacedVault(t *testing.T) *testVault {
 	t.Helper()
 	w := prepareTestVault(t)
 	w.launch(t, harness.StartDevVault)
-	register, err := w.RegisterArgs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	register := must.Get(w.RegisterArgs())(t)
 	w.vault(t, register...)
 	w.vault(t, "namespace", "create", "team")
 	w.CLI = w.CLI.In("team")
@@ -44,13 +42,9 @@ func newNamespacedVault(t *testing.T) *testVault {
 func TestOpenBao_AdviceLeavesNamespaceOut(t *testing.T) {
 	t.Parallel()
 	w := newNamespacedVault(t)
-	if said := w.refused(t, "read", "mastersindia/tokens/app"); !strings.Contains(said, "did you mean vault read mastersindia/token/app?") {
-		t.Errorf("in the namespace it says: %s", said)
-	}
+	must.Say(t, w.refused(t, "read", "mastersindia/tokens/app"), "did you mean vault read mastersindia/token/app?")
 	w.CLI = w.CLI.In("")
-	if said := w.refused(t, "read", "team/mastersindia/tokens/app"); !strings.Contains(said, "vault read team/mastersindia/token/app?") {
-		t.Errorf("with the namespace in the path it says: %s", said)
-	}
+	must.Say(t, w.refused(t, "read", "team/mastersindia/tokens/app"), "vault read team/mastersindia/token/app?")
 }
 
 func TestOpenBao_MoveAcrossNamespacesNeedsReload(t *testing.T) {
@@ -62,13 +56,9 @@ func TestOpenBao_MoveAcrossNamespacesNeedsReload(t *testing.T) {
 	w.vault(t, "namespace", "create", "other")
 	w.vault(t, "secrets", "move", "team/mastersindia/", "other/mastersindia/")
 	w.CLI = w.CLI.In("other")
-	if said := w.refused(t, "list", "mastersindia/role"); !strings.Contains(said, "No value found") {
-		t.Errorf("a mount that was moved and not reloaded lists its roles: %s", said)
-	}
+	must.Say(t, w.refused(t, "list", "mastersindia/role"), "No value found") // until it is reloaded
 	w.vault(t, "plugin", "reload", "-mounts=mastersindia/")
-	if after := w.readToken(t, "app").String("token_id"); after != before {
-		t.Error("after the reload the token is another one")
-	}
+	must.Equal(t, w.readToken(t, "app").String("token_id"), before, "after the reload the token is another one")
 	w.upstream.wantLogins(t, 1)
 }
 
@@ -81,13 +71,7 @@ func TestOpenBao_LockedNamespaceStillLogsIn(t *testing.T) {
 	w.vault(t, "namespace", "lock")
 	w.refused(t, "read", "mastersindia/token/app")
 	before := w.upstream.logins()
-	for deadline := time.After(time.Minute); w.upstream.logins() == before; {
-		select {
-		case <-deadline:
-			t.Fatal("no login in a minute")
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	must.Happen(t, time.Minute, "no login", func() bool { return w.upstream.logins() != before })
 }
 
 func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
@@ -100,24 +84,16 @@ func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
 	w.vault(t, "write", "auth/userpass/users/clerk", "password=inline-password", "policies=reader")
 	parameter := base64.RawURLEncoding.EncodeToString([]byte(`{"key":"password","value":"inline-password"}`))
 	for role, want := range map[string]int{"app": http.StatusInternalServerError, "free": http.StatusOK} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.Addr+"/v1/mastersindia/token/"+role, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		request := must.Get(http.NewRequestWithContext(t.Context(), http.MethodGet, w.Addr+"/v1/mastersindia/token/"+role, nil))(t)
 		request.Header.Set("X-Vault-Inline-Auth-Path", "auth/userpass/login/clerk")
 		request.Header.Set("X-Vault-Inline-Auth-Parameter-Password", parameter)
-		response, err := (&http.Client{Timeout: time.Minute}).Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get((&http.Client{Timeout: time.Minute}).Do(request))(t)
 		body, err := io.ReadAll(response.Body)
 		_ = response.Body.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if response.StatusCode != want {
-			t.Errorf("role %s: answered %d, want %d", role, response.StatusCode, want)
-		}
+		must.Equal(t, response.StatusCode, want, "role %s: answered", role)
 		if want != http.StatusOK && !strings.Contains(string(body), "cannot generate leases") {
 			t.Errorf("role %s: refused as %s", role, body)
 		}
@@ -130,17 +106,10 @@ func TestOpenBao_ListsAreWholeAndAuditedTimesPlain(t *testing.T) {
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "later", "main")
 	var names []string
-	if err := json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(names, []string{"app", "later"}) {
-		t.Errorf("the list after app, of one, has %v", names)
-	}
+	must.Do(t, json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names))
+	must.Be(t, slices.Equal(names, []string{"app", "later"}), "the list after app, of one, has %v", names)
 	issued := w.readToken(t, "app").String("issued_at")
-	log := readFile(t, w.AuditLog())
-	if !strings.Contains(string(log), fmt.Sprintf(`"issued_at":%q`, issued)) {
-		t.Error("the audit log has no issued_at as it was answered")
-	}
+	must.Say(t, string(readFile(t, w.AuditLog())), fmt.Sprintf(`"issued_at":%q`, issued))
 }
 
 // TestOpenBao_StandbyWithoutFileEnds: a standby of Vault does not look at the file, and one of OpenBao runs the plugin. Where it could
@@ -149,27 +118,18 @@ func TestOpenBao_StandbyWithoutFileEnds(t *testing.T) {
 	t.Parallel()
 	w := newTestCluster(t, harness.Patient)
 	w.app(t, simulator.JWT)
-	leader, err := w.cluster.Active(t.Context())
-	if err != nil || leader == nil {
-		t.Fatalf("nobody leads: %v", err)
-	}
+	leader := w.leader(t)
 	standby := w.cluster.Nodes[slices.IndexFunc(w.cluster.Nodes, func(node *harness.Vault) bool { return node != leader })]
 	found := findBinaries(t)
-	if err := errors.Join(
+	must.Do(t, errors.Join(
 		standby.Stop(), os.Remove(filepath.Join(standby.Dir, "plugins", filepath.Base(found.Plugin))), standby.Start(t.Context()),
 		w.cluster.WaitForwarding(t.Context()),
-	); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"); err != nil {
-		t.Fatal(err)
-	}
+	))
+	must.Get(leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"))(t)
 	select {
 	case <-standby.Done():
 	case <-time.After(30 * time.Second):
 		t.Fatal("the standby lives on: docs/install.md need not warn of this")
 	}
-	if err := standby.Err(); !strings.Contains(err.Error(), "routing.(*Router).Invalidate") {
-		t.Errorf("the standby ended of something else: %v", err)
-	}
+	must.Say(t, standby.Err().Error(), "routing.(*Router).Invalidate")
 }

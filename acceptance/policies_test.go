@@ -8,17 +8,22 @@ package acceptance
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// examplePolicies are the files of examples/policies.
-func examplePolicies() []string {
-	return []string{"administrator", "operator", "application", "auditor"}
+// examplePolicies are files of examples, by what their holders are called. That of Prometheus is one whose token may be stolen.
+func examplePolicies() map[string]string {
+	return map[string]string{
+		"administrator": "policies/administrator.hcl", "operator": "policies/operator.hcl", "application": "policies/application.hcl",
+		"auditor": "policies/auditor.hcl", "prometheus": "monitoring/policy.hcl",
+	}
 }
 
 // policyRow is a request, and who of the holders of the example policies is let through to the engine.
@@ -63,6 +68,8 @@ func policyRows() []policyRow {
 		{"GET", "ledger/main", nil, []string{operator, auditor}, true},
 		{"LIST", "ledger", nil, []string{operator, auditor}, true},
 		{"PUT", "lookup", map[string]any{"token_id": "0123456789abcdef"}, []string{operator, auditor}, true},
+		{"GET", "metrics", nil, []string{"prometheus"}, false},
+		{"PUT", "metrics", unset, nil, false},
 		{"GET", "token", nil, nil, false},
 		{"LIST", "token", nil, nil, false},
 		{"DELETE", "token/billing", nil, nil, false},
@@ -91,18 +98,12 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 	holders := w.policyHolders(t)
 	allowed, denied := 0, 0
 	for _, row := range policyRows() {
-		for _, policy := range examplePolicies() {
-			may := false
-			for _, name := range row.may {
-				may = may || name == policy
-			}
+		for policy := range examplePolicies() {
+			may := slices.Contains(row.may, policy)
 			if row.path == "config/new" && policy == "administrator" {
 				continue // is let through, and refused by the engine for what is missing
 			}
-			response, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
-			if err != nil {
-				t.Fatal(err)
-			}
+			response := must.Get(holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data))(t)
 			switch {
 			case may && row.coming && response.Status == http.StatusForbidden,
 				may && !row.coming && !response.OK():
@@ -158,13 +159,8 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	}
 	for caller, want := range callers {
 		for _, move := range moves {
-			response, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if response.Status != want {
-				t.Errorf("%v: want %d, got %d: %s", move, want, response.Status, response.Said())
-			}
+			response := must.Get(caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move))(t)
+			must.Be(t, response.Status == want, "%v: want %d, got %d: %s", move, want, response.Status, response.Said())
 		}
 	}
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
@@ -174,9 +170,7 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 			t.Errorf("%s has been changed", field)
 		}
 	}
-	if got := visits.Load(); got != 0 {
-		t.Errorf("the other host was asked %d times", got)
-	}
+	must.Equal(t, visits.Load(), 0, "the other host was asked N times")
 	w.upstream.wantLogins(t, 2) // of the account, and of the rotation
 	t.Logf("%d ways tried by %d callers: nothing moved, %d visits elsewhere", len(moves), len(callers), visits.Load())
 }
@@ -185,10 +179,73 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 func (w *testVault) policyHolders(t *testing.T) map[string]*harness.Caller {
 	t.Helper()
 	holders := make(map[string]*harness.Caller)
-	for _, name := range examplePolicies() {
-		rules := readFile(t, "../examples/policies/"+name+".hcl")
+	for name, file := range examplePolicies() {
+		rules := readFile(t, "../examples/"+file)
 		w.policy(t, name, string(rules))
 		holders[name] = w.Caller(w.tokenFor(t, "-policy="+name))
 	}
 	return holders
+}
+
+func (w *testVault) policy(t *testing.T, name, rules string) string {
+	t.Helper()
+	must.Get(w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"))(t)
+	return name
+}
+
+func (w *testVault) tokenFor(t *testing.T, args ...string) string {
+	t.Helper()
+	args = append([]string{"token", "create", "-field=token"}, args...)
+	return strings.TrimSpace(w.vault(t, args...))
+}
+
+func TestPolicy_DeniedRoleInAnySpelling(t *testing.T) {
+	t.Parallel()
+	w := newTestVault(t)
+	w.app(t, simulator.JWT)
+	w.writeRole(t, "other", "main")
+	name := w.policy(t, "all-but-app", `
+path "mastersindia/token/*"   { capabilities = ["read"] }
+path "mastersindia/token/app" { capabilities = ["deny"] }`)
+	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
+	if _, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other"); err != nil {
+		t.Errorf("a role that is not denied: %v", err)
+	}
+	for _, path := range []string{
+		"token/app", "token/APP", "token/App", "token/app/", "token//app",
+		"token/./app", "token/x/../app", "token/app%20", "token/app.",
+	} {
+		result := must.Get(reader.Run(t.Context(), "", "read", "mastersindia/"+path))(t)
+		must.Be(t, result.Code != 0, "vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
+	}
+}
+
+func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
+	t.Parallel()
+	w := newTestVault(t)
+	w.app(t, simulator.JWT)
+	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/app")
+	if wrapped.WrapInfo == nil || wrapped.Data != nil {
+		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
+	}
+	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	if response.LeaseID == "" || response.LeaseDuration <= 0 {
+		t.Errorf("the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
+	}
+	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
+}
+
+func TestToken_ReadWithBatchToken(t *testing.T) {
+	t.Parallel()
+	w := newTestVault(t)
+	w.app(t, simulator.JWT)
+	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
+	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
+	out := must.Get(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
+	response := must.Get(harness.ParseSecret(out))(t)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
+		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -40,25 +41,17 @@ func newRegistration(t *testing.T, start starter) *registration {
 	found := findBinaries(t)
 	r := &registration{docsVault: &docsVault{testVault: prepareTestVault(t)}, old: found.Version}
 	r.launch(t, start)
-	var err error
-	if r.new, err = harness.NextMinor(r.old); err != nil {
-		t.Fatal(err)
-	}
+	r.new = must.Get(harness.NextMinor(r.old))(t)
 	plugins := filepath.Join(r.Dir, "plugins")
 	r.oldFile, r.newFile = filepath.Join(plugins, filepath.Base(found.Plugin)), filepath.Join(plugins, "mastersindia-"+r.new)
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile))
 	return r
 }
 
 // register runs the script and returns all that it said.
 func (r *registration) register(t *testing.T, wantCode int, args ...string) string {
 	t.Helper()
-	script, err := filepath.Abs("../scripts/register")
-	if err != nil {
-		t.Fatal(err)
-	}
+	script := must.Get(filepath.Abs("../scripts/register"))(t)
 	cmd := exec.CommandContext(t.Context(), script, args...)
 	cmd.Env = append(r.CLI.Env("PATH="+r.programsOnPath(t)+":"+os.Getenv("PATH")), r.env...)
 	cmd.Dir = r.folder
@@ -70,15 +63,6 @@ func (r *registration) register(t *testing.T, wantCode int, args ...string) stri
 		t.Fatalf("register %q: exit code %d, want %d\n%s", args, code, wantCode, output)
 	}
 	return string(output)
-}
-
-func (r *registration) wantSaid(t *testing.T, said string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(said, want) {
-			t.Errorf("the script did not say %q, but: %s", want, said)
-		}
-	}
 }
 
 func (r *registration) running(t *testing.T) string {
@@ -98,10 +82,7 @@ func sumOf(t *testing.T, file string) string {
 func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
-	vault, err := url.Parse(r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	vault := must.Get(url.Parse(r.Addr))(t)
 	var refused atomic.Int64
 	pass := httputil.NewSingleHostReverseProxy(vault)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
@@ -120,15 +101,11 @@ func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	r.app(t, simulator.JWT)
 	for _, step := range []struct{ file, version string }{{r.newFile, r.new}, {r.oldFile, r.old}} {
 		said := r.register(t, 0, step.file)
-		r.wantSaid(t, said, "this server has no pins: each mount is tuned to "+step.version, "mastersindia/ runs "+step.version)
-		if got := r.running(t); got != step.version {
-			t.Errorf("the mount runs %s, want %s", got, step.version)
-		}
+		must.Say(t, said, "this server has no pins: each mount is tuned to "+step.version, "mastersindia/ runs "+step.version)
+		must.Equal(t, r.running(t), step.version, "the mount runs")
 		r.vault(t, "write", "-f", "mastersindia/rotate/main")
 	}
-	if refused.Load() == 0 {
-		t.Error("nobody has asked for pins: nothing is proved")
-	}
+	must.Be(t, refused.Load() != 0, "nobody has asked for pins: nothing is proved")
 }
 
 func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
@@ -137,9 +114,9 @@ func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	if said := r.register(t, 0, "-dry-run", r.oldFile); strings.Contains(said, "is registered") {
 		t.Errorf("a dry run says that the version is registered: %s", said)
 	} else {
-		r.wantSaid(t, said, "nothing was changed")
+		must.Say(t, said, "nothing was changed")
 	}
-	r.wantSaid(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
+	must.Say(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	if got := r.running(t); got != r.old {
 		t.Fatalf("the mount runs %s, want %s", got, r.old)
@@ -150,24 +127,18 @@ func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "runs "+r.new) {
 		t.Errorf("a dry run says that the version runs: %s", said)
 	} else {
-		r.wantSaid(t, said, "$ vault plugin register -sha256="+sumOf(t, r.newFile), "$ vault plugin reload", "nothing was changed")
+		must.Say(t, said, "$ vault plugin register -sha256="+sumOf(t, r.newFile), "$ vault plugin reload", "nothing was changed")
 	}
 	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, r.new) {
 		t.Fatalf("a dry run has registered the version: %s", listed)
 	}
 
-	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
-	if got := r.running(t); got != r.new {
-		t.Errorf("the mount runs %s, want %s", got, r.new)
-	}
+	must.Say(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
+	must.Equal(t, r.running(t), r.new, "the mount runs")
 	r.register(t, 0, r.newFile) // again changes nothing
 	r.register(t, 0, r.oldFile)
-	if got := r.running(t); got != r.old {
-		t.Errorf("after going back the mount runs %s, want %s", got, r.old)
-	}
-	if after := r.readToken(t, "app").String("token_id"); after != before {
-		t.Error("the token is another one")
-	}
+	must.Equal(t, r.running(t), r.old, "after going back the mount runs")
+	must.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
 	r.upstream.wantLogins(t, 1)
 }
 
@@ -177,15 +148,11 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	plugins := filepath.Dir(r.oldFile)
 	put := func(name, text string, mode os.FileMode) string {
 		file := filepath.Join(plugins, name)
-		if err := os.WriteFile(file, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(file, []byte(text), mode))
 		return file
 	}
 	link := filepath.Join(plugins, "link")
-	if err := os.Symlink(r.oldFile, link); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink(r.oldFile, link))
 	other := put("other", "#!/bin/sh\necho other-plugin v1.0.0\n", 0o700)
 	for _, c := range []struct {
 		code int
@@ -201,11 +168,11 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		{1, []string{other}, "is not this plugin"},
 		{1, []string{"-sha256=" + strings.Repeat("0", 64), r.oldFile}, "do not use it, download it again"},
 	} {
-		r.wantSaid(t, r.register(t, c.code, c.args...), c.want)
+		must.Say(t, r.register(t, c.code, c.args...), c.want)
 	}
 	sums := put("SHA256SUMS", strings.Repeat("0", 64)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
-	r.wantSaid(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
-	r.wantSaid(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
+	must.Say(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
+	must.Say(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
 	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, harness.PluginName) {
 		t.Errorf("what was refused is in the catalog: %s", listed)
 	}
@@ -215,26 +182,20 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-	if err := os.Link(r.newFile, elsewhere); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Link(r.newFile, elsewhere))
 	for _, args := range [][]string{{"-dry-run", elsewhere}, {elsewhere}} {
-		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+plugins+"/elsewhere, which does not exist: nothing was changed",
+		must.Say(t, r.register(t, 1, args...), "Vault starts "+plugins+"/elsewhere, which does not exist: nothing was changed",
 			"install -m 0755 "+elsewhere+" "+plugins+"/vault-plugin-secrets-mastersindia-"+r.new)
 	}
 	const misnamed = "mastersindia-v0.0.1 copy"
-	if err := os.Link(r.newFile, filepath.Join(plugins, misnamed)); err != nil {
-		t.Fatal(err)
-	}
-	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Join(plugins, misnamed)), "is named after v0.0.1, and is "+r.new,
+	must.Do(t, os.Link(r.newFile, filepath.Join(plugins, misnamed)))
+	must.Say(t, r.register(t, 0, "-dry-run", filepath.Join(plugins, misnamed)), "is named after v0.0.1, and is "+r.new,
 		` -command=mastersindia-v0.0.1\ copy `)
 	r.folder = plugins
-	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
+	must.Say(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
 	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
-	if err := r.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not respond")
+	must.Do(t, r.Stop())
+	must.Say(t, r.register(t, 1, r.oldFile), "does not respond")
 }
 
 // TestRegisterScript_OtherFileRefused gives the script a file that is not the one which Vault starts, as after a build that was not
@@ -246,11 +207,9 @@ func TestRegisterScript_OtherFileRefused(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
 	built := filepath.Join(t.TempDir(), filepath.Base(r.oldFile))
-	if err := os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700))
 	for _, args := range [][]string{{"-dry-run", built}, {built}} {
-		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+r.oldFile+", which is another file than "+built+": nothing was changed")
+		must.Say(t, r.register(t, 1, args...), "Vault starts "+r.oldFile+", which is another file than "+built+": nothing was changed")
 	}
 	if listed := r.vault(t, "read", "-field=sha256", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+r.old); strings.TrimSpace(
 		listed) != sumOf(t, r.oldFile) {
@@ -269,11 +228,9 @@ func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
 	broken := filepath.Join(filepath.Dir(r.oldFile), "broken")
-	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700))
 	said := r.register(t, 1, broken)
-	r.wantSaid(t, said, "reads may fail", "To go back, type:")
+	must.Say(t, said, "reads may fail", "To go back, type:")
 	r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	_, commands, _ := strings.Cut(said, "To go back, type:")
 	for command := range strings.Lines(commands) {
@@ -302,10 +259,10 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.wantTuned(t, r.old, r.new)
 
 	const refusal = "as a pinned version"
-	r.wantSaid(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.old, "mastersindia"), refusal, r.new)
-	r.wantSaid(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia"), refusal, r.new)
-	r.wantSaid(t, r.refused(t, "secrets", "enable", "-path=other", "-plugin-version="+r.new, harness.PluginName), "pinned to version "+r.new)
-	r.wantSaid(t, r.refused(t, "plugin", "deregister", "-version="+r.new, "secret", harness.PluginName), "cannot delete a pinned version")
+	must.Say(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.old, "mastersindia"), refusal, r.new)
+	must.Say(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia"), refusal, r.new)
+	must.Say(t, r.refused(t, "secrets", "enable", "-path=other", "-plugin-version="+r.new, harness.PluginName), "pinned to version "+r.new)
+	must.Say(t, r.refused(t, "plugin", "deregister", "-version="+r.new, "secret", harness.PluginName), "cannot delete a pinned version")
 	r.vault(t, "secrets", "enable", "-path=later", harness.PluginName)
 	if later := r.readJSON(t, "read", "-format=json", "sys/mounts/later").String("plugin_version"); later != r.new {
 		t.Errorf("a mount that was enabled under the pin is tuned to %s, want %s", later, r.new)
@@ -321,15 +278,13 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.vault(t, "plugin", "deregister", "-version="+r.old, "secret", harness.PluginName)
 	r.vault(t, "delete", pin)
 	said := r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
-	r.wantSaid(t, said, "plugin not found in the catalog", r.old)
+	must.Say(t, said, "plugin not found in the catalog", r.old)
 	r.wantTuned(t, r.old, r.new)
 	r.restart(t)
-	if said := r.refused(t, "read", "mastersindia/token/app"); !strings.Contains(said, "No value found") {
-		t.Errorf("a mount that is tuned to an unregistered version responds: %s", said)
-	}
-	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new, "the engine was missing from mastersindia/: it can read now, "+
+	must.Say(t, r.refused(t, "read", "mastersindia/token/app"), "No value found")
+	must.Say(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new, "the engine was missing from mastersindia/: it can read now, "+
 		"but not write, and every login fails, until you let another node become active")
-	r.wantSaid(t, r.refused(t, "write", "-f", "mastersindia/rotate/main"), "cannot write to storage during setup")
+	must.Say(t, r.refused(t, "write", "-f", "mastersindia/rotate/main"), "cannot write to storage during setup")
 	r.vault(t, "delete", pin)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -341,24 +296,18 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
 	responses := shell.follow(t, guide, "Leave a pin")
-	if last := strings.TrimSpace(responses[len(responses)-1]); last != r.old {
-		t.Errorf("the guide leaves the mount tuned to %q, want %s", last, r.old)
-	}
+	must.Equal(t, strings.TrimSpace(responses[len(responses)-1]), r.old, "the guide leaves the mount tuned to")
 	r.restart(t)
 	r.wantTuned(t, r.old, r.old)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
-	if after := r.readToken(t, "app").String("token_id"); after != before {
-		t.Error("the token is another one")
-	}
+	must.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
 	r.upstream.wantLogins(t, 1)
 }
 
 // restart stops and starts the server, which does to a mount what a failover does.
 func (r *registration) restart(t *testing.T) {
 	t.Helper()
-	if err := errors.Join(r.Stop(), r.Start(t.Context())); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, errors.Join(r.Stop(), r.Start(t.Context())))
 }
 
 // wantTuned checks what the mount is tuned to, and what it runs.
@@ -392,8 +341,8 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	r.vault(t, "read", mount)
 	r.vault(t, "read", "sys/config/state/sanitized")
-	r.wantSaid(t, r.refused(t, "secrets", "enable", "-path=other", harness.PluginName), "permission denied")
-	r.wantSaid(t, r.refused(t, "write", "mastersindia/config/gst", "preset=einvoice-sandbox"), "permission denied")
+	must.Say(t, r.refused(t, "secrets", "enable", "-path=other", harness.PluginName), "permission denied")
+	must.Say(t, r.refused(t, "write", "mastersindia/config/gst", "preset=einvoice-sandbox"), "permission denied")
 	r.vault(t, "secrets", "disable", harness.PluginName)
 	for _, version := range []string{r.old, r.new} {
 		r.vault(t, "plugin", "deregister", "-version="+version, "secret", harness.PluginName)

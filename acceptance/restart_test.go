@@ -6,12 +6,14 @@
 package acceptance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -28,14 +30,10 @@ func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 		if err := end(); err != nil && !errors.Is(err, harness.ErrNoProc) {
 			t.Fatal(err)
 		}
-		if err := w.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, w.Start(t.Context()))
 		for protocol, id := range ids {
 			response := w.readToken(t, string(protocol))
-			if response.String("token_id") != id {
-				t.Errorf("%s: after %s the token is another one", protocol, name)
-			}
+			must.Equal(t, response.String("token_id"), id, "%s: after %s the token is another one", protocol, name)
 			w.upstream.wantAccepted(t, protocol, response)
 		}
 	}
@@ -58,12 +56,8 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	}
 	<-time.After(life) // The orphan's timer for a rotation has gone off by then.
 	w.upstream.wantLogins(t, 1)
-	if err := harness.EndOrphans(orphans); err != nil {
-		t.Errorf("the orphan: %v", err)
-	}
-	if err := w.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.EndOrphans(orphans))
+	must.Do(t, w.Start(t.Context()))
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 2)
 }
@@ -72,39 +66,52 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 func (w *testVault) wantNoLeases(t *testing.T) {
 	t.Helper()
 	w.wantNoIrrevocable(t)
-	if leases := w.leases(t); len(leases) > 0 {
-		t.Errorf("Vault still has leases of token/app: %v", leases)
-	}
+	w.wantNoLeasesAt(t, "mastersindia/token/app")
 }
 
 // wantNoIrrevocable checks that there is no lease that Vault could not revoke.
 func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	t.Helper()
 	client := w.rootClient(t)
-	irrevocable, err := client.Logical().ReadWithDataWithContext(
-		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(irrevocable.Data["lease_count"]); got != "0" {
-		t.Errorf("Vault has %s leases that it could not revoke", got)
-	}
+	irrevocable := must.Get(client.Logical().ReadWithDataWithContext(
+		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}}))(t)
+	must.Equal(t, fmt.Sprint(irrevocable.Data["lease_count"]), "0", "leases that Vault could not revoke")
 }
 
-// leases returns the leases of token/app.
-func (w *testVault) leases(t *testing.T) []any {
+// TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be
+// repaired.
+func TestSnapshotRestore_FromYesterday(t *testing.T) {
+	t.Parallel()
+	w := startTestVault(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {
+		return harness.StartVaultWith(ctx, binaries, dir, harness.Settings{Storage: harness.StorageRaft, LogLevel: "trace", Audit: true})
+	})
+	w.app(t, simulator.JWT)
+	w.writeRole(t, "gate", "main")
+	yesterday := w.readToken(t, "app").String("token_id")
+	w.vault(t, "operator", "raft", "snapshot", "save", w.file("yesterday.snap"))
+
+	w.vault(t, "write", "-f", "mastersindia/revoke/main")
+	today := w.readToken(t, "app").String("token_id")
+	w.vault(t, "write", "mastersindia/config/main", "paused=true", "pause_reason=an incident")
+	w.vault(t, "delete", "mastersindia/role/gate")
+	w.vault(t, "operator", "raft", "snapshot", "restore", w.file("yesterday.snap"))
+	w.waitUntilServing(t)
+
+	must.Equal(t, w.readToken(t, "gate").String("token_id"), yesterday, "the role that was deleted reads")
+	must.Say(t, w.refused(t, "write", "mastersindia/lookup", "token_id="+today), "is unknown")
+	w.upstream.wantLogins(t, 2)
+	w.vault(t, "write", "-f", "mastersindia/rotate/main")
+	if got := w.readToken(t, "app").String("token_id"); got == yesterday {
+		t.Error("the token of the snapshot is handed out after a rotation")
+	}
+	w.upstream.wantLogins(t, 3)
+}
+
+// waitUntilServing waits until Vault has taken over what was restored: it seals for a few seconds.
+func (w *testVault) waitUntilServing(t *testing.T) {
 	t.Helper()
-	client := w.rootClient(t)
-	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/mastersindia/token/app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if list == nil {
-		return nil
-	}
-	keys, ok := list.Data["keys"].([]any)
-	if !ok {
-		t.Fatalf("Vault lists leases as %T", list.Data["keys"])
-	}
-	return keys
+	must.Happen(t, time.Minute, "the account is not ready", func() bool {
+		result := must.Get(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
+		return result.Code == 0 && result.Stdout == "ready"
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -36,8 +37,9 @@ type upgrade struct {
 	shell    *shell
 	old, new string
 	leaders  *watch
+	app      source
 	// plain readers see each failure, patient ones have the usual retries of Vault's Go client.
-	plain, patient *clusterReaders
+	plain, patient *readers
 	exchanges      []exchange
 }
 
@@ -59,11 +61,11 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 		u.shell.run(t, shown{command: "PLUGIN_DIR=" + filepath.Join(node.Dir, "plugins")})
 		u.follow(t, "1. Put the new file on every node")
 	}
-	u.wantSameFiles(t)
 	u.follow(t, "2. Register it, once")
 	u.wantVersion(t, u.old)
 	ending := u.takeLeases(t, "brief", upgradeLeases)
 	u.exchange(t, "3. Exchange it", u.new)
+	u.wantSamePluginOnAllNodes(t)
 	u.wantLeases(t, ending) // else they would have been ended by the old version
 	u.endLeases(t, before[:upgradeLeases/2])
 
@@ -85,7 +87,6 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	u.follow(t, "Clean up")
 	u.wantVersion(t, u.new)
 	u.wantServed(t)
-	u.wantNoEngineWithoutTheFile(t)
 }
 
 // holdBack pins the old version, and ends the pin.
@@ -93,9 +94,7 @@ func (u *upgrade) holdBack(t *testing.T) {
 	t.Helper()
 	held, freed := u.halves("Hold back all mounts at once")
 	u.exchangeBy(t, "a pin of the old version", held, u.old)
-	if said := u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"); !strings.Contains(said, "pinned version") {
-		t.Errorf("tuning a mount whose plugin is pinned was refused without naming the pin: %s", said)
-	}
+	must.Say(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
 	u.exchangeBy(t, "the end of the pin", freed, u.new)
 }
 
@@ -105,15 +104,11 @@ func newUpgrade(t *testing.T) *upgrade {
 	u := &upgrade{testCluster: newTestCluster(t, harness.Patient)}
 	found := findBinaries(t)
 	u.old = found.Version
-	var err error
-	if u.new, err = harness.NextMinor(u.old); err != nil {
-		t.Fatal(err)
-	}
+	u.new = must.Get(harness.NextMinor(u.old))(t)
 	download := t.TempDir()
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))); err != nil {
-		t.Fatal(err)
-	}
-	u.writeConfig(t, "main", u.account(t, simulator.JWT))
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))))
+	u.app = source{path: "mastersindia/token/app", config: "main", account: u.account(t, simulator.JWT)}
+	u.writeConfig(t, "main", u.app.account)
 	u.writeRole(t, "app", "main", "max_ttl=10s")
 	u.writeRole(t, "kept", "main")
 	u.writeRole(t, "brief", "main", fmt.Sprintf("max_ttl=%s", briefLease))
@@ -122,7 +117,7 @@ func newUpgrade(t *testing.T) *upgrade {
 	u.shell = u.openShell(t, u.cluster.Nodes[0], upgradeGuide, download)
 	u.leaders = u.watchLeader(t.Context(), t)
 	u.leaders.waitForLeaderTerm(t, 1)
-	group := readerGroup{name: "plain", readers: upgradeReaders, roles: []string{"app"}, oneNode: true}
+	group := readerGroup{name: "plain", readers: upgradeReaders, sources: []source{u.app}, oneNode: true}
 	u.plain = u.startClusterReaders(t, group)
 	// On OpenBao a node is away while it is restarted, so that retries are not enough.
 	group.name, group.retries, group.oneNode = "patient", 2, !u.OpenBao()
@@ -136,16 +131,11 @@ func newUpgrade(t *testing.T) *upgrade {
 func (u *upgrade) failOver(t *testing.T) {
 	t.Helper()
 	leaderTerms := u.leaders.all()
-	if err := u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()))
 	u.leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
-	if err := u.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, u.cluster.WaitForwarding(t.Context()))
 }
 
-// follow runs the commands of a section of the guide.
 func (u *upgrade) follow(t *testing.T, section string) {
 	t.Helper()
 	u.shell.follow(t, u.guide, section)
@@ -200,29 +190,20 @@ func (u *upgrade) restartStandbys(t *testing.T, version string) {
 		if n == leader {
 			continue
 		}
-		running, err := node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia")
-		if err != nil {
-			t.Fatal(err)
-		}
+		running := must.Get(node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia"))(t)
 		if strings.TrimSpace(running) == version {
 			t.Errorf("node %d, a standby, runs %s without a restart: %s need not ask for one", n+1, version, installGuide)
 		}
-		if err := errors.Join(node.Stop(), node.Start(t.Context())); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, errors.Join(node.Stop(), node.Start(t.Context())))
 	}
-	if err := u.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, u.cluster.WaitForwarding(t.Context()))
 }
 
 // wantVersion checks which version runs, as Vault reports it in both ways.
 func (u *upgrade) wantVersion(t *testing.T, version string) {
 	t.Helper()
 	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
-	if got := mount.String("running_plugin_version"); got != version {
-		t.Errorf("the mount runs %s, want %s", got, version)
-	}
+	must.Equal(t, mount.String("running_plugin_version"), version, "the mount runs")
 	for line := range strings.Lines(u.vault(t, "secrets", "list", "-detailed")) {
 		if strings.HasPrefix(line, "mastersindia/") && !strings.Contains(line, version) {
 			t.Errorf("vault secrets list -detailed does not show %s: %s", version, line)
@@ -230,34 +211,11 @@ func (u *upgrade) wantVersion(t *testing.T, version string) {
 	}
 }
 
-// wantSameFiles checks that each node has the same new file.
-func (u *upgrade) wantSameFiles(t *testing.T) {
-	t.Helper()
-	sums := map[string]bool{}
-	for n, node := range u.cluster.Nodes {
-		sum, err := node.PluginSHA256("vault-plugin-secrets-mastersindia-" + u.new)
-		if err != nil {
-			t.Errorf("node %d: %v", n+1, err)
-		}
-		sums[sum] = true
-	}
-	if len(sums) != 1 {
-		t.Errorf("the nodes have %d different new files", len(sums))
-	}
-}
-
 // wantExpired waits until leases have ended by themselves.
 func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	t.Helper()
-	deadline := time.After(time.Minute)
 	for _, lease := range leases {
-		for u.leaseExists(t, lease) {
-			select {
-			case <-deadline:
-				t.Fatalf("the lease %s of %s, made by the old version, does not end", lease, briefLease)
-			case <-time.After(readEvery):
-			}
-		}
+		must.Happen(t, time.Minute, "a lease that the old version made does not end: "+lease, func() bool { return !u.leaseExists(t, lease) })
 	}
 	u.wantNoIrrevocable(t)
 }
@@ -269,10 +227,10 @@ func (u *upgrade) wantServed(t *testing.T) {
 	u.patient.end()
 	between := leaderGaps(u.leaders.all())
 	all := map[string]bool{}
-	for _, group := range []*clusterReaders{u.plain, u.patient} {
-		group.wantNoneRefused(t)
+	for _, group := range []*readers{u.plain, u.patient} {
+		group.wantNothingWrong(t)
 		reads := group.all()
-		for _, token := range tokensOf(reads, "app") {
+		for _, token := range tokensOf(reads, u.app) {
 			all[token.tokenID] = true
 		}
 		lost := make([]int, len(u.exchanges)+1)
@@ -286,56 +244,21 @@ func (u *upgrade) wantServed(t *testing.T) {
 				continue
 			}
 			lost[n]++
-			if group.retries > 0 {
-				t.Errorf("%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
-			}
+			must.Be(t, group.retries == 0, "%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
 		}
 		t.Logf("%s readers: %d reads, %d failed", group.name, len(reads), len(failed(reads)))
 		for n, e := range u.exchanges {
 			gap := longestGap(reads, e.began, e.end)
-			if length(gap) > exchangeWithin {
-				t.Errorf("%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
-			}
+			must.Be(t, length(gap) <= exchangeWithin, "%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
 			t.Logf("%s readers, %s: the command took %s, longest time without a good read %s, %d failed reads",
 				group.name, e.what, e.end.Sub(e.began).Round(time.Millisecond), length(gap), lost[n])
 		}
 	}
-	if len(all) != 1 {
-		t.Errorf("readers got %d tokens, want the same one all the time", len(all))
-	}
+	must.Equal(t, len(all), 1, "readers got N tokens")
 	u.upstream.wantLogins(t, 1)
 }
 
-// wantNoEngineWithoutTheFile checks what the guide says of a leader that lacks the file, and of the way out.
-func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
-	t.Helper()
-	leader := u.leaders.waitForLeaderTerm(t, 1).node
-	aside := map[string]string{}
-	for n, node := range u.cluster.Nodes {
-		if n == leader {
-			continue
-		}
-		file := filepath.Join(node.Dir, "plugins", "vault-plugin-secrets-mastersindia-"+u.new)
-		aside[file] = filepath.Join(node.Dir, "aside")
-		if err := os.Rename(file, aside[file]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	u.failOver(t)
-	t.Logf("a leader without the file responds: %s", strings.TrimSpace(u.refused(t, "read", "mastersindia/token/app")))
-	for file, kept := range aside {
-		if err := os.Rename(kept, file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	u.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
-	u.upstream.wantAccepted(t, simulator.JWT, u.readToken(t, "app"))
-	u.wantVersion(t, u.new)
-	u.upstream.wantLogins(t, 1)
-}
-
-// exchangeAt returns the exchange that a read fell into, or -1.
-func (u *upgrade) exchangeAt(read clusterRead) int {
+func (u *upgrade) exchangeAt(read tokenRead) int {
 	for n, e := range u.exchanges {
 		if read.begin.Before(e.end) && read.end.After(e.began) {
 			return n

@@ -14,10 +14,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -32,11 +36,15 @@ type upstream struct {
 	testVault *testVault
 	// heard counts all requests, whatever they are.
 	heard atomic.Int64
+
+	mu sync.Mutex
+	// began are when the requests of each path began, and moments when they began and ended.
+	began, moments map[string][]time.Time
 }
 
 func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Helper()
-	u := &upstream{testVault: w, caFile: w.file("ca.pem")}
+	u := &upstream{testVault: w, caFile: w.file("ca.pem"), began: map[string][]time.Time{}, moments: map[string][]time.Time{}}
 	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
 	if err != nil {
 		t.Fatal(err)
@@ -44,17 +52,32 @@ func newUpstream(t *testing.T, w *testVault) *upstream {
 	u.Simulator = sim
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		u.heard.Add(1)
+		u.noteTime(u.began, r.URL.Path)
+		u.noteTime(u.moments, r.URL.Path)
+		defer u.noteTime(u.moments, r.URL.Path)
 		sim.ServeHTTP(rw, r)
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // Tests of certificates and of dropped connections make it talk.
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	u.url, u.client = server.URL, server.Client()
+	u.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 16
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(u.caFile, cert, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(u.caFile, cert, 0o600))
 	return u
+}
+
+func (u *upstream) noteTime(times map[string][]time.Time, path string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	times[path] = append(times[path], time.Now())
+}
+
+// loginTimes are when the logins of a protocol's accounts began or, of moments, began and ended.
+func (u *upstream) loginTimes(times map[string][]time.Time, protocol simulator.Protocol) []time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(times[simulator.FullLogin(protocol).Path])
 }
 
 // addAccount makes an account known. Credentials that are missing are made up, with the characters that encodings change, so
@@ -86,32 +109,24 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 		if secret == "" {
 			continue
 		}
-		if err := u.testVault.secrets.Add(label+" of "+account.Name(), secret); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, u.testVault.secrets.Add(label+" of "+account.Name(), secret))
 	}
 	return account
 }
 
 // canary returns a new secret that is found again in whatever form.
-func canary(what string) string {
-	return fmt.Sprintf(`%s "<&>'+%%2B \ü€ %s`, what, rand.Text())
-}
+func canary(what string) string { return fmt.Sprintf(`%s "<&>'+%%2B \ü€ %s`, what, rand.Text()) }
 
 // loginURL is the URL at which accounts of the protocol log in.
 func (u *upstream) loginURL(protocol simulator.Protocol) string {
 	return u.url + simulator.FullLogin(protocol).Path
 }
 
-// logins returns the number of login attempts.
 func (u *upstream) logins() int { return u.Counters().Logins }
 
-// wantLogins checks the number of login attempts so far.
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
-	if got := u.logins(); got != want {
-		t.Errorf("upstream saw %d logins, want %d", got, want)
-	}
+	must.Equal(t, u.logins(), want, "upstream saw N logins")
 }
 
 // wantAccepted checks that upstream's business call accepts the token of a response.
@@ -122,9 +137,7 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, respo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !accepted {
-		t.Errorf("upstream refused the token: %d %s", status, body)
-	}
+	must.Be(t, accepted, "upstream refused the token: %d %s", status, body)
 }
 
 // note notes what must not leak: it must show up nowhere, but an access token in the responses to readers.

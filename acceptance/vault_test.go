@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -35,9 +36,7 @@ type testVault struct {
 // binaries are found, and built where needed, once for all tests.
 //
 //nolint:gochecknoglobals // the tests of a package share nothing but variables
-var binaries = sync.OnceValues(func() (harness.Binaries, error) {
-	return harness.FindBinaries(context.Background(), os.Stderr)
-})
+var binaries = sync.OnceValues(func() (harness.Binaries, error) { return harness.FindBinaries(context.Background(), os.Stderr) })
 
 // newTestVault starts a testVault whose Vault keeps everything in memory.
 func newTestVault(t *testing.T) *testVault {
@@ -54,11 +53,7 @@ func newPersistentVault(t *testing.T) *testVault {
 // findBinaries is binaries for a test.
 func findBinaries(t *testing.T) harness.Binaries {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
+	return must.Get(binaries())(t)
 }
 
 type starter func(ctx context.Context, binaries harness.Binaries, dir string, env ...string) (*harness.Vault, error)
@@ -67,9 +62,7 @@ func startTestVault(t *testing.T, start starter) *testVault {
 	t.Helper()
 	w := prepareTestVault(t)
 	w.launch(t, start)
-	if err := w.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.Install(t.Context(), harness.PluginName))
 	return w
 }
 
@@ -84,39 +77,20 @@ func prepareTestVault(t *testing.T) *testVault {
 // launch starts the Vault, without the plugin.
 func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 	t.Helper()
-	var err error
-	if w.Vault, err = start(t.Context(), findBinaries(t), t.TempDir(), env...); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		w.searchLeaks(t)
-		if err := w.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of the server's log:\n%s", lastLines(w.ServerLog(), 40))
-		}
-	})
+	w.Vault = must.Get(start(t.Context(), findBinaries(t), t.TempDir(), env...))(t)
+	harness.EndWith(t, w.Vault)
+	t.Cleanup(func() { w.searchLeaks(t) })
 }
 
-// rootClient is a client of Vault's that may do everything.
 func (w *testVault) rootClient(t *testing.T) *api.Client {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return must.Get(w.Client(w.Token))(t)
 }
 
 // vault runs a vault command that must succeed, and returns its standard output.
 func (w *testVault) vault(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := w.CLI.Must(t.Context(), "", args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return must.Get(w.CLI.Must(t.Context(), "", args...))(t)
 }
 
 // refused runs a vault command that must fail, and returns what it said.
@@ -127,34 +101,17 @@ func (w *testVault) refused(t *testing.T, args ...string) string {
 
 func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
 	t.Helper()
-	result, err := w.CLI.Run(t.Context(), stdin, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	result := must.Get(w.CLI.Run(t.Context(), stdin, args...))(t)
 	if result.Code == 0 {
 		t.Fatalf("vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
 	}
 	return result
 }
 
-// says checks that what was said has all of wants.
-func says(t *testing.T, said string, wants ...string) {
-	t.Helper()
-	for _, want := range wants {
-		if !strings.Contains(said, want) {
-			t.Errorf("want %q, got: %s", want, said)
-		}
-	}
-}
-
 // readFile returns what a file holds, which must be there.
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
+	return must.Get(os.ReadFile(name))(t)
 }
 
 // writeConfig stores an account as a person would: the password on standard input, the client secret from a file, so that
@@ -162,9 +119,7 @@ func readFile(t *testing.T, name string) []byte {
 func (w *testVault) writeConfig(t *testing.T, name string, account simulator.Account, extra ...string) {
 	t.Helper()
 	stdin, args := w.configCommand(t, name, account, extra...)
-	if _, err := w.CLI.Must(t.Context(), stdin, args...); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.CLI.Must(t.Context(), stdin, args...))(t)
 }
 
 // configCommand returns the command that stores an account, and its standard input.
@@ -205,18 +160,12 @@ func (w *testVault) configCommand(
 // keep puts a secret into a file that only its owner can read, and returns the file's name.
 func (w *testVault) keep(t *testing.T, secret string) string {
 	t.Helper()
-	file, err := os.CreateTemp(w.private, "secret-*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must.Get(os.CreateTemp(w.private, "secret-*"))(t)
 	defer func() { _ = file.Close() }()
-	if _, err := io.WriteString(file, secret); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(io.WriteString(file, secret))(t)
 	return file.Name()
 }
 
-// writeRole binds a role to a config.
 func (w *testVault) writeRole(t *testing.T, name, config string, extra ...string) {
 	t.Helper()
 	w.vault(t, append([]string{"write", "mastersindia/role/" + name, "config=" + config}, extra...)...)
@@ -237,30 +186,15 @@ func (w *testVault) app(t *testing.T, protocol simulator.Protocol) simulator.Acc
 	return account
 }
 
-// readToken reads a token through a role.
 func (w *testVault) readToken(t *testing.T, role string) harness.Secret {
 	t.Helper()
 	return w.readJSON(t, "read", "-format=json", "mastersindia/token/"+role)
 }
 
-// readJSON runs a vault command with -format=json and returns its response.
 func (w *testVault) readJSON(t *testing.T, args ...string) harness.Secret {
 	t.Helper()
-	secret, err := harness.ParseSecret(w.vault(t, args...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
+	return must.Get(harness.ParseSecret(w.vault(t, args...)))(t)
 }
 
 // file returns the name of a file that belongs to the caller, not to Vault.
 func (w *testVault) file(name string) string { return filepath.Join(w.private, name) }
-
-func lastLines(file string, count int) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-count):], "\n")
-}

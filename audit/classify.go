@@ -61,7 +61,7 @@ func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
 	f := &fact{
 		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
-		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.LeaseID), caller: c.callerOf(e),
+		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: c.callerOf(e),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -69,23 +69,23 @@ func (c *classifier) classify(e *entry) *fact {
 	if f.began = e.at.UnixNano(); e.Type == "response" {
 		f.began, f.ended = 0, f.began
 	}
-	made := pseudonym(e.Response.WrapInfo.Token)
+	asked, answered, wrapped := r.Data, e.Response.Data, e.Response.WrapInfo
+	made := pseudonym(wrapped.text("token"))
 	if made != "" {
 		f.row("wrapping", made)
 	}
-	mount, path := c.location(r)
-	asked, answered := r.Data, e.Response.Data
+	mount, path := c.location(e)
 	c.judge(f, e, answered)
 	switch {
 	case c.isEngine(e, mount, path):
 		c.onMount(f, e, mount, path)
-	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
-		slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
+	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", // and the path where Vault keeps a wrapping
+		path == "cubbyhole/response" && (e.Auth.Policies == nil || slices.Contains(e.Auth.Policies, wrappingPolicy)):
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
-		if of := tokenPath.FindStringSubmatch(cmp.Or(f.lease, e.Response.WrapInfo.CreationPath)); of != nil && of[1] != "auth/" {
+		if of := tokenPath.FindStringSubmatch(cmp.Or(f.lease, wrapped.text("creation_path"))); of != nil && of[1] != "auth/" {
 			f.mount, f.name = c.text(of[1]), c.text(of[2])
 		}
-		if shown := len(answered)+len(e.Response.Auth) > 0; f.outcome == succeeded && !shown {
+		if f.outcome == succeeded && (len(answered)+len(e.Response.Auth) == 0 || f.token == (token{}) && givesToken(answered)) {
 			f.why = "its response shows no token"
 		}
 	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
@@ -116,12 +116,16 @@ func (c *classifier) classify(e *entry) *fact {
 }
 
 // location is the mount and the path of a request, in its namespace. The mount is empty where the line does not tell it.
-func (c *classifier) location(r *request) (mount, path string) {
+func (c *classifier) location(e *entry) (mount, path string) {
+	r := e.Request
 	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.Path), r.Path
 	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
 		path = strings.TrimPrefix(path, r.Namespace.Path)
 	}
-	if mount == "" && strings.Contains(r.MountType+r.MountAccessor, pluginName) && tokenPath.MatchString(path) {
+	for !strings.HasPrefix(path, mount) {
+		_, mount, _ = strings.Cut(mount, "/") // it begins with the namespace, which an option of the device may leave out elsewhere
+	}
+	if mount == "" && e.ofPlugin() && tokenPath.MatchString(path) {
 		mount = tokenPath.ReplaceAllString(path, "$1") // an option of the device may leave it out
 	}
 	return mount, path
@@ -130,26 +134,28 @@ func (c *classifier) location(r *request) (mount, path string) {
 // isEngine reports whether a request is on the mount, or on another one of this engine, by the name of the plugin or the shape of
 // its token: a mount that was moved is one of them.
 func (c *classifier) isEngine(e *entry, mount, path string) bool {
-	r, answered := e.Request, e.Response.Data
 	return (mount == "" || mount == c.mount) && strings.HasPrefix(path, c.mount) ||
 		mount != "" && strings.HasPrefix(path, mount) && !strings.HasPrefix(mount, "sys/") && !strings.HasPrefix(mount, "auth/") &&
-			(strings.Contains(r.MountType, pluginName) || strings.Contains(r.MountAccessor, pluginName) ||
-				answered["access_token"] != nil && answered["last_vault_rotation"] != nil)
+			(e.ofPlugin() || givesToken(e.Response.Data))
+}
+
+func (e *entry) ofPlugin() bool {
+	return strings.Contains(e.Request.MountType+e.Request.MountAccessor+e.Response.MountAccessor, pluginName)
+}
+
+// givesToken knows what token/ answers, as far as the device shows it. Credentials of a database, too, tell their last rotation.
+func givesToken(answered fields) bool {
+	return answered["last_vault_rotation"] != nil && (answered["access_token"] != nil || answered["authorization"] != nil ||
+		answered["token_id"] != nil || answered["token_type"] != nil)
 }
 
 // onMount fills in a request on a mount of the engine.
 func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
-	if mount == "" {
-		mount = c.mount // Vault does not route what it denies
-	}
+	mount = cmp.Or(mount, c.mount) // Vault does not route what it denies
 	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
-	operation := e.Request.Operation
-	if operation == "create" || operation == "patch" {
-		operation = "update"
-	}
 	f.name, f.kind = c.text(name), "view"
-	switch operation + " " + prefix {
+	switch strings.NewReplacer("create", "update", "patch", "update").Replace(e.Request.Operation) + " " + prefix {
 	case "read token", "update token", " token": // an option of the device may leave out the operation
 		f.kind = "read"
 	case "update config", "update role":
@@ -181,7 +187,7 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 	case strings.Contains(strings.Join(e.Response.Warnings, "\n"), "Nothing was deleted:"): // as the engine warns
 		f.outcome, f.why = refused, c.errorText(strings.Join(e.Response.Warnings, "; "))
 	default:
-		f.outcome, f.token = succeeded, c.tokenOf(answered)
+		f.outcome, f.token = succeeded, c.tokenOf(e)
 	}
 }
 
@@ -189,13 +195,9 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 // logical.ErrPerfStandbyPleaseForward of Vault's SDK.
 var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 
-func (a *auth) isValid() bool {
-	return a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != ""
-}
-
 // isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.
 func isDenied(e *entry) bool {
-	if !e.Auth.isValid() || e.Auth.PolicyResults == nil { // before Vault 1.14 there are no results
+	if e.Auth.PolicyResults == nil { // before Vault 1.14 there are no results
 		return denial.MatchString(e.Error)
 	}
 	return !e.Auth.PolicyResults.Allowed
@@ -215,14 +217,20 @@ func textOf(data fields, name string) (hidden, shown string) {
 	return "", text
 }
 
-// tokenOf says how the data of a response names the token in it.
-func (c *classifier) tokenOf(data fields) (t token) {
+// tokenOf says how the data of a response names the token in it. Without a lease, and where it is not known to be of the engine,
+// anybody may have put names of two tokens together: one is believed.
+func (c *classifier) tokenOf(e *entry) (t token) {
+	r, data := e.Request, e.Response.Data
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
-	if !hexID.MatchString(id) {
-		id = ""
+	id = cmp.Or(tokenID(shownAccess), hexID.FindString(id))
+	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.Path+c.mount
+	if !sure && id != "" {
+		access, hiddenID = "", ""
+	} else if !sure && access != "" {
+		hiddenID = ""
 	}
-	if t = (token{access: access, hiddenID: hiddenID, id: cmp.Or(tokenID(shownAccess), id)}); t == (token{}) {
+	if t = (token{access: access, hiddenID: hiddenID, id: id}); t == (token{}) {
 		return t
 	}
 	hiddenKind, kind := textOf(data, "token_type")
@@ -288,12 +296,6 @@ func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	if answered["access_token"] == nil && answered["authorization"] == nil {
 		f.token = token{} // status, lookup and rotate name a token that they do not give, and so may anybody
 	}
-	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
-	if t := &f.token; f.lease == "" && t.id != "" {
-		t.access, t.hiddenID = "", ""
-	} else if f.lease == "" && t.access != "" {
-		t.hiddenID = ""
-	}
 	c.names(f, answered) // somebody may have wrapped it under any name
 }
 
@@ -308,7 +310,7 @@ const (
 
 func (c *classifier) callerOf(e *entry) caller {
 	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor
-	if !a.isValid() {
+	if a.Accessor+a.ClientToken+a.EntityID+a.DisplayName == "" {
 		display := notKnown
 		if denial.MatchString(e.Error) {
 			display = noToken

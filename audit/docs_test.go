@@ -37,6 +37,17 @@ func TestDocs_QueriesRun(t *testing.T) {
 	if len(queries) < 11 {
 		t.Fatalf("the document has %d queries", len(queries)-1)
 	}
+	// Who unwrapped a read was given the token, and who asked for it was not.
+	wrapped := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "permission denied", Denied: true})
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
+	})
+	for n, want := range map[int]int{0: 1, 3: 0} {
+		if got := countRows(t, wrapped, queries[n]); got != want {
+			t.Errorf("want %d rows, got %d: %s", want, got, queries[n])
+		}
+	}
 	for _, query := range queries[:len(queries)-1] {
 		rows, err := db.QueryContext(t.Context(), query)
 		if err != nil {
@@ -49,4 +60,20 @@ func TestDocs_QueriesRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// countRows counts what a query finds in the database of a log.
+func countRows(t *testing.T, log, query string) (count int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "audit.db")
+	must(t, "", "-db="+path, log)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM ("+query+")").Scan(&count); err != nil {
+		t.Fatalf("%v: %s", err, query)
+	}
+	return count
 }

@@ -1036,3 +1036,138 @@ func TestCallers_LoginWithAVaultToken(t *testing.T) {
 		t.Errorf("the root token was given the leaked token, and the report names the entity %s", got)
 	}
 }
+
+// TestLeak_WrappedByACallerAndNotShown: who unwraps what a caller wrapped the leaked token into may have been given it, and so may somebody whose
+// unwrapping is not in the log.
+func TestLeak_WrappedByACallerAndNotShown(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	unanswered := unwrap(people[1], "w", nil)
+	unanswered.NoResponse = true
+	for name, test := range map[string]struct {
+		unwraps  []Request
+		possible string
+	}{
+		"not unwrapped":         {nil, "userpass-asha"},
+		"unanswered":            {[]Request{unanswered}, "userpass-bina"},
+		"an answer not shown":   {[]Request{unwrap(people[1], "w", nil)}, "userpass-bina"},
+		"one text":              {[]Request{unwrap(people[1], "w", map[string]any{"http_raw_body": "x", "http_status_code": "200"})}, "userpass-bina"},
+		"what was another's":    {[]Request{unwrap(people[1], "another", map[string]any{"note": "x"})}, "userpass-asha"},
+		"a second one, refused": {[]Request{unanswered, unwrap(people[2], "w", map[string]any{"error": "wrapping token is not valid"})}, "userpass-bina"},
+	} {
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w"})
+			for _, r := range test.unwraps {
+				l.Do(r)
+			}
+		}))
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", test.possible)
+	}
+}
+
+// TestLeak_NamespaceLeftOut: the mount has the namespace before it, and the path has not, also where a device leaves out which one it is
+// (exclude=/request/namespace).
+func TestLeak_NamespaceLeftOut(t *testing.T) {
+	withoutVault(t)
+	root := logOf(t, "", func(l *Log) { l.Read(People()[1], "billing", Token(1), "gst") }, "token_id")
+	for _, mount := range []string{mountPath, "tax/"} {
+		inside := ofTheEngine(logOf(t, "", func(l *Log) {
+			l.n = 50
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mount, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+		}, "token_id"))
+		inside = strings.ReplaceAll(inside, `"namespace":{"id":"root"},`, "")
+		inside = strings.ReplaceAll(inside, `"mount_point":"`, `"mount_point":"team/india/`)
+		wantLeak(t, search(t, Token(1), file(t, root+inside)), exitOK, "userpass-asha userpass-bina", "")
+	}
+}
+
+// TestLeak_NamesPutTogether: anybody may write names of two tokens into their cubbyhole, or into KV, and read them in the shape of the engine's
+// answer. That makes no two tokens one: it blames nobody who was given the other token, and clears nobody who was given this one.
+func TestLeak_NamesPutTogether(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	together := func(l *Log, access, id int) {
+		l.Do(Request{By: people[1], Operation: "read", Mount: "cubbyhole/", Path: "x", Answer: map[string]any{
+			"access_token": Token(access), "token_id": tokenID(Token(id)), "last_vault_rotation": "x",
+		}})
+	}
+	blamed := file(t, logOf(t, "key", func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[2], "billing", Token(2), "gst")
+		together(l, 2, 1)
+	}))
+	wantLeak(t, search(t, Token(1), blamed), exitOK, "userpass-asha", "")
+	cleared := logOf(t, "former key", func(l *Log) {
+		l.Read(people[1], "billing", Token(1), "gst")
+		l.Read(people[0], "billing", Token(2), "gst")
+		together(l, 1, 2)
+	})
+	known := logOf(t, "former key", func(l *Log) { l.n = 50; l.Read(people[0], "billing", Token(2), "gst") }, tuned()...)
+	given := logOf(t, "key", func(l *Log) { l.n = 90; l.Read(people[2], "billing", Token(1), "gst") })
+	wantLeak(t, search(t, Token(1), file(t, cleared+known+given)), exitIncomplete, "approle", "userpass-bina")
+}
+
+// TestLeak_TokenAsAName: Vault hashes no names of parameters, so that a token in place of one is shown, and who unwraps that is given it.
+func TestLeak_TokenAsAName(t *testing.T) {
+	withoutVault(t)
+	people, token := People(), jwt(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC))
+	for _, data := range []map[string]any{{token: "x"}, {"data": map[string]any{token: "x"}}} {
+		path := logFile(t, func(l *Log) {
+			l.Read(people[0], "billing", token, "gst")
+			l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: data, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", data))
+			l.Do(Request{By: people[0], Operation: "update", Mount: mountPath, Path: "lookup", Data: data, Error: "unknown parameter"})
+		}, tuned()...)
+		wantLeak(t, search(t, token, path), exitOK, "userpass-asha userpass-bina", "")
+		if got := mustJSON(t, "", path).all("alarms", "message"); !strings.Contains(got, "in clear") || strings.Contains(got, token) {
+			t.Errorf("the log shows a token, and the alarms are %q", got)
+		}
+	}
+}
+
+// TestLeak_CubbyholeOfAWrapping: the path of a wrapping tells what is read there, where the device leaves out policies, caller or operation.
+func TestLeak_CubbyholeOfAWrapping(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	for _, left := range []string{`"policies":\[[^]]*\],`, `"auth":\{.*?\},("error"|"request")`, `"operation":"read",`} {
+		wrapping := Caller{Name: "w", Remote: "10.9.9.9", Policies: []string{"response-wrapping"}}
+		read := logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+		text := logOf(t, "key", func(l *Log) {
+			l.n = 50
+			l.Do(Request{By: wrapping, Operation: "read", Mount: "cubbyhole/", Path: "response", Answer: map[string]any{"response": "{}"}})
+		})
+		text = regexp.MustCompile(left).ReplaceAllString(text, "$1")
+		if got := search(t, Token(1), file(t, read+text)); got.code != exitIncomplete || got.given != "userpass-asha" || got.possible == "" {
+			t.Errorf("without %s somebody may have been given the token, and the report says %+v", left, got)
+		}
+	}
+}
+
+// TestLeak_TokenLeftOut: a device may leave out what is secret in an answer (exclude=/response/data/access_token). The rest of it tells that a
+// token was given, and of whom it is open which one, also where it leaves out the type of the mount.
+func TestLeak_TokenLeftOut(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for _, left := range []string{"access_token authorization", "access_token authorization token_type", "access_token authorization token_id"} {
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			answer := l.Answer(Token(1), "gst")
+			for name := range strings.FieldsSeq(left) {
+				delete(answer, name)
+			}
+			l.Do(unwrap(people[1], "w", answer))
+			l.Do(unwrap(people[2], "w2", map[string]any{"username": "x", "password": "y", "last_vault_rotation": "z"}))
+		}))
+		t.Log(left)
+		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+	other := logOf(t, "key", func(l *Log) {
+		l.n = 50
+		l.Do(Request{By: people[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: map[string]any{"config": "gst"}, Lease: true})
+	})
+	other = regexp.MustCompile(`"mount_type":"tax",?`).ReplaceAllString(other, "")
+	other = ofTheEngine(strings.Replace(other, `"mount_accessor":"tax_0a1b2c3d",`, "", 1))
+	got := search(t, Token(1), file(t, logOf(t, "key", func(l *Log) { l.Read(people[0], "billing", Token(1), "gst") })+other))
+	wantLeak(t, got, exitIncomplete, "userpass-asha", "userpass-bina")
+}

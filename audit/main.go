@@ -226,5 +226,5 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 	return now.UTC().Add(-ago), nil
 }
 
-// looksLikeToken recognises what may have been typed in place of a file: a JWT, the value of a header, or a Vault token.
-var looksLikeToken = regexp.MustCompile(`^(-[^=]*=)?(eyJ.{18}|JWT |Bearer |hv[sb]\.)`)
+// looksLikeToken recognises what may have been typed in place of a file: a token, the value of a header, or a Vault token.
+var looksLikeToken = regexp.MustCompile(`^(-[^=]*=)?(eyJ.{18}|[0-9a-f]{40}$|JWT |Bearer |hv[sb]\.)`)

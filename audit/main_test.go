@@ -57,6 +57,7 @@ func TestHelp_NamesEveryOption(t *testing.T) {
 func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 	withoutVault(t)
 	const secret = "eyJhbGciOiJub25lIn0.e30.invented"
+	digits := strings.Repeat("0a1b2c3d", 5)
 	for _, test := range []struct {
 		args []string
 		want string
@@ -74,6 +75,8 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-token", secret, "f"}, "command line"},
 		{[]string{secret, "f"}, "command line"},
 		{[]string{"-token-file=" + secret, "f"}, "command line"},
+		{[]string{"-token-file=" + digits, "f"}, "command line"},
+		{[]string{digits}, "command line"},
 		{[]string{"-db", "Bearer " + secret, "f"}, "command line"},
 		{[]string{""}, "is empty"}, // a shell's "$AUDIT_LOG" without a value
 		{[]string{"-token-file=", "f"}, "is empty"},
@@ -81,7 +84,7 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-audit-device=file", "f"}, "VAULT_TOKEN"},
 	} {
 		r := runWith(t, "", test.args...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) {
+		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) || strings.Contains(r.stderr, digits) {
 			t.Errorf("%q: want exit code 2 and %q, got %+v", test.args, test.want, r)
 		}
 	}
@@ -216,6 +219,34 @@ func TestRevoked_ReadersByHMAC(t *testing.T) {
 	r := mustJSON(t, "", "-audit-device=file", logFile(t, (*Log).Day))
 	if got := r.all("revocations", "receivers"); strings.Count(got, "[") != 3 || !strings.Contains(got, "userpass-asha") {
 		t.Errorf("the revoked token had been given to %q", got)
+	}
+}
+
+// TestRevoked_ReadersOfARenamedPlugin: the path of the report's mount tells that an answer without a lease is the engine's.
+func TestRevoked_ReadersOfARenamedPlugin(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	text := logOf(t, "key", func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst")})
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1): map[string]any{}}}})
+	})
+	text = strings.NewReplacer(`"mount_type":"mastersindia"`, `"mount_type":"gst-tokens"`, "mastersindia_0a1b2c3d", "gst-tokens_0a1b2c3d").Replace(text)
+	if got := mustJSON(t, "", "-audit-device=file", file(t, text)).all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") {
+		t.Errorf("userpass-asha had been given the revoked token, and the report names %q", got)
+	}
+}
+
+// TestRevoked_UnwrappedUnderAnotherName: who unwraps the token under whatever name was given it.
+func TestRevoked_UnwrappedUnderAnotherName(t *testing.T) {
+	withoutVault(t)
+	people, note := People(), map[string]any{"note": Token(1)}
+	path := logFile(t, func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: note, Wrap: "w"})
+		l.Do(unwrap(people[1], "w", note))
+		l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1): map[string]any{}}}})
+	}, tuned()...)
+	if got := mustJSON(t, "", path).all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") || !strings.Contains(got, "userpass-bina") {
+		t.Errorf("userpass-asha and userpass-bina had been given the revoked token, and the report names %q", got)
 	}
 }
 

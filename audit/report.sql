@@ -75,7 +75,7 @@ WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
-    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write'
+    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL
@@ -110,12 +110,9 @@ UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NO
 INSERT OR REPLACE INTO note
 SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
-UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting
-WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))
-UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0
-FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
-UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
-FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
+UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))
+UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
+UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
 UNION ALL SELECT 'The mount was moved: it was at ' || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch')
   || ' and at ' || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM mount m JOIN mount n USING (accessor, namespace) WHERE m.path <> n.path AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
@@ -130,10 +127,8 @@ UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN sinc
   || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,
   EXISTS (SELECT 1 FROM sought) AND (max(ns) < since OR min(ns) >= until)
 FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*) > 0
-UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
-FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
-UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
-  || 'through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
+UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
+UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
 -- The response is in the logs of the devices that are left, if there are any.
 UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'

@@ -68,6 +68,9 @@ INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min
     max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
       OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
+UPDATE request SET token = t.id FROM ( -- who unwraps a token that is under any other name was given it
+    SELECT request AS key, min(coalesce(class, s.id)) AS id FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id GROUP BY 1) t
+  WHERE t.key = request.key AND kind = 'unwrap' AND token = 0;
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request
     JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
@@ -106,3 +109,7 @@ INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token,
 FROM named n JOIN request r ON r.key = n.request
 WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE text = leaked))
   AND r.caller NOT IN (SELECT caller FROM request JOIN leak ON leak.request = key AND verdict = 'yes');
+-- Who unwraps it may be given it where the log does not show what they got, and somebody else may be where it does not show who does.
+INSERT OR IGNORE INTO leak SELECT r.key, 'possible', CASE r.kind WHEN 'wrap' THEN 'it wraps the leaked token, and that is not unwrapped in the log' ELSE 'it unwraps the leaked token, and the log does not show what it got' END
+FROM named n JOIN sought_name USING (value) JOIN request o ON o.key = n.request JOIN request r ON r.wrapping = o.wrapping WHERE o.kind = 'wrap' AND (r.kind = 'unwrap' AND r.outcome NOT IN (3, 4) AND NOT r.followed
+  OR r.key = o.key AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND (u.outcome IN (2, 5) OR u.key IN (SELECT request FROM leak))));

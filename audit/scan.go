@@ -38,7 +38,7 @@ func newFilter(mount string) filter {
 	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
 	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them. Mounts are moved and disabled, their leases
 	// revoked, and audit devices disabled by lines that need not have the mount's name. Tokens of the engine have a rotation.
-	words := bytes.Fields([]byte("wrap remount mounts revoke audit last_vault_rotation " + pluginName))
+	words := bytes.Fields([]byte("wrap cubbyhole/response remount mounts revoke audit last_vault_rotation " + pluginName))
 	return append(slices.DeleteFunc(words, func(word []byte) bool { return bytes.Contains(word, longest) }), longest)
 }
 
@@ -304,13 +304,8 @@ type response struct {
 	Data          fields   `json:"data"`
 	MountAccessor string   `json:"mount_accessor"`
 	Warnings      []string `json:"warnings"`
-	Secret        struct {
-		LeaseID string `json:"lease_id"`
-	} `json:"secret"`
-	WrapInfo struct {
-		Token        string `json:"token"`
-		CreationPath string `json:"creation_path"`
-	} `json:"wrap_info"`
+	Secret        fields   `json:"secret"`
+	WrapInfo      fields   `json:"wrap_info"`
 }
 
 // fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory.

@@ -6,7 +6,7 @@
 
 -- Who was given a token in an hour, and from where?
 SELECT time, who, remote_address, name FROM requests
-WHERE kind IN ('read', 'unwrap') AND outcome = 'ok' AND time BETWEEN '2026-03-01T08' AND '2026-03-01T09';
+WHERE kind IN ('read', 'unwrap') AND outcome = 'ok' AND token NOT LIKE '(wrapped%' AND time BETWEEN '2026-03-01T08' AND '2026-03-01T09';
 
 -- Which addresses did a caller use?
 SELECT DISTINCT identity, remote_address FROM requests ORDER BY 1, 2;
@@ -17,7 +17,7 @@ SELECT remote_address, count(DISTINCT identity) AS callers FROM requests GROUP B
 -- Who was denied, and given a token later?
 SELECT DISTINCT r.who
 FROM requests d JOIN requests r USING (identity)
-WHERE d.outcome = 'denied' AND r.kind IN ('read', 'unwrap') AND r.outcome = 'ok' AND r.time > d.time;
+WHERE d.outcome = 'denied' AND r.kind IN ('read', 'unwrap') AND r.outcome = 'ok' AND r.token NOT LIKE '(wrapped%' AND r.time > d.time;
 
 -- Who read at night (UTC)?
 SELECT time, who, name FROM requests

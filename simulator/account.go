@@ -55,8 +55,6 @@ type Account struct {
 	// second would give the very same token. That is probably true of the vendors and a trap for tests: it is off unless asked
 	// for, and a random "jti" in the token's header keeps tokens apart.
 	RepeatTokens bool `json:"repeat_tokens,omitempty"`
-	// SameToken is for oauth and soap: what a login gives while a token of the account is alive.
-	SameToken SameToken `json:"same_token,omitempty"`
 	// BusinessEnvelope is for jwt and oauth: login responses are in the envelope of the business calls, over 200, with the token in
 	// a string that holds JSON.
 	BusinessEnvelope bool `json:"business_envelope,omitempty"`
@@ -66,27 +64,13 @@ type Account struct {
 	CorruptHeader bool `json:"corrupt_header,omitempty"`
 }
 
-// SameToken says what a login gives while a token of the account is alive.
-type SameToken string
-
-const (
-	// NewToken is the default: every login gives another token.
-	NewToken SameToken = ""
-	// TokenRepeated returns the same token again with its full lifetime, although its expiry does not change.
-	TokenRepeated SameToken = "repeated"
-	// TokenRenewed gives the token again, and prolongs it.
-	TokenRenewed SameToken = "renewed"
-)
-
 // accountKey names an account: the protocol, and the username (where accounts have none: the client_id).
 type accountKey struct {
 	protocol Protocol
 	name     string
 }
 
-func (k accountKey) String() string {
-	return string(k.protocol) + "/" + k.name
-}
+func (k accountKey) String() string { return string(k.protocol) + "/" + k.name }
 
 // Name is what the account logs in as: its username, or its client_id where accounts of its protocol have no username.
 func (a Account) Name() string {
@@ -105,9 +89,7 @@ func (a Account) credentials() []credential {
 	}
 }
 
-func (a Account) key() accountKey {
-	return accountKey{a.Protocol, a.Name()}
-}
+func (a Account) key() accountKey { return accountKey{a.Protocol, a.Name()} }
 
 // Validate names the first field that is missing or not understood.
 func (a Account) Validate() error {
@@ -119,9 +101,6 @@ func (a Account) Validate() error {
 		if field.value == "" && slices.Contains(needs, field.name) {
 			return fmt.Errorf("field %q: required for protocol %s", field.name, a.Protocol)
 		}
-	}
-	if !slices.Contains([]SameToken{NewToken, TokenRepeated, TokenRenewed}, a.SameToken) {
-		return fmt.Errorf("field %q: want %s, %s or nothing", "same_token", TokenRepeated, TokenRenewed)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -20,22 +21,12 @@ func TestAccountJSON(t *testing.T) {
 		Protocol: simulator.FirstVision, Username: "u", Password: "p", ClientID: "c", ClientSecret: "s", Scope: "cards",
 		TokenTTL: 90 * time.Second, RefreshTTL: time.Hour, SingleSession: true, AbsoluteExpiry: true, ExpiresInAsString: true,
 		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true, BusinessEnvelope: true, Latin1: true,
-		SameToken: simulator.TokenRenewed,
 	}
-	data, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(data), `"token_ttl":"1m30s"`) {
-		t.Errorf("the duration is no Go duration: %s", data)
-	}
+	data := must.Get(json.Marshal(want))(t)
+	must.Be(t, strings.Contains(string(data), `"token_ttl":"1m30s"`), "the duration is no Go duration: %s", data)
 	var got simulator.Account
-	if err := json.Unmarshal(data, &got); err != nil {
-		t.Fatal(err)
-	}
-	if got != want {
-		t.Errorf("want %+v, got %+v", want, got)
-	}
+	must.Do(t, json.Unmarshal(data, &got))
+	must.Equal(t, got, want, "what was read")
 	zero, err := json.Marshal(simulator.Account{Protocol: simulator.JWT})
 	if err != nil || string(zero) != `{"protocol":"jwt"}` {
 		t.Errorf("zero fields: %s %v", zero, err)
@@ -84,9 +75,7 @@ func TestParseAccounts(t *testing.T) {
 			if got != test.want || len(accounts) != test.count {
 				t.Errorf("want %q and %d accounts\n got %q and %d", test.want, test.count, got, len(accounts))
 			}
-			if strings.Contains(got, "hush") {
-				t.Error("the error repeats a value")
-			}
+			must.Be(t, !strings.Contains(got, "hush"), "the error repeats a value")
 		})
 	}
 }
@@ -124,9 +113,7 @@ func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 			t.Errorf("account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())
 		}
 		var given map[string]any
-		if err := json.Unmarshal([]byte(toJSON(demo[i])), &given); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal([]byte(toJSON(demo[i])), &given))
 		for name := range given {
 			if name != "protocol" && !slices.Contains(simulator.Needs(p), name) {
 				t.Errorf("%s of %s may be missing: add it to credentials() in account.go", name, p)

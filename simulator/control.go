@@ -167,8 +167,7 @@ func (f Fault) check() error {
 	case f.Remaining < 0:
 		return errors.New(`field "remaining": must not be negative`)
 	case f.On.kinds() == nil:
-		return fmt.Errorf(`field "on": want one of %v, or nothing for login and refresh`,
-			[]FaultTarget{OnLogin, OnRefresh, OnBusiness})
+		return fmt.Errorf(`field "on": want one of %v, or nothing for login and refresh`, []FaultTarget{OnLogin, OnRefresh, OnBusiness})
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -44,15 +45,11 @@ func TestControl(t *testing.T) {
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":false}`)
 	wantResponse(t, b.control("clock", `{"offset":"0s"}`), 200, `{"time":"2030-05-17T09:30:15Z"}`)
 	wantResponse(t, b.control("kill", `{"protocol":"jwt","user":"`+a.Username+`"}`), 200, `{"killed":2}`)
-	if b.TokenAlive(token) {
-		t.Error("the token lives")
-	}
+	must.Be(t, !b.TokenAlive(token), "the token lives")
 
 	wantResponse(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
 	claims, _ := b.verify(b.token(simulator.Account{Protocol: simulator.JWT, Username: "new", Password: "pw"}))
-	if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 3600 {
-		t.Errorf("life %d", life)
-	}
+	must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 3600, "life")
 
 	var counters simulator.Counters
 	b.call(http.MethodGet, "/_simulator/counters", "").json(t, &counters)
@@ -103,24 +100,13 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 			wantResponse(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
 		})
 	}
-	t.Run("alive", func(t *testing.T) {
-		t.Parallel()
-		wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
-			toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
-	})
-	t.Run("method", func(t *testing.T) {
-		t.Parallel()
-		got := b.call(http.MethodGet, "/_simulator/fault", "")
-		if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
-			t.Errorf("got %d %v", got.status, got.header)
-		}
-	})
-	t.Run("no such order", func(t *testing.T) {
-		t.Parallel()
-		if got := b.control("dance", ""); got.status != http.StatusNotFound {
-			t.Errorf("got %d", got.status)
-		}
-	})
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
+		toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
+	got := b.call(http.MethodGet, "/_simulator/fault", "")
+	if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
+		t.Errorf("GET: got %d %v", got.status, got.header)
+	}
+	must.Equal(t, b.control("dance", "").status, http.StatusNotFound, "the status of an order that is not known")
 }
 
 func TestControl_LoopbackOnly(t *testing.T) {
@@ -143,10 +129,7 @@ func TestControl_LoopbackOnly(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			sim, err := simulator.New(simulator.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			sim := must.Get(simulator.New(simulator.Options{}))(t)
 			request := httptest.NewRequest(http.MethodPost, "/_simulator/reset", nil)
 			request.RemoteAddr, request.Host = test.remote, test.host
 			if test.header != nil {
@@ -154,9 +137,7 @@ func TestControl_LoopbackOnly(t *testing.T) {
 			}
 			recorder := httptest.NewRecorder()
 			sim.ServeHTTP(recorder, request)
-			if recorder.Code != test.status {
-				t.Errorf("want %d, got %d %s", test.status, recorder.Code, recorder.Body)
-			}
+			must.Be(t, recorder.Code == test.status, "want %d, got %d %s", test.status, recorder.Code, recorder.Body)
 		})
 	}
 }
@@ -166,12 +147,9 @@ func TestOnRequest(t *testing.T) {
 	seen := make(chan simulator.RequestInfo, 1) // a response is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
 	b := &bed{t: t, issued: map[string]bool{}}
-	sim, err := simulator.New(simulator.Options{
+	sim := must.Get(simulator.New(simulator.Options{
 		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info }, OnSecret: b.note,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	b.Simulator, b.url, b.client = sim, server.URL, server.Client()
@@ -179,9 +157,7 @@ func TestOnRequest(t *testing.T) {
 		t.Helper()
 		got := <-seen
 		got.Duration = 0
-		if got != want {
-			t.Errorf("want %+v\n got %+v", want, got)
-		}
+		must.Equal(t, got, want, "what was read")
 	}
 	name := "jwt/" + a.Username
 	token := b.token(a)

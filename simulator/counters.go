@@ -26,18 +26,14 @@ type Counters struct {
 }
 
 // Of gives one account's part.
-func (c Counters) Of(p Protocol, user string) Counts {
-	return c.Accounts[accountKey{p, user}.String()]
-}
+func (c Counters) Of(p Protocol, user string) Counts { return c.Accounts[accountKey{p, user}.String()] }
 
 type counterStore struct {
 	total    Counts
 	accounts map[string]Counts
 }
 
-func newCounterStore() counterStore {
-	return counterStore{accounts: make(map[string]Counts)}
-}
+func newCounterStore() counterStore { return counterStore{accounts: make(map[string]Counts)} }
 
 // Counters gives a copy of the counters.
 func (s *Simulator) Counters() Counters {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -42,9 +43,7 @@ func TestEnvelope_HoldsLoginAsString(t *testing.T) {
 				t.Errorf("got %d %s", got.status, got.body)
 			}
 
-			wrong := a
-			wrong.Password = "another"
-			got = b.login(wrong)
+			got = b.login(withWrongSecret(a))
 			got.json(t, &envelope)
 			if got.status != http.StatusOK || !envelope.Error || envelope.Message == "" {
 				t.Errorf("refused with %d %s", got.status, got.body)
@@ -64,42 +63,9 @@ func TestLatin1_SOAP(t *testing.T) {
 	if got := b.login(a); !b.TokenAlive(b.tokenIn(got)) || !strings.Contains(got.body, `encoding="ISO-8859-1"`) {
 		t.Errorf("got %s", got.body)
 	}
-	wrong := a
-	wrong.Password = "another"
-	got := b.login(wrong)
+	got := b.login(withWrongSecret(a))
 	if !strings.Contains(got.body, "Acc\xe8s refus\xe9") || !strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1") {
 		t.Errorf("refused with %q", got.body)
-	}
-}
-
-func TestSameToken_RepeatedOrRenewed(t *testing.T) {
-	t.Parallel()
-	for _, protocol := range []simulator.Protocol{simulator.OAuth, simulator.SOAP} {
-		for _, same := range []simulator.SameToken{simulator.TokenRepeated, simulator.TokenRenewed} {
-			t.Run(string(protocol)+" "+string(same), func(t *testing.T) {
-				t.Parallel()
-				a := account(protocol, func(a *simulator.Account) { a.SameToken, a.TokenTTL = same, time.Hour })
-				b := newBed(t, a)
-				first := b.login(a)
-				b.clock.Advance(40 * time.Minute)
-				if second := b.login(a); second.body != first.body {
-					t.Fatalf("got %s, want the same token and the same expires_in as in %s", second.body, first.body)
-				}
-				b.clock.Advance(40 * time.Minute)
-				token := b.tokenIn(first)
-				if alive := b.TokenAlive(token); alive != (same == simulator.TokenRenewed) {
-					t.Errorf("80 minutes after the first login the token is alive: %v", alive)
-				}
-				b.clock.Advance(time.Hour)
-				if another := b.token(a); another == token || !b.TokenAlive(another) {
-					t.Error("a dead token is given again")
-				}
-			})
-		}
-	}
-	bad := account(simulator.OAuth, func(a *simulator.Account) { a.SameToken = "sometimes" })
-	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "same_token") {
-		t.Errorf("an unknown same_token: %v", err)
 	}
 }
 
@@ -110,10 +76,7 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 		t.Run(speaks, func(t *testing.T) {
 			t.Parallel()
 			a := account(simulator.JWT, nil)
-			sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}}))(t)
 			server := httptest.NewUnstartedServer(sim)
 			server.Config.ConnContext = sim.ConnContext
 			server.EnableHTTP2 = speaks == "HTTP/2.0"
@@ -125,18 +88,13 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
 				path, contentType, body := loginRequest(a)
-				request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body))
-				if err != nil {
-					t.Fatal(err)
-				}
+				request := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body)))(t)
 				request.Header.Set("Content-Type", contentType)
 				response, err := client.Do(request)
 				if err != nil {
 					return err
 				}
-				if response.Proto != speaks {
-					t.Errorf("spoke %s, want %s", response.Proto, speaks)
-				}
+				must.Equal(t, response.Proto, speaks, "spoke")
 				return response.Body.Close()
 			}
 			sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})

@@ -33,9 +33,7 @@ func (ex *exchange) djangoAppendSlash() {
 }
 
 // djangoInvalidProduct is what clients report of a wrong path below /api/: a 401 that no new token cures.
-func (ex *exchange) djangoInvalidProduct() {
-	ex.detail(http.StatusUnauthorized, "Invalid Product")
-}
+func (ex *exchange) djangoInvalidProduct() { ex.detail(http.StatusUnauthorized, "Invalid Product") }
 
 // djangoBodyError responds to a body that could not be read.
 func (ex *exchange) djangoBodyError(err error) {

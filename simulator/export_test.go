@@ -6,6 +6,8 @@ package simulator
 import (
 	"crypto/rsa"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // HMACKey lets tests verify the signatures of jwt tokens.
@@ -14,10 +16,7 @@ func (s *Simulator) HMACKey() []byte { return s.hmacKey }
 // RSAKey lets tests verify the signatures of firstvision tokens.
 func RSAKey(t *testing.T) *rsa.PublicKey {
 	t.Helper()
-	key, err := rsaKey()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := must.Get(rsaKey())(t)
 	return &key.PublicKey
 }
 

@@ -7,9 +7,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,48 +17,30 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 func TestFault_EveryKind(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name   string
-		fault  simulator.Fault
-		status int
-		check  func(t *testing.T, got response)
+		name          string
+		fault         simulator.Fault
+		status        int
+		header, value string
+		body          string // a pattern
 	}{
-		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 1500 * time.Millisecond}, 429,
-			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "2") }},
-		{"throttled, no word when", simulator.Fault{Kind: simulator.FaultThrottled}, 429,
-			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "") }},
-		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, 503,
-			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "") }},
-		{"unavailable until", simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, 503,
-			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "60") }},
-		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, func(t *testing.T, got response) {
-			wantHeader(t, got, "Content-Type", "text/html; charset=utf-8")
-			if !strings.HasPrefix(got.body, "<html>") {
-				t.Errorf("body %q", got.body)
-			}
-		}},
+		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 1500 * time.Millisecond}, 429, "Retry-After", "2", ""},
+		{"throttled, no word when", simulator.Fault{Kind: simulator.FaultThrottled}, 429, "Retry-After", "", ""},
+		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, 503, "Retry-After", "", ""},
+		{"unavailable until", simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, 503, "Retry-After", "60", ""},
+		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, "Content-Type", "text/html; charset=utf-8", "^<html>"},
 		{"redirect", simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: "http://elsewhere.example/"}, 302,
-			func(t *testing.T, got response) { wantHeader(t, got, "Location", "http://elsewhere.example/") }},
-		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, func(t *testing.T, got response) {
-			if utf8.ValidString(got.body) {
-				t.Errorf("body %q", got.body)
-			}
-		}},
-		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, func(t *testing.T, got response) {
-			if got.body != "" {
-				t.Errorf("body %q", got.body)
-			}
-		}},
-		{"unknown", simulator.Fault{Kind: "sulking"}, 500, func(t *testing.T, got response) {
-			if !strings.Contains(got.body, `fault kind "sulking"`) {
-				t.Errorf("body %q", got.body)
-			}
-		}},
+			"Location", "http://elsewhere.example/", ""},
+		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, "Location", "", ""},
+		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, "Location", "", "^$"},
+		{"unknown", simulator.Fault{Kind: "sulking"}, 500, "Location", "", `fault kind "sulking"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -66,13 +48,14 @@ func TestFault_EveryKind(t *testing.T) {
 			forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 				b.SetFault(a.Protocol, test.fault)
 				got := b.login(a)
-				if got.status != test.status {
-					t.Errorf("status: want %d, got %d", test.status, got.status)
+				must.Equal(t, got.status, test.status, "status")
+				must.Equal(t, got.header.Get("Date"), b.clock.Now().Format(http.TimeFormat), "the Date")
+				if value := got.header.Get(test.header); value != test.value {
+					t.Errorf("%s: want %q, got %q", test.header, test.value, value)
 				}
-				if date := got.header.Get("Date"); date != b.clock.Now().Format(http.TimeFormat) {
-					t.Errorf("Date %q", date)
+				if garbage := !utf8.ValidString(got.body); garbage != (test.name == "garbage") || !regexp.MustCompile(test.body).MatchString(got.body) {
+					t.Errorf("body %q", got.body)
 				}
-				test.check(t, got)
 				want := simulator.Counts{Logins: 1, Faulted: 1}
 				if c := b.Counters(); c.Counts != want || c.Of(a.Protocol, a.Name()) != want {
 					t.Errorf("counters %+v", c)
@@ -81,13 +64,6 @@ func TestFault_EveryKind(t *testing.T) {
 				b.token(a)
 			})
 		})
-	}
-}
-
-func wantHeader(t *testing.T, got response, name, want string) {
-	t.Helper()
-	if value := got.header.Get(name); value != want {
-		t.Errorf("%s: want %q, got %q", name, want, value)
 	}
 }
 
@@ -116,16 +92,12 @@ func TestFault_OnRefresh(t *testing.T) {
 	b, a := newBed(t), account(simulator.JWT, nil)
 	access, refresh := b.ksaLogin(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable, Remaining: 1})
-	if got := b.refresh(refresh); got.status != http.StatusServiceUnavailable {
-		t.Errorf("a fault hits refreshes too, unless set otherwise: got %d", got.status)
-	}
+	must.Equal(t, b.refresh(refresh).status, http.StatusServiceUnavailable, "a fault hits refreshes too, unless set otherwise")
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	b.token(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
-	if !b.TokenAlive(access) {
-		t.Error("a refused refresh killed the pair")
-	}
+	must.Be(t, b.TokenAlive(access), "a refused refresh killed the pair")
 	if got := b.refresh(refresh); got.status != http.StatusOK || b.TokenAlive(access) {
 		t.Errorf("got %d", got.status)
 	}
@@ -142,18 +114,13 @@ func TestFault_Down(t *testing.T) {
 			t.Errorf("want no response at all, got %+v %v", got, err)
 		}
 		// The simulator still serves others.
-		if got := b.call(http.MethodGet, "/_simulator/counters", ""); got.status != http.StatusOK {
-			t.Errorf("got %d", got.status)
-		}
+		must.Equal(t, b.call(http.MethodGet, "/_simulator/counters", "").status, http.StatusOK, "status")
 	})
 }
 
 func TestFault_DownWithoutConnection(t *testing.T) {
 	t.Parallel()
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{}))(t)
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	recorder := httptest.NewRecorder()
 	sim.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, loginV1, strings.NewReader("{}")))
@@ -176,9 +143,7 @@ func TestFault_Cut(t *testing.T) {
 		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
 			t.Errorf("counters %+v", c)
 		}
-		if b.TokenAlive(token) {
-			t.Error("the login whose response was lost should have killed the older token")
-		}
+		must.Be(t, !b.TokenAlive(token), "the login whose response was lost should have killed the older token")
 		b.token(a)
 	})
 }
@@ -189,9 +154,7 @@ func TestFault_Remaining(t *testing.T) {
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
 	for range 2 {
-		if b.tokenIn(b.login(jwt)) != "" {
-			t.Error("the fault should hit")
-		}
+		must.Equal(t, b.tokenIn(b.login(jwt)), "", "the fault should hit")
 		b.token(oauth)
 	}
 	b.token(jwt)
@@ -205,9 +168,7 @@ func TestFault_Remaining(t *testing.T) {
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty})
 	for _, p := range simulator.Protocols() {
-		if b.tokenIn(b.login(account(p, nil))) != "" {
-			t.Errorf("the fault should hit %s", p)
-		}
+		must.Equal(t, b.tokenIn(b.login(account(p, nil))), "", "the fault should hit %s", p)
 	}
 	b.SetFault("", simulator.Fault{})
 	for _, p := range simulator.Protocols() {
@@ -218,11 +179,11 @@ func TestFault_Remaining(t *testing.T) {
 // bubbleServer serves a simulator inside a synctest bubble, over connections that synctest understands.
 func bubbleServer(t *testing.T, sim http.Handler) *http.Client {
 	t.Helper()
-	listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	network := memorynet.New()
 	server := &http.Server{Handler: sim}
 	var group sync.WaitGroup
-	group.Go(func() { _ = server.Serve(listener) })
-	transport := &http.Transport{DialContext: listener.dial}
+	group.Go(func() { _ = server.Serve(network) })
+	transport := &http.Transport{DialContext: network.Dial}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()
@@ -231,68 +192,24 @@ func bubbleServer(t *testing.T, sim http.Handler) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
 func TestFault_Slow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := account(simulator.JWT, nil)
 		b := &bed{t: t, url: "http://simulator", issued: map[string]bool{}}
-		sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note})
-		if err != nil {
-			t.Fatal(err)
-		}
+		sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note}))(t)
 		b.Simulator, b.client = sim, bubbleServer(t, sim)
 		sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		token := b.token(a)
-		if d := time.Since(began); d != time.Hour {
-			t.Errorf("want an hour, took %s", d)
-		}
+		must.Equal(t, time.Since(began), time.Hour, "the login took")
 		claims, _ := b.verify(token)
-		if iat := number(t, claims, "orig_iat"); iat != time.Now().Unix() {
-			t.Errorf("the token should be issued after the wait: %d", iat)
-		}
+		must.Equal(t, number(t, claims, "orig_iat"), time.Now().Unix(), "the token should be issued after the wait")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, _, body := loginRequest(a)
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		request := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body)))(t)
 		request.Header.Set("Content-Type", typeJSON)
 		began = time.Now()
 		response, err := b.client.Do(request)
@@ -313,10 +230,7 @@ func TestFault_Slow(t *testing.T) {
 func TestFault_DelayWithEveryKind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sim, err := simulator.New(simulator.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		sim := must.Get(simulator.New(simulator.Options{}))(t)
 		sim.SetFault("", simulator.Fault{Kind: simulator.FaultUnavailable, Delay: 5 * time.Second})
 		began := time.Now()
 		recorder := httptest.NewRecorder()

@@ -31,9 +31,7 @@ const FirstVision Protocol = "firstvision"
 func firstVisionVendor() vendor {
 	return vendor{
 		protocol: FirstVision,
-		demo: Account{
-			Protocol: FirstVision, ClientID: "demo-firstvision-client", ClientSecret: "demo-firstvision-client-secret",
-		},
+		demo:     Account{Protocol: FirstVision, ClientID: "demo-firstvision-client", ClientSecret: "demo-firstvision-client-secret"},
 		tokenTTL: 7199 * time.Second,         // page AGT, newest revision
 		prepare:  func() { _, _ = rsaKey() }, // a login reports its failure
 		logins: []Login{
@@ -41,15 +39,10 @@ func firstVisionVendor() vendor {
 				Config: "cards", Role: "issuing", Preset: "firstvision-sandbox", Path: sandboxBase + pathFirstVision,
 				Settings: func(a Account) []string { return []string{"scope=" + a.someScope()} },
 			},
-			{
-				Config: "cards-emea", Role: "issuing-emea", Preset: "firstvision-emea-sandbox", Path: pathGatewayEMEA,
-				TokenTTL: gatewayTTL,
-			},
+			{Config: "cards-emea", Role: "issuing-emea", Preset: "firstvision-emea-sandbox", Path: pathGatewayEMEA, TokenTTL: gatewayTTL},
 			{
 				Config: "cards-latam", Role: "issuing-latam", Path: pathLATAM, TokenTTL: latamTTL,
-				Settings: func(a Account) []string {
-					return []string{"request_format=form", "headers=apikey=" + a.ClientID}
-				},
+				Settings: func(a Account) []string { return []string{"request_format=form", "headers=apikey=" + a.ClientID} },
 			},
 		},
 		endpoints: []endpoint{
@@ -61,7 +54,6 @@ func firstVisionVendor() vendor {
 			{false, "POST " + pathGatewayAPAC, "firstvision: the same for APAC"},
 			{false, "POST " + pathLATAM, "firstvision: HTTP Basic, the client id in the header apikey, a form"},
 			{true, "GET  /v1/cards/{id}/details", "firstvision: Authorization: Bearer <token>; also below " + sandboxBase},
-			{true, "POST " + pathValidateToken, "firstvision: token, client_id, client_secret; also below " + sandboxBase},
 		},
 		routes: func(s *Simulator) map[string]opener {
 			routes := map[string]opener{
@@ -71,7 +63,6 @@ func firstVisionVendor() vendor {
 			for _, base := range []string{"", sandboxBase} {
 				routes[base+pathFirstVision] = s.openFirstVisionLogin
 				routes[base+pathFirstVision2] = s.openFirstVisionLogin
-				routes[base+pathValidateToken] = s.openValidateToken
 			}
 			return routes
 		},

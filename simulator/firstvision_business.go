@@ -8,8 +8,6 @@ import (
 	"strings"
 )
 
-const pathValidateToken = "/v1/api/oauth/validateToken"
-
 // cardID reads the path of the business call, Inquire Card: /v1/cards/{paymentInstrumentId}/details.
 func cardID(path string) (string, bool) {
 	path = strings.TrimPrefix(path, sandboxBase)
@@ -58,26 +56,4 @@ func fvTokenProblem(header, scheme, token string, state verdict) *fvProblem {
 	default:
 		return &fvProblem{"240004", "Bearer token is invalid"}
 	}
-}
-
-// openValidateToken is the vendor's introspection. It counts as nothing: it neither logs in nor uses the token.
-func (s *Simulator) openValidateToken(ex *exchange) attempt {
-	return other(func() {
-		if ex.r.Method != http.MethodPost {
-			ex.fvMethod()
-			return
-		}
-		f, problem := readFVFields(ex, "token", "client_id", "client_secret")
-		if problem != nil {
-			ex.fvRefused(*problem)
-			return
-		}
-		a, ok := s.account(FirstVision, f.values["client_id"])
-		if !ok || a.ClientSecret != f.values["client_secret"] {
-			ex.fvRefused(fvProblem{"140106", "Invalid client credentials"})
-			return
-		}
-		g, state := s.checkToken(ex, FirstVision, f.values["token"])
-		ex.json(http.StatusOK, map[string]bool{"valid": state == verdictLive && g.owner == a.key()})
-	})
 }

@@ -54,6 +54,4 @@ func (p fvProblem) status() int {
 	return status
 }
 
-func (ex *exchange) fvMethod() {
-	ex.fvRefused(fvProblem{"240501", "Method Not Allowed"})
-}
+func (ex *exchange) fvMethod() { ex.fvRefused(fvProblem{"240501", "Method Not Allowed"}) }

@@ -52,18 +52,14 @@ func gatewayWrongAssertion() gatewayProblem {
 
 // gatewayQuota is the response for FaultQuota.
 func (ex *exchange) gatewayQuota() {
-	ex.gatewayRefused(gatewayProblem{
-		http.StatusTooManyRequests, "API-Sec-011", "You have exceeded the Product level quota",
-	})
+	ex.gatewayRefused(gatewayProblem{http.StatusTooManyRequests, "API-Sec-011", "You have exceeded the Product level quota"})
 }
 
 // openGateway reads a login by a signed assertion: nothing else is accepted outside the APAC sandbox.
 func (s *Simulator) openGateway(region string) opener {
 	return func(ex *exchange) attempt {
 		if ex.r.Method != http.MethodPost {
-			return other(func() {
-				ex.gatewayRefused(gatewayProblem{http.StatusNotFound, "API-Sec-005", "Resource not found"})
-			})
+			return other(func() { ex.gatewayRefused(gatewayProblem{http.StatusNotFound, "API-Sec-005", "Resource not found"}) })
 		}
 		f, media := readGatewayForm(ex)
 		if assertion := f.values["client_assertion"]; assertion != "" {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -38,9 +39,7 @@ const hs256 = `{"typ":"JWT","alg":"HS256"}`
 // goodClaims are those of an account, with some replaced; nil leaves one out.
 func (b *bed) goodClaims(a simulator.Account, jti string, change map[string]any) map[string]any {
 	now := b.clock.Now().Unix()
-	claims := map[string]any{
-		"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "iat": now, "exp": now + 299, "jti": jti,
-	}
+	claims := map[string]any{"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "iat": now, "exp": now + 299, "jti": jti}
 	maps.Copy(claims, change)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 	return claims
@@ -218,9 +217,7 @@ func TestGateway_QuotaIsToldInTheVendorsWay(t *testing.T) {
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultQuota})
 	got := b.gateway(a, assertionOf(hs256, b.goodClaims(a, "1", nil), a.ClientSecret), nil)
 	wantGatewayError(t, got, http.StatusTooManyRequests, "API-Sec-011")
-	if got.header.Get("Retry-After") != "" {
-		t.Error("a quota tells when to come back")
-	}
+	must.Equal(t, got.header.Get("Retry-After"), "", "a quota tells when to come back")
 	if got := b.login(account(simulator.JWT, nil)); got.status != http.StatusTooManyRequests {
 		t.Errorf("the other vendors: got %d %s", got.status, got.body)
 	}
@@ -265,10 +262,7 @@ func TestFirstVision_V2TellsTheScope(t *testing.T) {
 // The gateway responds to any request, and issues no token for an assertion that is not signed with the secret.
 func FuzzGateway(f *testing.F) {
 	a := account(simulator.FirstVision, nil)
-	sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now})
-	if err != nil {
-		f.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now}))(f)
 	forged := assertionOf(hs256, map[string]any{"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "exp": 1e10, "jti": "1"}, "x")
 	for _, assertion := range []string{forged, "", "a.b.c", "e30.e30.", `eyJhbGciOiJub25lIn0.e30.`, strings.Repeat(".", 100)} {
 		f.Add(typeForm, "client_id="+a.ClientID+"&grant_type=client_credentials&scope=emea_firstvision&client_assertion_type="+

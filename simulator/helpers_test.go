@@ -19,12 +19,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clock is a clock that tests set.
 type clock struct {
@@ -60,7 +59,6 @@ type bed struct {
 	issued map[string]bool // access tokens
 }
 
-// note remembers an access token.
 func (b *bed) note(what simulator.Secret, value string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,10 +89,7 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 		return a.Protocol == simulator.FirstVision
 	})
 	b := &bed{t: t, clock: c, issued: map[string]bool{}}
-	sim, err := simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note}))(t)
 	b.Simulator = sim
 	for _, a := range accounts {
 		sim.SetAccount(a)
@@ -107,14 +102,12 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 	return b
 }
 
-// response is a whole HTTP response.
 type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// json reads the body.
 func (a response) json(t *testing.T, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), into); err != nil {
@@ -122,7 +115,6 @@ func (a response) json(t *testing.T, into any) {
 	}
 }
 
-// member reads one text member of a JSON object.
 func (a response) member(t *testing.T, name string) string {
 	t.Helper()
 	var members map[string]any
@@ -134,19 +126,13 @@ func (a response) member(t *testing.T, name string) string {
 // call sends a request and fails the test where there is no response. Headers are pairs of name and value.
 func (b *bed) call(method, path, body string, header ...string) response {
 	b.t.Helper()
-	got, err := b.try(method, path, body, header...)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	got := must.Get(b.try(method, path, body, header...))(b.t)
 	return got
 }
 
 func (b *bed) try(method, path, body string, header ...string) (response, error) {
 	b.t.Helper()
-	request, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	request := must.Get(http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body)))(b.t)
 	for pair := range slices.Chunk(header, 2) {
 		request.Header.Set(pair[0], pair[1])
 	}
@@ -219,7 +205,6 @@ func (b *bed) login(a simulator.Account) response {
 	return b.call(http.MethodPost, path, body, "Content-Type", contentType)
 }
 
-// token logs in and gives the access token.
 func (b *bed) token(a simulator.Account) string {
 	b.t.Helper()
 	got := b.login(a)
@@ -242,7 +227,6 @@ func (b *bed) tokenIn(a response) string {
 	return ""
 }
 
-// business makes the business call with a token.
 func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
 	b.t.Helper()
 	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
@@ -256,30 +240,22 @@ func (b *bed) business(a simulator.Account, token string) (status int, body stri
 func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any) {
 	b.t.Helper()
 	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
-	parsed, err := parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
+	parsed := must.Get(parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 		if t.Method == jwt.SigningMethodRS256 {
 			return simulator.RSAKey(b.t), nil
 		}
 		return b.HMACKey(), nil
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	}))(b.t)
 	return claims, parsed.Header
 }
 
-// number reads a numeric claim.
 func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
 	t.Helper()
 	n, ok := claims[name].(json.Number)
 	if !ok {
 		t.Fatalf("claim %s: want a number, got %v", name, claims[name])
 	}
-	value, err := n.Int64()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
+	return must.Get(n.Int64())(t)
 }
 
 func wantNames[V any](t *testing.T, m map[string]V, want ...string) {

@@ -76,9 +76,7 @@ func (p jwtPair) form(ksa bool) any {
 }
 
 // isKSA reports whether the request is for the KSA product, by the header that page KSA wants on every call.
-func isKSA(header http.Header) bool {
-	return header.Get("Productid") == "einvoicing_global"
-}
+func isKSA(header http.Header) bool { return header.Get("Productid") == "einvoicing_global" }
 
 func (s *Simulator) openLoginV1(ex *exchange) attempt {
 	return s.openTokenAuth(ex, func(a Account) (any, error) {

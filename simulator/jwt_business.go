@@ -93,9 +93,8 @@ type einvoiceResults struct {
 func (ex *exchange) einvoiceResponse() {
 	f, err := readFields("application/json", ex.body)
 	if err != nil || f.values["user_gstin"] == "" {
-		ex.json(http.StatusOK, map[string]einvoiceResults{"results": {
-			Message: "", ErrorMessage: "3038: user_gstin is missing", Status: "Failed", Code: 204, RequestID: randomHex(8),
-		}})
+		ex.json(http.StatusOK, map[string]einvoiceResults{"results": {Message: "", ErrorMessage: "3038: user_gstin is missing",
+			Status: "Failed", Code: 204, RequestID: randomHex(8)}})
 		return
 	}
 	ex.json(http.StatusOK, map[string]einvoiceResults{"results": {

@@ -10,9 +10,11 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -31,13 +33,9 @@ func toMultipart(t *testing.T, values map[string]string) (contentType, body stri
 	var b bytes.Buffer
 	writer := multipart.NewWriter(&b)
 	for name, value := range values {
-		if err := writer.WriteField(name, value); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, writer.WriteField(name, value))
 	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, writer.Close())
 	return writer.FormDataContentType(), b.String()
 }
 
@@ -79,12 +77,8 @@ func TestJWTv1Token(t *testing.T) {
 		t.Errorf("header %v, claims %v", header, claims)
 	}
 	issued := number(t, claims, "orig_iat")
-	if want := b.clock.Now().Unix(); issued != want {
-		t.Errorf("orig_iat: want %d, got %d", want, issued)
-	}
-	if life := number(t, claims, "exp") - issued; life != 86400 {
-		t.Errorf("life: want 86400, got %d", life)
-	}
+	must.Equal(t, issued, b.clock.Now().Unix(), "orig_iat")
+	must.Equal(t, number(t, claims, "exp")-issued, 86400, "life")
 }
 
 func TestJWTv2Pair(t *testing.T) {
@@ -106,9 +100,7 @@ func TestJWTv2Pair(t *testing.T) {
 			var members map[string]any
 			got.json(t, &members)
 			wantNames(t, members, "token", test.refreshKey)
-			if !strings.HasPrefix(got.body, `{"token":"`) {
-				t.Errorf("the token does not come first: %s", got.body)
-			}
+			must.Be(t, strings.HasPrefix(got.body, `{"token":"`), "the token does not come first: %s", got.body)
 			access, _ := b.verify(got.member(t, "token"))
 			refresh, _ := b.verify(got.member(t, test.refreshKey))
 			wantNames(t, access, "token_type", "exp", "jti", "user_id", "username", "email", "refresh_jti")
@@ -116,12 +108,8 @@ func TestJWTv2Pair(t *testing.T) {
 			if access["token_type"] != "access" || refresh["token_type"] != "refresh" || access["refresh_jti"] != refresh["jti"] {
 				t.Errorf("access %v, refresh %v", access, refresh)
 			}
-			if d := number(t, refresh, "exp") - b.clock.Now().Unix(); d != 30*86400 {
-				t.Errorf("life of the refresh token: want 30 days, got %d s", d)
-			}
-			if b.TokenAlive(got.member(t, test.refreshKey)) {
-				t.Error("a business call would take the refresh token")
-			}
+			must.Equal(t, number(t, refresh, "exp")-b.clock.Now().Unix(), 30*86400, "life of the refresh token, in seconds")
+			must.Be(t, !b.TokenAlive(got.member(t, test.refreshKey)), "a business call would take the refresh token")
 		})
 	}
 }
@@ -169,39 +157,18 @@ func TestDjangoPaths(t *testing.T) {
 	b, a := newBed(t), account(simulator.JWT, nil)
 	_, _, body := loginRequest(a)
 	for _, path := range []string{loginV1, loginV2, "/api/v2/api-token-refresh/", "/api/v1/einvoice/"} {
-		t.Run("redirect "+path, func(t *testing.T) {
-			t.Parallel()
-			got := b.call(http.MethodPost, strings.TrimSuffix(path, "/")+"?a=b", body, "Content-Type", typeJSON)
-			if got.status != http.StatusMovedPermanently || got.header.Get("Location") != path+"?a=b" || got.body != "" {
-				t.Errorf("got %d %q %q", got.status, got.header.Get("Location"), got.body)
-			}
-		})
-		t.Run("GET "+path, func(t *testing.T) {
-			t.Parallel()
-			got := b.call(http.MethodGet, path, "")
-			wantResponse(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
-			if got.header.Get("Allow") != "POST, OPTIONS" {
-				t.Errorf("Allow: %q", got.header.Get("Allow"))
-			}
-		})
+		got := b.call(http.MethodPost, strings.TrimSuffix(path, "/")+"?a=b", body, "Content-Type", typeJSON)
+		if got.status != http.StatusMovedPermanently || got.header.Get("Location") != path+"?a=b" || got.body != "" {
+			t.Errorf("%s without its slash: got %d %q %q", path, got.status, got.header.Get("Location"), got.body)
+		}
+		got = b.call(http.MethodGet, path, "")
+		wantResponse(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
+		must.Equal(t, got.header.Get("Allow"), "POST, OPTIONS", "Allow")
 	}
-	t.Run("invalid product", func(t *testing.T) {
-		t.Parallel()
-		wantResponse(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
-	})
-	t.Run("nowhere", func(t *testing.T) {
-		t.Parallel()
-		if got := b.call(http.MethodPost, "/nowhere/", body); got.status != http.StatusNotFound {
-			t.Errorf("got %d", got.status)
-		}
-	})
-	t.Run("too large", func(t *testing.T) {
-		t.Parallel()
-		got := b.call(http.MethodPost, loginV1, strings.Repeat(" ", 1<<20+1), "Content-Type", typeJSON)
-		if got.status != http.StatusRequestEntityTooLarge {
-			t.Errorf("got %d", got.status)
-		}
-	})
+	wantResponse(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
+	must.Equal(t, b.call(http.MethodPost, "/nowhere/", body).status, http.StatusNotFound, "the status of a path that is not there")
+	got := b.call(http.MethodPost, loginV1, strings.Repeat(" ", 1<<20+1), "Content-Type", typeJSON)
+	must.Equal(t, got.status, http.StatusRequestEntityTooLarge, "the status of a body that is too large")
 }
 
 func TestJWTAccountSwitches(t *testing.T) {
@@ -213,9 +180,7 @@ func TestJWTAccountSwitches(t *testing.T) {
 	}{
 		{"tokens differ", nil, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
-			if b.token(a) == first {
-				t.Error("two logins in one second gave one token")
-			}
+			must.Be(t, b.token(a) != first, "two logins in one second gave one token")
 		}},
 		{"repeat tokens", func(a *simulator.Account) { a.RepeatTokens = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
@@ -224,9 +189,7 @@ func TestJWTAccountSwitches(t *testing.T) {
 				t.Error("the second login in the same second should give the same token, and it should live")
 			}
 			b.clock.Advance(time.Second)
-			if b.token(a) == first {
-				t.Error("a second later the token should be another")
-			}
+			must.Be(t, b.token(a) != first, "a second later the token should be another")
 			if _, header := b.verify(first); header["jti"] != nil {
 				t.Errorf("header %v", header)
 			}
@@ -251,20 +214,14 @@ func TestJWTAccountSwitches(t *testing.T) {
 			claims, _ := b.verify(token)
 			wantNames(t, claims, "user_id", "username", "email", "orig_iat")
 			b.clock.Advance(24 * time.Hour)
-			if b.TokenAlive(token) {
-				t.Error("the token should die all the same")
-			}
+			must.Be(t, !b.TokenAlive(token), "the token should die all the same")
 		}},
 		{"token_ttl", func(a *simulator.Account) { a.TokenTTL = 90 * time.Second }, func(t *testing.T, b *bed, a simulator.Account) {
 			claims, _ := b.verify(b.token(a))
-			if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 90 {
-				t.Errorf("want 90 s, got %d", life)
-			}
+			must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 90, "life")
 		}},
 		{"born dead", func(a *simulator.Account) { a.TokenTTL = -time.Minute }, func(t *testing.T, b *bed, a simulator.Account) {
-			if b.TokenAlive(b.token(a)) {
-				t.Error("the token lives")
-			}
+			must.Be(t, !b.TokenAlive(b.token(a)), "the token lives")
 		}},
 	}
 	for _, test := range tests {
@@ -273,5 +230,109 @@ func TestJWTAccountSwitches(t *testing.T) {
 			a := account(simulator.JWT, test.change)
 			test.check(t, newBed(t, a), a)
 		})
+	}
+}
+
+const refreshPath = "/api/v2/api-token-refresh/"
+
+// ksaLogin gives a pair.
+func (b *bed) ksaLogin(a simulator.Account) (access, refresh string) {
+	b.t.Helper()
+	_, _, body := loginRequest(a)
+	got := b.call(http.MethodPost, loginV2, body, ksaHeader()...)
+	return got.member(b.t, "token"), got.member(b.t, "refresh_token")
+}
+
+func (b *bed) refresh(token string) response {
+	b.t.Helper()
+	return b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), ksaHeader()...)
+}
+
+func TestRefresh_KillsOldPair(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{typeJSON, typeForm} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			b, a := newBed(t), account(simulator.JWT, nil)
+			access, refresh := b.ksaLogin(a)
+			bystander, _ := b.ksaLogin(a)
+			values := map[string]string{"token": refresh}
+			body := toJSON(values)
+			if encoding == typeForm {
+				body = toForm(values)
+			}
+			got := b.call(http.MethodPost, refreshPath, body, append(ksaHeader(), "Content-Type", encoding)...)
+			if got.status != http.StatusOK || !strings.HasPrefix(got.body, `{"token":"`) {
+				t.Fatalf("got %d %s", got.status, got.body)
+			}
+			must.Be(t, !b.TokenAlive(access), "the old access token lives")
+			if !b.TokenAlive(got.member(t, "token")) || !b.TokenAlive(bystander) {
+				t.Error("the new token and that of another login should live")
+			}
+			wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+			if again := b.refresh(got.member(t, "refresh_token")); again.status != http.StatusOK {
+				t.Errorf("the new refresh token: %d %s", again.status, again.body)
+			}
+			c := b.Counters()
+			if c.Refreshes != 3 || c.RefreshesOK != 2 || c.Logins != 2 || c.Of(simulator.JWT, a.Username).RefreshesOK != 2 {
+				t.Errorf("counters %+v", c)
+			}
+		})
+	}
+}
+
+func TestRefreshRefusals(t *testing.T) {
+	t.Parallel()
+	wrong := `{"error":"Passing Incorrect/Invalid token"}`
+	own := func(_ *bed, _, refresh string) string { return refresh }
+	tests := []struct {
+		name   string
+		header []string
+		token  func(b *bed, access, refresh string) string
+		status int
+		want   string
+	}{
+		{"access token", ksaHeader(), func(_ *bed, access, _ string) string { return access }, 206, wrong},
+		{"invented", ksaHeader(), func(*bed, string, string) string { return "x.y.z" }, 206, wrong},
+		{"killed", ksaHeader(), func(b *bed, _, refresh string) string {
+			b.KillTokens(simulator.JWT, "")
+			return refresh
+		}, 206, wrong},
+		{"expired", ksaHeader(), func(b *bed, _, refresh string) string {
+			b.clock.Advance(720 * time.Hour)
+			return refresh
+		}, 400, `{"error":"Expired Refresh token"}`},
+		{"none", ksaHeader(), func(*bed, string, string) string { return "" }, 400, `{"token":["missing field"]}`},
+		{"no headers", []string{"Content-Type", typeJSON}, own, 401, `{"detail":"Invalid Product"}`},
+		{"no service", []string{"Content-Type", typeJSON, "Productid", "einvoicing_global"}, own, 400, `{"service":["missing field"]}`},
+		{"text", append(ksaHeader(), "Content-Type", "text/plain"), own, 415,
+			`{"detail":"Unsupported media type \"text/plain\" in request."}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b, a := newBed(t), account(simulator.JWT, nil)
+			access, refresh := b.ksaLogin(a)
+			token := test.token(b, access, refresh)
+			got := b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), test.header...)
+			wantResponse(t, got, test.status, test.want)
+			if c := b.Counters(); c.Refreshes != 1 || c.RefreshesOK != 0 {
+				t.Errorf("counters %+v", c)
+			}
+		})
+	}
+}
+
+func TestRefresh_ConcurrentOnlyOneSucceeds(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.JWT, nil)
+	_, refresh := b.ksaLogin(a)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() { b.refresh(refresh) })
+	}
+	group.Wait()
+	if c := b.Counters(); c.Refreshes != 8 || c.RefreshesOK != 1 {
+		t.Errorf("counters %+v", c)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -46,9 +47,7 @@ func TestOAuthLogin(t *testing.T) {
 					t.Errorf("token %q", token)
 				}
 				wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+test.want)
-				if got.header.Get("Cache-Control") != "no-store" {
-					t.Errorf("headers %v", got.header)
-				}
+				must.Equal(t, got.header.Get("Cache-Control"), "no-store", "the header in %v", got.header)
 			})
 		}
 	}
@@ -92,16 +91,10 @@ func TestOAuthRefusals(t *testing.T) {
 			wantResponse(t, got, test.status, test.want)
 		})
 	}
-	t.Run("GET", func(t *testing.T) {
-		t.Parallel()
-		wantResponse(t, b.call(http.MethodGet, "/oauth/access_token", ""), 405,
-			`{"error":"invalid_request","error_description":"The request method must be POST when requesting an access token"}`)
-	})
-	t.Run("not JSON", func(t *testing.T) {
-		t.Parallel()
-		got := b.call(http.MethodPost, "/oauth/access_token", "{", "Content-Type", typeJSON)
-		wantResponse(t, got, 400, `{"error":"invalid_request","error_description":"The grant type was not specified in the request"}`)
-	})
+	wantResponse(t, b.call(http.MethodGet, "/oauth/access_token", ""), 405,
+		`{"error":"invalid_request","error_description":"The request method must be POST when requesting an access token"}`)
+	wantResponse(t, b.call(http.MethodPost, "/oauth/access_token", "{", "Content-Type", typeJSON), 400,
+		`{"error":"invalid_request","error_description":"The grant type was not specified in the request"}`)
 }
 
 func TestOAuthBusiness(t *testing.T) {

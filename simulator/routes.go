@@ -33,9 +33,7 @@ func (s *Simulator) route(path string) opener {
 		return func(ex *exchange) attempt { return other(ex.djangoInvalidProduct) }
 	}
 	return func(ex *exchange) attempt {
-		return other(func() {
-			ex.text(http.StatusNotFound, "simulated: no such endpoint; GET /_simulator/ lists them\n")
-		})
+		return other(func() { ex.text(http.StatusNotFound, "simulated: no such endpoint; GET /_simulator/ lists them\n") })
 	}
 }
 

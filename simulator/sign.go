@@ -51,6 +51,4 @@ func (a Account) setExpiry(claims jwt.MapClaims, expires time.Time) {
 	}
 }
 
-func formatInt(n int64) string {
-	return strconv.FormatInt(n, 10)
-}
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }

@@ -24,9 +24,6 @@ type Options struct {
 	// OnSecret, if set, is called with every token before the response that contains it, and every assertion that comes in: so a
 	// test can watch for leaks of them, whatever a protocol calls them. It must be safe for concurrent use.
 	OnSecret func(what Secret, value string)
-	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
-	// stood, so that they are unknown outside. Default: "username" and "passwd", the words that the page still shows.
-	SOAPUsernameElement, SOAPPasswordElement string
 }
 
 // Secret says what a secret is.
@@ -58,7 +55,6 @@ type Simulator struct {
 	onRequest func(RequestInfo)
 	onSecret  func(what Secret, value string)
 	routes    map[string]opener
-	soapNames soapNames
 
 	hmacKey []byte
 
@@ -83,7 +79,6 @@ func New(o Options) (*Simulator, error) {
 		now:       o.Now,
 		onRequest: o.OnRequest,
 		onSecret:  o.OnSecret,
-		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
 		hmacKey:   []byte(rand.Text()),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
 		tokens:    newTokenStore(),
@@ -98,7 +93,6 @@ func New(o Options) (*Simulator, error) {
 	if s.onSecret == nil {
 		s.onSecret = func(Secret, string) {}
 	}
-	s.soapNames = s.soapNames.withDefaults()
 	s.routes = s.buildRoutes()
 	for _, a := range o.Accounts {
 		if err := a.Validate(); err != nil {
@@ -125,14 +119,10 @@ func (s *Simulator) SetAccount(a Account) {
 
 // SetClockOffset orders a wrong clock: it moves every clock that the simulator shows or uses (Date header, iat, exp, and what
 // is still alive) by d.
-func (s *Simulator) SetClockOffset(d time.Duration) {
-	s.offset.Store(int64(d))
-}
+func (s *Simulator) SetClockOffset(d time.Duration) { s.offset.Store(int64(d)) }
 
 // clock is the simulator's own time, right or wrong, without a monotonic reading: the vendors compare wall clocks.
-func (s *Simulator) clock() time.Time {
-	return s.now().Add(time.Duration(s.offset.Load())).Round(0)
-}
+func (s *Simulator) clock() time.Time { return s.now().Add(time.Duration(s.offset.Load())).Round(0) }
 
 // account finds an account by what a login calls itself.
 func (s *Simulator) account(p Protocol, name string) (Account, bool) {

@@ -6,11 +6,11 @@ package simulator_test
 import (
 	"encoding/xml"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -75,9 +75,7 @@ func (b *bed) soap(path, envelope string, header ...string) (int, soapResponse) 
 	if err := xml.Unmarshal([]byte(got.body), &parsed); err != nil {
 		b.t.Fatalf("%s: %v", got.body, err)
 	}
-	if got.header.Get("Content-Type") != "text/xml; charset=UTF-8" {
-		b.t.Errorf("content type %q", got.header.Get("Content-Type"))
-	}
+	must.Equal(b.t, got.header.Get("Content-Type"), "text/xml; charset=UTF-8", "content type")
 	return got.status, parsed
 }
 
@@ -146,25 +144,6 @@ func TestSOAPRefusals(t *testing.T) {
 	}
 }
 
-func TestSOAPElementNames(t *testing.T) {
-	t.Parallel()
-	a := account(simulator.SOAP, nil)
-	sim, err := simulator.New(simulator.Options{
-		Accounts: []simulator.Account{a}, SOAPUsernameElement: "Username", SOAPPasswordElement: "password",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := soapLoginWith("Username", "password", a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
-	request := httptest.NewRequest(http.MethodPost, soapPath, strings.NewReader(body))
-	request.Header.Set("Content-Type", typeXML)
-	recorder := httptest.NewRecorder()
-	sim.ServeHTTP(recorder, request)
-	if !strings.Contains(recorder.Body.String(), "access_new_tokenResponse") {
-		t.Errorf("got %s", recorder.Body)
-	}
-}
-
 func TestSOAPFaults(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.SOAP, nil)
@@ -196,55 +175,7 @@ func TestSOAPFaults(t *testing.T) {
 	}
 }
 
-func TestSOAPGet(t *testing.T) {
+func TestSOAP_PostOnly(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	t.Run("wsdl", func(t *testing.T) {
-		t.Parallel()
-		got := b.call(http.MethodGet, soapPath+"?wsdl", "")
-		var wsdl struct {
-			TargetNamespace string `xml:"targetNamespace,attr"`
-			Messages        []struct {
-				Name  string `xml:"name,attr"`
-				Parts []struct {
-					Name string `xml:"name,attr"`
-				} `xml:"part"`
-			} `xml:"message"`
-			Operations []struct {
-				Name   string `xml:"name,attr"`
-				Action struct {
-					SOAPAction string `xml:"soapAction,attr"`
-				} `xml:"http://schemas.xmlsoap.org/wsdl/soap/ operation"`
-			} `xml:"binding>operation"`
-			Address struct {
-				Location string `xml:"location,attr"`
-			} `xml:"service>port>address"`
-		}
-		if err := xml.Unmarshal([]byte(got.body), &wsdl); err != nil {
-			t.Fatal(err)
-		}
-		if wsdl.TargetNamespace != "urn:server" || wsdl.Address.Location != b.url+soapPath || len(wsdl.Operations) != 2 {
-			t.Errorf("got %+v", wsdl)
-		}
-		for i, name := range []string{"access_new_token", "eInvoiceGenerate"} {
-			if op := wsdl.Operations[i]; op.Name != name || op.Action.SOAPAction != "urn:server#"+name {
-				t.Errorf("operation %d: %+v", i, op)
-			}
-		}
-		if parts := wsdl.Messages[0].Parts; parts[0].Name != "username" || parts[1].Name != "passwd" {
-			t.Errorf("parts %+v", parts)
-		}
-	})
-	t.Run("plain", func(t *testing.T) {
-		t.Parallel()
-		if got := b.call(http.MethodGet, soapPath, ""); got.status != http.StatusOK {
-			t.Errorf("got %d", got.status)
-		}
-	})
-	t.Run("PUT", func(t *testing.T) {
-		t.Parallel()
-		if got := b.call(http.MethodPut, soapPath, ""); got.status != http.StatusMethodNotAllowed {
-			t.Errorf("got %d", got.status)
-		}
-	})
+	must.Equal(t, newBed(t).call(http.MethodGet, soapPath+"?wsdl", "").status, http.StatusMethodNotAllowed, "status")
 }

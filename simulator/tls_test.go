@@ -13,20 +13,15 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // newTLSBed serves the demo accounts over TLS with a certificate for the hosts.
 func newTLSBed(t *testing.T, ca *simulator.CA, hosts ...string) (*simulator.Simulator, *httptest.Server) {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{Accounts: simulator.DemoAccounts()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := ca.ServerTLS(hosts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{Accounts: simulator.DemoAccounts()}))(t)
+	config := must.Get(ca.ServerTLS(hosts...))(t)
 	server := httptest.NewUnstartedServer(sim)
 	server.TLS = config
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refusals are expected
@@ -37,11 +32,7 @@ func newTLSBed(t *testing.T, ca *simulator.CA, hosts ...string) (*simulator.Simu
 
 func newCA(t *testing.T) *simulator.CA {
 	t.Helper()
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca
+	return must.Get(simulator.NewCA())(t)
 }
 
 func TestTLS(t *testing.T) {
@@ -98,17 +89,15 @@ func TestTLSDown(t *testing.T) {
 	client := &http.Client{Transport: transport}
 	path, contentType, body := loginRequest(account(simulator.OAuth, nil))
 	response, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	response.Body.Close()
 	if response.StatusCode != http.StatusOK || response.ProtoMajor != 1 {
 		t.Errorf("got %s %s", response.Proto, response.Status)
 	}
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-	response, err = client.Post(server.URL+path, contentType, strings.NewReader(body))
+	second, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
 	if err == nil {
-		response.Body.Close()
-		t.Errorf("want no response, got %s", response.Status)
+		second.Body.Close()
+		t.Errorf("want no response, got %s", second.Status)
 	}
 }

@@ -10,13 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // forEachProtocol runs a test with the demo account of each protocol, changed as the test needs it.
-func forEachProtocol(
-	t *testing.T, change func(*simulator.Account), test func(t *testing.T, b *bed, a simulator.Account),
-) {
+func forEachProtocol(t *testing.T, change func(*simulator.Account), test func(t *testing.T, b *bed, a simulator.Account)) {
 	t.Helper()
 	for _, p := range simulator.Protocols() {
 		t.Run(string(p), func(t *testing.T) {
@@ -67,7 +66,7 @@ func documentedRefusals() map[simulator.Protocol]refusals {
 	}
 }
 
-func TestEveryProtocol_RefusesAsDocumented(t *testing.T) {
+func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 	t.Parallel()
 	documented := documentedRefusals()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
@@ -83,46 +82,25 @@ func TestEveryProtocol_RefusesAsDocumented(t *testing.T) {
 		}
 		refused := func(what, token string, want refusal) {
 			t.Helper()
-			status, body, _ := b.business(a, token)
+			status, body, accepted := b.business(a, token)
 			check(what, status, body, want)
+			if accepted || b.TokenAlive(token) {
+				t.Errorf("%s is accepted: %t; TokenAlive says %t", what, accepted, b.TokenAlive(token))
+			}
 		}
 		got := b.login(withWrongSecret(a))
 		check("a wrong password", got.status, got.body, want.password)
-		killed := b.token(a)
-		b.KillTokens(a.Protocol, a.Name())
-		refused("a killed token", killed, want.killed)
-		refused("an unknown token", "x", want.unknown)
-		expired := b.token(a)
-		b.clock.Advance(24 * time.Hour)
-		refused("an expired token", expired, want.expired)
-	})
-}
-
-func TestBusinessCall(t *testing.T) {
-	t.Parallel()
-	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
-		refused := func(what, token string) {
-			t.Helper()
-			if status, body, accepted := b.business(a, token); accepted {
-				t.Errorf("%s is accepted: %d %s", what, status, body)
-			}
-			if b.TokenAlive(token) {
-				t.Error("TokenAlive says that the token lives")
-			}
-		}
 		killed, alsoKilled := b.token(a), b.token(a)
-		if n := b.KillTokens(a.Protocol, a.Name()); n != 2 {
-			t.Errorf("want 2 tokens killed, got %d", n)
-		}
-		refused("a killed token", killed)
-		refused("another killed token", alsoKilled)
+		must.Equal(t, b.KillTokens(a.Protocol, a.Name()), 2, "tokens killed")
+		refused("a killed token", killed, want.killed)
+		refused("another killed token", alsoKilled, want.killed)
 		live := b.token(a)
 		if status, body, accepted := b.business(a, live); !accepted || status != http.StatusOK || !b.TokenAlive(live) {
 			t.Errorf("the live token: %d %s, accepted %t", status, body, accepted)
 		}
 		b.clock.Advance(24 * time.Hour)
-		refused("an expired token", live)
-		refused("an unknown token", "x")
+		refused("an expired token", live, want.expired)
+		refused("an unknown token", "x", want.unknown)
 		c := b.Counters().Of(a.Protocol, a.Name())
 		total := b.Counters()
 		if total.BusinessOK != 1 || total.BusinessRefused != 4 || c.BusinessOK != 1 || c.BusinessRefused != 3 {
@@ -181,20 +159,15 @@ func TestJWTBusinessHeader(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", test.header)
 			wantResponse(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
-			if got.header.Get("WWW-Authenticate") != `JWT realm="api"` {
-				t.Errorf("headers %v", got.header)
-			}
+			must.Equal(t, got.header.Get("WWW-Authenticate"), `JWT realm="api"`, "the header in %v", got.header)
 		})
 	}
-	t.Run("business failure", func(t *testing.T) {
-		t.Parallel()
-		got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", "jwt "+token)
-		var envelope map[string]map[string]any
-		got.json(t, &envelope)
-		if results := envelope["results"]; got.status != 200 || results["code"] != 204.0 || results["status"] != "Failed" {
-			t.Errorf("got %d %s", got.status, got.body)
-		}
-	})
+	got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", "jwt "+token)
+	var envelope map[string]map[string]any
+	got.json(t, &envelope)
+	if results := envelope["results"]; got.status != 200 || results["code"] != 204.0 || results["status"] != "Failed" {
+		t.Errorf("a business failure: got %d %s", got.status, got.body)
+	}
 }
 
 func TestLife(t *testing.T) {
@@ -203,13 +176,9 @@ func TestLife(t *testing.T) {
 		token := b.token(a)
 		// The clock stands half a second after a whole one, and the vendors count in whole seconds.
 		b.clock.Advance(simulator.Logins(a.Protocol)[0].TokenTTL - 501*time.Millisecond)
-		if !b.TokenAlive(token) {
-			t.Error("dead too early")
-		}
+		must.Be(t, b.TokenAlive(token), "dead too early")
 		b.clock.Advance(time.Millisecond)
-		if b.TokenAlive(token) {
-			t.Error("alive too long")
-		}
+		must.Be(t, !b.TokenAlive(token), "alive too long")
 	})
 }
 
@@ -218,12 +187,8 @@ func TestSingleSession(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = single }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
-			wrong := a
-			wrong.Password, wrong.ClientSecret = "x", "x"
-			b.login(wrong)
-			if !b.TokenAlive(first) {
-				t.Error("a refused login killed the token")
-			}
+			b.login(withWrongSecret(a))
+			must.Be(t, b.TokenAlive(first), "a refused login killed the token")
 			second := b.token(a)
 			if b.TokenAlive(first) == single || !b.TokenAlive(second) {
 				t.Errorf("single session %t: first alive %t, second alive %t", single, b.TokenAlive(first), b.TokenAlive(second))
@@ -239,9 +204,7 @@ func TestSingleSession_KillsRefreshTokens(t *testing.T) {
 	_, refresh := b.ksaLogin(a)
 	access, _ := b.ksaLogin(a)
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
-	if !b.TokenAlive(access) {
-		t.Error("the new token died")
-	}
+	must.Be(t, b.TokenAlive(access), "the new token died")
 }
 
 func TestSetAccount_ChangesPassword(t *testing.T) {
@@ -251,13 +214,9 @@ func TestSetAccount_ChangesPassword(t *testing.T) {
 		changed := a
 		changed.Password, changed.ClientSecret = "new", "new"
 		b.SetAccount(changed)
-		if got := b.tokenIn(b.login(a)); got != "" {
-			t.Error("the old password still works")
-		}
+		must.Equal(t, b.tokenIn(b.login(a)), "", "the old password still works")
 		b.token(changed)
-		if !b.TokenAlive(token) {
-			t.Error("the token should outlive the password")
-		}
+		must.Be(t, b.TokenAlive(token), "the token should outlive the password")
 	})
 }
 
@@ -268,9 +227,7 @@ func TestKillTokens(t *testing.T) {
 	mine, _ := b.ksaLogin(account(simulator.JWT, nil))
 	others := b.token(other)
 	oauth := b.token(account(simulator.OAuth, nil))
-	if n := b.KillTokens(simulator.JWT, "nobody"); n != 0 {
-		t.Errorf("nobody: killed %d", n)
-	}
+	must.Equal(t, b.KillTokens(simulator.JWT, "nobody"), 0, "nobody: killed")
 	if n := b.KillTokens(simulator.JWT, "other"); n != 1 || b.TokenAlive(others) || !b.TokenAlive(mine) {
 		t.Errorf("other: killed %d", n)
 	}
@@ -302,30 +259,20 @@ func TestClockOffset(t *testing.T) {
 		b.SetClockOffset(-10 * time.Minute)
 		wrong := b.clock.Now().Add(-10 * time.Minute)
 		got := b.login(a)
-		if date := got.header.Get("Date"); date != wrong.Format(http.TimeFormat) {
-			t.Errorf("Date: want %s, got %s", wrong.Format(http.TimeFormat), date)
-		}
+		must.Equal(t, got.header.Get("Date"), wrong.Format(http.TimeFormat), "the Date")
 		token := b.tokenIn(got)
 		if strings.Count(token, ".") == 2 { // the others tell nothing
 			claims, _ := b.verify(token)
-			if exp, want := number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(); exp != want {
-				t.Errorf("exp: want %d, got %d", want, exp)
-			}
+			must.Equal(t, number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(), "exp")
 			if claims["orig_iat"] != nil && number(t, claims, "orig_iat") != wrong.Unix() {
 				t.Errorf("orig_iat: want %d, got %v", wrong.Unix(), claims["orig_iat"])
 			}
 		}
-		if !b.TokenAlive(token) {
-			t.Error("the token should live by the wrong clock")
-		}
+		must.Be(t, b.TokenAlive(token), "the token should live by the wrong clock")
 		b.SetClockOffset(24 * time.Hour)
-		if b.TokenAlive(token) {
-			t.Error("the token should be dead by a clock a day ahead")
-		}
+		must.Be(t, !b.TokenAlive(token), "the token should be dead by a clock a day ahead")
 		b.SetClockOffset(0)
-		if !b.TokenAlive(token) {
-			t.Error("the token should live by the right clock")
-		}
+		must.Be(t, b.TokenAlive(token), "the token should live by the right clock")
 	})
 }
 
@@ -361,9 +308,7 @@ func TestCounters(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.token(a)
-		wrong := a
-		wrong.Password, wrong.ClientSecret = "x", "x"
-		b.login(wrong)
+		b.login(withWrongSecret(a))
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultUnavailable})
 		b.login(a)
 		unknown := a
@@ -386,21 +331,15 @@ func TestCounters(t *testing.T) {
 func TestTokenOwner(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
-		if got, want := b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(); got != want {
-			t.Errorf("a token of %s is said to be one of %q", want, got)
-		}
-		if got := b.TokenOwner("made-up"); got != "" {
-			t.Errorf("a token that was never issued is said to be one of %q", got)
-		}
+		must.Equal(t, b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(), "the owner of a token")
+		must.Equal(t, b.TokenOwner("made-up"), "", "the owner of a token that was never issued")
 	})
 }
 
 // TestFullLogin: of several ways to log in it is the one with a refresh token, and else the usual one.
 func TestFullLogin(t *testing.T) {
 	t.Parallel()
-	if got := simulator.FullLogin(simulator.JWT); got.RefreshPath != refreshPath {
-		t.Errorf("jwt: the refresh endpoint is %q", got.RefreshPath)
-	}
+	must.Equal(t, simulator.FullLogin(simulator.JWT).RefreshPath, refreshPath, "jwt: the refresh endpoint")
 	if got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]; got.Path != usual.Path || got.RefreshPath != "" {
 		t.Errorf("soap: the login is %q, want %q", got.Path, usual.Path)
 	}

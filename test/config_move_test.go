@@ -103,6 +103,19 @@ func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	})
 }
 
+// TestConfigMove_SigningSecretNotSent: a secret that only signs assertions is not sent itself unless it is given again.
+func TestConfigMove_SigningSecretNotSent(t *testing.T) {
+	eachOf(t, []string{"json", "query", "form"}, func(t *testing.T, format string) {
+		f := assertion()
+		w := f.mounted(t)
+		change := map[string]any{"request_format": format, "verify_connection": false}
+		w.badRequest(logical.UpdateOperation, "config/gst", change, "client_secret: must be given again", "request_format")
+		w.badRequest(logical.UpdateOperation, "config/gst", with(change, "client_secret", ""), "client_secret")
+		w.write("config/gst", merged(change, f.onlySecrets()))
+		w.write("config/gst", map[string]any{"request_format": "assertion", "assertion_audience": assertionAudience})
+	})
+}
+
 func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
 		f := jwtV2()

@@ -67,7 +67,7 @@ func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	}, func(t *testing.T, change map[string]any) {
 		w := jwtV1().unserved(t)
 		w.badRequest(logical.UpdateOperation, "config/gts", change,
-			`config "gts" does not exist`, "vault list mastersindia/config", "preset=...")
+			`config "gts" does not exist`, "did you mean gst?", "preset=...")
 	})
 }
 

@@ -313,7 +313,7 @@ func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
 			w.write("config/gst", with(data, "verify_connection", false))
 			return w.read("config/gst").Data
 		}
-		if data := write(map[string]any{"request_format": "json"}); data["assertion_audience"] != "" || data["scope"] != "emea_firstvision" {
+		if data := write(with(assertion().onlySecrets(), "request_format", "json")); data["assertion_audience"] != "" || data["scope"] != "emea_firstvision" {
 			t.Errorf("assertion_audience is %v, scope %v", data["assertion_audience"], data["scope"])
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "assertion"},

@@ -204,8 +204,9 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 	})
 }
 
-// TestRole_MovedToOtherConfigWarns: a role that is given another config returns another account's token from then on.
-func TestRole_MovedToOtherConfigWarns(t *testing.T) {
+// TestRole_ChangeThatMayNotBeMeantWarns: a role that is given another config returns another account's token from then on, and
+// metadata that a write leaves out are gone.
+func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/ksa", jwtConfig("verify_connection", false))
 		for n, step := range []struct {
@@ -213,19 +214,18 @@ func TestRole_MovedToOtherConfigWarns(t *testing.T) {
 			says string
 		}{
 			{map[string]any{"config": "gst"}, ""},
-			{map[string]any{"max_ttl": "5m"}, ""},
+			{map[string]any{"max_ttl": "5m", "metadata": map[string]any{"b": "1", "a": "1", "c": "1"}}, ""},
+			{map[string]any{"metadata": map[string]any{"c": "2", "d": "2"}}, "Role app has no metadata a, b any more, since a write of metadata " +
+				"replaces all of it: to add pairs, give them all: vault write mastersindia/role/app metadata=..."},
 			{map[string]any{"config": "ksa"}, "Role app returned the token of config gst before: to undo this change: " +
 				"vault write mastersindia/role/app config=gst"},
 			{map[string]any{"config": "ksa"}, ""},
 			{map[string]any{"config": "gst"}, ""}, // ksa was deleted
 		} {
-			if n == 4 {
+			if n == 5 {
 				w.remove("config/ksa")
 			}
-			said := ""
-			if resp := w.write("role/app", step.data); resp != nil {
-				said = warningsOf(resp)
-			}
+			said := warningsOf(w.write("role/app", step.data))
 			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
 		equal(t, "the role is", w.read("token/app").Data["config"], "gst")

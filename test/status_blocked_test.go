@@ -215,3 +215,24 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 		})
 	}
 }
+
+// TestStatus_UnusableSettings: settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ say
+// of which config they are and what to do, also in the hold that follows.
+func TestStatus_UnusableSettings(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.put("config/gst", strings.Replace(s.stored()["config/gst"], `"request_format":"json"`, `"request_format":"morse"`, 1))
+		s.Reload()
+		says := []string{`config "gst": the stored settings cannot be used: `, "request_format must be", "write that field",
+			"vault read mastersindia/config/gst"}
+		for range 2 {
+			r := s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusInternalServerError)
+			s.says(r.message, says...)
+		}
+		s.says(text(t, s.status(), "message"), says[1:]...)
+		r := s.upstreamRefusal(logical.UpdateOperation, "rotate/gst", nil, http.StatusInternalServerError)
+		s.says(r.message, says...)
+		s.wantLogins(0, "with settings that cannot be used")
+		s.write("config/gst", map[string]any{"request_format": "json"})
+		s.token("app")
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
@@ -146,6 +147,37 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 			}
 			check(t, wrong == 0, "%d of %d paused accounts are listed in another state", wrong, many)
 		}
+	})
+}
+
+// TestStatusList_JustRestarted: the engine has yet to read an account that comes late in a long list, since storage is slow or has
+// failed. The list does not say that it has no token.
+func TestStatusList_JustRestarted(t *testing.T) {
+	type testCase struct {
+		fault func(w *testMount)
+		heals bool
+		want  any // state
+	}
+	each(t, map[string]testCase{
+		"storage is slow":    {func(w *testMount) { w.Storage.Slow(mounttest.Get, "token/", time.Second) }, false, "ready"},
+		"storage fails":      {func(w *testMount) { w.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage()) }, false, nil},
+		"storage has failed": {func(w *testMount) { w.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage()) }, true, "ready"},
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		for n := range 300 {
+			s.write(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
+		}
+		s.token("app")
+		s.Stop()
+		c.fault(s)
+		s.Start()
+		synctest.Wait()
+		if c.heals {
+			s.Storage.Heal()
+		}
+		info, _ := s.list("status/").Data["key_info"].(map[string]any)
+		gst, _ := info["gst"].(map[string]any)
+		check(t, gst["state"] == c.want, "list status/ says %v of an account with a token, want the state %v", gst, c.want)
 	})
 }
 

@@ -100,3 +100,36 @@ func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenLife_ShorterLimitWarns: a write that makes the token end now, or earlier, says so. Where the upstream is down, reads
+// fail from then on.
+func TestTokenLife_ShorterLimitWarns(t *testing.T) {
+	silent := jwtV1().living(2 * time.Hour)
+	silent.account.OmitExpiry = true
+	told := jwtV1().living(2 * time.Hour)
+	const ended = "Its token is older than it now may be, and is out of use. vault read mastersindia/status/gst says: "
+	type testCase struct {
+		of    fixture
+		limit map[string]any
+		says  string
+		ends  bool
+	}
+	each(t, map[string]testCase{
+		"ends now":              {told, map[string]any{"max_token_ttl": "20m"}, ended, true},
+		"ends earlier":          {told, map[string]any{"max_token_ttl": "1h"}, "Its token is served until ", false},
+		"not told, ends now":    {silent, map[string]any{"default_token_ttl": "20m"}, ended, true},
+		"ends as before":        {told, map[string]any{"max_token_ttl": "3h"}, "", false},
+		"told, another default": {told, map[string]any{"default_token_ttl": "20m"}, "", false},
+	}, func(t *testing.T, c testCase) {
+		w := c.of.mounted(t)
+		w.read("token/app")
+		advance(30 * time.Minute)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		said := warningsOf(w.write("config/gst", c.limit))
+		w.says(said, c.says)
+		check(t, (said == "") == (c.says == ""), "the write warns %q, want %q", said, c.says)
+		if resp, err := w.tryRead("token/app", nil); (err != nil) != c.ends {
+			t.Errorf("a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
+		}
+	})
+}

@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // TestWrongName_RoleForConfig gives the name of a role where a config is wanted, and the reverse: the message has the right
@@ -172,6 +175,40 @@ func TestWrongName_RoleWithConfigsName(t *testing.T) {
 				w.wantAbsent(path)
 			}
 		})
+	})
+}
+
+// TestWrongName_NearestName: where a name differs from one that exists by a typing error or by capitals, the message has that one.
+func TestWrongName_NearestName(t *testing.T) {
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
+		for _, name := range []string{"aap", "APP"} {
+			said := fmt.Sprintf("role %q does not exist; did you mean app?", name)
+			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+				w.badRequest(op, "token/"+name, nil, said+" To create it: vault write mastersindia/role/"+name+" config=<config>")
+			}
+			w.badRequest(logical.UpdateOperation, "role/"+name, map[string]any{"max_ttl": "5m"}, said, "config=<config>")
+		}
+		for _, name := range []string{"gts", "GST"} {
+			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": name}, fmt.Sprintf(
+				"config: %q does not exist; did you mean gst? To create it: vault write mastersindia/config/%[1]s preset=...", name))
+			w.badRequest(logical.UpdateOperation, "config/"+name, map[string]any{"paused": true},
+				"nothing to update (did you mean gst?)", "preset=...")
+		}
+		w.badRequest(logical.ReadOperation, "token/nobody", nil, `role "nobody" does not exist: create it with `)
+		w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "nobody"},
+			`config: "nobody" does not exist: create it with `)
+		w.badRequest(logical.UpdateOperation, "role/nobody", map[string]any{"max_ttl": "5m"}, "config: is required")
+	})
+}
+
+// TestWrongName_SlowStorage: the names are not waited for long, and without them the message says how to create what is missing.
+func TestWrongName_SlowStorage(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		w.Storage.Slow(mounttest.List, "", time.Hour)
+		began := time.Now()
+		w.badRequest(logical.ReadOperation, "token/aap", nil, `role "aap" does not exist: create it with `)
+		took := time.Since(began)
+		check(t, took == 2*time.Second, "the message came after %s, want the two seconds that advice may take", took)
 	})
 }
 

@@ -64,7 +64,6 @@ func (c *connection) get(request []byte) error {
 // warmUp is the part of a load that is not measured.
 const warmUp = 150 * time.Millisecond
 
-// sample is what was seen of a load.
 type sample struct {
 	// latencies are those of the requests sent at these times.
 	latencies []time.Duration

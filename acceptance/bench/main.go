@@ -49,7 +49,6 @@ func main() {
 	}
 }
 
-// options are the flags.
 type options struct {
 	rounds   int
 	duration time.Duration // of a cell
@@ -93,7 +92,6 @@ func define(flags *flag.FlagSet) *given {
 	return g
 }
 
-// options are what was typed, once it is judged.
 func (g *given) options(flags *flag.FlagSet) (options, error) {
 	o := g.o
 	if g.quick {
@@ -175,7 +173,6 @@ func measure(ctx context.Context, o options) (err error) {
 	return nil
 }
 
-// bench is a run.
 type bench struct {
 	options
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
@@ -79,10 +80,7 @@ func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	path := func(_, n int) string { return strings.Repeat("p", 1+n%2) }
-	measured, err := load(t.Context(), address, []string{"one", "two"}, 200*time.Millisecond, path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	measured := must.Get(load(t.Context(), address, []string{"one", "two"}, 200*time.Millisecond, path))(t)
 	if n := len(measured.latencies); int64(measured.all) != served.Load() || n == 0 || n > measured.all {
 		t.Errorf("%d requests, %d of them measured; the server had %d", measured.all, n, served.Load())
 	}
@@ -122,9 +120,7 @@ func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
 func usedBySelf(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
@@ -155,9 +151,7 @@ func TestReadsAreKeptByWhenTheyWereSentAfterALogin(t *testing.T) {
 		}
 	}
 	want := map[int][]time.Duration{0: {1}, 4: {2}, 5: {3, 5}, 29: {4}}
-	if !maps.EqualFunc(got, want, slices.Equal) {
-		t.Errorf("kept %v, want %v", got, want)
-	}
+	must.Be(t, maps.EqualFunc(got, want, slices.Equal), "kept %v, want %v", got, want)
 	r := b.rotations()
 	if len(r) != 1 || r[0].Storage != "raft" || len(r[0].Steps) != 30 || r[0].Steps[5].Max != 5 || r[0].Steps[6].Requests != 0 {
 		t.Errorf("rotations %+v", r)

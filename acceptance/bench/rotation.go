@@ -80,7 +80,6 @@ func (b *bench) rotations() []results.Rotation {
 	return rotations
 }
 
-// clock notes when something happened.
 type clock struct {
 	mu   sync.Mutex
 	seen []time.Time

@@ -79,7 +79,6 @@ func (b *bench) measureRows(ctx context.Context, s *stage, round, clients int) (
 	return cells, nil
 }
 
-// cell is what was seen of a row.
 func (b *bench) cell(s *stage, row string, clients int, o *observation) results.Cell {
 	all := float64(o.all)
 	return results.Cell{

@@ -42,7 +42,6 @@ type stage struct {
 	tokens    []string // of the clients
 }
 
-// open starts a stage.
 func (b *bench) open(ctx context.Context, storage harness.Storage, accounts ...simulator.Account) (_ *stage, err error) {
 	s := &stage{storage: storage}
 	defer func() {
@@ -80,7 +79,6 @@ func (b *bench) open(ctx context.Context, storage harness.Storage, accounts ...s
 	return s, err
 }
 
-// close ends everything.
 func (s *stage) close() error {
 	var errs []error
 	if s.Vault != nil {
@@ -115,7 +113,6 @@ func account(name string, life time.Duration) simulator.Account {
 	return simulator.Account{Protocol: simulator.JWT, Username: name, Password: "password-of-" + name, TokenTTL: life}
 }
 
-// config is what a config for the account is written with.
 func (s *stage) config(a simulator.Account, more map[string]any) map[string]any {
 	data := map[string]any{
 		"protocol": "jwt", "token_url": s.upstream.URL + "/api/v1/token-auth/", "allow_http": true,
@@ -143,7 +140,6 @@ func (s *stage) read(ctx context.Context, path string) (map[string]any, error) {
 	return secret.Data, nil
 }
 
-// pathOf is what a client reads for a row.
 func pathOf(row string) string {
 	switch row {
 	case results.RowKV:
@@ -228,7 +224,6 @@ func (s *stage) compare(ctx context.Context, answer map[string]any) error {
 func steady() simulator.Account   { return account("steady", 24*time.Hour) }
 func rotating() simulator.Account { return account("rotating", rotatingLife) }
 
-// accesses are Vault's accesses to its storage so far.
 func (s *stage) accesses(ctx context.Context) (gets, puts float64, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Addr+"/v1/sys/metrics?format=prometheus", http.NoBody)
 	if err != nil {

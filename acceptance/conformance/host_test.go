@@ -8,6 +8,10 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/pem"
+	"maps"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"sync"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/helper/pluginutil"
 	"github.com/hashicorp/vault/sdk/logical"
 	sdkplugin "github.com/hashicorp/vault/sdk/plugin"
@@ -23,14 +28,14 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // binary is built once for all tests.
 //
 //nolint:gochecknoglobals // the tests of a package share nothing but variables
-var binary = sync.OnceValues(func() (string, error) {
-	return harness.PluginBinary(context.Background(), os.Stderr)
-})
+var binary = sync.OnceValues(func() (string, error) { return harness.PluginBinary(context.Background(), os.Stderr) })
 
 // host is a process of the plugin, seen from Vault's side.
 type host struct {
@@ -42,10 +47,7 @@ type host struct {
 // startPlugin starts the plugin as Vault does: protocol version 5, AutoMTLS, and no environment but what Vault adds.
 func startPlugin(t *testing.T) *host {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := must.Get(binary())(t)
 	cmd := exec.Command(path)
 	cmd.Env = []string{
 		"TMPDIR=" + t.TempDir(),
@@ -76,7 +78,6 @@ func startPlugin(t *testing.T) *host {
 	return h
 }
 
-// pid is the id of the plugin's process.
 func (h *host) pid() int { return h.client.ReattachConfig().Pid }
 
 // dispense returns the backend of one mount, not set up yet.
@@ -147,4 +148,108 @@ func deadline(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// mount is one mount of the engine, with the storage and the system that Vault would give it.
+type mount struct {
+	logical.Backend
+
+	storage *storage
+}
+
+// mountOn sets up and initialises a mount as Vault does. State is what the node is within a cluster.
+func mountOn(t *testing.T, h *host, id string, store *storage, state consts.ReplicationState) *mount {
+	t.Helper()
+	m := &mount{Backend: h.dispense(t, id), storage: store}
+	store.readOnly.Store(true) // Vault's storage takes no writes before Initialize.
+	must.Do(t, m.Setup(deadline(t), &logical.BackendConfig{
+		StorageView: store,
+		System: &logical.StaticSystemView{
+			DefaultLeaseTTLVal:  768 * time.Hour,
+			MaxLeaseTTLVal:      768 * time.Hour,
+			ReplicationStateVal: state,
+		},
+		BackendUUID: "uuid-of-" + id,
+		Config:      map[string]string{"plugin_name": "mastersindia", "plugin_type": "secret"},
+	}))
+	store.readOnly.Store(state.HasState(consts.ReplicationPerformanceStandby))
+	must.Do(t, m.Initialize(deadline(t), &logical.InitializationRequest{Storage: store}))
+	return m
+}
+
+// newMount sets up a mount of its own process and storage, on an active node.
+func newMount(t *testing.T) (*host, *mount) {
+	t.Helper()
+	h := startPlugin(t)
+	return h, mountOn(t, h, "one", newStorage(), 0)
+}
+
+// do sends a request as Vault's core does: a write is a create or an update, as the existence check says.
+func (m *mount) do(t *testing.T, operation logical.Operation, path string, data map[string]any) (*logical.Response, error) {
+	t.Helper()
+	request := &logical.Request{
+		ID: "request", Operation: operation, Path: path, Data: data, Storage: m.storage,
+		MountPoint: "mastersindia/", MountAccessor: "mastersindia_0123", Connection: &logical.Connection{RemoteAddr: "127.0.0.1"},
+	}
+	if operation == logical.UpdateOperation {
+		checked, exists, err := m.HandleExistenceCheck(deadline(t), request)
+		if err != nil {
+			return nil, err
+		}
+		if checked && !exists {
+			request.Operation = logical.CreateOperation
+		}
+	}
+	return m.HandleRequest(deadline(t), request)
+}
+
+// must sends a request that has to succeed.
+func (m *mount) must(t *testing.T, operation logical.Operation, path string, data map[string]any) *logical.Response {
+	t.Helper()
+	response, err := m.do(t, operation, path, data)
+	if err != nil {
+		t.Fatalf("%s %s: %v", operation, path, err)
+	}
+	if response.IsError() {
+		t.Fatalf("%s %s: %v", operation, path, response.Error())
+	}
+	return response
+}
+
+// upstream is a simulator that knows one jwt account.
+type upstream struct {
+	*simulator.Simulator
+
+	account simulator.Account
+	url     string
+	ca      string
+}
+
+func newUpstream(t *testing.T) *upstream {
+	t.Helper()
+	u := &upstream{account: simulator.Account{
+		Protocol: simulator.JWT, Username: "user@example.com", Password: `pass "<&>%2B \ü ` + rand.Text(),
+	}}
+	u.Simulator = must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{u.account}}))(t)
+	server := httptest.NewTLSServer(u)
+	t.Cleanup(server.Close)
+	u.url = server.URL + "/api/v2/token-auth/"
+	u.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	return u
+}
+
+// configure stores the account as the config "main" with the role "app".
+func (u *upstream) configure(t *testing.T, m *mount, extra map[string]any) {
+	t.Helper()
+	data := map[string]any{
+		"protocol": "jwt", "token_url": u.url, "ca_cert": u.ca, "username": u.account.Username, "password": u.account.Password,
+	}
+	maps.Copy(data, extra)
+	m.must(t, logical.UpdateOperation, "config/main", data)
+	m.must(t, logical.UpdateOperation, "role/app", map[string]any{"config": "main"})
+}
+
+func (u *upstream) wantLogins(t *testing.T, want int) {
+	t.Helper()
+	must.Equal(t, u.Counters().Logins, want, "upstream saw N logins")
 }

@@ -18,6 +18,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/acceptance/hostile"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // Do implements hostile.Mount.
@@ -52,10 +53,7 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 			}
 			t.Run(trick.Name, func(t *testing.T) {
 				t.Parallel()
-				server, err := hostile.Start(&trick)
-				if err != nil {
-					t.Fatal(err)
-				}
+				server := must.Get(hostile.Start(&trick))(t)
 				result := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
 				mu.Lock()
 				defer mu.Unlock()
@@ -69,17 +67,16 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 	for _, server := range servers {
 		server.Close()
 	}
-	after := settled(t, h, func(u harness.Usage) bool { return u.Files <= before.Files+2 })
+	after := peakOf(t, h)
+	for end := time.Now().Add(10 * time.Second); after.Files > before.Files+2 && time.Now().Before(end); after = peakOf(t, h) {
+		<-time.After(20 * time.Millisecond)
+	}
 	slices.Sort(table)
 	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 	t.Logf("the process: before %s, with all accounts in memory %s, after %s", before, at, after)
-	if after.Files > before.Files+2 {
-		t.Errorf("the process keeps %d open files, and had %d", after.Files, before.Files)
-	}
-	if at.Peak > mostMemory {
-		t.Errorf("the process took %d MiB at its peak", at.Peak>>20)
-	}
+	must.Be(t, after.Files <= before.Files+2, "the process keeps %d open files, and had %d", after.Files, before.Files)
+	must.Be(t, at.Peak <= mostMemory, "the process took %d MiB at its peak", at.Peak>>20)
 }
 
 // mostMemory is what the process may take while two hundred upstreams do their worst at the same time.
@@ -87,21 +84,5 @@ const mostMemory = 512 << 20
 
 func peakOf(t *testing.T, h *host) harness.Usage {
 	t.Helper()
-	u, err := harness.ReadUsage(h.pid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-// settled waits, though not for ever, until what the process uses is as it should be, and gives the last reading.
-func settled(t *testing.T, h *host, fine func(harness.Usage) bool) harness.Usage {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; {
-		u := peakOf(t, h)
-		if fine(u) || time.Now().After(end) {
-			return u
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	return must.Get(harness.ReadUsage(h.pid()))(t)
 }

@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -23,27 +25,18 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	// When a plugin is registered Vault sets it up with nothing at all, to ask for its version.
 	h := startPlugin(t)
 	backend := h.dispense(t, "registering")
-	if err := backend.Setup(deadline(t), &logical.BackendConfig{}); err != nil {
-		t.Fatalf("Setup with an empty configuration: %v", err)
-	}
-	if got := backend.Type(); got != logical.TypeLogical {
-		t.Errorf("the plugin is a %s, want a secrets engine", got)
-	}
+	must.Do(t, backend.Setup(deadline(t), &logical.BackendConfig{}))
+	must.Equal(t, backend.Type(), logical.TypeLogical, "the type of the plugin")
 	versioner, ok := backend.(logical.PluginVersioner)
 	if !ok {
 		t.Fatalf("%T has no version", backend)
 	}
 	want := os.Getenv("VERSION")
 	if want == "" {
-		text, err := os.ReadFile("../../VERSION")
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile("../../VERSION"))(t)
 		want = strings.TrimSpace(string(text))
 	}
-	if got := versioner.PluginVersion().Version; got != want {
-		t.Errorf("the plugin says it is %q, want %q: Vault would refuse to register it", got, want)
-	}
+	must.Equal(t, versioner.PluginVersion().Version, want, "the version that Vault must be told")
 }
 
 func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
@@ -56,20 +49,12 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	leaks := harness.NewLeaks()
 	text, _ := token.(string)
 	for label, secret := range map[string]string{"password": u.account.Password, "access token": text} {
-		if err := leaks.Add(label, secret); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, leaks.Add(label, secret))
 	}
-	keys, err := logical.CollectKeys(t.Context(), m.storage)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := must.Get(logical.CollectKeys(t.Context(), m.storage))(t)
 	sealed, inSealed := m.SpecialPaths().SealWrapStorage, 0
 	for _, key := range keys {
-		entry, err := m.storage.InmemStorage.Get(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		entry := must.Get(m.storage.InmemStorage.Get(t.Context(), key))(t)
 		findings := leaks.SearchText("storage entry "+key, entry.Value)
 		if slices.ContainsFunc(sealed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
 			inSealed += len(findings)
@@ -98,7 +83,7 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 		defer close(reading)
 		_, _ = m.do(t, logical.ReadOperation, "token/app", nil) // It is cut off: all that counts is that it ends.
 	}()
-	u.awaitLogin(t, reading)
+	must.Happen(t, time.Minute, "no login began", func() bool { return u.Counters().Logins > 0 })
 	began := time.Now()
 	m.Cleanup(deadline(t))
 	// Vault kills the process 2 seconds after it asked it to end, and all mounts of the process wait meanwhile.
@@ -111,3 +96,49 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 		t.Error("the reader still waits 5 s after Cleanup")
 	}
 }
+
+func TestMounts_ManyInOneProcess(t *testing.T) {
+	t.Parallel()
+	h := startPlugin(t)
+	u := newUpstream(t)
+	const mounts = 8
+	tokens := map[any]int{}
+	var all []*mount
+	for n := range mounts {
+		m := mountOn(t, h, "mount-"+string(rune('a'+n)), newStorage(), 0)
+		u.configure(t, m, nil)
+		tokens[m.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]]++
+		all = append(all, m)
+	}
+	must.Equal(t, len(tokens), mounts, "tokens of the mounts")
+	for _, m := range all[1:] {
+		m.Cleanup(deadline(t))
+	}
+	if id := all[0].must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; tokens[id] != 1 {
+		t.Error("the end of the other mounts has changed the token of the first")
+	}
+	u.wantLogins(t, mounts)
+}
+
+func TestErrors_StandbyForwardsFirst(t *testing.T) {
+	t.Parallel()
+	h, active := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, active, map[string]any{"verify_connection": false})
+	standby := mountOn(t, h, "standby", active.storage, consts.ReplicationPerformanceStandby)
+	if _, err := standby.do(t, logical.ReadOperation, "token/app", nil); !forwards(err) {
+		t.Errorf("a standby returned for a read of token/app with %v, want the bare %v", err, logical.ErrReadOnly)
+	}
+	data := map[string]any{"username": "somebody else", "password": u.account.Password}
+	if _, err := standby.do(t, logical.UpdateOperation, "config/main", data); !forwards(err) {
+		t.Errorf("a standby returned for a write of config/main with %v, want the bare %v", err, logical.ErrReadOnly)
+	}
+	if response := standby.must(t, logical.ReadOperation, "config/main", nil); response == nil {
+		t.Error("a standby does not respond to a read of config/main")
+	}
+	u.wantLogins(t, 0)
+}
+
+// forwards reports whether Vault would send the request to the active node. The error's identity is lost on the wire, so that
+// its text, and nothing but its text, is what Vault goes by.
+func forwards(err error) bool { return err != nil && err.Error() == logical.ErrReadOnly.Error() }

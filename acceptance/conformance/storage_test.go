@@ -8,79 +8,73 @@ package conformance
 import (
 	"context"
 	"errors"
-	"sync"
+	"strings"
 	"sync/atomic"
+	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
-// storage is a mount's storage in memory, which refuses writes where Vault's does.
+// storage is a mount's storage in memory, which refuses writes where Vault's does, and where a test has broken it.
 type storage struct {
 	logical.InmemStorage
 
-	readOnly atomic.Bool
-	mu       sync.Mutex
-	// fault, if set, decides about each access: see set.
-	fault accessFault
-	// accesses counts those that fault decided about.
-	accesses int64
+	readOnly, broken atomic.Bool
 }
 
-// accessFault gets the number of an access, which is 1 for the first since the fault was set, and the access. The access fails
-// with the error that it returns, and if late only after it was done.
-type accessFault func(n int64, call string) (late bool, err error)
-
-// set makes fault decide about every access from now on. It is never called twice at a time.
-func (s *storage) set(fault accessFault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fault, s.accesses = fault, 0
-}
+var errBroken = errors.New("the storage of the test is broken") //nolint:gochecknoglobals // a sentinel
 
 func newStorage() *storage { return &storage{} }
 
-// access does an access, unless it is to fail.
-func (s *storage) access(call string, do func() error) error {
-	var late bool
-	var err error
-	s.mu.Lock()
-	if s.fault != nil {
-		s.accesses++
-		late, err = s.fault(s.accesses, call)
+func (s *storage) refuse() error {
+	switch {
+	case s.readOnly.Load():
+		return logical.ErrReadOnly
+	case s.broken.Load():
+		return errBroken
+	default:
+		return nil
 	}
-	s.mu.Unlock()
-	if err != nil && !late {
-		return err
-	}
-	return errors.Join(do(), err)
-}
-
-func (s *storage) List(ctx context.Context, prefix string) (names []string, err error) {
-	err = s.access("list "+prefix, func() (err error) {
-		names, err = s.InmemStorage.List(ctx, prefix)
-		return err
-	})
-	return names, err
-}
-
-func (s *storage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
-	err = s.access("get "+key, func() (err error) {
-		entry, err = s.InmemStorage.Get(ctx, key)
-		return err
-	})
-	return entry, err
 }
 
 func (s *storage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	if s.readOnly.Load() {
-		return logical.ErrReadOnly
+	if err := s.refuse(); err != nil {
+		return err
 	}
-	return s.access("put "+entry.Key, func() error { return s.InmemStorage.Put(ctx, entry) })
+	return s.InmemStorage.Put(ctx, entry)
 }
 
 func (s *storage) Delete(ctx context.Context, key string) error {
-	if s.readOnly.Load() {
-		return logical.ErrReadOnly
+	if err := s.refuse(); err != nil {
+		return err
 	}
-	return s.access("delete "+key, func() error { return s.InmemStorage.Delete(ctx, key) })
+	return s.InmemStorage.Delete(ctx, key)
+}
+
+// TestStorageFault_OverGRPC has the storage fail on the host's side. The unit tests do it for every access, in process.
+func TestStorageFault_OverGRPC(t *testing.T) {
+	t.Parallel()
+	_, m := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, m, map[string]any{"verify_connection": false})
+	m.storage.broken.Store(true)
+	for path, data := range map[string]map[string]any{"config/main": {"rotation_percent": 50}, "role/app": {"max_ttl": 60}} {
+		_, err := m.do(t, logical.UpdateOperation, path, data)
+		if err == nil || !strings.Contains(err.Error(), errBroken.Error()) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got %v, want the storage's error and the entry's name", path, err)
+		}
+	}
+	if response, err := m.do(t, logical.ReadOperation, "token/app", nil); err == nil && !response.IsError() {
+		t.Errorf("a token is served whose login could not be noted: %v", response.Data["token_id"])
+	}
+	u.wantLogins(t, 0)
+	m.storage.broken.Store(false)
+	must.Happen(t, 20*time.Second, "no token, though storage is well again", func() bool {
+		response, err := m.do(t, logical.ReadOperation, "token/app", nil)
+		return err == nil && !response.IsError()
+	})
+	u.wantLogins(t, 1)
 }

@@ -14,10 +14,10 @@ import (
 
 // Agent is a Vault Agent that renders one template to one file.
 type Agent struct {
+	*Process
+
 	// Rendered is the file that the agent writes.
 	Rendered string
-
-	process *Process
 }
 
 // StartAgent starts a Vault Agent in dir, which it makes, with the token of a file, as one would with a token from
@@ -55,7 +55,7 @@ func (v *Vault) StartAgentWith(dir, config, rendered string) (*Agent, error) {
 
 func (a *Agent) start(v *Vault, dir string) error {
 	var err error
-	a.process, err = startProcess(processSpec{
+	a.Process, err = startProcess(processSpec{
 		name: "vault agent",
 		path: v.binaries.Vault,
 		args: []string{"agent", "-config=" + filepath.Join(dir, "agent.hcl"), "-log-level=debug"},
@@ -78,21 +78,12 @@ func (v *Vault) agentConfig(token, template, rendered string) string {
 	}, "\n\n")
 }
 
-// Log returns the name of the file that holds the agent's output.
-func (a *Agent) Log() string { return a.process.Log() }
-
-// Err returns an error with the last lines of its log when the agent has ended by itself.
-func (a *Agent) Err() error { return a.process.Err() }
-
-// Stop ends the agent.
-func (a *Agent) Stop() error { return a.process.Stop() }
-
 // WaitRendered waits until the rendered text is accepted, and returns it.
 func (a *Agent) WaitRendered(ctx context.Context, timeout time.Duration, accept func(text string) error) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var text string
-	err := a.process.waitFor(ctx, func(context.Context) error {
+	err := a.WaitFor(ctx, func(context.Context) error {
 		data, err := os.ReadFile(a.Rendered)
 		if err != nil {
 			return err

@@ -43,8 +43,9 @@ func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, err
 	}
-	if _, err := runIn(ctx, root, progress, "make", "--silent", "build"); err != nil {
-		return Binaries{}, fmt.Errorf("building the plugin: %w", err)
+	plugin, err := PluginBinary(ctx, progress)
+	if err != nil {
+		return Binaries{}, err
 	}
 	vault, err := runIn(ctx, root, progress, "scripts/get-vault")
 	if err != nil {
@@ -65,7 +66,7 @@ func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	return Binaries{
 		Vault:     vault,
 		OpenBao:   openBao,
-		Plugin:    filepath.Join(root, "bin", "vault-plugin-secrets-mastersindia"),
+		Plugin:    plugin,
 		Simulator: filepath.Join(root, "bin", "mastersindia-simulator"),
 		Audit:     filepath.Join(root, "bin", "mastersindia-audit"),
 		Version:   version,

@@ -28,11 +28,9 @@ type Caller struct {
 // Caller returns a caller with the given Vault token.
 func (v *Vault) Caller(token string) *Caller {
 	return &Caller{token: token, host: strings.TrimPrefix(v.Addr, "http://"), client: &http.Client{
-		Timeout:   commandTimeout,
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
+		Timeout:       commandTimeout,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 

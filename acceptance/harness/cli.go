@@ -37,7 +37,6 @@ type Result struct {
 	Code   int
 }
 
-// newCLI returns a CLI that keeps its files in dir.
 func newCLI(path, dir, addr, token string) *CLI {
 	env := childEnv(dir, "VAULT_ADDR="+addr, "VAULT_TOKEN="+token, "VAULT_CLI_NO_COLOR=1")
 	return &CLI{Dir: dir, path: path, env: env, ran: &transcript{}}

@@ -102,7 +102,7 @@ func (c *Cluster) WaitForwarding(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = node.process.waitFor(ctx, func(ctx context.Context) error {
+		err = node.WaitFor(ctx, func(ctx context.Context) error {
 			_, err := client.Auth().Token().LookupSelfWithContext(ctx)
 			return err
 		})
@@ -120,7 +120,7 @@ func (c *Cluster) WaitCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
 	var written uint64
-	err := c.Nodes[0].process.waitFor(ctx, func(ctx context.Context) error {
+	err := c.Nodes[0].WaitFor(ctx, func(ctx context.Context) error {
 		leader, err := c.Active(ctx)
 		if err == nil && leader == nil {
 			err = errors.New("the cluster has no leader")
@@ -135,7 +135,7 @@ func (c *Cluster) WaitCaughtUp(ctx context.Context) error {
 		return err
 	}
 	for _, node := range c.Nodes {
-		err := node.process.waitFor(ctx, func(ctx context.Context) error {
+		err := node.WaitFor(ctx, func(ctx context.Context) error {
 			has, err := node.raftIndex(ctx)
 			if err == nil && has < written {
 				err = fmt.Errorf("%s has %d of the leader's %d entries", node.member.id, has, written)
@@ -189,7 +189,7 @@ func (v *Vault) found(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// A leader of OpenBao responds before it can write its table of audit devices.
-	err = v.process.waitFor(ctx, func(ctx context.Context) error {
+	err = v.WaitFor(ctx, func(ctx context.Context) error {
 		return client.Sys().EnableAuditWithOptionsWithContext(ctx, "file", audit)
 	})
 	if err != nil {
@@ -219,7 +219,7 @@ func (c *Cluster) waitForVoters(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
-	return c.Nodes[0].process.waitFor(ctx, func(ctx context.Context) error {
+	return c.Nodes[0].WaitFor(ctx, func(ctx context.Context) error {
 		servers, err := client.Logical().ReadWithContext(ctx, "sys/storage/raft/configuration")
 		if err != nil {
 			return err

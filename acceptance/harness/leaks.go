@@ -24,9 +24,7 @@ type Leaks struct {
 }
 
 // NewLeaks returns a search that knows no secret yet.
-func NewLeaks() *Leaks {
-	return &Leaks{needles: map[string]needle{}}
-}
+func NewLeaks() *Leaks { return &Leaks{needles: map[string]needle{}} }
 
 // Add makes a secret known. The label names it in findings, which never show it.
 func (l *Leaks) Add(label, secret string) error {
@@ -115,7 +113,6 @@ func (l *Leaks) SearchProcess(pid int) ([]string, error) {
 	return findings, nil
 }
 
-// processParents returns the parent of every process.
 func processParents() (map[int]int, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

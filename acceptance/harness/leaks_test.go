@@ -14,20 +14,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // A search that finds nothing proves nothing unless it finds what is there.
 func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 	t.Parallel()
 	const secret = `pa"ss & <wörd> 100%\n-4711`
-	inJSON, err := json.Marshal(map[string]string{"k": secret})
-	if err != nil {
-		t.Fatal(err)
-	}
-	twice, err := json.Marshal(string(inJSON))
-	if err != nil {
-		t.Fatal(err)
-	}
+	inJSON := must.Get(json.Marshal(map[string]string{"k": secret}))(t)
+	twice := must.Get(json.Marshal(string(inJSON)))(t)
 	texts := map[string]string{
 		"raw":          "x" + secret + "y",
 		"quoted":       fmt.Sprintf("%q", secret),
@@ -45,9 +41,7 @@ func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 		texts[fmt.Sprintf("base64url after %d", before)] = base64.URLEncoding.EncodeToString([]byte(text))
 	}
 	leaks := NewLeaks()
-	if err := leaks.Add("the password", secret); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, leaks.Add("the password", secret))
 	for name, text := range texts {
 		findings := leaks.SearchText("here", []byte("before "+text+" after"))
 		if len(findings) != 1 || !strings.HasPrefix(findings[0], "the password (") || strings.Contains(findings[0], secret) {
@@ -78,24 +72,13 @@ func TestLeaks_SearchesFilesAndNames(t *testing.T) {
 		"sub/deep/storage.bin":   "\x00\x01" + secret + "\x02",
 	} {
 		file := filepath.Join(dir, name)
-		if err := makeDirs(filepath.Dir(file)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, makeDirs(filepath.Dir(file)))
+		must.Do(t, os.WriteFile(file, []byte(text), 0o600))
 	}
 	leaks := NewLeaks()
-	if err := leaks.Add("token", secret); err != nil {
-		t.Fatal(err)
-	}
-	findings, err := leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(findings) != 3 {
-		t.Errorf("got %q, want the log, the storage file and the file name", findings)
-	}
+	must.Do(t, leaks.Add("token", secret))
+	findings := must.Get(leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" }))(t)
+	must.Equal(t, len(findings), 3, "got %q, want the log, the storage file and the file name", findings)
 }
 
 func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
@@ -106,23 +89,11 @@ func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
 	const secret = "s3cret-on-a-command-line"
 	child := exec.CommandContext(t.Context(), "sh", "-c", "read _ # "+secret)
 	child.Env = []string{"PATH=" + os.Getenv("PATH"), "LEAKED=" + secret}
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	stdin := must.Get(child.StdinPipe())(t)
+	must.Do(t, child.Start())
 	defer func() { _ = stdin.Close(); _ = child.Wait() }()
 	leaks := NewLeaks()
-	if err := leaks.Add("password", secret); err != nil {
-		t.Fatal(err)
-	}
-	findings, err := leaks.SearchProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(findings) != 2 {
-		t.Errorf("got %q, want the command line and the environment of the child", findings)
-	}
+	must.Do(t, leaks.Add("password", secret))
+	findings := must.Get(leaks.SearchProcess(os.Getpid()))(t)
+	must.Equal(t, len(findings), 2, "got %q, want the command line and the environment of the child", findings)
 }

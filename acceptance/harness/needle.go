@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // minNeedle is the shortest secret that can be searched for: a shorter one would be found by chance.
@@ -87,3 +88,17 @@ func xmlText(text string) string {
 }
 
 func unquote(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+// LifeLeft is the remaining lifetime of a JWT, or 0 where the token does not tell.
+func LifeLeft(token string) time.Duration {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return 0
+	}
+	var claims struct{ Exp int64 }
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return 0
+	}
+	return time.Until(time.Unix(claims.Exp, 0))
+}

@@ -22,7 +22,6 @@ fi
 exec %q "$@"
 `
 
-// isOpenBao asks the program for its name.
 func isOpenBao(ctx context.Context, path string) (bool, error) {
 	product, err := exec.CommandContext(ctx, path, "version").Output()
 	if err != nil {

@@ -6,11 +6,12 @@ package harness
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
 // RegisterArgs returns the vault command that puts the plugin in the catalog.
@@ -46,33 +47,17 @@ func (v *Vault) Install(ctx context.Context, paths ...string) error {
 }
 
 func fileSHA256(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	data, err := os.ReadFile(name)
+	return fmt.Sprintf("%x", sha256.Sum256(data)), err
 }
 
 // copyFile copies a file. A link would not do: Vault runs what lies in the plugin directory, not what a link there points to.
 func copyFile(from, to string, mode os.FileMode) error {
-	source, err := os.Open(from)
+	data, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = source.Close() }()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(target, source); err != nil {
-		return err
-	}
-	return target.Close()
+	return os.WriteFile(to, data, mode)
 }
 
 // PluginPIDs returns the process ids of the plugin's running processes. It needs Linux.
@@ -88,4 +73,94 @@ func (v *Vault) PluginPIDs() ([]int, error) {
 		}
 	}
 	return pids, nil
+}
+
+// BuildPlugin builds the plugin of this checkout as another version, which must be vX.Y.Z, into the given file.
+func BuildPlugin(ctx context.Context, progress io.Writer, version, file string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	// -trimpath as in the Makefile: what was compiled there is not compiled again.
+	_, err = runIn(ctx, root, progress, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.version="+version, "-o", file, "./cmd/vault-plugin-secrets-mastersindia")
+	if err != nil {
+		return fmt.Errorf("building the plugin as %s: %w", version, err)
+	}
+	return os.Chmod(file, 0o700) //nolint:gosec // G302: a program must be executable
+}
+
+// NextMinor returns the version after vX.Y.Z in which Y is one more.
+func NextMinor(version string) (string, error) {
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "v%d.%d.%d", &major, &minor, &patch); err != nil {
+		return "", fmt.Errorf("the version %q is not vX.Y.Z: %w", version, err)
+	}
+	return fmt.Sprintf("v%d.%d.0", major, minor+1), nil
+}
+
+// RegisterVersion puts another build of the plugin in the catalog, beside the one that Install registers.
+func (v *Vault) RegisterVersion(ctx context.Context, file, version string) error {
+	command := filepath.Base(v.binaries.Plugin) + "-" + version
+	if err := copyFile(file, filepath.Join(v.Dir, "plugins", command), 0o700); err != nil {
+		return fmt.Errorf("copying the plugin: %w", err)
+	}
+	sum, err := fileSHA256(file)
+	if err != nil {
+		return fmt.Errorf("hashing the plugin: %w", err)
+	}
+	_, err = v.CLI.Must(ctx, "", "plugin", "register", "-sha256="+sum, "-command="+command, "-version="+version,
+		"secret", PluginName)
+	return err
+}
+
+// Version is the version of the plugin that Install registers.
+func (v *Vault) Version() string { return v.binaries.Version }
+
+// RunningPlugins returns the process ids of those children of the server that run the plugin now: one that has ended and was
+// not reaped by Vault yet is not included. It needs Linux.
+func (v *Vault) RunningPlugins() ([]int, error) {
+	pids, err := v.PluginPIDs()
+	if err != nil {
+		return nil, err
+	}
+	var running []int
+	for _, pid := range pids {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		program, _, _ := strings.Cut(string(line), "\x00") // Nothing is left of the command line of a process that has ended.
+		if err == nil && filepath.Base(program) == filepath.Base(v.binaries.Plugin) {
+			running = append(running, pid)
+		}
+	}
+	return running, nil
+}
+
+// PluginPID returns the id of the one process that runs the plugin now. It is an error when there is none, or more than one. It
+// needs Linux.
+func (v *Vault) PluginPID() (int, error) {
+	running, err := v.RunningPlugins()
+	if err != nil {
+		return 0, err
+	}
+	if len(running) != 1 {
+		return 0, fmt.Errorf("found the plugin processes %v, want one", running)
+	}
+	return running[0], nil
+}
+
+// KillPlugin ends the one process of the plugin without a warning, as a crash does, and returns its id. It needs Linux.
+func (v *Vault) KillPlugin() (int, error) {
+	pid, err := v.PluginPID()
+	if err != nil {
+		return 0, err
+	}
+	return pid, KillProcess(pid)
+}
+
+// KillProcess ends a process that PluginPID has found, for a test that has no time to look for it at the moment of the kill.
+func KillProcess(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("killing the plugin process %d: %w", pid, err)
+	}
+	return nil
 }

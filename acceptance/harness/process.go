@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -25,7 +27,6 @@ type Process struct {
 	done chan struct{}
 }
 
-// processSpec says what to start.
 type processSpec struct {
 	name string
 	path string
@@ -37,7 +38,6 @@ type processSpec struct {
 	log string
 }
 
-// startProcess starts the program and returns at once.
 func startProcess(spec processSpec) (*Process, error) {
 	log, err := os.OpenFile(spec.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -76,7 +76,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s has ended (%s); its last lines were:\n%s", p.name, p.cmd.ProcessState, tail(p.log, 15))
+		return fmt.Errorf("%s has ended (%s); its last lines were:\n%s", p.name, p.cmd.ProcessState, Tail(p.log, 15))
 	default:
 		return nil
 	}
@@ -119,9 +119,9 @@ func (p *Process) signal(s os.Signal) error {
 	return nil
 }
 
-// waitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the
+// WaitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the
 // process ends; the error is the reason why it was not ready at the last check.
-func (p *Process) waitFor(ctx context.Context, ready func(context.Context) error) error {
+func (p *Process) WaitFor(ctx context.Context, ready func(context.Context) error) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -141,12 +141,46 @@ func (p *Process) waitFor(ctx context.Context, ready func(context.Context) error
 	}
 }
 
-// tail returns the last lines of a file, as far as it can be read.
-func tail(file string, lines int) string {
+// EndWith ends a process with the test, which shows the end of its log where it has failed.
+func EndWith(t testing.TB, p interface {
+	Stop() error
+	Log() string
+}) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the end of %s:\n%s", p.Log(), Tail(p.Log(), 40))
+		}
+	})
+}
+
+// Tail returns the last lines of a file, as far as it can be read.
+func Tail(file string, lines int) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()
 	}
 	all := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// childEnv returns the whole environment of a child process. It is built from nothing, not filtered: a proxy, a VAULT_TOKEN
+// or a VAULT_NAMESPACE of the person at the keyboard must change no result, and HOME must not be theirs, or the vault
+// command would read and write their ~/.vault-token.
+func childEnv(dir string, extra ...string) []string {
+	env := []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + filepath.Join(dir, "tmp"), "LANG=C.UTF-8"}
+	return append(env, extra...)
+}
+
+// makeDirs creates directories that only this user can read.
+func makeDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -23,8 +22,9 @@ type Prometheus struct {
 	// Addr is the server's URL.
 	Addr string
 
-	process *Process
-	client  *http.Client
+	*Process
+
+	client *http.Client
 }
 
 // FindPrometheus finds a Prometheus that has promtool beside it, or fetches one: progress is written to progress.
@@ -57,16 +57,12 @@ func StartPrometheus(ctx context.Context, program, config string) (*Prometheus, 
 }
 
 func startPrometheus(ctx context.Context, program, config, dir string) (*Prometheus, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := FreeAddress(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking for a free port: %w", err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
 		return nil, err
 	}
 	p := &Prometheus{Addr: "http://" + address, client: &http.Client{Timeout: 10 * time.Second}}
-	p.process, err = startProcess(processSpec{
+	p.Process, err = startProcess(processSpec{
 		name: "prometheus", path: program, log: filepath.Join(dir, "prometheus.log"), env: childEnv(dir),
 		args: []string{
 			"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + address,
@@ -81,17 +77,6 @@ func startPrometheus(ctx context.Context, program, config, dir string) (*Prometh
 		return nil, errors.Join(err, p.Stop())
 	}
 	return p, nil
-}
-
-// Log returns the name of the file that holds the server's output.
-func (p *Prometheus) Log() string { return p.process.Log() }
-
-// Stop ends the server.
-func (p *Prometheus) Stop() error { return p.process.Stop() }
-
-// WaitFor calls ready until it returns nil, the context ends or the server does.
-func (p *Prometheus) WaitFor(ctx context.Context, ready func(context.Context) error) error {
-	return p.process.waitFor(ctx, ready)
 }
 
 // Series is one series of a response to a query.

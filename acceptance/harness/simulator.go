@@ -21,7 +21,7 @@ type Simulator struct {
 	// CAFile holds the certificate that signs HTTPS.
 	CAFile string `json:"-"`
 
-	process *Process
+	*Process `json:"-"`
 }
 
 // StartSimulator starts a simulator that knows the given accounts (a JSON list, see the simulator's -accounts) and keeps its
@@ -39,7 +39,7 @@ func StartSimulator(ctx context.Context, binaries Binaries, dir string, accounts
 		return nil, err
 	}
 	s := &Simulator{CAFile: filepath.Join(dir, "ca.pem")}
-	s.process, err = startProcess(processSpec{
+	s.Process, err = startProcess(processSpec{
 		name: "simulator",
 		path: binaries.Simulator,
 		args: []string{
@@ -54,26 +54,11 @@ func StartSimulator(ctx context.Context, binaries Binaries, dir string, accounts
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	if err := s.process.waitFor(ctx, func(context.Context) error { return s.readReady(readyFile) }); err != nil {
-		return nil, errors.Join(err, s.process.Stop())
+	if err := s.WaitFor(ctx, func(context.Context) error { return s.readReady(readyFile) }); err != nil {
+		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
 }
-
-// PID returns the process id.
-func (s *Simulator) PID() int { return s.process.PID() }
-
-// Log returns the name of the file that holds the simulator's output.
-func (s *Simulator) Log() string { return s.process.Log() }
-
-// Done is closed when the simulator has ended, and Err then says why.
-func (s *Simulator) Done() <-chan struct{} { return s.process.Done() }
-
-// Err returns an error when the simulator has ended by itself.
-func (s *Simulator) Err() error { return s.process.Err() }
-
-// Stop ends the simulator.
-func (s *Simulator) Stop() error { return s.process.Stop() }
 
 // readReady reads the URLs once the simulator has written them. Half a file counts as none.
 func (s *Simulator) readReady(file string) error {

@@ -23,6 +23,8 @@ const startTimeout = time.Minute
 
 // Vault is a Vault server of our own on a free loopback port.
 type Vault struct {
+	*Process
+
 	// Addr is the server's URL, Token its root token.
 	Addr  string
 	Token string
@@ -35,7 +37,6 @@ type Vault struct {
 	dev       bool
 	settings  Settings
 	env       []string // of the server, besides its usual environment
-	process   *Process
 	unsealKey string
 	member    *member // nil for a server that is in no cluster
 }
@@ -56,7 +57,6 @@ func startVault(ctx context.Context, binaries Binaries, dir string, dev bool, en
 	return v.open(ctx, dir)
 }
 
-// open starts the server in an empty directory.
 func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 	// Vault refuses a plugin_directory that is a symbolic link, and on some systems the temporary directory is one.
 	dir, err := filepath.EvalSymlinks(dir)
@@ -77,7 +77,7 @@ func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 	}
 	if !v.dev {
 		if err := v.initialise(ctx); err != nil {
-			return nil, errors.Join(err, v.process.Stop())
+			return nil, errors.Join(err, v.Stop())
 		}
 	}
 	v.CLI = newCLI(v.binaries.Vault, filepath.Join(dir, "client"), v.Addr, v.Token)
@@ -85,12 +85,12 @@ func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 		return v, nil
 	}
 	if _, err := v.CLI.Must(ctx, "", "audit", "enable", "file", "file_path="+v.AuditLog()); err != nil {
-		return nil, errors.Join(err, v.process.Stop())
+		return nil, errors.Join(err, v.Stop())
 	}
 	return v, nil
 }
 
-// VaultBinary is the path of the program that the server runs.
+// VaultBinary is the path of the program that the server and the commands run.
 func (v *Vault) VaultBinary() string { return v.binaries.Vault }
 
 // OpenBao tells whether the server is an OpenBao.
@@ -107,26 +107,11 @@ func (v *Vault) AuditLog() string {
 	return filepath.Join(v.Dir, "audit.log")
 }
 
-// Binary is the program that the server and the commands run.
-func (v *Vault) Binary() string { return v.binaries.Vault }
-
-// PID returns the process id of the server.
-func (v *Vault) PID() int { return v.process.PID() }
-
-// Done is closed when the server has ended, and Err then says why.
-func (v *Vault) Done() <-chan struct{} { return v.process.Done() }
-
-// Err returns an error when the server has ended by itself.
-func (v *Vault) Err() error { return v.process.Err() }
-
-// Stop ends the server in order.
-func (v *Vault) Stop() error { return v.process.Stop() }
-
 // Crash ends the server without a warning. A plugin does not notice that its Vault has gone: it runs on, and its process ids are
 // returned for EndOrphans. This needs Linux.
 func (v *Vault) Crash() (orphans []int, err error) {
 	orphans, err = v.PluginPIDs()
-	return orphans, errors.Join(err, v.process.Kill())
+	return orphans, errors.Join(err, v.Process.Kill())
 }
 
 // Kill ends the server and its plugins like a power cut.
@@ -174,7 +159,6 @@ func (v *Vault) Client(token string) (*api.Client, error) {
 	return client, nil
 }
 
-// prepare lays out the server's directory.
 func (v *Vault) prepare() error {
 	join := func(name string) string { return filepath.Join(v.Dir, name) }
 	if err := makeDirs(join("tmp"), join("client/tmp"), join("plugins"), join("storage")); err != nil {
@@ -213,7 +197,7 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 		// In the environment, since every user of the machine can read a command line.
 		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
 	}
-	v.process, err = startProcess(processSpec{
+	v.Process, err = startProcess(processSpec{
 		name: "vault server", path: v.binaries.Vault, args: args, env: env, log: v.ServerLog(),
 	})
 	if err != nil {
@@ -221,8 +205,8 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := v.process.waitFor(ctx, v.responds); err != nil {
-		return errors.Join(err, v.process.Stop())
+	if err := v.WaitFor(ctx, v.responds); err != nil {
+		return errors.Join(err, v.Stop())
 	}
 	return nil
 }
@@ -296,7 +280,7 @@ func (v *Vault) unseal(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return v.process.waitFor(ctx, func(ctx context.Context) error {
+	return v.WaitFor(ctx, func(ctx context.Context) error {
 		_, err := client.Auth().Token().LookupSelfWithContext(ctx)
 		return err
 	})

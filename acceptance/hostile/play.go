@@ -82,7 +82,6 @@ func Play(t *testing.T, m Mount, s *Server, name string) Result {
 	return result
 }
 
-// config is a config for the trick's server.
 func (trick *Trick) config(s *Server, more map[string]any) map[string]any {
 	data := map[string]any{
 		"protocol": "jwt", "token_url": s.URL(), "username": username, "password": password,
@@ -100,7 +99,6 @@ func (trick *Trick) config(s *Server, more map[string]any) map[string]any {
 	return data
 }
 
-// timeout is the request_timeout of the trick's config.
 func (trick *Trick) timeout() time.Duration {
 	if trick.Code == http.StatusGatewayTimeout {
 		return timeout

@@ -6,6 +6,7 @@ package hostile
 import (
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"slices"
 )
 
@@ -80,6 +81,19 @@ func Tricks() []Trick {
 	return slices.Concat(
 		endlessTricks(), redirectTricks(), brokenTricks(), jsonTricks(), xmlTricks(), limitTricks(), tlsTricks(), http2Tricks(),
 	)
+}
+
+// bad is not understood, gone breaks off, and late never comes to an end, nor does it tell that it will not.
+func bad(name string, response func(*Visit)) Trick {
+	return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, response: response}
+}
+
+func gone(name string, response func(*Visit)) Trick {
+	return Trick{Name: name, Kind: unavailable, Code: http.StatusBadGateway, response: response}
+}
+
+func late(name string, response func(*Visit)) Trick {
+	return Trick{Name: name, Kind: unavailable, Code: http.StatusGatewayTimeout, response: response}
 }
 
 func (t *Trick) path() string {

@@ -17,10 +17,9 @@ func jsonTricks() []Trick {
 	token := goodToken()
 	good := `{"token":"` + token + `","expires_in":3600}`
 	bad := func(name, body string) Trick {
-		return Trick{
-			Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: growthOf(body),
-			response: says(httpResponse("200 OK", "application/json", body)),
-		}
+		t := bad(name, says(httpResponse("200 OK", "application/json", body)))
+		t.Growth = growthOf(body)
+		return t
 	}
 	fine := func(name, body string) Trick {
 		return Trick{Name: name, Code: http.StatusOK, response: says(httpResponse("200 OK", "application/json", body))}
@@ -70,28 +69,19 @@ func jsonTricks() []Trick {
 		fine("the same key twice", `{"token":"`+goodToken()+`","token":"`+token+`","expires_in":3600}`),
 		fine("a life beyond all time", `{"token":"`+token+`","expires_in":999999999}`),
 		fine("long blanks around", strings.Repeat(" ", half/2)+good+strings.Repeat("\n", half/2)),
-		{
-			// A list of texts is how Django REST framework says what is wrong with a field.
-			Name: "a token that is a list", Kind: invalid, Code: http.StatusBadRequest,
-			response: says(httpResponse("200 OK", "application/json", `{"token":["`+unspeakable+`"]}`)),
-		},
-		{
-			Name: "a token in a list of objects", Kind: malformed, Code: http.StatusBadGateway,
-			response: says(httpResponse("200 OK", "application/json", `{"x":[{"token":{"value":"`+unspeakable+`"}}],"token":["a",2]}`)),
-		},
+		{Name: "a token that is a list", Kind: invalid, Code: http.StatusBadRequest,
+			response: says(httpResponse("200 OK", "application/json", `{"token":["`+unspeakable+`"]}`))},
+		{Name: "a token in a list of objects", Kind: malformed, Code: http.StatusBadGateway,
+			response: says(httpResponse("200 OK", "application/json", `{"x":[{"token":{"value":"`+unspeakable+`"}}],"token":["a",2]}`))},
 		{
 			Name: "an error that is the token", Kind: rejected, Code: http.StatusBadRequest,
 			response: says(httpResponse("206 Partial Content", "application/json",
 				`{"error":"no `+unspeakable+`","token":["`+unspeakable+`"],"refresh_token":{"x":"`+unspeakable+`"}}`)),
 		},
-		{
-			Name: "refused, with a body without end", Kind: rejected, Code: http.StatusBadRequest,
-			response: endless("HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n", `{"detail":"no"}`),
-		},
-		{
-			Name: "a good token, and an error beside it", Kind: rejected, Code: http.StatusBadRequest,
-			response: says(httpResponse("200 OK", "application/json", `{"token":"`+token+`","error":"Unable to login"}`)),
-		},
+		{Name: "refused, with a body without end", Kind: rejected, Code: http.StatusBadRequest,
+			response: endless("HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n", `{"detail":"no"}`)},
+		{Name: "a good token, and an error beside it", Kind: rejected, Code: http.StatusBadRequest,
+			response: says(httpResponse("200 OK", "application/json", `{"token":"`+token+`","error":"Unable to login"}`))},
 		{
 			Name: "an error of a mebibyte", Kind: rejected, Code: http.StatusBadRequest, Growth: parsedGrowth,
 			response: says(httpResponse("206 Partial Content", "application/json",

@@ -12,12 +12,6 @@ import (
 // brokenTricks are responses that break off, or contradict themselves.
 func brokenTricks() []Trick {
 	body := `{"token":"` + goodToken() + `","expires_in":3600}`
-	bad := func(name string, response func(*Visit)) Trick {
-		return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, response: response}
-	}
-	gone := func(name string, response func(*Visit)) Trick {
-		return Trick{Name: name, Kind: unavailable, Code: http.StatusBadGateway, response: response}
-	}
 	good := func(name, response string) Trick {
 		return Trick{Name: name, Code: http.StatusOK, response: endsAfter(response)}
 	}
@@ -32,10 +26,7 @@ func brokenTricks() []Trick {
 		bad("closes within a chunk", endsAfter(jsonHead+"Transfer-Encoding: chunked\r\n\r\nff\r\n"+body)),
 		bad("closes before the last chunk", endsAfter(jsonHead+"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")),
 		bad("a length that is too long", endsAfter(jsonHead+"Content-Length: 9999\r\n\r\n"+body)),
-		{
-			Name: "a length that is too long, and waits", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			response: says(jsonHead + "Content-Length: 9999\r\n\r\n" + body),
-		},
+		late("a length that is too long, and waits", says(jsonHead+"Content-Length: 9999\r\n\r\n"+body)),
 		bad("a length that is too short", says(jsonHead+"Content-Length: 9\r\n\r\n"+body)),
 		bad("a length of nothing", says(jsonHead+"Content-Length: 0\r\n\r\n"+body)),
 		bad("a negative length", says(jsonHead+"Content-Length: -1\r\n\r\n"+body)),
@@ -77,10 +68,8 @@ func limitTricks() []Trick {
 		})
 	}
 	for _, life := range []string{"0", "-1", "9", `"-1"`, "1e-9", "{}", "[3600]", "true", `"soon"`, `"NaN"`, `"Inf"`, "-1e308"} {
-		tricks = append(tricks, Trick{
-			Name: "expires_in: " + life, Kind: malformed, Code: http.StatusBadGateway,
-			response: says(httpResponse("200 OK", "application/json", `{"token":"`+goodToken()+`","expires_in":`+life+`}`)),
-		})
+		tricks = append(tricks, bad("expires_in: "+life,
+			says(httpResponse("200 OK", "application/json", `{"token":"`+goodToken()+`","expires_in":`+life+`}`))))
 	}
 	for _, date := range []string{"Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "yesterday", ""} {
 		body := `{"token":"` + goodToken() + `","expires_in":3600}`

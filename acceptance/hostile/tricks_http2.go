@@ -91,7 +91,6 @@ func (v *Visit) readFrame() (kind, flags byte, stream uint32, ok bool) {
 	return head[3], head[4], binary.BigEndian.Uint32(head[5:]) &^ (1 << 31), true
 }
 
-// framed responds to a request with these frames.
 func framed(frames func(stream uint32) string) func(*Visit, uint32) {
 	return func(v *Visit, stream uint32) { v.send(frames(stream)) }
 }
@@ -209,9 +208,7 @@ func http2Tricks() []Trick {
 		greeted(late("room for no stream", nil), func(v *Visit) { v.send(frame(frameSettings, 0, 0, "\x00\x03"+uint32Text(0))) }),
 		greeted(late("room for no body", nil), func(v *Visit) { v.send(frame(frameSettings, 0, 0, "\x00\x04"+uint32Text(0))) }),
 		greeted(gone("noise for a greeting", nil), func(v *Visit) { v.send(strings.Repeat("noise", 100)) }),
-		greeted(gone("HTTP/1.1 for a greeting", nil), func(v *Visit) {
-			v.send(httpResponse("200 OK", "application/json", body))
-		}),
+		greeted(gone("HTTP/1.1 for a greeting", nil), func(v *Visit) { v.send(httpResponse("200 OK", "application/json", body)) }),
 		greeted(gone("goes away at once", nil), func(v *Visit) {
 			v.send(frame(frameSettings, 0, 0, "") + frame(frameGoAway, 0, 0, uint32Text(0)+uint32Text(0)))
 		}),

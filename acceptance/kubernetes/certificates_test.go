@@ -19,9 +19,10 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
-// authority signs certificates for one run.
 type authority struct {
 	dir  string
 	cert *x509.Certificate
@@ -49,21 +50,14 @@ func (a *authority) issue(t *testing.T, name string, groups ...string) (certFile
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	_, text := sign(t, template, a.cert, key, a.key)
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.write(t, name+".crt", text),
-		a.write(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	der := must.Get(x509.MarshalECPrivateKey(key))(t)
+	return a.write(t, name+".crt", text), a.write(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
 }
 
 // trust is the TLS configuration of a client that trusts the authority, with a certificate of its own.
 func (a *authority) trust(t *testing.T, certFile, keyFile string) *tls.Config {
 	t.Helper()
-	own, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := must.Get(tls.LoadX509KeyPair(certFile, keyFile))(t)
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
 	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
@@ -72,19 +66,13 @@ func (a *authority) trust(t *testing.T, certFile, keyFile string) *tls.Config {
 func (a *authority) write(t *testing.T, name string, text []byte) string {
 	t.Helper()
 	file := filepath.Join(a.dir, name)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, text, 0o600))
 	return file
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
+	return must.Get(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 }
 
 func certificate(name pkix.Name) *x509.Certificate {
@@ -97,13 +85,7 @@ func certificate(name pkix.Name) *x509.Certificate {
 
 func sign(t *testing.T, template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) (*x509.Certificate, []byte) {
 	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
+	der := must.Get(x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by))(t)
+	cert := must.Get(x509.ParseCertificate(der))(t)
 	return cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

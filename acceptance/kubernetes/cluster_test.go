@@ -22,6 +22,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // startTimeout bounds how long a program of the cluster may take until it is ready.
@@ -75,32 +76,19 @@ func (c *cluster) startServer(t *testing.T, etcd string) {
 		"--service-account-issuer="+c.url, "--service-account-key-file="+accounts, "--service-account-signing-key-file="+accounts,
 		"--cert-dir=certificates")
 	eventually(t, "the API server is ready", func() error {
-		if err := server.Err(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, server.Err())
 		_, err := c.request(t.Context(), http.MethodGet, "/readyz", "", nil)
 		return err
 	})
 }
 
-// start starts a program that is ended with the test.
 func start(t *testing.T, name, path string, env []string, args ...string) *harness.Program {
 	t.Helper()
 	dir := t.TempDir()
-	p, err := harness.StartDaemon(harness.ProgramSpec{
+	p := must.Get(harness.StartDaemon(harness.ProgramSpec{
 		Name: name, Dir: dir, Log: filepath.Join(dir, "log"), Path: path, Args: args,
-	}, env...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of the log of %s:\n%s", name, lastLines(p.Log(), 20))
-		}
-	})
+	}, env...))(t)
+	harness.EndWith(t, p)
 	return p
 }
 
@@ -116,11 +104,7 @@ func program(t *testing.T, variable string) string {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := harness.FreeAddress(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return must.Get(harness.FreeAddress(t.Context()))(t)
 }
 
 // eventually tries until it succeeds, twice a second.
@@ -138,15 +122,6 @@ func eventually(t *testing.T, what string, try func() error) {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-}
-
-func lastLines(file string, n int) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // request sends a request as an administrator of the cluster, and returns the body of a response of success.
@@ -180,13 +155,11 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.message }
 
-// isAbsent tells whether the API server has no such object.
 func isAbsent(err error) bool {
 	r := (*refusal)(nil)
 	return errors.As(err, &r) && r.status == http.StatusNotFound
 }
 
-// object is what apply looks at.
 type object struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string
@@ -198,9 +171,7 @@ func (c *cluster) apply(t *testing.T, manifest string) {
 	t.Helper()
 	for document := range strings.SplitSeq("\n"+manifest, "\n---\n") {
 		var o object
-		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, yaml.Unmarshal([]byte(document), &o))
 		if o.Kind == "" {
 			continue // nothing but comments
 		}
@@ -247,14 +218,10 @@ func (c *cluster) collection(t *testing.T, o object) (path string) {
 	return path
 }
 
-// accountToken is what kubectl create token prints.
 func (c *cluster) accountToken(t *testing.T, namespace, name string) string {
 	t.Helper()
-	text, err := c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",
-		"application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":86400}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",
+		"application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":86400}}`)))(t)
 	var made struct{ Status struct{ Token string } }
 	if err := json.Unmarshal(text, &made); err != nil || made.Status.Token == "" {
 		t.Fatalf("no token for %s: %v", name, err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -107,13 +108,10 @@ func (v *server) watch(t *testing.T, c *cluster, rows []*samples, disturbances [
 	}
 }
 
-// judge checks the figures.
 func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	t.Helper()
 	for _, s := range rows {
-		if s.dead > 0 {
-			t.Errorf("the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
-		}
+		must.Be(t, s.dead == 0, "the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
 		if logins := v.logins(s.name); logins > len(s.tokens)+1 {
 			t.Errorf("%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
 		}
@@ -143,10 +141,7 @@ func replaced(t *testing.T, v *server, name string) string {
 
 func manifest(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(examples, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join(examples, name)))(t)
 	return string(text)
 }
 

@@ -7,13 +7,11 @@ package kubernetes
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
 // samples are what was seen of one Secret, which was looked at every second.
@@ -38,7 +36,7 @@ func (s *samples) take(ctx context.Context, c *cluster, v *server) error {
 	if token == "" {
 		return fmt.Errorf("the Secret of %s has no token any more", s.namespace)
 	}
-	left := lifeLeft(token)
+	left := harness.LifeLeft(token)
 	accepted, err := v.accepted(ctx, token)
 	if err != nil {
 		return err
@@ -58,21 +56,6 @@ func (s *samples) take(ctx context.Context, c *cluster, v *server) error {
 	return nil
 }
 
-// lifeLeft is what the token, a JWT, says of its own life.
-func lifeLeft(token string) time.Duration {
-	var claims struct{ Exp int64 }
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return 0
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return 0
-	}
-	return time.Until(time.Unix(claims.Exp, 0))
-}
-
-// table shows the samples, and what is left in Vault.
 func table(t *testing.T, v *server, rows []*samples) string {
 	t.Helper()
 	text := fmt.Sprintf("%-10s %8s %8s %8s %12s %8s\n", "", "samples", "tokens", "dead", "least left", "logins")

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -42,38 +43,20 @@ type server struct {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	binaries, err := harness.FindBinaries(t.Context(), os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	binaries := must.Get(harness.FindBinaries(t.Context(), os.Stderr))(t)
+	sim := must.Get(simulator.New(simulator.Options{}))(t)
 	s := &server{ca: newAuthority(t), sim: sim, upstream: httptest.NewTLSServer(sim)}
 	t.Cleanup(s.upstream.Close)
 	address := freeAddress(t)
 	s.url = "https://" + address
 	cert, key := s.ca.issue(t, "vault")
-	s.Vault, err = harness.StartVaultWith(t.Context(), binaries, t.TempDir(), harness.Settings{
+	s.Vault = must.Get(harness.StartVaultWith(t.Context(), binaries, t.TempDir(), harness.Settings{
 		Storage: harness.StorageRaft, LogLevel: "debug", Audit: true,
 		More: fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  cluster_address = %q\n  tls_cert_file = %q\n  tls_key_file = %q\n}\n",
 			address, freeAddress(t), cert, key),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of Vault's log:\n%s", lastLines(s.ServerLog(), 20))
-		}
-	})
-	if err := s.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
+	harness.EndWith(t, s.Vault)
+	must.Do(t, s.Install(t.Context(), harness.PluginName))
 	s.haveKubernetesAuth(t)
 	return s
 }
@@ -84,10 +67,7 @@ func (s *server) haveKubernetesAuth(t *testing.T) {
 	if _, err := s.CLI.Must(t.Context(), "", "read", "sys/plugins/catalog/auth/kubernetes"); err == nil {
 		return
 	}
-	text, err := os.ReadFile(program(t, "KUBERNETES_AUTH_BIN"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(program(t, "KUBERNETES_AUTH_BIN")))(t)
 	if err := os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700); err != nil { //nolint:gosec // G306: a program
 		t.Fatal(err)
 	}
@@ -97,11 +77,7 @@ func (s *server) haveKubernetesAuth(t *testing.T) {
 
 func (s *server) must(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := s.CLI.Must(t.Context(), "", args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return must.Get(s.CLI.Must(t.Context(), "", args...))(t)
 }
 
 // addAccount makes an account upstream with tokens of the given life, and a config of the same name for it.
@@ -114,12 +90,9 @@ func (s *server) addAccount(t *testing.T, name string, life time.Duration, setti
 		"write", "mastersindia/config/" + name, "protocol=jwt", "token_url=" + s.upstream.URL + "/api/v2/token-auth/",
 		"ca_cert=@" + ca, "username=" + name, "password=-",
 	}, settings...)
-	if _, err := s.CLI.Must(t.Context(), account.Password, args...); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(s.CLI.Must(t.Context(), account.Password, args...))(t)
 }
 
-// accepted tells whether the upstream's business call takes the token.
 func (s *server) accepted(ctx context.Context, token string) (bool, error) {
 	_, _, ok, err := simulator.CallBusiness(ctx, s.upstream.URL, s.upstream.Client(), simulator.JWT, token, "")
 	return ok, err
@@ -128,10 +101,7 @@ func (s *server) accepted(ctx context.Context, token string) (bool, error) {
 // runReadme runs the commands of the examples' README, after the files that it tells to make were made.
 func (s *server) runReadme(t *testing.T, c *cluster) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(examples, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join(examples, "README.md")))(t)
 	block := regexp.MustCompile("(?s)```console\n(.*?)```").FindSubmatch(text)
 	if block == nil {
 		t.Fatal("the README shows no commands")
@@ -140,13 +110,9 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 	for name, content := range map[string]string{
 		"vault-reviewer.jwt": c.accountToken(t, "kube-system", "vault-reviewer"), "kubernetes-ca.crt": string(c.ca.pem),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	if err := os.Symlink(s.VaultBinary(), filepath.Join(dir, "vault")); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink(s.VaultBinary(), filepath.Join(dir, "vault")))
 	script := "set -eu\n" + strings.ReplaceAll("\n"+string(block[1]), "\n$ ", "\n")
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir, cmd.Env = dir, s.CLI.Env("KUBERNETES="+c.url, "PATH="+dir+":"+os.Getenv("PATH"))
@@ -160,14 +126,8 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 // leases counts Vault's leases below a path, in all.
 func (s *server) leases(t *testing.T, path string) int {
 	t.Helper()
-	client, err := s.Client(s.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := must.Get(s.Client(s.Token))(t)
+	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
 	if list == nil {
 		return 0
 	}

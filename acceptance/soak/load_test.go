@@ -46,7 +46,6 @@ func (c *counts) of(what string) int {
 	return c.n[what]
 }
 
-// table shows all counts whose name begins with prefix.
 func (c *counts) table() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +56,6 @@ func (c *counts) table() string {
 	return strings.Join(lines, "\n")
 }
 
-// load is all that is done to one Vault.
 type load struct {
 	*counts
 
@@ -234,7 +232,6 @@ func (l *load) revoke(ctx context.Context, a *account) {
 	l.add("tokens revoked", len(tokens))
 }
 
-// look reads what an operator reads.
 func (l *load) look(ctx context.Context, a *account) {
 	for _, path := range []string{"status/" + a.name, "config/" + a.name, "role/" + a.name + "-leased"} {
 		if _, err := l.client.Logical().ReadWithContext(ctx, "mastersindia/"+path); err != nil {
@@ -338,5 +335,4 @@ func (l *load) usage() (u usage, err error) {
 	return u, err
 }
 
-// logins are what the upstream has seen.
 func (l *load) logins() simulator.Counts { return l.up.Counters().Counts }

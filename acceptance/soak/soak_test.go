@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -61,26 +62,12 @@ func TestSoak(t *testing.T) {
 // newLoad starts a Vault with the engine in it, and an upstream, and writes the configs and roles.
 func newLoad(t *testing.T) *load {
 	t.Helper()
-	binaries, err := harness.FindBinaries(t.Context(), os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vault, err := harness.StartVault(t.Context(), binaries, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := vault.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := vault.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
-	}
+	binaries := must.Get(harness.FindBinaries(t.Context(), os.Stderr))(t)
+	vault := must.Get(harness.StartVault(t.Context(), binaries, t.TempDir()))(t)
+	harness.EndWith(t, vault)
+	must.Do(t, vault.Install(t.Context(), harness.PluginName))
 	l := &load{counts: &counts{n: map[string]int{}}, vault: vault, up: newUpstream(t)}
-	if l.client, err = vault.Client(vault.Token); err != nil {
-		t.Fatal(err)
-	}
+	l.client = must.Get(vault.Client(vault.Token))(t)
 	for _, a := range l.up.accounts {
 		l.must(t, "config/"+a.name, a.config(l.up))
 		l.must(t, "role/"+a.name+"-leased", map[string]any{"config": a.name, "max_ttl": "20s"})
@@ -91,9 +78,7 @@ func newLoad(t *testing.T) *load {
 
 func (l *load) must(t *testing.T, path string, data map[string]any) {
 	t.Helper()
-	if _, err := l.client.Logical().WriteWithContext(t.Context(), "mastersindia/"+path, data); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(l.client.Logical().WriteWithContext(t.Context(), "mastersindia/"+path, data))(t)
 }
 
 // run lasts for a span, with something besides the steady load, and logs the progress every few seconds.
@@ -126,9 +111,7 @@ func (l *load) rest(t *testing.T) {
 	}
 	for _, a := range l.up.accounts {
 		l.changeSecret(t.Context(), a) // whatever pause there is ends with it
-		if l.read(t.Context(), a, "unleased", "") == "" {
-			t.Errorf("%s serves no token, and nothing is in the way", a.name)
-		}
+		must.Be(t, l.read(t.Context(), a, "unleased", "") != "", "%s serves no token, and nothing is in the way", a.name)
 	}
 }
 
@@ -137,10 +120,7 @@ func (l *load) settle(t *testing.T, before usage) (u usage) {
 	t.Helper()
 	first := before == usage{}
 	for end := time.Now().Add(time.Minute); ; pause(t.Context(), time.Second) {
-		var err error
-		if u, err = l.usage(); err != nil {
-			t.Fatal(err)
-		}
+		u = must.Get(l.usage())(t)
 		if time.Now().After(end) || !first && len(u.excess(before)) == 0 {
 			return u
 		}
@@ -181,7 +161,6 @@ func (l *load) end(t *testing.T) {
 	}
 }
 
-// judge checks the figures.
 func (l *load) judge(t *testing.T, before, after usage) {
 	t.Helper()
 	for _, wrong := range l.wrong {
@@ -191,9 +170,7 @@ func (l *load) judge(t *testing.T, before, after usage) {
 		t.Errorf("%s (the log of Vault is %s)", excess, l.vault.ServerLog())
 	}
 	for _, least := range []string{"tokens that the upstream takes", "rotations", "revocations", "reloads", "changes of secrets"} {
-		if l.of(least) == 0 {
-			t.Errorf("no %s: this test proves nothing", least)
-		}
+		must.Be(t, l.of(least) != 0, "no %s: this test proves nothing", least)
 	}
 	if l.logins().LoginsOK == 0 || l.up.Counters().Faulted == 0 {
 		t.Error("the upstream saw no good login, or failed none: this test proves nothing")

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -40,7 +41,6 @@ type account struct {
 	revoked  map[string]bool
 }
 
-// upstream is a simulator, with its accounts.
 type upstream struct {
 	*simulator.Simulator
 
@@ -51,10 +51,7 @@ type upstream struct {
 
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{}))(t)
 	u := &upstream{Simulator: sim}
 	u.server = httptest.NewUnstartedServer(sim)
 	u.server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are dropped make it talk
@@ -84,7 +81,6 @@ func (u *upstream) newAccount(protocol simulator.Protocol, n int) *account {
 	return a
 }
 
-// config is what the account's config is written with.
 func (a *account) config(u *upstream) map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -177,9 +177,7 @@
       const [a, z] = span(event);
       make(brush, { x: x(a), width: x(z) - x(a) });
     });
-    root.addEventListener("pointerup", (event) => {
-      if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) });
-    });
+    root.addEventListener("pointerup", (event) => { if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) }); });
     box.append(root);
   };
 

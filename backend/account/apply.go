@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -154,5 +155,5 @@ func (t *transition) addToOutbox(token *Token, keep time.Duration) {
 		}
 	}
 	next := append(without(t.Outbox, same), OutboxEntry{Token: bare, Keep: keep})
-	t.Outbox = next[max(0, len(next)-maxOutbox):]
+	t.Outbox = next[max(0, len(next)-cmp.Or(t.bounds.outbox, maxOutbox)):]
 }

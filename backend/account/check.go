@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,7 +34,7 @@ func (s *State) checkSettings() error {
 }
 
 func (s *State) checkFailures() error {
-	if len(s.Failures) > maxFailedLogins {
+	if len(s.Failures) > cmp.Or(s.bounds.failedLogins, maxFailedLogins) {
 		return errors.New("too many failed logins are kept")
 	}
 	for n, f := range s.Failures {
@@ -63,7 +64,7 @@ func (s *State) checkTokens() error {
 	} else if s.Suspect || s.Restored {
 		return errors.New("no token, and yet it is suspect or counts as read")
 	}
-	if len(s.Superseded) > maxSuperseded || len(s.Revoked) > maxRevoked {
+	if len(s.Superseded) > cmp.Or(s.bounds.superseded, maxSuperseded) || len(s.Revoked) > cmp.Or(s.bounds.revoked, maxRevoked) {
 		return errors.New("too many tokens are kept")
 	}
 	ids := make([]string, 0, 1+len(s.Superseded))
@@ -149,6 +150,9 @@ func (s *State) checkVersions() error {
 }
 
 func (s *State) checkOutbox() error {
+	if len(s.Outbox) > cmp.Or(s.bounds.outbox, maxOutbox) {
+		return errors.New("too many entries are in the outbox")
+	}
 	for n, o := range s.Outbox {
 		if o.Token.Access != "" || o.Token.refresh != "" {
 			return errors.New("a secret is to go to the ledger")

@@ -17,6 +17,8 @@ var (
 	ErrStillWaiting = errors.New("the upstream has not responded yet: the login goes on")
 	// ErrStorageSlow says the same of one that has waited for Vault's storage.
 	ErrStorageSlow = errors.New("storage has not responded yet")
+	// ErrUnusable says that no login can be made with the settings, which another version has stored.
+	ErrUnusable = errors.New("the stored settings cannot be used")
 )
 
 // LoginError says that there is no token, since a login failed.

@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -144,7 +145,7 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 // setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last stays, as
 // it may have come just now.
 func (s *State) setFailures(all []failedLogin) {
-	if own := failureOwner(s.Account); len(all) > maxFailedLogins {
+	if own := failureOwner(s.Account); len(all) > cmp.Or(s.bounds.failedLogins, maxFailedLogins) {
 		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int { // those of other settings first, by their ends
 			switch {
 			case own(a) && !own(b):
@@ -291,11 +292,10 @@ func (f *Failure) consecutive() int {
 	return f.Consecutive
 }
 
-// failuresAfterSuccess are those that a login which has succeeded leaves.
+// failuresAfterSuccess are those that a successful login leaves: they are of other settings, about which it says nothing.
 func (s *State) failuresAfterSuccess() []failedLogin {
 	if len(s.Failures) == 0 {
 		return nil
 	}
-	own := failureOwner(s.Account)
-	return without(s.Failures, func(f failedLogin) bool { return own(f) || !f.lasts() })
+	return without(s.Failures, failureOwner(s.Account))
 }

@@ -49,6 +49,9 @@ type Failure struct {
 	err error
 }
 
+// IsUnusable reports whether the login could not begin since its settings cannot be used.
+func (f *Failure) IsUnusable() bool { return errors.Is(f.err, ErrUnusable) }
+
 // Left is what is left of the hold, by whichever clock gives less.
 func (f *Failure) Left(now Reading) time.Duration {
 	if f == nil {

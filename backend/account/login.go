@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -84,7 +85,7 @@ func (t *transition) cancelWork() {
 	case w.Failure != nil:
 		t.State = t.failed()
 	case w.Token != nil && !w.verifies():
-		t.supersede(w.Token)
+		t.supersede(w.Token, t.env)
 	}
 	t.Work = nil
 	t.changed()
@@ -159,7 +160,7 @@ func (s *State) accepted(token *Token, env Env) State {
 	next := *s
 	replaced := next.latest()
 	if next.Current != nil && next.Current.ID != token.ID {
-		next.Superseded = superseded(next.Superseded, next.Current, env)
+		next.supersede(next.Current, env)
 	}
 	next.Superseded = without(next.Superseded, func(t *Token) bool { return t.ID == token.ID })
 	current := *token
@@ -180,23 +181,18 @@ func (s *State) accepted(token *Token, env Env) State {
 	return next
 }
 
-// supersede keeps a token that is served no more, for as long as it is good upstream.
-func (t *transition) supersede(token *Token) {
-	t.Superseded = superseded(t.Superseded, token, t.env)
-}
-
 // supersedeCurrent takes the current token out of use.
 func (t *transition) supersedeCurrent() {
 	if t.Current != nil {
-		t.supersede(t.Current)
+		t.supersede(t.Current, t.env)
 	}
 	t.Current, t.Suspect, t.Restored = nil, false, false
 }
 
-// superseded is the list with one token more, without those that have expired.
-func superseded(tokens []*Token, token *Token, env Env) []*Token {
-	next := make([]*Token, 0, len(tokens)+1)
-	for _, t := range tokens {
+// supersede keeps a token that is served no more, for as long as it is good upstream. Those that have expired are dropped.
+func (s *State) supersede(token *Token, env Env) {
+	next := make([]*Token, 0, len(s.Superseded)+1)
+	for _, t := range s.Superseded {
 		if t.ID != token.ID && !env.IsOver(t) {
 			next = append(next, t)
 		}
@@ -206,10 +202,10 @@ func superseded(tokens []*Token, token *Token, env Env) []*Token {
 	for _, t := range next {
 		size += len(t.refresh)
 	}
-	for len(next) > maxSuperseded || size > maxRefreshBytes {
+	for len(next) > cmp.Or(s.bounds.superseded, maxSuperseded) || size > maxRefreshBytes {
 		first := slices.MinFunc(next, func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 		next = slices.DeleteFunc(next, func(t *Token) bool { return t == first })
 		size -= len(first.refresh)
 	}
-	return next
+	s.Superseded = next
 }

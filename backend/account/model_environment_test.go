@@ -513,7 +513,7 @@ func (w *modelWorld) changedAccount(c change) (a *Account, ok bool) {
 // crash ends the process, and a new one begins: storage is kept, memory is lost.
 func (w *modelWorld) crash() {
 	w.ghost.crashed(w)
-	w.state, w.lastRead = State{}, time.Time{}
+	w.state, w.lastRead = State{bounds: w.state.bounds}, time.Time{}
 	w.loads, w.save, w.logins, w.tell, w.kills, w.op, w.readers = nil, nil, nil, nil, nil, nil, nil
 	w.changed = false
 	w.since = w.true - 100*time.Hour // the elapsed clock counts from an arbitrary moment
@@ -525,6 +525,6 @@ func (w *modelWorld) canEvict() bool {
 }
 
 func (w *modelWorld) evict() {
-	w.state = State{}
+	w.state = State{bounds: w.state.bounds}
 	w.loads, w.logins, w.tell = nil, nil, nil
 }

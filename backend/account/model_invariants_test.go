@@ -198,8 +198,9 @@ func (w *modelWorld) sent(work *Work) {
 	}
 	switch h := g.holds[c]; work.Reason {
 	case ReasonForced:
-		// If its token is out of use, there is nothing else to return.
-		inForce := w.state.Usable(w.now()) || h.kind != ""
+		// If its token is out of use, or its failure is of other settings, there is nothing else to return.
+		inForce := w.state.Usable(w.now()) || h.kind == upstream.Rejected || h.kind == upstream.Throttled ||
+			h.kind != "" && h.generation == work.Account.Generation
 		if g.forced > 0 && inForce && w.true < g.forced+10*time.Second {
 			w.breaks(ruleForced, "the last was less than 10 s ago")
 		}
@@ -249,7 +250,11 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 		g.verHolds[c] = g.verHolds[c].after(w, work, err)
 		return
 	}
-	g.holds[c] = g.holds[c].after(w, work, err)
+	h := g.holds[c]
+	if v := g.verHolds[c]; h.kind == "" && (v.kind == upstream.Rejected || v.kind == upstream.Throttled) && w.true < v.until {
+		h = v // a refusal is one of the credentials, whoever has sent them
+	}
+	g.holds[c] = h.after(w, work, err)
 }
 
 // givenUp records that a login was given up of which the upstream has heard: what was a probe counts as one.
@@ -383,8 +388,45 @@ func (w *modelWorld) applied(before *State, event Event) {
 	if g.uncorrected && g.uncorrectedVersion == 0 {
 		g.uncorrectedVersion = s.Version
 	}
-	w.checkFailures(before)
+	w.excuseForgotten(before, event)
+	w.checkFailures(before, event)
 	w.checkServing()
+}
+
+// excuseForgotten drops the checker's claims about what the account has forgotten since it remembers only so much.
+func (w *modelWorld) excuseForgotten(before *State, event Event) {
+	g, s, most := &w.ghost, &w.state, w.state.bounds
+	if most.failedLogins > 0 && len(s.Failures) >= most.failedLogins {
+		loaded, _ := event.(Loaded)
+		wasFull := len(before.Failures) >= most.failedLogins || loaded.Record != nil && len(loaded.Record.Failures) >= most.failedLogins
+		if wasFull && !slices.Equal(before.Failures, s.Failures) {
+			g.holds, g.verHolds = [2]ghostHold{}, [2]ghostHold{}
+		}
+	}
+	if most.superseded > 0 {
+		for _, t := range before.Superseded {
+			if n := g.find(t.ID); n >= 0 && s.Find(t.ID) == nil {
+				g.change(n, func(t *ghostToken) { t.end = -1 })
+			}
+		}
+	}
+	if most.revoked > 0 && len(s.Revoked) >= most.revoked {
+		g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool {
+			return before.isRevoked(r.id) && !s.isRevoked(r.id)
+		})
+	}
+	if most.outbox == 0 || len(s.Outbox) < most.outbox {
+		return
+	}
+	for _, o := range before.Outbox {
+		if n := g.find(o.Token.ID); n >= 0 && !w.ledgerWillKnow(true, o.Token.ID, false) {
+			g.change(n, func(t *ghostToken) { t.excused = true })
+		}
+		g.revoked = slices.Clone(g.revoked)
+		for n, r := range g.revoked {
+			g.revoked[n].mustTell = r.mustTell && (r.id != o.Token.ID || w.ledgerWillKnow(true, r.id, true))
+		}
+	}
 }
 
 // checkServing checks what a reader would be given now.
@@ -542,9 +584,15 @@ func (w *modelWorld) checkStatus() {
 	}
 }
 
-// checkFailures checks that status/ counts a login that has ended.
-func (w *modelWorld) checkFailures(before *State) {
+// checkFailures checks that status/ counts a login that has ended, and that a verification ends with its own failure.
+func (w *modelWorld) checkFailures(before *State, event Event) {
 	s := &w.state
+	if ended, _ := event.(LoginEnded); ended.Err != nil && s.VerifyWork == ended.Work && before.VerifyWork != ended.Work {
+		told, failed := new(LoginError), new(upstream.Error)
+		if errors.As(s.VerifyErr, &told) && errors.As(ended.Err, &failed) && told.Kind != failed.Kind {
+			w.breaks(ruleStatus, fmt.Sprintf("a verification was %s, and its caller is told that it was %s", failed.Kind, told.Kind))
+		}
+	}
 	if s.Logins == before.Logins {
 		return
 	}

@@ -35,6 +35,7 @@ type scenario struct {
 	outages outage
 	changes []change
 	left    budget
+	bounds  bounds
 
 	repeats         bool // the upstream gives the same token again
 	rejected        bool // readers whose token an API has refused
@@ -120,6 +121,17 @@ func scenarios() []*scenario {
 			changes: settings, writesElsewhere: true, sweep: true, left: budget{crashes: 1, writes: 2},
 		},
 		{
+			name: "bounds of failed logins", bounds: bounds{failedLogins: 2}, outages: refused | down,
+			changes: []change{changeHeaders, changeCredentials}, verifies: true, left: budget{crashes: 1, writes: 4},
+		},
+		{
+			name: "bounds of revocations", bounds: bounds{revoked: 1}, repeats: true, left: budget{crashes: 1, revokes: 2},
+		},
+		{
+			name: "bounds of tokens", bounds: bounds{superseded: 1, revoked: 2, outbox: 2}, slowLedger: true, repeats: true,
+			forced: true, left: budget{crashes: 1, revokes: 3, forced: 3},
+		},
+		{
 			name: "all", outages: down | refused | throttled | late | blocked, changes: []change{
 				changeHeaders, changeCredentials, changePaused, changeDeleted,
 			}, left: budget{crashes: 2, writes: 3, revokes: 2, forced: 2, setBacks: 1}, repeats: true, rejected: true, forced: true,
@@ -138,7 +150,7 @@ func (s *scenario) start() *modelWorld {
 	good.slowLoads, good.slowSaves, good.slowLedger, good.slowConfig, good.failures = false, false, false, false, false
 	s.good = &good
 	return &modelWorld{
-		scenario: s, active: true, true: 1000 * time.Hour, since: 1000 * time.Hour, left: s.left,
+		scenario: s, state: State{bounds: s.bounds}, active: true, true: 1000 * time.Hour, since: 1000 * time.Hour, left: s.left,
 		config: modelAccount(0, 0, false, s.percent, "g0"),
 	}
 }

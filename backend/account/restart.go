@@ -26,8 +26,8 @@ func (t *transition) restore(r *Record, a *Account) {
 		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
 			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
 		}
-		if token.revocation != "" && !t.isRevoked(token.ID) { // kept by tokens alone at first
-			t.Revoked = append(t.Revoked, revokedToken{ID: token.ID, End: token.ExpiresAt})
+		if token.revocation != "" { // kept by tokens alone at first
+			t.rememberRevoked(token)
 		}
 		t.Superseded = append(t.Superseded, token)
 	}

@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -48,10 +49,7 @@ func (e Revoke) apply(t *transition) {
 }
 
 func (t *transition) markRevoked(target *Token) {
-	if !t.isRevoked(target.ID) {
-		next := append(slices.Clone(t.Revoked), revokedToken{ID: target.ID, End: target.ExpiresAt})
-		t.Revoked = next[max(0, len(next)-maxRevoked):]
-	}
+	t.rememberRevoked(target)
 	if target.revocation != "" {
 		return // already known to be
 	}
@@ -60,6 +58,19 @@ func (t *transition) markRevoked(target *Token) {
 		outcome = Unknown // until the upstream has responded
 	}
 	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
+}
+
+// rememberRevoked keeps the ID of a revoked token. Of too many, that of the token which ends first is dropped.
+func (s *State) rememberRevoked(token *Token) {
+	if s.isRevoked(token.ID) {
+		return
+	}
+	next := append(slices.Clip(s.Revoked), revokedToken{ID: token.ID, End: token.ExpiresAt})
+	if len(next) > cmp.Or(s.bounds.revoked, maxRevoked) {
+		first := slices.MinFunc(next, func(a, b revokedToken) int { return a.End.Compare(b.End) })
+		next = without(next, func(r revokedToken) bool { return r == first })
+	}
+	s.Revoked = next
 }
 
 // replace puts another version of a superseded token in its place, and puts it into the outbox.

@@ -184,7 +184,7 @@ func (t *transition) settingsGone(stored bool) {
 func (s *State) counts() State {
 	return State{
 		LoadID: s.LoadID, Version: s.Version, Urgent: s.Urgent, Saving: s.Saving, Saved: s.Saved, Lost: s.Lost,
-		SaveErr: s.SaveErr, Loads: s.Loads, LoadErr: s.LoadErr, Logins: s.Logins, WorkID: s.WorkID,
+		SaveErr: s.SaveErr, Loads: s.Loads, LoadErr: s.LoadErr, Logins: s.Logins, WorkID: s.WorkID, bounds: s.bounds,
 	}
 }
 

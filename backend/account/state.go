@@ -24,6 +24,10 @@ const (
 	maxOutbox = 1280
 )
 
+// bounds are how much an account remembers, where that is less than the constants say: the model checker meets them in a few
+// steps. Zero stands for the constant.
+type bounds struct{ failedLogins, superseded, revoked, outbox int }
+
 // Env is what an event finds outside the account: the pure core asks for nothing else.
 type Env struct {
 	Reading
@@ -164,6 +168,8 @@ type State struct {
 	WorkID uint64
 	// GivenUp is when the login began that was given up last; nil for none.
 	GivenUp *Reading
+
+	bounds bounds
 }
 
 // IsKnown reports whether the settings are in memory and may be used.

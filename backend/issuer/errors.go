@@ -14,6 +14,7 @@ var (
 	ErrNoAccount    = account.ErrNoAccount
 	ErrStillWaiting = account.ErrStillWaiting
 	ErrStorageSlow  = account.ErrStorageSlow
+	ErrUnusable     = account.ErrUnusable
 	// ErrStopped says that the engine is being unloaded.
 	ErrStopped = errors.New("the engine is stopping")
 	// ErrChanged says that a verification was given up, as the config was changed or its tokens were revoked meanwhile.

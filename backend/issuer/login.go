@@ -17,7 +17,7 @@ func (w *worker) login(work *account.Work, redact []string) account.Event {
 	defer cancel()
 	client, err := w.clientFor(work, cancel)
 	if err != nil {
-		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
+		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("%w: %w", account.ErrUnusable, err)}
 	}
 	if client == nil {
 		return nil

@@ -22,30 +22,24 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const firstVisionSuccess = `{"access_token":"` + testOpaqueToken + `","expires_in":3600,"token_type":"Bearer"}`
 
-// assertionAccount logs in with a signed assertion.
 func assertionAccount(tokenURL string) upstream.Account {
 	return accountWith(upstream.FirstVision, upstream.Assertion, tokenURL)
 }
 
-// claimsOf decodes the payload of an assertion.
 func claimsOf(t *testing.T, assertion string) map[string]any {
 	t.Helper()
 	parts := strings.Split(assertion, ".")
 	if len(parts) != 3 {
 		t.Fatalf("the assertion has %d parts, want 3", len(parts))
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	payload := must.Get(base64.RawURLEncoding.DecodeString(parts[1]))(t)
 	var claims map[string]any
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(payload, &claims))
 	return claims
 }
 
@@ -53,10 +47,7 @@ func claimsOf(t *testing.T, assertion string) map[string]any {
 func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", firstVisionSuccess))
-	if _, err := newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).
-		Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).Login(context.Background()))(t)
 	r := s.only(t)
 	fields := fieldsOf(t, r)
 	assertion := fields["client_assertion"]
@@ -65,9 +56,7 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 		"grant_type": "client_credentials", "scope": "accounts cards misc", "client_id": testClientID,
 		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 	}
-	if !maps.Equal(fields, want) {
-		t.Errorf("sent %v, want %v and the assertion", fields, want)
-	}
+	must.Be(t, maps.Equal(fields, want), "sent %v, want %v and the assertion", fields, want)
 	if r.Header.Get("Authorization") != "" || strings.Contains(r.body, url.QueryEscape(testClientSecret)) {
 		t.Error("the secret itself was sent")
 	}
@@ -80,12 +69,8 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
 	mac := hmac.New(sha256.New, []byte(testClientSecret))
 	mac.Write([]byte(input))
-	if computed := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)); assertion != computed {
-		t.Errorf("sent the assertion\n%s, want\n%s", assertion, computed)
-	}
-	if len(jti) < 22 {
-		t.Errorf("jti %q has less than 128 bits", jti)
-	}
+	must.Equal(t, assertion, input+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "sent the assertion")
+	must.Be(t, len(jti) >= 22, "jti %q has less than 128 bits", jti)
 }
 
 func TestAssertion_IsNewForEachLogin(t *testing.T) {
@@ -94,16 +79,12 @@ func TestAssertion_IsNewForEachLogin(t *testing.T) {
 	c := newClient(t, assertionAccount(s.URL))
 	seen := map[any]bool{}
 	for range 50 {
-		if _, err := c.Login(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(c.Login(context.Background()))(t)
 	}
 	for _, r := range s.requests {
 		seen[claimsOf(t, fieldsOf(t, r)["client_assertion"])["jti"]] = true
 	}
-	if len(seen) != 50 {
-		t.Errorf("50 logins had %d different jti", len(seen))
-	}
+	must.Equal(t, len(seen), 50, "50 logins had N different jti")
 }
 
 // strictClock responds as a gateway whose clock differs from ours, and which refuses assertions that are not valid by it.
@@ -142,9 +123,7 @@ func TestAssertion_FollowsTheUpstreamsClock(t *testing.T) {
 			if err != nil || token.AccessToken != testOpaqueToken {
 				t.Fatal(err)
 			}
-			if s.asked() != logins {
-				t.Errorf("the first login sent %d requests, want %d", s.asked(), logins)
-			}
+			must.Equal(t, s.asked(), logins, "the first login sent N requests")
 			// The clock is known from then on.
 			if _, err := c.Login(context.Background()); err != nil || s.asked() != logins+1 {
 				t.Errorf("the second login sent %d requests, want 1: %v", s.asked()-logins, err)
@@ -179,8 +158,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, handle)
-			token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-			_ = mustFail(t, token, err)
+			mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 			s.only(t)
 		})
 	}
@@ -190,11 +168,8 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 			w.Header().Set("Date", noon().Add(time.Hour).Format(http.TimeFormat))
 			refused(w, r)
 		})
-		token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-		mustBe(t, mustFail(t, token, err), "rejected")
-		if s.asked() != 2 {
-			t.Errorf("sent %d requests, want one for each clock", s.asked())
-		}
+		mustBe(t, mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t), "rejected")
+		must.Equal(t, s.asked(), 2, "sent N requests")
 	})
 }
 
@@ -222,16 +197,10 @@ func TestAssertion_SecondRequestKeepsTheTimeout(t *testing.T) {
 			_ = server.Serve(network)
 		}()
 		a := assertionAccount("http://upstream.test/")
-		c, err := upstream.New(a, upstream.Options{DialContext: network.Dial})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(upstream.New(a, upstream.Options{DialContext: network.Dial}))(t)
 		began := time.Now()
-		token, err := c.Login(t.Context())
-		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
-		if took := time.Since(began); took != a.RequestTimeout {
-			t.Errorf("the login took %s, want %s", took, a.RequestTimeout)
-		}
+		mustBe(t, mustFail(c.Login(t.Context()))(t), "unavailable/timeout")
+		must.Equal(t, time.Since(began), a.RequestTimeout, "the login took")
 		if synctest.Wait(); !gone.Load() {
 			t.Error("there was no second request")
 		}
@@ -250,10 +219,9 @@ func TestAssertion_IsNeverShown(t *testing.T) {
 			})
 			always(400, "application/json", string(body))(w, r)
 		})
-		token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 		assertion := fieldsOf(t, s.only(t))["client_assertion"]
-		mustNotShow(t, writing, err, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
+		mustNotShow(t, writing, e, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
 		if e.Code != "API-Sec-004" || e.Detail != "" {
 			t.Errorf("%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
 		}
@@ -270,13 +238,8 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 			`"client_id":"`+testClientID+`","access_token":"`+testOpaqueToken+`","expires_in":"1799","status":"approved"}`))
 		a := accountWith(upstream.FirstVision, upstream.Form, s.URL+"/cards/token")
 		a.Scope, a.Headers = scope, map[string]string{"apikey": testClientID}
-		token, err := newClient(t, a).Login(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if life := token.ExpiresAt.Sub(token.IssuedAt); life != 1799*time.Second {
-			t.Errorf("the token lives for %s", life)
-		}
+		token := must.Get(newClient(t, a).Login(context.Background()))(t)
+		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "the token lives for")
 		r := s.only(t)
 		if got := fieldsOf(t, r); !maps.Equal(got, want) {
 			t.Errorf("sent %v, want %v", got, want)
@@ -284,9 +247,7 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 		if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
 			t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
 		}
-		if r.Header.Get("apikey") != testClientID {
-			t.Errorf("apikey is %q", r.Header.Get("apikey"))
-		}
+		must.Equal(t, r.Header.Get("apikey"), testClientID, "apikey")
 	}
 }
 
@@ -308,12 +269,11 @@ func TestGateway_ErrorsAreToldApart(t *testing.T) {
 			t.Parallel()
 			body := fmt.Sprintf(`{"errorCode":%q,"errorMessage":"what the gateway says"}`, test.code)
 			s := serve(t, always(test.status, "application/json", body))
-			token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-			e := mustFail(t, token, err)
+			e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 			mustBe(t, e, test.want)
 			s.only(t)
 			if test.code == "API-Sec-006" {
-				mustSay(t, e.Error(), "used before", "API-Sec-006")
+				must.Say(t, e.Error(), "used before", "API-Sec-006")
 			}
 		})
 	}

@@ -20,6 +20,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -68,14 +69,8 @@ func (p *pipes) mustBeClosed(t *testing.T, want int64) {
 // secureAccount returns an account for a TLS server in memory that speaks the given protocol, and the server's configuration.
 func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) {
 	t.Helper()
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := ca.ServerTLS("upstream.example")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := must.Get(simulator.NewCA())(t)
+	config := must.Get(ca.ServerTLS("upstream.example"))(t)
 	config.NextProtos = []string{speaks}
 	account := accountFor(upstream.JWT, "https://upstream.example/token-auth/")
 	account.CACert = string(ca.CertPEM())
@@ -85,11 +80,7 @@ func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) 
 // newClientOn makes a client whose connections come from dial.
 func newClientOn(t *testing.T, account upstream.Account, dial func(context.Context, string, string) (net.Conn, error)) upstream.Client {
 	t.Helper()
-	client, err := upstream.New(account, upstream.Options{DialContext: dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return must.Get(upstream.New(account, upstream.Options{DialContext: dial}))(t)
 }
 
 // TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops responding, while new ones
@@ -131,17 +122,12 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 				client := newClientOn(t, account, network.Dial)
 
 				began := time.Now()
-				token, err := client.Login(t.Context())
-				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
-				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the login without a response took %s, want %s", passed, account.RequestTimeout)
-				}
+				mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
+				must.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
 				if _, err := client.Login(t.Context()); err != nil {
 					t.Errorf("the next login: %v", err)
 				}
-				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the first success came after %s, want it right after the timeout", passed)
-				}
+				must.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
 				if asked.Load() != 2 || connections.Load() != 2 {
 					t.Errorf("%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
 				}
@@ -176,8 +162,7 @@ func TestConnection_ClosedAfterGoodbye(t *testing.T) {
 			synctest.Wait()
 		}})
 
-		token, err := newClientOn(t, account, p.dial).Login(ctx)
-		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+		mustBe(t, mustFail(newClientOn(t, account, p.dial).Login(ctx))(t), "unavailable/timeout")
 		p.mustBeClosed(t, 2)
 	})
 }
@@ -212,14 +197,11 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 				}
 			}
 		}}
-		token, err := newClientOn(t, account, p.dial).Login(t.Context())
-		e := mustFail(t, token, err)
+		e := mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t)
 		mustBe(t, e, "unavailable/network")
-		mustSay(t, e.Detail, "did not accept the request")
+		must.Say(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
-		if asked.Load() != 1 {
-			t.Errorf("the login was sent %d times", asked.Load())
-		}
+		must.Equal(t, asked.Load(), 1, "the login was sent N times")
 	})
 }
 
@@ -234,38 +216,35 @@ func TestConnection_ClosedAtDeadline(t *testing.T) {
 			}
 		}
 	}
-	stuck := map[string]struct {
-		proxy string
-		serve func(net.Conn)
+	stuck := []struct {
+		name, proxy string
+		serve       func(net.Conn)
 	}{
-		"a SOCKS5 proxy": {"socks5://proxy.example:1080", func(conn net.Conn) {
+		{"a SOCKS5 proxy", "socks5://proxy.example:1080", func(conn net.Conn) {
 			_, _ = io.ReadFull(conn, make([]byte, 3))
 			_, _ = io.WriteString(conn, "\x05\x00")
 			_, _ = io.ReadFull(conn, make([]byte, len("\x05\x01\x00\x03?upstream.example??")))
 			_, _ = io.WriteString(conn, "\x05\x00\x00\x03\xff") // a name of 255 bytes follows
 			trickle(conn, "x")
 		}},
-		"an HTTP proxy": {"http://proxy.example:3128", func(conn net.Conn) {
+		{"an HTTP proxy", "http://proxy.example:3128", func(conn net.Conn) {
 			_, _ = http.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
 			trickle(conn, "X: y\r\n")
 		}},
-		"a TLS handshake":             {"", func(conn net.Conn) { trickle(conn, "\x16\x03\x03\x00\x00") }},
-		"a server that reads nothing": {"", func(net.Conn) {}},
+		{"a TLS handshake", "", func(conn net.Conn) { trickle(conn, "\x16\x03\x03\x00\x00") }},
+		{"a server that reads nothing", "", func(net.Conn) {}},
 	}
-	for name, test := range stuck {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range stuck {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				account, _ := secureAccount(t, "h2")
 				account.ProxyURL = test.proxy
 				p := &pipes{serve: test.serve}
 				began := time.Now()
-				token, err := newClientOn(t, account, p.dial).Login(t.Context())
-				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
-				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the login took %s, want %s", passed, account.RequestTimeout)
-				}
+				mustBe(t, mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t), "unavailable/timeout")
+				must.Equal(t, time.Since(began), account.RequestTimeout, "the login took")
 				p.mustBeClosed(t, 1)
 				<-time.After(time.Minute) // lets the other end find out
 			})
@@ -290,9 +269,7 @@ func TestDial_EndsWithTheLogin(t *testing.T) {
 			t.Errorf("got %v, want the caller's context.Canceled", err)
 		}
 		synctest.Wait()
-		if ended.Load() != 1 {
-			t.Error("the dial goes on after the login has been given up")
-		}
+		must.Equal(t, ended.Load(), 1, "the dial goes on after the login has been given up")
 	})
 }
 
@@ -317,14 +294,9 @@ func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 			account := accountFor(upstream.JWT, s.URL)
 			account.Headers = map[string]string{header: "4711"}
 			client := newClient(t, account)
-			if _, err := client.Login(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			token, err := client.Login(t.Context())
-			mustBe(t, mustFail(t, token, err), "unavailable/network")
-			if asked.Load() != 2 {
-				t.Errorf("two logins were sent %d times", asked.Load())
-			}
+			must.Get(client.Login(t.Context()))(t)
+			mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/network")
+			must.Equal(t, asked.Load(), 2, "two logins were sent N times")
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // The tests of this file are points where the vendors' pages, and what is seen in practice, contradict each other. The points that
@@ -25,17 +26,12 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 	elsewhere := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		s := serve(t, always(status, "text/html", "", "Location: "+elsewhere.URL+"/api/v1/token-auth/"))
-		token, err := newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background()))(t)
 		mustBe(t, e, "malformed")
-		mustSay(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
-		if r := s.only(t); r.RequestURI != "/api/v1/token-auth?a=b" {
-			t.Errorf("asked for %s", r.RequestURI)
-		}
+		must.Say(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
+		must.Equal(t, s.only(t).RequestURI, "/api/v1/token-auth?a=b", "the server was asked for")
 	}
-	if elsewhere.asked() != 0 {
-		t.Errorf("the credentials went to where the redirect says, %d times", elsewhere.asked())
-	}
+	must.Equal(t, elsewhere.asked(), 0, "the credentials went to where the redirect says, N times")
 }
 
 // The header scheme is up to the caller: token_type says bearer where JWT is wanted. All that
@@ -51,79 +47,40 @@ func TestContradiction07_TokenTypeIgnored(t *testing.T) {
 	}
 }
 
-func TestContradiction11_401NotRetried(t *testing.T) {
-	t.Parallel()
-	bodies := []string{
-		`{"detail":"Signature has expired."}`, `"401 Invalid Product"`, "Invalid Product", "", "<html>", `{"token":"no way"}`,
-		firstVisionErrors("240101", 401, "The token is expired"),
-	}
-	for _, body := range bodies {
-		// login makes sure that the server was asked once and no more.
-		token, err := login(t, upstream.JWT, always(401, "application/json", body))
-		mustBe(t, mustFail(t, token, err), "rejected")
-	}
-}
-
 func TestContradiction12_TypesDrift(t *testing.T) {
 	t.Parallel()
 	for _, none := range []string{
-		`"false"`, `false`, `null`, `""`, `[]`, `{}`, `0`, `"0"`, `"0.0"`, `"None"`, `"null"`, `[""]`, `"[]"`, `{"code":0,"message":""}`,
+		`"false"`, `false`, `null`, `""`, `" "`, `[]`, `{}`, `0`, `"0"`, `"0.0"`, `"None"`, `"null"`, `[""]`, `"[]"`, `{"code":0,"message":""}`,
 		`[{"code":"0"}]`,
 	} {
-		body := fmt.Sprintf(`{"error":%s,"code":"200","data":{"token":%q,"expires_in":"1799","error":%s}}`,
-			none, testOpaqueToken, none)
+		body := fmt.Sprintf(`{"error":%s,"code":"200","data":{"token":%q,"expires_in":"1799","error":%s}}`, none, testOpaqueToken, none)
 		token, err := login(t, upstream.JWT, always(200, "application/json", body))
 		if err != nil {
 			t.Errorf("error %s: %v", none, err)
 			continue
 		}
-		if life := token.ExpiresAt.Sub(token.IssuedAt); life != 1799*time.Second {
-			t.Errorf("error %s: lives for %s", none, life)
-		}
+		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "error %s: lives for", none)
 	}
 	for some, kind := range map[string]string{
 		`1`: "rejected", `["x"]`: "rejected", `{"a":1}`: "rejected", `"true"`: "unavailable/server", `true`: "unavailable/server",
 	} {
-		token, err := login(t, upstream.JWT, always(200, "application/json", `{"error":`+some+`}`))
-		mustBe(t, mustFail(t, token, err), kind)
-	}
-	for _, untold := range []string{`null`, `""`, `[]`} {
-		body := fmt.Sprintf(`{"access_token":%q,"expires_in":%s}`, testOpaqueToken, untold)
-		token, err := login(t, upstream.OAuth, always(200, "application/json", body))
-		if err != nil || token.ExpiresAt.Sub(token.IssuedAt) != time.Hour {
-			t.Errorf("expires_in %s: %v", untold, err)
-		}
-	}
-}
-
-func TestContradiction13_ShapeNotText(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"missing field", "This field is required.", "champ obligatoire", "आवश्यक"} {
-		failing{upstream.JWT, 400, `{"username":["` + text + `"]}`, "invalid", "", "username: " + text}.check(t)
-	}
-	for _, text := range []string{"Unable to login with provided credential", "… with provided credentials.", "nein"} {
-		failing{upstream.JWT, 400, `{"non_field_errors":["` + text + `"]}`, "rejected", "", text}.check(t)
+		mustBe(t, mustFail(login(t, upstream.JWT, always(200, "application/json", `{"error":`+some+`}`)))(t), kind)
 	}
 }
 
 func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 	t.Parallel()
 	elsewhere := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
-	token, err := refresh(t, always(307, "text/html", "", "Location: "+elsewhere.URL))
-	e := mustFail(t, token, err)
-	mustSay(t, e.Detail, "set refresh_url to the final address")
-	if strings.Contains(e.Error(), elsewhere.URL) {
-		t.Errorf("the address is shown: %v", e)
-	}
+	e := mustFail(refresh(t, always(307, "text/html", "", "Location: "+elsewhere.URL)))(t)
+	must.Say(t, e.Detail, "set refresh_url to the final address")
+	must.Be(t, !strings.Contains(e.Error(), elsewhere.URL), "the address is shown: %v", e)
 	for _, location := range []string{"::not a url::", "", "/%zz", "//" + url.QueryEscape(testPassword)} {
 		token, err := login(t, upstream.OAuth, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", location)
 			w.WriteHeader(http.StatusFound)
 			_, _ = io.WriteString(w, `{"access_token":"`+testOpaqueToken+`"}`)
 		})
-		mustBe(t, mustFail(t, token, err), "malformed")
+		mustBe(t, mustFail(token, err)(t), "malformed")
 	}
-	if elsewhere.asked() != 0 {
-		t.Errorf("the refresh token went to where the redirect says")
-	}
+	must.Equal(t, elsewhere.asked(), 0, "the refresh token went to where the redirect says")
 }

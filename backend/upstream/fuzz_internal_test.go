@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,6 +18,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // The seeds have the shapes of the vendors' pages and of what is seen in practice. Every value in them is invented.
@@ -34,13 +35,10 @@ func fuzzNow() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, ti
 // fuzzClient makes a client of the protocol, with all the secrets that there are.
 func fuzzClient(t testing.TB, p Protocol) *client {
 	t.Helper()
-	c, err := New(Account{
+	c := must.Get(New(Account{
 		Protocol: p, TokenURL: "https://host.example/", Username: "asha", Password: fuzzPassword,
 		ClientID: "client-0042", ClientSecret: fuzzSecret,
-	}, Options{Now: fuzzNow})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}, Options{Now: fuzzNow}))(t)
 	return c.(*client)
 }
 
@@ -396,18 +394,6 @@ func BenchmarkScrub(b *testing.B) {
 	}
 }
 
-func BenchmarkConclude(b *testing.B) {
-	c := fuzzClient(b, JWT)
-	token := "eyJ0." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772370000}`)) + ".c2ln"
-	body := []byte(`{"token":"` + token + `"}`)
-	a := &response{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
-	for b.Loop() {
-		if _, e := c.conclude(a, opLogin, c.account.Secrets()); e != nil {
-			b.Fatal(errors.New(e.Detail))
-		}
-	}
-}
-
 // An assertion is a JWS of the claims, signed with the secret, whatever they are.
 func FuzzAssertion(f *testing.F) {
 	f.Add("client-0042", fuzzSecret, "https://authorization.example/security/v1/token", int64(1772366400))
@@ -418,10 +404,7 @@ func FuzzAssertion(f *testing.F) {
 		}
 		a := &Account{Format: Assertion, ClientID: id, ClientSecret: secret, AssertionAudience: audience}
 		m := firstVisionProtocol{}.login(a, time.Unix(now, 0))
-		values, err := url.ParseQuery(string(m.body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		values := must.Get(url.ParseQuery(string(m.body)))(t)
 		assertion := values.Get("client_assertion")
 		input, signature, _ := strings.Cut(assertion, ".")
 		payload, signature, _ := strings.Cut(signature, ".")
@@ -430,17 +413,12 @@ func FuzzAssertion(f *testing.F) {
 		if base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) != signature {
 			t.Fatal("the signature is not that of the secret")
 		}
-		decoded, err := base64.RawURLEncoding.DecodeString(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
+		decoded := must.Get(base64.RawURLEncoding.DecodeString(payload))(t)
 		var claims struct {
 			Iss, Sub, Aud, Jti string
 			Iat, Exp           int64
 		}
-		if err := json.Unmarshal(decoded, &claims); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal(decoded, &claims))
 		if claims.Iss != id || claims.Sub != id || claims.Aud != audience || claims.Jti == "" {
 			t.Fatalf("the claims are %+v", claims)
 		}

@@ -25,6 +25,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -151,7 +152,6 @@ func always(status int, contentType, body string, headers ...string) http.Handle
 	}
 }
 
-// protocols are all that there are.
 func protocols() []upstream.Protocol {
 	var names []upstream.Protocol
 	for _, spec := range upstream.Specs() {
@@ -161,9 +161,7 @@ func protocols() []upstream.Protocol {
 }
 
 // accountFor returns an account with every setting that the protocol uses with its default format.
-func accountFor(p upstream.Protocol, url string) upstream.Account {
-	return accountWith(p, "", url)
-}
+func accountFor(p upstream.Protocol, url string) upstream.Account { return accountWith(p, "", url) }
 
 // accountWith returns an account with every setting that the protocol uses with the format.
 func accountWith(p upstream.Protocol, format upstream.Format, url string) upstream.Account {
@@ -192,13 +190,11 @@ func accountWith(p upstream.Protocol, format upstream.Format, url string) upstre
 	return a
 }
 
-// newClient makes a client whose clock stands at noon.
 func newClient(t *testing.T, a upstream.Account) upstream.Client {
 	t.Helper()
 	return newClientAt(t, a, noon())
 }
 
-// newClientAt makes a client whose clock stands at now.
 func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Client {
 	t.Helper()
 	c, err := upstream.New(a, upstream.Options{Now: func() time.Time { return now }})
@@ -217,7 +213,6 @@ func login(t *testing.T, p upstream.Protocol, handle http.HandlerFunc) (*upstrea
 	return token, err
 }
 
-// refresh is login for a refresh.
 func refresh(t *testing.T, handle http.HandlerFunc) (*upstream.Token, error) {
 	t.Helper()
 	s := serve(t, handle)
@@ -226,17 +221,19 @@ func refresh(t *testing.T, handle http.HandlerFunc) (*upstream.Token, error) {
 	return token, err
 }
 
-// mustFail returns the error of a failed exchange.
-func mustFail(t *testing.T, token *upstream.Token, err error) *upstream.Error {
-	t.Helper()
-	var e *upstream.Error
-	if !errors.As(err, &e) || token != nil {
-		t.Fatalf("got token %v and error %v, want an *upstream.Error", token, err)
+// mustFail gives the error of a failed exchange: e := mustFail(client.Login(ctx))(t).
+func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error {
+	return func(t *testing.T) *upstream.Error {
+		t.Helper()
+		var e *upstream.Error
+		if !errors.As(err, &e) || token != nil || err.Error() != e.Error() {
+			t.Fatalf("got token %v and error %v, want an *upstream.Error and no more", token, err)
+		}
+		if e.Kind == "" || e.Op == "" || (e.Cause != "") != (e.Kind == upstream.Unavailable) {
+			t.Errorf("the error %#v lacks its kind, its operation or its cause", *e)
+		}
+		return e
 	}
-	if e.Kind == "" || e.Op == "" || (e.Cause != "") != (e.Kind == upstream.Unavailable) {
-		t.Errorf("the error %#v lacks its kind, its operation or its cause", *e)
-	}
-	return e
 }
 
 // mustBe checks the kind and, for unavailable, the cause of an error, written as "kind" or "kind/cause".
@@ -246,19 +243,7 @@ func mustBe(t *testing.T, e *upstream.Error, want string) {
 	if e.Cause != "" {
 		got += "/" + string(e.Cause)
 	}
-	if got != want {
-		t.Errorf("got kind %s, want %s (%v)", got, want, e)
-	}
-}
-
-// mustSay checks that a text holds the others.
-func mustSay(t *testing.T, text string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q does not say %q", text, want)
-		}
-	}
+	must.Be(t, got == want, "got kind %s, want %s (%v)", got, want, e)
 }
 
 // claims are written into test tokens.
@@ -281,13 +266,11 @@ func soapResponse(element, content string) string {
 		element, content)
 }
 
-// soapSuccess is a SOAP response with a token.
 func soapSuccess(token, expiresIn string) string {
 	return soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
 		"</expires_in><token_type>bearer</token_type><error_description/>")
 }
 
-// firstVisionErrors is a response in FirstVision's present form.
 func firstVisionErrors(code string, status int, reason string) string {
 	return fmt.Sprintf(`[{"detail": "Please refer to invalid-params for error details", "errorCode": %q,
 		"instance": "/v1/api/oauth/token", "invalid-params": [%q], "source": "AGT", "status": %d, "title": "Unauthorized"}]`,

@@ -25,6 +25,7 @@ import (
 	"unicode/utf16"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // encodings are the ways in which a server may write what it was sent.
@@ -184,16 +185,12 @@ func echoes() map[string]func(text string) string {
 		"FirstVision's detail": func(s string) string { return `[{"errorCode":"1","detail":` + quote(s) + `}]` },
 		"errorMessage":         func(s string) string { return `{"errorCode":"1","errorMessage":` + quote(s) + `}` },
 		"status":               func(s string) string { return `{"errorCode":"1","status":` + quote(s) + `}` },
-		"expires_in": func(s string) string {
-			return `{"token":"` + testOpaqueToken + `","expires_in":` + quote(s) + `}`
-		},
-		"no JSON":     func(s string) string { return "<html>" + s },
-		"unknown key": func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
+		"expires_in":           func(s string) string { return `{"token":"` + testOpaqueToken + `","expires_in":` + quote(s) + `}` },
+		"no JSON":              func(s string) string { return "<html>" + s },
+		"unknown key":          func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
 
-		"bare text": func(s string) string { return soapResponse("access_tokenResponse", escape(s)) },
-		"error element": func(s string) string {
-			return soapResponse("access_tokenResponse", "<error>"+escape(s)+"</error>")
-		},
+		"bare text":     func(s string) string { return soapResponse("access_tokenResponse", escape(s)) },
+		"error element": func(s string) string { return soapResponse("access_tokenResponse", "<error>"+escape(s)+"</error>") },
 		"description element": func(s string) string {
 			return soapResponse("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
 		},
@@ -273,19 +270,13 @@ func TestRedact_TokensOfResponse(t *testing.T) {
 	for _, response := range responses {
 		for _, echoed := range []string{token, other, url.QueryEscape(token), base64.StdEncoding.EncodeToString([]byte(other))} {
 			body := strings.Replace(response, "TOKEN", echoed, 1)
-			got, err := login(t, upstream.OAuth, always(400, "application/json", body))
-			e := mustFail(t, got, err)
-			mustNotShow(t, body, err, token, other, echoed)
-			if strings.Contains(e.Detail, "not now") {
-				t.Errorf("a text with a token is passed on: %q", e.Detail)
-			}
+			e := mustFail(login(t, upstream.OAuth, always(400, "application/json", body)))(t)
+			mustNotShow(t, body, e, token, other, echoed)
+			must.Be(t, !strings.Contains(e.Detail, "not now"), "a text with a token is passed on: %q", e.Detail)
 		}
 	}
 	body := soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
-	got, err := login(t, upstream.SOAP, always(200, "text/xml", body))
-	if e := mustFail(t, got, err); e.Detail != "" {
-		t.Errorf("a text with a token is passed on: %q", e.Detail)
-	}
+	must.Equal(t, mustFail(login(t, upstream.SOAP, always(200, "text/xml", body)))(t).Detail, "", "a text with a token is passed on")
 }
 
 func TestRedact_RefreshToken(t *testing.T) {
@@ -293,12 +284,9 @@ func TestRedact_RefreshToken(t *testing.T) {
 	for writing, encode := range encodings() {
 		echoed := encode("an-old-refresh-token")
 		b, _ := json.Marshal(map[string]string{"error": "expired: " + echoed})
-		got, err := refresh(t, always(400, "application/json", string(b)))
-		e := mustFail(t, got, err)
-		mustNotShow(t, writing, err, "an-old-refresh-token", echoed)
-		if e.Detail != "" {
-			t.Errorf("%s: the detail is %q", writing, e.Detail)
-		}
+		e := mustFail(refresh(t, always(400, "application/json", string(b))))(t)
+		mustNotShow(t, writing, e, "an-old-refresh-token", echoed)
+		must.Equal(t, e.Detail, "", "%s: the detail", writing)
 	}
 }
 
@@ -311,9 +299,8 @@ func TestRedact_ResponseHeaders(t *testing.T) {
 		s := serve(t, always(200, media, "<p>", "Location: /"+secret, "Retry-After: "+secret, "X-"+secret+": "+secret))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = secret
-		token, err := newClient(t, a).Login(context.Background())
-		_ = mustFail(t, token, err)
-		mustNotShow(t, media, err, secret, strings.ToUpper(secret))
+		e := mustFail(newClient(t, a).Login(context.Background()))(t)
+		mustNotShow(t, media, e, secret, strings.ToUpper(secret))
 		s.only(t)
 	}
 }
@@ -325,8 +312,7 @@ func TestRedact_BeforeCut(t *testing.T) {
 		s := serve(t, always(206, "application/json", `{"error":"`+strings.Repeat("x ", before/2)+" "+secret+`"}`))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = secret
-		token, err := newClient(t, a).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		if strings.Contains(e.Detail, "corr") || len([]rune(e.Detail)) > 200 {
 			t.Fatalf("%d characters before: %q", before, e.Detail)
 		}
@@ -359,8 +345,7 @@ func TestRedact_TextMadePlain(t *testing.T) {
 			s := serve(t, always(206, "application/json", string(body)))
 			a := accountFor(upstream.JWT, s.URL)
 			a.Password = "horseradish-7"
-			token, err := newClient(t, a).Login(context.Background())
-			e := mustFail(t, token, err)
+			e := mustFail(newClient(t, a).Login(context.Background()))(t)
 			want := strings.TrimSuffix("x y: "+test.want, ": ")
 			if test.want == "-" || len(test.text) > 16<<10 {
 				want = ""
@@ -368,9 +353,7 @@ func TestRedact_TextMadePlain(t *testing.T) {
 			if runes := []rune(want); len(runes) > 200 {
 				want = string(runes[:200])
 			}
-			if e.Detail != want {
-				t.Errorf("the detail is %q, want %q", e.Detail, want)
-			}
+			must.Equal(t, e.Detail, want, "the detail")
 		})
 	}
 }
@@ -380,10 +363,7 @@ func TestRedact_SecretWithinSecret(t *testing.T) {
 	s := serve(t, always(400, "application/json", `{"error":"no good: my horse battery"}`))
 	a := accountFor(upstream.OAuth, s.URL)
 	a.Password, a.ClientSecret = "my horse battery", "horse"
-	token, err := newClient(t, a).Login(context.Background())
-	if e := mustFail(t, token, err); e.Detail != "" {
-		t.Errorf("the detail is %q", e.Detail)
-	}
+	must.Equal(t, mustFail(newClient(t, a).Login(context.Background()))(t).Detail, "", "the detail")
 }
 
 func TestRedact_ShortSecretSilences(t *testing.T) {
@@ -393,12 +373,9 @@ func TestRedact_ShortSecretSilences(t *testing.T) {
 		s := serve(t, always(206, "application/json", body))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = password
-		token, err := newClient(t, a).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "rejected")
-		if e.Detail != "" {
-			t.Errorf("with the password %q the detail is %q", password, e.Detail)
-		}
+		must.Equal(t, e.Detail, "", "with the password %q the detail", password)
 	}
 }
 
@@ -413,12 +390,9 @@ func TestRedact_ManyTokensSilence(t *testing.T) {
 		`{"error":"a remark","token":"` + strings.Repeat("x", 900_000) + `"}`,
 	}
 	for _, body := range bodies {
-		token, err := login(t, upstream.JWT, always(206, "application/json", body))
-		e := mustFail(t, token, err)
+		e := mustFail(login(t, upstream.JWT, always(206, "application/json", body)))(t)
 		mustBe(t, e, "rejected")
-		if e.Detail != "" {
-			t.Errorf("the detail is %q", e.Detail)
-		}
+		must.Equal(t, e.Detail, "", "the detail")
 	}
 }
 
@@ -486,14 +460,11 @@ func TestRedact_TokensOfOtherLogins(t *testing.T) {
 			b, _ := json.Marshal(map[string]string{"error": "session " + encode(open) + " is still open"})
 			s := serve(t, always(400, "application/json", string(b)))
 			client := newClient(t, accountFor(upstream.JWT, s.URL))
-			token, err := client.Login(t.Context(), current, superseded)
-			e := mustFail(t, token, err)
-			mustNotShow(t, writing, err, open, encode(open))
-			token, err = client.Refresh(t.Context(), "an-old-refresh-token", current, superseded)
-			mustNotShow(t, writing, mustFail(t, token, err), open, encode(open))
+			e := mustFail(client.Login(t.Context(), current, superseded))(t)
+			mustNotShow(t, writing, e, open, encode(open))
+			mustNotShow(t, writing, mustFail(client.Refresh(t.Context(), "an-old-refresh-token", current, superseded))(t), open, encode(open))
 
-			token, err = client.Login(t.Context())
-			if without := mustFail(t, token, err); without.Detail == e.Detail {
+			if without := mustFail(client.Login(t.Context()))(t); without.Detail == e.Detail {
 				t.Errorf("%s: the detail is %q without the list as well: this test shows nothing", writing, without.Detail)
 			}
 		}
@@ -512,10 +483,6 @@ func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see 
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s%s", len(body), body, body)
 		_, _ = io.Copy(io.Discard, conn) // until the client has closed it
 	})
-	if _, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if logged.Len() > 0 {
-		t.Errorf("logged: %s", logged.String())
-	}
+	must.Get(newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()))(t)
+	must.Be(t, logged.Len() == 0, "logged: %s", logged.String())
 }

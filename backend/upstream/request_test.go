@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // fieldsOf reads the fields of a request's body, whichever way they are encoded.
@@ -71,23 +72,20 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 		"client_id": testClientID, "client_secret": testClientSecret, "scope": "accounts cards misc",
 		"grant_type": "client_credentials",
 	}
-	tests := map[string]struct {
+	tests := []struct {
+		name     string
 		protocol upstream.Protocol
 		format   upstream.Format
 		media    string
 		fields   map[string]string
 	}{
-		"jwt sends JSON unless set otherwise": {upstream.JWT, "", "application/json", jwtFields},
-		"jwt sends JSON":                      {upstream.JWT, upstream.JSON, "application/json", jwtFields},
-		"jwt sends a form": {
-			upstream.JWT, upstream.Form, "application/x-www-form-urlencoded", jwtFields,
-		},
-		"jwt sends a multipart form":            {upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
-		"oauth sends JSON unless set otherwise": {upstream.OAuth, "", "application/json", oauthFields},
-		"oauth sends a form": {
-			upstream.OAuth, upstream.Form, "application/x-www-form-urlencoded", oauthFields,
-		},
-		"firstvision sends JSON unless set otherwise": {upstream.FirstVision, "", "application/json", firstVisionFields},
+		{"jwt sends JSON unless set otherwise", upstream.JWT, "", "application/json", jwtFields},
+		{"jwt sends JSON", upstream.JWT, upstream.JSON, "application/json", jwtFields},
+		{"jwt sends a form", upstream.JWT, upstream.Form, "application/x-www-form-urlencoded", jwtFields},
+		{"jwt sends a multipart form", upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
+		{"oauth sends JSON unless set otherwise", upstream.OAuth, "", "application/json", oauthFields},
+		{"oauth sends a form", upstream.OAuth, upstream.Form, "application/x-www-form-urlencoded", oauthFields},
+		{"firstvision sends JSON unless set otherwise", upstream.FirstVision, "", "application/json", firstVisionFields},
 	}
 	tested := map[requestKind]bool{ // in tests of their own
 		{upstream.SOAP, ""}: true, {upstream.FirstVision, upstream.Query}: true, {upstream.FirstVision, upstream.Form}: true,
@@ -97,17 +95,15 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 		tested[requestKind{test.protocol, test.format}] = true
 	}
 	wantEachTested(t, tested)
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			spec, _ := upstream.SpecOf(test.protocol)
 			s := serve(t, always(200, "application/json", `{"`+spec.TokenKeys[0]+`":"`+testOpaqueToken+`"}`))
 			a := accountFor(test.protocol, s.URL+"/api/v1/token-auth/?app=x%2Fy")
 			a.Format = test.format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
 			if r.Method != http.MethodPost || r.RequestURI != "/api/v1/token-auth/?app=x%2Fy" {
 				t.Errorf("sent %s %s", r.Method, r.RequestURI)
@@ -123,9 +119,7 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 				"X-Trace": "7", "Authorization": "", "Accept-Encoding": "", "Service": "",
 			}
 			for header, value := range want {
-				if got := r.Header.Get(header); got != value {
-					t.Errorf("header %s is %q, want %q", header, got, value)
-				}
+				must.Equal(t, r.Header.Get(header), value, "header %s", header)
 			}
 		})
 	}
@@ -151,24 +145,20 @@ func wantEachTested(t *testing.T, tested map[requestKind]bool) {
 
 func TestRequest_FirstVisionQuery(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ path, want string }{
-		"with no query of its own": {
-			"/v1/api/oauth/token", "/v1/api/oauth/token?grant_type=client_credentials&scope=accounts%20cards%20misc",
-		},
-		"keeping the query that is there": {
-			"/v2/api/oauth/token?appContext=first%20vision",
-			"/v2/api/oauth/token?appContext=first%20vision&grant_type=client_credentials&scope=accounts%20cards%20misc",
-		},
+	tests := []struct{ name, path, scope, want string }{
+		{"with no query of its own", "/v1/api/oauth/token", "accounts cards misc",
+			"/v1/api/oauth/token?grant_type=client_credentials&scope=accounts%20cards%20misc"},
+		{"keeping the query that is there", "/v2/api/oauth/token?appContext=first%20vision", "accounts cards misc",
+			"/v2/api/oauth/token?appContext=first%20vision&grant_type=client_credentials&scope=accounts%20cards%20misc"},
+		{"with a scope to escape", "/", "a+b c&d", "/?grant_type=client_credentials&scope=a%2Bb%20c%26d"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`","expires_in":7199}`))
 			a := accountFor(upstream.FirstVision, s.URL+test.path)
-			a.Format = upstream.Query
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
+			a.Format, a.Scope = upstream.Query, test.scope
+			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
 			if r.Method != http.MethodPost || r.RequestURI != test.want {
 				t.Errorf("sent %s %s, want %s", r.Method, r.RequestURI, test.want)
@@ -180,19 +170,6 @@ func TestRequest_FirstVisionQuery(t *testing.T) {
 				t.Errorf("body %q, headers %v: want an empty body, with its length and without a type", r.body, r.Header)
 			}
 		})
-	}
-}
-
-func TestRequest_FirstVisionScopeEscaped(t *testing.T) {
-	t.Parallel()
-	s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`"}`))
-	a := accountFor(upstream.FirstVision, s.URL)
-	a.Format, a.Scope = upstream.Query, "a+b c&d"
-	if _, err := newClient(t, a).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.only(t).RequestURI; got != "/?grant_type=client_credentials&scope=a%2Bb%20c%26d" {
-		t.Errorf("sent %s", got)
 	}
 }
 
@@ -221,25 +198,18 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 			a.Format = format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "X-Set": "login"}
 			a.RefreshHeaders = map[string]string{"Service": "online_service", "X-Set": "refresh"}
-			token, err := newClient(t, a).Refresh(context.Background(), "old refresh&token")
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(newClient(t, a).Refresh(context.Background(), "old refresh&token"))(t)
 			if token.AccessToken != testOpaqueToken || token.RefreshToken != "next-refresh" {
 				t.Error("the new pair was not read")
 			}
 			r := s.only(t)
-			if r.RequestURI != "/api/v2/api-token-refresh/" {
-				t.Errorf("sent to %s", r.RequestURI)
-			}
+			must.Equal(t, r.RequestURI, "/api/v2/api-token-refresh/", "the request was sent to")
 			if got := fieldsOf(t, r); !maps.Equal(got, map[string]string{"token": "old refresh&token"}) {
 				t.Errorf("sent %v", got)
 			}
 			want := map[string]string{"Productid": "einvoicing_global", "Service": "online_service", "X-Set": "refresh"}
 			for header, value := range want {
-				if got := r.Header.Get(header); got != value {
-					t.Errorf("header %s is %q, want %q", header, got, value)
-				}
+				must.Equal(t, r.Header.Get(header), value, "header %s", header)
 			}
 		})
 	}
@@ -264,14 +234,7 @@ func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 func TestRequest_UserAgent(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
-	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.only(t).UserAgent(); got != "engine/1.2.3" {
-		t.Errorf("User-Agent is %q", got)
-	}
+	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"}))(t)
+	must.Get(c.Login(context.Background()))(t)
+	must.Equal(t, s.only(t).UserAgent(), "engine/1.2.3", "User-Agent")
 }

@@ -16,235 +16,165 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestResponse_WithTokenSucceeds(t *testing.T) {
 	t.Parallel()
+	const jwt, oauth, soap, vision = upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision
 	const other = "fedcba9876543210fedcba9876543210fedcba98"
-	tests := map[string]struct {
+	soapToken := func(content string) string { return soapResponse("access_new_tokenResponse", content) }
+	tests := []struct {
+		name        string
 		protocol    upstream.Protocol
 		status      int
 		body        string
 		wantRefresh string
 	}{
-		"jwt, token":                      {upstream.JWT, 200, `{"token":"TOKEN"}`, ""},
-		"jwt, access_token":               {upstream.JWT, 200, `{"access_token":"TOKEN"}`, ""},
-		"jwt prefers token":               {upstream.JWT, 200, `{"access_token":"` + other + `","token":"TOKEN"}`, ""},
-		"jwt, token in data":              {upstream.JWT, 200, `{"success":true,"data":{"token":"TOKEN"}}`, ""},
-		"jwt, access_token in results":    {upstream.JWT, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
-		"jwt, status 201":                 {upstream.JWT, 201, `{"token":"TOKEN"}`, ""},
-		"jwt, status 206 without error":   {upstream.JWT, 206, `{"token":"TOKEN"}`, ""},
-		"jwt, refresh_token":              {upstream.JWT, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
-		"jwt, refresh token with a space": {upstream.JWT, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
-		"jwt, both in data": {
-			upstream.JWT, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3",
-		},
-		"jwt, a refresh token elsewhere than the token is not taken": {
-			upstream.JWT, 200, `{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, "",
-		},
-		"jwt, a refresh token that no request can carry is dropped": {
-			upstream.JWT, 200, `{"token":"TOKEN","refresh_token":"two words"}`, "",
-		},
-		"jwt, a token of another type is passed over": {upstream.JWT, 200, `{"token":17,"access_token":"TOKEN"}`, ""},
-		"jwt, spaces around the token":                {upstream.JWT, 200, `{"token":" TOKEN\n"}`, ""},
-		"jwt, a byte order mark":                      {upstream.JWT, 200, "\ufeff" + `{"token":"TOKEN"}` + "\n", ""},
-		"jwt, whatever the media type":                {upstream.JWT, 200, `{"token":"TOKEN"}`, ""},
-		"jwt, a detail beside the token":              {upstream.JWT, 200, `{"token":"TOKEN","detail":"Welcome."}`, ""},
-		"jwt, error null":                             {upstream.JWT, 200, `{"token":"TOKEN","error":null}`, ""},
-		"jwt, error false":                            {upstream.JWT, 200, `{"token":"TOKEN","error":false}`, ""},
-		"jwt, error false in a string":                {upstream.JWT, 200, `{"token":"TOKEN","error":"false"}`, ""},
-		"jwt, error empty":                            {upstream.JWT, 200, `{"token":"TOKEN","error":" "}`, ""},
-		"jwt, error an empty list":                    {upstream.JWT, 200, `{"token":"TOKEN","error":[]}`, ""},
-		"jwt, error an empty object":                  {upstream.JWT, 200, `{"token":"TOKEN","error":{}}`, ""},
-		"jwt, a token behind Bearer":                  {upstream.JWT, 200, `{"token":"Bearer TOKEN","refresh_token":"JWT refresh-5"}`, "refresh-5"},
-		"oauth, a token behind JWT":                   {upstream.OAuth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
-		"jwt, data that is a string":                  {upstream.JWT, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
-		"jwt, error of nothing":                       {upstream.JWT, 200, `{"token":"TOKEN","error":{"code":0,"message":""}}`, ""},
-		"soap, JSON in return":                        {upstream.SOAP, 200, soapResponse("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
-		"soap, a token behind bearer":                 {upstream.SOAP, 200, soapSuccess("bearer TOKEN", "3600"), ""},
-		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
-		"jwt, error false beside data": {
-			upstream.JWT, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, "",
-		},
-		"oauth, access_token": {
-			upstream.OAuth, 200, `{"access_token":"TOKEN","expires_in":3600,"token_type":"bearer"}`, "",
-		},
-		"oauth prefers access_token": {
-			upstream.OAuth, 200, `{"token":"` + other + `","access_token":"TOKEN"}`, "",
-		},
-		"oauth, token":                       {upstream.OAuth, 200, `{"token":"TOKEN"}`, ""},
-		"oauth, access_token in data":        {upstream.OAuth, 200, `{"data":{"access_token":"TOKEN"}}`, ""},
-		"oauth, token in results":            {upstream.OAuth, 200, `{"results":{"token":"TOKEN"}}`, ""},
-		"firstvision, token":                 {upstream.FirstVision, 200, `{"token":"TOKEN"}`, ""},
-		"firstvision, token in data":         {upstream.FirstVision, 200, `{"data":{"token":"TOKEN"}}`, ""},
-		"firstvision, access_token, results": {upstream.FirstVision, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
-		"oauth, error_description empty": {
-			upstream.OAuth, 200, `{"access_token":"TOKEN","error_description":""}`, "",
-		},
-		"firstvision, access_token": {
-			upstream.FirstVision, 200, `{"access_token":"TOKEN","expires_in":7199,"token_type":"Bearer"}`, "",
-		},
-		"soap": {upstream.SOAP, 200, soapSuccess("TOKEN", "14400"), ""},
-		"soap, with the other response element": {
-			upstream.SOAP, 200, soapResponse("access_tokenResponse", "<access_token>TOKEN</access_token>"), "",
-		},
-		"soap, wrapped in return": {
-			upstream.SOAP, 200,
-			soapResponse("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
-		},
-		"soap, a byte order mark": {upstream.SOAP, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
-		"soap, any prefix, and none": {
-			upstream.SOAP, 200,
+		{"jwt, token", jwt, 200, `{"token":"TOKEN"}`, ""},
+		{"jwt, access_token", jwt, 200, `{"access_token":"TOKEN"}`, ""},
+		{"jwt prefers token", jwt, 200, `{"access_token":"` + other + `","token":"TOKEN"}`, ""},
+		{"jwt, token in data", jwt, 200, `{"success":true,"data":{"token":"TOKEN"}}`, ""},
+		{"jwt, access_token in results", jwt, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
+		{"jwt, status 201", jwt, 201, `{"token":"TOKEN"}`, ""},
+		{"jwt, status 206 without error", jwt, 206, `{"token":"TOKEN"}`, ""},
+		{"jwt, refresh_token", jwt, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
+		{"jwt, refresh token with a space", jwt, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
+		{"jwt, both in data", jwt, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3"},
+		{"jwt, a refresh token elsewhere than the token is not taken", jwt, 200,
+			`{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, ""},
+		{"jwt, a refresh token that no request can carry is dropped", jwt, 200, `{"token":"TOKEN","refresh_token":"two words"}`, ""},
+		{"jwt, a token of another type is passed over", jwt, 200, `{"token":17,"access_token":"TOKEN"}`, ""},
+		{"jwt, spaces around the token", jwt, 200, `{"token":" TOKEN\n"}`, ""},
+		{"jwt, a byte order mark", jwt, 200, "\ufeff" + `{"token":"TOKEN"}` + "\n", ""},
+		{"jwt, whatever the media type", jwt, 200, `{"token":"TOKEN"}`, ""},
+		{"jwt, a detail beside the token", jwt, 200, `{"token":"TOKEN","detail":"Welcome."}`, ""},
+		{"jwt, a token behind Bearer", jwt, 200, `{"token":"Bearer TOKEN","refresh_token":"JWT refresh-5"}`, "refresh-5"},
+		{"oauth, a token behind JWT", oauth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
+		{"jwt, data that is a string", jwt, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
+		{"soap, JSON in return", soap, 200, soapToken(`<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
+		{"soap, a token behind bearer", soap, 200, soapSuccess("bearer TOKEN", "3600"), ""},
+		{"jwt, error zero", jwt, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
+		{"jwt, error false beside data", jwt, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, ""},
+		{"oauth, access_token", oauth, 200, `{"access_token":"TOKEN","expires_in":3600,"token_type":"bearer"}`, ""},
+		{"oauth prefers access_token", oauth, 200, `{"token":"` + other + `","access_token":"TOKEN"}`, ""},
+		{"oauth, token", oauth, 200, `{"token":"TOKEN"}`, ""},
+		{"oauth, access_token in data", oauth, 200, `{"data":{"access_token":"TOKEN"}}`, ""},
+		{"oauth, token in results", oauth, 200, `{"results":{"token":"TOKEN"}}`, ""},
+		{"firstvision, token", vision, 200, `{"token":"TOKEN"}`, ""},
+		{"firstvision, token in data", vision, 200, `{"data":{"token":"TOKEN"}}`, ""},
+		{"firstvision, access_token, results", vision, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
+		{"oauth, error_description empty", oauth, 200, `{"access_token":"TOKEN","error_description":""}`, ""},
+		{"firstvision, access_token", vision, 200, `{"access_token":"TOKEN","expires_in":7199,"token_type":"Bearer"}`, ""},
+		{"soap", soap, 200, soapSuccess("TOKEN", "14400"), ""},
+		{"soap, with the other response element", soap, 200,
+			soapResponse("access_tokenResponse", "<access_token>TOKEN</access_token>"), ""},
+		{"soap, wrapped in return", soap, 200, soapToken("<return> <access_token>TOKEN</access_token> </return>"), ""},
+		{"soap, a byte order mark", soap, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
+		{"soap, any prefix, and none",
+			soap, 200,
 			`<Envelope><q:Body xmlns:q="urn:q"><access_new_tokenResponse><z:access_token xmlns:z="urn:z">TOKEN</z:access_token>` +
 				`</access_new_tokenResponse></q:Body></Envelope>`, "",
 		},
-		"soap, a token in CDATA": {upstream.SOAP, 200, soapSuccess("<![CDATA[TOKEN]]>", "14400"), ""},
-		"soap, a token with a reference": {
-			upstream.SOAP, 200, strings.Replace(soapSuccess("TOKEN", ""), "0123", "&#48;1&#x32;3", 1), "",
-		},
-		"soap, comments and instructions": {
-			upstream.SOAP, 200, "<!-- a --><?php x?>" + strings.TrimPrefix(soapSuccess("TOKEN", "9<!-- b -->0"),
+		{"soap, a token in CDATA", soap, 200, soapSuccess("<![CDATA[TOKEN]]>", "14400"), ""},
+		{"soap, a token with a reference", soap, 200, strings.Replace(soapSuccess(testOpaqueToken, ""), "0123", "&#48;1&#x32;3", 1), ""},
+		{"soap, comments and instructions",
+			soap, 200, "<!-- a --><?php x?>" + strings.TrimPrefix(soapSuccess("TOKEN", "9<!-- b -->0"),
 				`<?xml version="1.0" encoding="ISO-8859-1"?>`) + "\n<!-- c -->", "",
 		},
-		"soap, an error that is none": {
-			upstream.SOAP, 200,
-			soapResponse("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
-		},
-		"soap, the first token counts": {
-			upstream.SOAP, 200, soapResponse("access_new_tokenResponse",
-				"<access_token>TOKEN</access_token><access_token>"+other+"</access_token>"), "",
-		},
-		"soap, a notice beside the token": {
-			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "Notice: x <access_token>TOKEN</access_token>"), "",
-		},
-		"soap, refresh_token": {
-			upstream.SOAP, 200, soapResponse("access_new_tokenResponse",
-				"<access_token>TOKEN</access_token><refresh_token>refresh-5</refresh_token>"), "refresh-5",
-		},
+		{"soap, an error that is none", soap, 200, soapToken("<error>false</error><access_token>TOKEN</access_token>"), ""},
+		{"soap, the first token counts", soap, 200,
+			soapToken("<access_token>TOKEN</access_token><access_token>" + other + "</access_token>"), ""},
+		{"soap, a notice beside the token", soap, 200, soapToken("Notice: x <access_token>TOKEN</access_token>"), ""},
+		{"soap, refresh_token", soap, 200, soapToken("<access_token>TOKEN</access_token><refresh_token>refresh-5</refresh_token>"),
+			"refresh-5"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			body := strings.ReplaceAll(test.body, "TOKEN", testOpaqueToken)
-			token, err := login(t, test.protocol, always(test.status, "text/plain", body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if token.AccessToken != testOpaqueToken {
-				t.Errorf("the access token is not the one that was sent")
-			}
-			if token.RefreshToken != test.wantRefresh {
-				t.Errorf("the refresh token is %q, want %q", token.RefreshToken, test.wantRefresh)
-			}
+			token := must.Get(login(t, test.protocol, always(test.status, "text/plain", body)))(t)
+			must.Equal(t, token.AccessToken, testOpaqueToken, "the access token is not the one that was sent")
+			must.Equal(t, token.RefreshToken, test.wantRefresh, "the refresh token")
 		})
 	}
 }
 
 func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 	t.Parallel()
+	const jwt, oauth, soap, vision = upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision
 	const html = "<html><head><title>502</title></head><body>Bad gateway</body></html>"
 	ok := `{"token":"` + testOpaqueToken + `"}`
-	tests := map[string]struct {
+	tests := []struct {
+		name     string
 		protocol upstream.Protocol
 		status   int
 		body     string
 		say      string
 	}{
-		"empty":             {upstream.JWT, 200, "", "the response is empty"},
-		"no content":        {upstream.JWT, 204, "", "the response is empty"},
-		"nothing but space": {upstream.JWT, 200, " \r\n", "the response is empty"},
-		"HTML":              {upstream.JWT, 200, html, "the response is not JSON"},
-		"HTML at 404":       {upstream.OAuth, 404, html, "the response is not JSON"},
-		"HTML at 403":       {upstream.OAuth, 403, html, "the response is not JSON"},
-		"empty at 403":      {upstream.OAuth, 403, "", "the response is empty"},
-		"not UTF-8": {
-			upstream.OAuth, 200, "{\"token\":\"\xff\xfe\"}", "the response is not UTF-8",
-		},
-		"not UTF-8 at 400": {upstream.OAuth, 400, "{\"error\":\"\xff\"}", "the response is not UTF-8"},
-		"JSON that is cut short": {
-			upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the response is cut short",
-		},
-		"JSON that is cut short at 400":      {upstream.JWT, 400, `{"username":["missing`, "the response is cut short"},
-		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the response has data after its end"},
-		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the response has data after its end"},
-		"a PHP notice before the JSON":       {upstream.OAuth, 200, "Notice: x" + ok, "the response is not JSON"},
-		"JSON without a token": {
-			upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success",
-		},
-		"JSON of unknown keys at 404": {upstream.JWT, 404, `{"reason":"x"}`, "no known keys"},
-		"a list at 400":               {upstream.JWT, 400, `["x"]`, "no known keys"},
-		"HTML at 206":                 {upstream.JWT, 206, `<html>`, "the response is not JSON"},
-		"nothing at 206":              {upstream.JWT, 206, ``, "the response is empty"},
-		"JSON cut short at 206":       {upstream.JWT, 206, `{"error":"Unab`, "the response is cut short"},
-		"Latin-1 in JSON":             {upstream.JWT, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
-		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the response contains no token"},
-		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the response contains no token"},
-		"a token that is a number": {
-			upstream.OAuth, 200, `{"access_token":12345}`, "the response contains no token",
-		},
-		"a life that is over": {
-			upstream.OAuth, 200, `{"access_token":"` + testOpaqueToken + `","expires_in":"0"}`, "already expired",
-		},
-		"a list":          {upstream.JWT, 200, `[]`, "the response contains no token"},
-		"a string":        {upstream.JWT, 200, `"welcome"`, "the response contains no token"},
-		"an empty object": {upstream.FirstVision, 200, `{}`, "the response contains no token"},
-		"an empty object at 405": {
-			upstream.FirstVision, 405, `{}`, "the response contains no known error",
-		},
-		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the response contains no known error"},
-		"a token with a space":               {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
-		"a token with a line break": {
-			upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text",
-		},
-		"a token with an umlaut": {upstream.JWT, 200, `{"token":"tökentoken"}`, "not plain printable text"},
-		"a token of more than 16 KiB": {
-			upstream.JWT, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB",
-		},
-		"SOAP: empty":                {upstream.SOAP, 200, "", "the response is empty"},
-		"SOAP: JSON":                 {upstream.SOAP, 200, ok, "the response is not XML"},
-		"SOAP: HTML of the old kind": {upstream.SOAP, 200, "<html><br></html>", "the response is not XML"},
-		"SOAP: HTML with a doctype":  {upstream.SOAP, 404, "<!DOCTYPE html>" + html, "declares a document type"},
-		"SOAP: cut short": {
-			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the response is cut short",
-		},
-		"SOAP: not UTF-8": {upstream.SOAP, 200, strings.Replace(soapSuccess("\xe4", "9"), "ISO-8859-1", "UTF-8", 1), "the response is not UTF-8"},
-		"SOAP: no response in the envelope": {
-			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response contains no token",
-		},
-		"SOAP: a response with nothing in it": {
-			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", ""), "access_new_tokenResponse",
-		},
-		"SOAP: a token outside of the response": {
-			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "contains no token",
-		},
-		"SOAP: text behind the envelope": {
-			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "has data after its end",
-		},
-		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "has data after its end"},
-		"SOAP: nothing but a comment": {upstream.SOAP, 200, "<!-- a -->", "the response is not XML"},
-		"SOAP: an entity that is not declared": {
-			upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the response is not XML",
-		},
-		"SOAP: elements that cross": {upstream.SOAP, 200, "<a><b></a></b>", "the response is not XML"},
-		"SOAP: a document type with an entity": {
-			upstream.SOAP, 200, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`,
-			"declares a document type",
-		},
-		"SOAP: nested 65 deep": {
-			upstream.SOAP, 200, strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "nested too deeply",
-		},
-		"SOAP: nested very deep and never closed": {upstream.SOAP, 200, strings.Repeat("<a>", 100_000), "nested too deeply"},
+		{"empty", jwt, 200, "", "the response is empty"},
+		{"no content", jwt, 204, "", "the response is empty"},
+		{"nothing but space", jwt, 200, " \r\n", "the response is empty"},
+		{"HTML", jwt, 200, html, "the response is not JSON"},
+		{"HTML at 404", oauth, 404, html, "the response is not JSON"},
+		{"HTML at 403", oauth, 403, html, "the response is not JSON"},
+		{"empty at 403", oauth, 403, "", "the response is empty"},
+		{"not UTF-8", oauth, 200, "{\"token\":\"\xff\xfe\"}", "the response is not UTF-8"},
+		{"not UTF-8 at 400", oauth, 400, "{\"error\":\"\xff\"}", "the response is not UTF-8"},
+		{"JSON that is cut short", jwt, 200, `{"token":"` + testOpaqueToken, "the response is cut short"},
+		{"JSON that is cut short at 400", jwt, 400, `{"username":["missing`, "the response is cut short"},
+		{"JSON with a second value behind it", jwt, 200, ok + ok, "the response has data after its end"},
+		{"JSON with HTML behind it", jwt, 200, ok + html, "the response has data after its end"},
+		{"a PHP notice before the JSON", oauth, 200, "Notice: x" + ok, "the response is not JSON"},
+		{"JSON without a token", jwt, 200, `{"message":"welcome","success":true}`, "with the keys message, success"},
+		{"JSON of unknown keys at 404", jwt, 404, `{"reason":"x"}`, "no known keys"},
+		{"a list at 400", jwt, 400, `["x"]`, "no known keys"},
+		{"HTML at 206", jwt, 206, `<html>`, "the response is not JSON"},
+		{"nothing at 206", jwt, 206, ``, "the response is empty"},
+		{"JSON cut short at 206", jwt, 206, `{"error":"Unab`, "the response is cut short"},
+		{"Latin-1 in JSON", jwt, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
+		{"an empty token", jwt, 200, `{"token":""}`, "the response contains no token"},
+		{"a token that is null", jwt, 200, `{"token":null}`, "the response contains no token"},
+		{"a token that is a number", oauth, 200, `{"access_token":12345}`, "the response contains no token"},
+		{"a life that is over", oauth, 200, `{"access_token":"` + testOpaqueToken + `","expires_in":"0"}`, "already expired"},
+		{"a list", jwt, 200, `[]`, "the response contains no token"},
+		{"a string", jwt, 200, `"welcome"`, "the response contains no token"},
+		{"an empty object", vision, 200, `{}`, "the response contains no token"},
+		{"an empty object at 405", vision, 405, `{}`, "the response contains no known error"},
+		{"lists of something else than texts", jwt, 404, `{"username":[{}]}`, "the response contains no known error"},
+		{"a token with a space", jwt, 200, `{"token":"two words"}`, "not plain printable text"},
+		{"a token with a line break", jwt, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text"},
+		{"a token with an umlaut", jwt, 200, `{"token":"tökentoken"}`, "not plain printable text"},
+		{"a token of more than 16 KiB", jwt, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB"},
+		{"SOAP: empty", soap, 200, "", "the response is empty"},
+		{"SOAP: JSON", soap, 200, ok, "the response is not XML"},
+		{"SOAP: HTML of the old kind", soap, 200, "<html><br></html>", "the response is not XML"},
+		{"SOAP: HTML with a doctype", soap, 404, "<!DOCTYPE html>" + html, "declares a document type"},
+		{"SOAP: cut short", soap, 200, soapSuccess(testOpaqueToken, "9")[:330], "the response is cut short"},
+		{"SOAP: not UTF-8", soap, 200, strings.Replace(soapSuccess("\xe4", "9"), "ISO-8859-1", "UTF-8", 1), "the response is not UTF-8"},
+		{"SOAP: no response in the envelope", soap, 200, "<Envelope><Body/></Envelope>", "the response contains no token"},
+		{"SOAP: a response with nothing in it", soap, 200, soapResponse("access_new_tokenResponse", ""), "access_new_tokenResponse"},
+		{"SOAP: a token outside of the response", soap, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>",
+			"contains no token"},
+		{"SOAP: text behind the envelope", soap, 200, soapSuccess(testOpaqueToken, "9") + "x", "has data after its end"},
+		{"SOAP: two envelopes", soap, 200, "<a></a><a></a>", "has data after its end"},
+		{"SOAP: nothing but a comment", soap, 200, "<!-- a -->", "the response is not XML"},
+		{"SOAP: an entity that is not declared", soap, 200, soapSuccess("&secret;", "9"), "the response is not XML"},
+		{"SOAP: elements that cross", soap, 200, "<a><b></a></b>", "the response is not XML"},
+		{"SOAP: a document type with an entity", soap, 200, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`,
+			"declares a document type"},
+		{"SOAP: nested 65 deep", soap, 200, strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "nested too deeply"},
+		{"SOAP: nested very deep and never closed", soap, 200, strings.Repeat("<a>", 100_000), "nested too deeply"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			token, err := login(t, test.protocol, always(test.status, "text/html; charset=utf-8", test.body))
-			e := mustFail(t, token, err)
+			e := mustFail(login(t, test.protocol, always(test.status, "text/html; charset=utf-8", test.body)))(t)
 			mustBe(t, e, "malformed")
-			mustSay(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
-			mustSay(t, e.Error(), "upstream's response cannot be understood: ")
+			must.Say(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
+			must.Say(t, e.Error(), "upstream's response cannot be understood: ")
 			if test.body != "" {
-				mustSay(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
+				must.Say(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
 			}
 		})
 	}
@@ -264,87 +194,81 @@ func TestLifetime_FromResponse(t *testing.T) {
 	now := noon().Unix()
 	const malformed = time.Duration(-1)
 	const none = "none"
-	tests := map[string]struct {
-		expiresIn string
-		claims    claims
-		maximum   time.Duration
-		want      time.Duration
+	tests := []struct {
+		name, expiresIn string
+		claims          claims
+		maximum         time.Duration
+		want            time.Duration
 	}{
-		"seconds":                               {`3600`, nil, 0, time.Hour},
-		"seconds in a string":                   {`"1799"`, nil, 0, 1799 * time.Second},
-		"seconds in a string with spaces":       {`" 1799\n"`, nil, 0, 1799 * time.Second},
-		"a fraction is dropped":                 {`59.99`, nil, 0, 59 * time.Second},
-		"a fraction in a string is dropped":     {`"59.99"`, nil, 0, 59 * time.Second},
-		"an exponent":                           {`3.6e3`, nil, 0, time.Hour},
-		"ten seconds":                           {`10`, nil, 0, 10 * time.Second},
-		"the longest life":                      {`999999999`, nil, 0, 999999999 * time.Second},
-		"an epoch in seconds":                   {fmt.Sprint(now + 7200), nil, 0, 2 * time.Hour},
-		"an epoch in a string":                  {fmt.Sprintf("%q", fmt.Sprint(now+7200)), nil, 0, 2 * time.Hour},
-		"an epoch in milliseconds":              {fmt.Sprint((now + 7200) * 1000), nil, 0, 2 * time.Hour},
-		"an epoch in milliseconds in a string":  {fmt.Sprintf("%q", fmt.Sprint((now+7200)*1000)), nil, 0, 2 * time.Hour},
-		"an epoch far away is cut":              {`99999999999`, nil, 0, 1e9 * time.Second},
-		"an epoch too large for a float is cut": {`1e999`, nil, 0, 1e9 * time.Second},
-		"an epoch beyond 64 bits is cut":        {`"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
-		"null counts as none":                   {`null`, nil, 0, 24 * time.Hour},
-		"an empty string counts as none":        {`""`, nil, 0, 24 * time.Hour},
-		"an empty list counts as none":          {`[]`, nil, 0, 24 * time.Hour},
-		"none stated":                           {none, nil, 0, 24 * time.Hour},
-		"none stated, with a maximum":           {none, nil, time.Hour, time.Hour},
-		"exp alone":                             {none, claims{"exp": now + 300}, 0, 5 * time.Minute},
-		"exp in a string":                       {none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
-		"exp in milliseconds":                   {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
-		"exp null counts as none":               {none, claims{"exp": nil}, 0, 24 * time.Hour},
-		"claims without exp":                    {none, claims{"username": "x"}, 0, 24 * time.Hour},
-		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 60}, 0, 360 * time.Second},
-		"exp counts from orig_iat":              {none, claims{"exp": now + 300, "orig_iat": now - 30}, 0, 330 * time.Second},
-		"exp of an old token":                   {none, claims{"exp": now + 3600, "iat": now - 82800}, 0, time.Hour},
-		"exp of a token of 61 seconds ago":      {none, claims{"exp": now + 300, "iat": now - 61}, 0, 300 * time.Second},
-		"an epoch of an old token":              {fmt.Sprint(now + 3600), claims{"iat": now - 82800}, 0, time.Hour},
-		"exp of an old token that has died":     {none, claims{"exp": now - 5, "orig_iat": now - 82800}, 0, malformed},
-		"iat counts before orig_iat": {
-			none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second,
-		},
-		"iat in a string": {
-			none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 50)}, 0, 350 * time.Second,
-		},
-		"iat that is zero is ignored":      {none, claims{"exp": now + 300, "iat": 0}, 0, 300 * time.Second},
-		"iat below zero is ignored":        {none, claims{"exp": now + 300, "iat": -5}, 0, 300 * time.Second},
-		"iat that is no number is ignored": {none, claims{"exp": now + 300, "iat": "then"}, 0, 300 * time.Second},
-		"an epoch counts from iat":         {fmt.Sprint(now + 300), claims{"iat": now - 10}, 0, 310 * time.Second},
-		"the earlier counts: the response": {`60`, claims{"exp": now + 300}, 0, time.Minute},
-		"the earlier counts: the token":    {`3600`, claims{"exp": now + 300}, 0, 5 * time.Minute},
-		"the earlier counts: an epoch":     {fmt.Sprint(now + 60), claims{"exp": now + 300}, 0, time.Minute},
-		"a maximum":                        {`3600`, nil, time.Minute, time.Minute},
-		"a maximum that is not reached":    {`3600`, nil, 2 * time.Hour, time.Hour},
-		"zero":                             {`0`, nil, 0, malformed},
-		"below zero":                       {`-3600`, nil, 0, malformed},
-		"far below zero":                   {`-1e999`, nil, 0, malformed},
-		"under ten seconds":                {`9.99`, nil, 0, malformed},
-		"zero in a string":                 {`"0"`, nil, 0, malformed},
-		"the earlier counts: the token, not an epoch": {
-			fmt.Sprint(now + 9000), claims{"exp": now + 7199}, 0, 7199 * time.Second,
-		},
-		"an epoch in the past":                     {`1500000000`, nil, 0, malformed},
-		"an epoch in milliseconds in the past":     {fmt.Sprint((now - 1) * 1000), nil, 0, malformed},
-		"an epoch of this very second":             {fmt.Sprint(now), nil, 0, malformed},
-		"an epoch nine seconds ahead":              {fmt.Sprint(now + 9), nil, 0, malformed},
-		"an epoch ten seconds ahead":               {fmt.Sprint(now + 10), nil, 0, 10 * time.Second},
-		"exp in the past":                          {none, claims{"exp": now - 1}, 0, malformed},
-		"exp zero":                                 {none, claims{"exp": 0}, 0, malformed},
-		"exp in the past beside a good expires_in": {`3600`, claims{"exp": now - 1}, 0, malformed},
-		"exp before iat":                           {none, claims{"exp": now + 300, "iat": now + 301}, 0, malformed},
-		"exp that is no number":                    {none, claims{"exp": "tomorrow"}, 0, malformed},
-		"a word":                                   {`"soon"`, nil, 0, malformed},
-		"a number with a unit":                     {`"3600s"`, nil, 0, malformed},
-		"a hexadecimal number":                     {`"0xe10"`, nil, 0, malformed},
-		"infinity":                                 {`"inf"`, nil, 0, malformed},
-		"not a number":                             {`"NaN"`, nil, 0, malformed},
-		"true":                                     {`true`, nil, 0, malformed},
-		"a list":                                   {`[3600]`, nil, 0, malformed},
-		"an object":                                {`{}`, nil, 0, malformed},
+		{"seconds", `3600`, nil, 0, time.Hour},
+		{"seconds in a string", `"1799"`, nil, 0, 1799 * time.Second},
+		{"seconds in a string with spaces", `" 1799\n"`, nil, 0, 1799 * time.Second},
+		{"a fraction is dropped", `59.99`, nil, 0, 59 * time.Second},
+		{"a fraction in a string is dropped", `"59.99"`, nil, 0, 59 * time.Second},
+		{"an exponent", `3.6e3`, nil, 0, time.Hour},
+		{"ten seconds", `10`, nil, 0, 10 * time.Second},
+		{"the longest life", `999999999`, nil, 0, 999999999 * time.Second},
+		{"an epoch in seconds", fmt.Sprint(now + 7200), nil, 0, 2 * time.Hour},
+		{"an epoch in a string", fmt.Sprintf("%q", fmt.Sprint(now+7200)), nil, 0, 2 * time.Hour},
+		{"an epoch in milliseconds", fmt.Sprint((now + 7200) * 1000), nil, 0, 2 * time.Hour},
+		{"an epoch in milliseconds in a string", fmt.Sprintf("%q", fmt.Sprint((now+7200)*1000)), nil, 0, 2 * time.Hour},
+		{"an epoch far away is cut", `99999999999`, nil, 0, 1e9 * time.Second},
+		{"an epoch too large for a float is cut", `1e999`, nil, 0, 1e9 * time.Second},
+		{"an epoch beyond 64 bits is cut", `"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
+		{"null counts as none", `null`, nil, 0, 24 * time.Hour},
+		{"an empty string counts as none", `""`, nil, 0, 24 * time.Hour},
+		{"an empty list counts as none", `[]`, nil, 0, 24 * time.Hour},
+		{"none stated", none, nil, 0, 24 * time.Hour},
+		{"none stated, with a maximum", none, nil, time.Hour, time.Hour},
+		{"exp alone", none, claims{"exp": now + 300}, 0, 5 * time.Minute},
+		{"exp in a string", none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
+		{"exp in milliseconds", none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
+		{"exp null counts as none", none, claims{"exp": nil}, 0, 24 * time.Hour},
+		{"claims without exp", none, claims{"username": "x"}, 0, 24 * time.Hour},
+		{"exp counts from iat", none, claims{"exp": now + 300, "iat": now - 60}, 0, 360 * time.Second},
+		{"exp counts from orig_iat", none, claims{"exp": now + 300, "orig_iat": now - 30}, 0, 330 * time.Second},
+		{"exp of an old token", none, claims{"exp": now + 3600, "iat": now - 82800}, 0, time.Hour},
+		{"exp of a token of 61 seconds ago", none, claims{"exp": now + 300, "iat": now - 61}, 0, 300 * time.Second},
+		{"an epoch of an old token", fmt.Sprint(now + 3600), claims{"iat": now - 82800}, 0, time.Hour},
+		{"exp of an old token that has died", none, claims{"exp": now - 5, "orig_iat": now - 82800}, 0, malformed},
+		{"iat counts before orig_iat", none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second},
+		{"iat in a string", none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 50)}, 0, 350 * time.Second},
+		{"iat that is zero is ignored", none, claims{"exp": now + 300, "iat": 0}, 0, 300 * time.Second},
+		{"iat below zero is ignored", none, claims{"exp": now + 300, "iat": -5}, 0, 300 * time.Second},
+		{"iat that is no number is ignored", none, claims{"exp": now + 300, "iat": "then"}, 0, 300 * time.Second},
+		{"an epoch counts from iat", fmt.Sprint(now + 300), claims{"iat": now - 10}, 0, 310 * time.Second},
+		{"the earlier counts: the response", `60`, claims{"exp": now + 300}, 0, time.Minute},
+		{"the earlier counts: the token", `3600`, claims{"exp": now + 300}, 0, 5 * time.Minute},
+		{"the earlier counts: an epoch", fmt.Sprint(now + 60), claims{"exp": now + 300}, 0, time.Minute},
+		{"a maximum", `3600`, nil, time.Minute, time.Minute},
+		{"a maximum that is not reached", `3600`, nil, 2 * time.Hour, time.Hour},
+		{"zero", `0`, nil, 0, malformed},
+		{"below zero", `-3600`, nil, 0, malformed},
+		{"far below zero", `-1e999`, nil, 0, malformed},
+		{"under ten seconds", `9.99`, nil, 0, malformed},
+		{"zero in a string", `"0"`, nil, 0, malformed},
+		{"the earlier counts: the token, not an epoch", fmt.Sprint(now + 9000), claims{"exp": now + 7199}, 0, 7199 * time.Second},
+		{"an epoch in the past", `1500000000`, nil, 0, malformed},
+		{"an epoch in milliseconds in the past", fmt.Sprint((now - 1) * 1000), nil, 0, malformed},
+		{"an epoch of this very second", fmt.Sprint(now), nil, 0, malformed},
+		{"an epoch nine seconds ahead", fmt.Sprint(now + 9), nil, 0, malformed},
+		{"an epoch ten seconds ahead", fmt.Sprint(now + 10), nil, 0, 10 * time.Second},
+		{"exp in the past", none, claims{"exp": now - 1}, 0, malformed},
+		{"exp zero", none, claims{"exp": 0}, 0, malformed},
+		{"exp in the past beside a good expires_in", `3600`, claims{"exp": now - 1}, 0, malformed},
+		{"exp before iat", none, claims{"exp": now + 300, "iat": now + 301}, 0, malformed},
+		{"exp that is no number", none, claims{"exp": "tomorrow"}, 0, malformed},
+		{"a word", `"soon"`, nil, 0, malformed},
+		{"a number with a unit", `"3600s"`, nil, 0, malformed},
+		{"a hexadecimal number", `"0xe10"`, nil, 0, malformed},
+		{"infinity", `"inf"`, nil, 0, malformed},
+		{"not a number", `"NaN"`, nil, 0, malformed},
+		{"true", `true`, nil, 0, malformed},
+		{"a list", `[3600]`, nil, 0, malformed},
+		{"an object", `{}`, nil, 0, malformed},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			token := testOpaqueToken
 			if test.claims != nil {
@@ -360,50 +284,21 @@ func TestLifetime_FromResponse(t *testing.T) {
 			got, err := newClient(t, a).Login(context.Background())
 			s.only(t)
 			if test.want == malformed {
-				mustBe(t, mustFail(t, got, err), "malformed")
+				mustBe(t, mustFail(got, err)(t), "malformed")
 				return
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if life := got.ExpiresAt.Sub(got.IssuedAt); life != test.want {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
-			if !got.IssuedAt.Equal(noon()) {
-				t.Errorf("issued at %s", got.IssuedAt)
-			}
+			must.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
+			must.Be(t, got.IssuedAt.Equal(noon()), "issued at %s", got.IssuedAt)
 		})
 	}
 }
 
-func TestLifetime_ExpiresInBesideOrAroundToken(t *testing.T) {
+func TestLifetime_OfResponseAccountOrProtocol(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		body string
-		want time.Duration
-	}{
-		"beside the token in data":        {`{"data":{"token":"TOKEN","expires_in":60}}`, time.Minute},
-		"around data":                     {`{"expires_in":60,"data":{"token":"TOKEN"}}`, time.Minute},
-		"beside the token before outside": {`{"expires_in":60,"data":{"token":"TOKEN","expires_in":120}}`, 2 * time.Minute},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			body := strings.Replace(test.body, "TOKEN", testOpaqueToken, 1)
-			token, err := login(t, upstream.JWT, always(200, "application/json", body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
-		})
-	}
-}
-
-func TestLifetime_DefaultOfAccountOrProtocol(t *testing.T) {
-	t.Parallel()
-	body := `{"token":"` + testOpaqueToken + `"}`
+	const body = `{"token":"TOKEN"}`
 	tests := map[string]struct {
 		protocol upstream.Protocol
 		body     string
@@ -416,21 +311,19 @@ func TestLifetime_DefaultOfAccountOrProtocol(t *testing.T) {
 		"an hour for oauth":             {upstream.OAuth, body, 0, time.Hour},
 		"four hours for soap":           {upstream.SOAP, soapSuccess(testOpaqueToken, ""), 0, 4 * time.Hour},
 		"two hours for firstvision":     {upstream.FirstVision, body, 0, 2 * time.Hour},
+		"beside the token in data":      {upstream.JWT, `{"data":{"token":"TOKEN","expires_in":60}}`, 0, time.Minute},
+		"around data":                   {upstream.JWT, `{"expires_in":60,"data":{"token":"TOKEN"}}`, 0, time.Minute},
+		"first beside, then around it":  {upstream.JWT, `{"expires_in":60,"data":{"token":"TOKEN","expires_in":120}}`, 0, 2 * time.Minute},
 		"what the response says, first": {upstream.SOAP, soapSuccess(testOpaqueToken, "60"), time.Hour, time.Minute},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, always(200, "application/json", test.body))
+			s := serve(t, always(200, "application/json", strings.Replace(test.body, "TOKEN", testOpaqueToken, 1)))
 			a := accountFor(test.protocol, s.URL)
 			a.DefaultTokenTTL = test.ttl
-			token, err := newClient(t, a).Login(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
+			token := must.Get(newClient(t, a).Login(context.Background()))(t)
+			must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), test.want, "the token lives for")
 		})
 	}
 }
@@ -439,47 +332,30 @@ func TestClaims_PayloadAlone(t *testing.T) {
 	t.Parallel()
 	exp := noon().Add(5 * time.Minute).Unix()
 	payload := fmt.Sprintf(`{"exp":%d,"jti":"0?>~"}`, exp)
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := map[string]struct {
-		token string
-		want  time.Duration
+	signed := must.Get(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key")))(t)
+	tests := []struct {
+		name, token string
+		want        time.Duration
 	}{
-		"one that a library has signed": {signed, 5 * time.Minute},
-		"without padding": {
-			"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute,
-		},
-		"with padding": {"h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
-		"with an empty header": {
-			"." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute,
-		},
-		"in the standard alphabet": {"h." + base64.StdEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
-		"with a byte of Latin-1": {
-			"h." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(payload, "0?", "Ren\xe9", 1))) + ".s", 5 * time.Minute,
-		},
-		"with no signature":  {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
-		"not one: no dots":   {testOpaqueToken, 24 * time.Hour},
-		"not one: no base64": {"a.!!!.c", 24 * time.Hour},
-		"not one: no JSON": {
-			"a." + base64.RawURLEncoding.EncodeToString([]byte("exp=1")) + ".c", 24 * time.Hour,
-		},
-		"not one: a list": {"a." + base64.RawURLEncoding.EncodeToString([]byte("[1]")) + ".c", 24 * time.Hour},
-		"not one: JSON that is cut": {
-			"a." + base64.RawURLEncoding.EncodeToString([]byte(payload[:9])) + ".c", 24 * time.Hour,
-		},
-		"not one: something behind JSON": {
-			"a." + base64.RawURLEncoding.EncodeToString([]byte(payload+payload)) + ".c", 24 * time.Hour,
-		},
+		{"one that a library has signed", signed, 5 * time.Minute},
+		{"without padding", "h." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		{"with padding", "h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		{"with an empty header", "." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute},
+		{"in the standard alphabet", "h." + base64.StdEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		{"with a byte of Latin-1",
+			"h." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(payload, "0?", "Ren\xe9", 1))) + ".s", 5 * time.Minute},
+		{"with no signature", "h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
+		{"not one: no dots", testOpaqueToken, 24 * time.Hour},
+		{"not one: no base64", "a.!!!.c", 24 * time.Hour},
+		{"not one: no JSON", "a." + base64.RawURLEncoding.EncodeToString([]byte("exp=1")) + ".c", 24 * time.Hour},
+		{"not one: a list", "a." + base64.RawURLEncoding.EncodeToString([]byte("[1]")) + ".c", 24 * time.Hour},
+		{"not one: JSON that is cut", "a." + base64.RawURLEncoding.EncodeToString([]byte(payload[:9])) + ".c", 24 * time.Hour},
+		{"not one: something behind JSON", "a." + base64.RawURLEncoding.EncodeToString([]byte(payload+payload)) + ".c", 24 * time.Hour},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
 			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want || token.AccessToken != test.token {
 				t.Errorf("the token lives for %s, want %s", life, test.want)
 			}
@@ -490,42 +366,29 @@ func TestClaims_PayloadAlone(t *testing.T) {
 func TestClock_TenMinutesOff(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
-	absolute := map[string]struct {
-		body string
-		date string
+	absolute := []struct {
+		name, body string
+		date       string
 	}{
-		"exp with iat, no Date": {
-			fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: ",
-		},
-		"exp with orig_iat, no Date": {
-			fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "orig_iat": now})), "Date: ",
-		},
-		"exp with Date":      {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600})), "X: y"},
-		"an epoch with Date": {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, now+3600), "X: y"},
-		"an epoch in ms with Date": {
-			fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, (now+3600)*1000), "X: y",
-		},
-		"an epoch with iat, no Date": {
-			fmt.Sprintf(`{"token":%q,"expires_in":%d}`, makeJWT(claims{"iat": now}), now+3600), "Date: ",
-		},
-		"relative, with neither": {fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: "},
-		"a Date of 1970 is not one": {
-			fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: Thu, 01 Jan 1970 00:00:00 GMT",
-		},
-		"exp with iat, a Date of nowhere": {
-			fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: yesterday",
-		},
+		{"exp with iat, no Date", fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: "},
+		{"exp with orig_iat, no Date", fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "orig_iat": now})), "Date: "},
+		{"exp with Date", fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600})), "X: y"},
+		{"an epoch with Date", fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, now+3600), "X: y"},
+		{"an epoch in ms with Date", fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, (now+3600)*1000), "X: y"},
+		{"an epoch with iat, no Date", fmt.Sprintf(`{"token":%q,"expires_in":%d}`, makeJWT(claims{"iat": now}), now+3600), "Date: "},
+		{"relative, with neither", fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: "},
+		{"a Date of 1970 is not one", fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken),
+			"Date: Thu, 01 Jan 1970 00:00:00 GMT"},
+		{"exp with iat, a Date of nowhere", fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})),
+			"Date: yesterday"},
 	}
-	for name, test := range absolute {
+	for _, test := range absolute {
 		for _, skew := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
-			t.Run(fmt.Sprintf("%s, our clock off by %s", name, skew), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, our clock off by %s", test.name, skew), func(t *testing.T) {
 				t.Parallel()
 				s := serve(t, always(200, "application/json", test.body, test.date))
 				ours := noon().Add(skew + 300*time.Millisecond)
-				token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background())
-				if err != nil {
-					t.Fatal(err)
-				}
+				token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
 				if !token.IssuedAt.Equal(ours) || token.ExpiresAt.Sub(ours) != time.Hour {
 					t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 				}
@@ -541,10 +404,7 @@ func TestClock_OwnIsLastResort(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
-	token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background()))(t)
 	if life := token.ExpiresAt.Sub(token.IssuedAt); life != 59*time.Minute || token.SkewKnown {
 		t.Errorf("the token lives for %s, skew known: %v", life, token.SkewKnown)
 	}
@@ -579,17 +439,12 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 			body := fmt.Sprintf(`{"token":%q,"refresh token":%q}`, access, makeJWT(test.refresh))
 			s := serve(t, always(200, "application/json", body, test.date))
 			ours := noon().Add(test.skew)
-			token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
 			want := time.Time{}
 			if test.want >= 0 {
 				want = ours.Add(test.want)
 			}
-			if !token.RefreshExpiresAt.Equal(want) {
-				t.Errorf("the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
-			}
+			must.Be(t, token.RefreshExpiresAt.Equal(want), "the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
 		})
 	}
 }
@@ -603,14 +458,8 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 		w.Header().Set("Date", clock().Format(http.TimeFormat))
 		always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`)(w, r)
 	})
-	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := c.Login(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock}))(t)
+	token := must.Get(c.Login(context.Background()))(t)
 	if !token.IssuedAt.Equal(noon()) || !token.ExpiresAt.Equal(noon().Add(time.Minute)) {
 		t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 	}
@@ -622,17 +471,47 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 func TestClock_NoMonotonicReading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`))
-	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := c.Login(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{}))(t)
+	token := must.Get(c.Login(context.Background()))(t)
 	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt} {
 		if strings.Contains(at.String(), "m=") { // the monotonic part, which Equal does not see
 			t.Errorf("%s would stand still while the machine is suspended", at)
 		}
+	}
+}
+
+func TestRetryAfter_FromHeader(t *testing.T) {
+	t.Parallel()
+	at := func(d time.Duration) string { return noon().Add(d).Format("Mon, 02 Jan 2006 15:04:05") + " GMT" }
+	tests := map[string]struct {
+		status     int
+		retryAfter string
+		date       string
+		want       time.Duration
+	}{
+		"429 with seconds":                    {429, "Retry-After: 120", "X: y", 2 * time.Minute},
+		"503 with seconds":                    {503, "Retry-After: 1", "X: y", time.Second},
+		"429 without":                         {429, "X: y", "X: y", 0},
+		"429 with zero":                       {429, "Retry-After: 0", "X: y", 0},
+		"429 with less than zero":             {429, "Retry-After: -5", "X: y", 0},
+		"429 with a fraction":                 {429, "Retry-After: 1.2", "X: y", 2 * time.Second},
+		"429 with a date":                     {429, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
+		"503 with a date":                     {503, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
+		"429 with a date in the past":         {429, "Retry-After: " + at(-time.Minute), "X: y", 0},
+		"a date counts from the response's":   {429, "Retry-After: " + at(0), "Date: " + at(-time.Minute), time.Minute},
+		"a date counts from our clock if not": {429, "Retry-After: " + at(0), "Date: ", 0},
+		"more than an hour":                   {429, "Retry-After: 86400", "X: y", time.Hour},
+		"a date in more than an hour":         {429, "Retry-After: " + at(48*time.Hour), "X: y", time.Hour},
+		"seconds beyond 64 bits":              {429, "Retry-After: 99999999999999999999999", "X: y", time.Hour},
+		"a word":                              {429, "Retry-After: later", "X: y", 0},
+		"503 with a word":                     {503, "Retry-After: later", "X: y", 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := mustFail(login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date)))(t)
+			mustBe(t, e, "throttled")
+			must.Equal(t, e.RetryAfter, test.want, "the time to wait")
+		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
@@ -22,8 +23,7 @@ func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 		for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
 			for _, content := range []string{"%s", "<return>%s</return>", "<error>%s</error>", "<error_description>session %s open</error_description>"} {
 				body := soapResponse(element, fmt.Sprintf(content, token))
-				got, err := login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token))
-				e := mustFail(t, got, err)
+				e := mustFail(login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token)))(t)
 				if strings.Contains(e.Error()+e.Code+e.Detail, token) && (strings.ContainsAny(token, "0123456789") || !strings.Contains(content, "error")) {
 					t.Errorf("%s: %v", body, e)
 				}
@@ -50,19 +50,11 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
 			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
 			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			if got := r.Header.Get("SOAPAction"); got != test.wantAction {
-				t.Errorf("SOAPAction is %s, want %s", got, test.wantAction)
-			}
-			if got := r.Header.Get("Content-Type"); got != "text/xml; charset=utf-8" {
-				t.Errorf("Content-Type is %s", got)
-			}
-			if got := r.Header.Get("Accept"); got != "text/xml" {
-				t.Errorf("Accept is %s", got)
-			}
+			must.Equal(t, r.Header.Get("SOAPAction"), test.wantAction, "SOAPAction")
+			must.Equal(t, r.Header.Get("Content-Type"), "text/xml; charset=utf-8", "Content-Type")
+			must.Equal(t, r.Header.Get("Accept"), "text/xml", "Accept")
 			var sent envelope
 			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
 				t.Fatalf("the body is no envelope: %v", err)
@@ -89,11 +81,9 @@ func TestSOAP_ActionSpelling(t *testing.T) {
 		body := soapSuccess(testOpaqueToken, "14400")
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	})
-	if _, err := newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()))(t)
 	head, _ := s.head.Load().(string)
-	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
+	must.Say(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
 }
 
 func TestSOAP_EntityBombNotExpanded(t *testing.T) {
@@ -103,6 +93,5 @@ func TestSOAP_EntityBombNotExpanded(t *testing.T) {
 		bomb += fmt.Sprintf(`<!ENTITY a%d "&a%d;&a%d;&a%d;&a%d;">`, i+1, i, i, i, i)
 	}
 	bomb += `]>` + soapSuccess("&a30;", "14400")
-	token, err := login(t, upstream.SOAP, always(200, "text/xml", bomb))
-	mustBe(t, mustFail(t, token, err), "malformed")
+	mustBe(t, mustFail(login(t, upstream.SOAP, always(200, "text/xml", bomb)))(t), "malformed")
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // TestSpec_EveryProtocolIsListed: a protocol that protocols() does not list is dead code, and its absence breaks nothing else.
@@ -24,21 +26,13 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 		if s.Summary == "" || s.TokenUse == "" || s.Scheme == "" || s.DefaultTokenTTL == 0 || len(s.TokenKeys) == 0 {
 			t.Errorf("%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
 		}
-		if p.name() != s.Protocol {
-			t.Errorf("%s: name() is %q, and spec() has the Protocol %q", listed[len(listed)-1], p.name(), s.Protocol)
-		}
+		must.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
 	}
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := must.Get(filepath.Glob("*.go"))(t)
 	declares := regexp.MustCompile(`(?m)^func \((?:\w+ )?(\w+)\) spec\(\) Spec`)
 	found := 0
 	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		source := must.Get(os.ReadFile(file))(t)
 		for _, match := range declares.FindAllStringSubmatch(string(source), -1) {
 			found++
 			if !slices.Contains(listed, match[1]) {
@@ -46,9 +40,7 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 			}
 		}
 	}
-	if found < len(listed) {
-		t.Errorf("%d protocols found in the source, want %d", found, len(listed))
-	}
+	must.Be(t, found >= len(listed), "%d protocols found in the source, want %d", found, len(listed))
 }
 
 // A protocol may have its token and its life under keys, and the life in a unit, that no other has.

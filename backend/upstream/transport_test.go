@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const goodResponse = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
@@ -41,10 +42,7 @@ type rawServer struct {
 // serveRaw reads one request from each connection, calls response and closes the connection.
 func serveRaw(t *testing.T, response func(net.Conn)) *rawServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	s := &rawServer{url: "http://" + listener.Addr().String()}
 	done := make(chan struct{})
 	t.Cleanup(func() {
@@ -82,10 +80,8 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 	t.Helper()
 	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, sent) })
 	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	if asked := s.asked.Load(); asked != 1 {
-		t.Errorf("the server was asked %d times, want once", asked)
-	}
-	return mustFail(t, token, err)
+	must.Equal(t, s.asked.Load(), 1, "the server was asked N times")
+	return mustFail(token, err)(t)
 }
 
 func TestConnection_BrokenAtEachStage(t *testing.T) {
@@ -93,64 +89,44 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	const badHead = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
 	const problemPlain = "the port expects TLS: write the URL with https://"
-	tests := map[string]struct{ bytes, want, say string }{
-		"closed without a byte":      {"", "unavailable/network", "was closed before a response came"},
-		"closed between two headers": {head, "unavailable/network", "was closed before a response came"},
-		"closed within a header":     {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "incomplete"},
-		"closed behind the head":     {head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
-		"closed within the body": {
-			head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
-		},
-		"closed within a chunk": {
-			head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed", "the response is cut short",
-		},
-		"closed before the last chunk": {
-			head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the response is cut short",
-		},
-		"cut JSON with no length": {head + "\r\n" + goodResponse[:30], "malformed", "the response is cut short"},
-		"cut short, at 403": {
-			strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the response is cut short",
-		},
-		"cut short, at 401": {
-			strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the response is cut short",
-		},
-		"cut short, at 429": {
-			strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the response is cut short",
-		},
-		"cut short, at 500": {
-			strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
-			"the response is cut short",
-		},
-		"something else than HTTP": {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
-		"TLS at a plain URL":       {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", problemPlain},
-		"TLS at a plain URL, net/http": {
-			"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", "malformed", problemPlain,
-		},
-		"TLS at a plain URL, nginx": {
-			badHead + "<center>The plain HTTP request was sent to HTTPS port</center>", "malformed", problemPlain,
-		},
-		"TLS at a plain URL, Apache": {
-			badHead + "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", "malformed", problemPlain,
-		},
-		"TLS at a plain URL, Tomcat": {
-			badHead + "This combination of host and port requires TLS.\r\n", "malformed", problemPlain,
-		},
-		"a head without end": {
-			head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long",
-		},
-		"a switch to another protocol": {
-			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "malformed", "HTTP 101",
-		},
-		"a length that is less than all": {
-			head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
-		},
+	tests := []struct{ name, bytes, want, say string }{
+		{"closed without a byte", "", "unavailable/network", "was closed before a response came"},
+		{"closed between two headers", head, "unavailable/network", "was closed before a response came"},
+		{"closed within a header", "HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "incomplete"},
+		{"closed behind the head", head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
+		{"closed within the body", head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short"},
+		{"closed within a chunk", head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed",
+			"the response is cut short"},
+		{"closed before the last chunk", head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed",
+			"the response is cut short"},
+		{"cut JSON with no length", head + "\r\n" + goodResponse[:30], "malformed", "the response is cut short"},
+		{"cut short, at 403", strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed",
+			"the response is cut short"},
+		{"cut short, at 401", strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected",
+			"the response is cut short"},
+		{"cut short, at 429", strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled",
+			"the response is cut short"},
+		{"cut short, at 500", strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
+			"the response is cut short"},
+		{"something else than HTTP", "SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
+		{"TLS at a plain URL", "\x15\x03\x01\x00\x02\x02\x0a", "malformed", problemPlain},
+		{"TLS at a plain URL, net/http", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+			"malformed", problemPlain},
+		{"TLS at a plain URL, nginx", badHead + "<center>The plain HTTP request was sent to HTTPS port</center>", "malformed",
+			problemPlain},
+		{"TLS at a plain URL, Apache", badHead + "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", "malformed",
+			problemPlain},
+		{"TLS at a plain URL, Tomcat", badHead + "This combination of host and port requires TLS.\r\n", "malformed", problemPlain},
+		{"a head without end", head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long"},
+		{"a length that is less than all", head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed",
+			"the response is cut short"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			e := loginRaw(t, test.bytes)
 			mustBe(t, e, test.want)
-			mustSay(t, e.Detail, test.say)
+			must.Say(t, e.Detail, test.say)
 		})
 	}
 }
@@ -164,50 +140,39 @@ func TestConnection_SwitchOfProtocols(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)
 		close(released)
 	})
-	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	mustBe(t, mustFail(t, token, err), "malformed")
+	e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
+	mustBe(t, e, "malformed")
+	must.Say(t, e.Detail, "HTTP 101")
 	<-released
 }
 
 func TestNetworkError_NamesCause(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	_ = closed.Close()
 	// A label of 64 characters is not looked up by any resolver.
 	unknown := strings.Repeat("x", 64) + ".example"
-	tests := map[string]struct{ url, proxy, want, say string }{
-		"the name does not resolve": {
-			"http://" + unknown + "/path?q=1", "", "unavailable/dns", "the name " + unknown + " does not resolve",
-		},
-		"the name of the proxy does not resolve": {
-			"http://host.example/", "http://" + unknown, "unavailable/dns", "the name " + unknown + " does not resolve",
-		},
-		"connection refused": {
-			"http://" + closed.Addr().String() + "/path?q=1", "", "unavailable/network",
-			"connection refused by " + closed.Addr().String(),
-		},
-		"connection refused by the proxy": {
-			"http://host.example/path?q=1", "http://" + closed.Addr().String(), "unavailable/network",
-			"connection refused by the proxy",
-		},
+	tests := []struct{ name, url, proxy, want, say string }{
+		{"the name does not resolve", "http://" + unknown + "/path?q=1", "", "unavailable/dns",
+			"the name " + unknown + " does not resolve"},
+		{"the name of the proxy does not resolve", "http://host.example/", "http://" + unknown, "unavailable/dns",
+			"the name " + unknown + " does not resolve"},
+		{"connection refused", "http://" + closed.Addr().String() + "/path?q=1", "", "unavailable/network",
+			"connection refused by " + closed.Addr().String()},
+		{"connection refused by the proxy", "http://host.example/path?q=1", "http://" + closed.Addr().String(), "unavailable/network",
+			"connection refused by the proxy"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := accountFor(upstream.JWT, test.url)
 			a.ProxyURL = test.proxy
-			token, err := newClient(t, a).Login(context.Background())
-			e := mustFail(t, token, err)
+			e := mustFail(newClient(t, a).Login(context.Background()))(t)
 			mustBe(t, e, test.want)
 			if e.Detail != test.say || e.Status != 0 {
 				t.Errorf("got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
 			}
-			if e.Error() != "upstream cannot be reached: "+test.say {
-				t.Errorf("the error is %q", e)
-			}
+			must.Equal(t, e.Error(), "upstream cannot be reached: "+test.say, "the error is %q", e)
 		})
 	}
 }
@@ -227,23 +192,19 @@ func TestTimeout_Deadline(t *testing.T) {
 			s, dial := serveInMemory(t, handle)
 			a := accountFor(upstream.JWT, s.URL)
 			a.RequestTimeout = 150 * time.Millisecond
-			token, err := newClientOn(t, a, dial).Login(t.Context())
-			e := mustFail(t, token, err)
+			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
 			mustBe(t, e, "unavailable/timeout")
-			mustSay(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
-			if !e.Timeout() {
-				t.Error("Timeout() is false")
-			}
+			must.Say(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
+			must.Be(t, e.Timeout(), "Timeout() is false")
 			s.only(t)
 		})
 		timed(t, where+", the caller's", func(t *testing.T) {
 			s, dial := serveInMemory(t, handle)
 			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 			defer cancel()
-			token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx)
-			e := mustFail(t, token, err)
+			e := mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx))(t)
 			mustBe(t, e, "unavailable/timeout")
-			mustSay(t, e.Detail, "the caller's deadline has passed")
+			must.Say(t, e.Detail, "the caller's deadline has passed")
 			s.only(t)
 		})
 		timed(t, where+", given up", func(t *testing.T) {
@@ -273,8 +234,7 @@ func TestTimeout_RefusedWithLateBody(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		})
-		token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(t.Context())
-		mustBe(t, mustFail(t, token, err), "rejected")
+		mustBe(t, mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(t.Context()))(t), "rejected")
 		s.only(t)
 	})
 }
@@ -290,11 +250,8 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	}
 	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
-	token, err := c.Login(late)
-	mustBe(t, mustFail(t, token, err), "unavailable/timeout")
-	if s.asked() != 0 {
-		t.Errorf("the server was asked %d times", s.asked())
-	}
+	mustBe(t, mustFail(c.Login(late))(t), "unavailable/timeout")
+	must.Equal(t, s.asked(), 0, "the server was asked N times")
 }
 
 func TestConnection_OneForEachLogin(t *testing.T) {
@@ -320,9 +277,7 @@ func TestConnection_OneForEachLogin(t *testing.T) {
 			if s.asked() != len(statuses) || s.connected() != len(statuses) {
 				t.Errorf("%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
 			}
-			if got := s.requests[0].ProtoMajor == 2; got != http2 {
-				t.Errorf("spoke %s", s.requests[0].Proto)
-			}
+			must.Equal(t, s.requests[0].ProtoMajor == 2, http2, "spoke %s", s.requests[0].Proto)
 		})
 	}
 }
@@ -357,9 +312,9 @@ func TestResponse_Over1MiBRefused(t *testing.T) {
 				}
 				return
 			}
-			e := mustFail(t, token, err)
+			e := mustFail(token, err)(t)
 			mustBe(t, e, test.want)
-			mustSay(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+			must.Say(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
 		})
 	}
 }
@@ -377,8 +332,7 @@ func TestResponse_EndlessNotRead(t *testing.T) {
 			}
 		}
 	})
-	token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background())
-	mustBe(t, mustFail(t, token, err), "malformed")
+	mustBe(t, mustFail(newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background()))(t), "malformed")
 	s.Close() // Waits for the handler, which stops because the connection is gone.
 	// What was not read waits in the buffers of both sides' sockets, which are a few megabytes at most.
 	if n := sent.Load(); n > 64<<20 {
@@ -391,12 +345,8 @@ func TestProxy_OfAccountUsed(t *testing.T) {
 	proxy := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
-	if _, err := newClient(t, a).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if got := proxy.only(t).RequestURI; got != "http://login.example/api/v1/token-auth/" {
-		t.Errorf("the proxy was asked for %s", got)
-	}
+	must.Get(newClient(t, a).Login(context.Background()))(t)
+	must.Equal(t, proxy.only(t).RequestURI, "http://login.example/api/v1/token-auth/", "the proxy was asked for")
 }
 
 func TestProxy_RefusedTunnelNamed(t *testing.T) {
@@ -404,12 +354,9 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	proxy := serve(t, always(407, "text/html", "<html>"+testPassword))
 	a := accountFor(upstream.JWT, "https://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
-	token, err := newClient(t, a).Login(context.Background())
-	e := mustFail(t, token, err)
+	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/network")
-	if e.Detail != "the proxy responded with HTTP 407 to CONNECT" {
-		t.Errorf("the detail is %q", e.Detail)
-	}
+	must.Equal(t, e.Detail, "the proxy responded with HTTP 407 to CONNECT", "the detail")
 	r := proxy.only(t)
 	if r.Method != http.MethodConnect || r.RequestURI != "login.example:443" {
 		t.Errorf("the proxy was asked for %s %s", r.Method, r.RequestURI)
@@ -440,16 +387,13 @@ func TestProxy_TunnelIsTLS(t *testing.T) {
 	})
 	a := accountFor(upstream.JWT, s.URL)
 	a.ProxyURL, a.CACert = proxy.URL, certificateOf(s)
-	if _, err := newClient(t, a).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, a).Login(context.Background()))(t)
 	s.only(t)
 	if r := proxy.only(t); r.Method != http.MethodConnect || r.body != "" {
 		t.Errorf("the proxy saw %s %q", r.Method, r.body)
 	}
 }
 
-// certificateOf returns the certificate of a TLS server as PEM.
 func certificateOf(s *server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
@@ -457,19 +401,13 @@ func certificateOf(s *server) string {
 // selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
 func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cert tls.Certificate, asPEM string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := must.Get(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: uses,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	der := must.Get(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
 	asPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
 }
@@ -506,29 +444,22 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			s.TLS = test.config
 			s.StartTLS()
 			t.Cleanup(s.Close)
-			u, err := url.Parse(s.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
+			u := must.Get(url.Parse(s.URL))(t)
 			u.Host = net.JoinHostPort(test.host, u.Port())
 			a := accountFor(upstream.JWT, u.String())
 			a.CACert = test.ca
 			token, err := newClient(t, a).Login(context.Background())
-			if s.connected() == 0 {
-				t.Error("the server was not connected to")
-			}
+			must.Be(t, s.connected() != 0, "the server was not connected to")
 			if test.say == "" {
 				if err != nil || s.only(t).TLS.Version < tls.VersionTLS12 {
 					t.Errorf("got %v", err)
 				}
 				return
 			}
-			e := mustFail(t, token, err)
+			e := mustFail(token, err)(t)
 			mustBe(t, e, "unavailable/tls")
-			mustSay(t, e.Detail, test.say, u.Host)
-			if s.asked() != 0 {
-				t.Error("the credentials were sent")
-			}
+			must.Say(t, e.Detail, test.say, u.Host)
+			must.Equal(t, s.asked(), 0, "the credentials were sent")
 		})
 	}
 }
@@ -537,13 +468,10 @@ func TestTLS_PlainServerNamed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
-	token, err := newClient(t, a).Login(context.Background())
-	e := mustFail(t, token, err)
+	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/tls")
-	mustSay(t, e.Detail, "does not speak TLS")
-	if s.connected() == 0 {
-		t.Error("the server was not connected to")
-	}
+	must.Say(t, e.Detail, "does not speak TLS")
+	must.Be(t, s.connected() != 0, "the server was not connected to")
 }
 
 func TestLogin_ManyAtOnce(t *testing.T) {
@@ -563,9 +491,7 @@ func TestLogin_ManyAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if s.asked() != logins {
-		t.Errorf("the server was asked %d times", s.asked())
-	}
+	must.Equal(t, s.asked(), logins, "the server was asked N times")
 }
 
 func TestNew_CopiesMaps(t *testing.T) {
@@ -575,12 +501,8 @@ func TestNew_CopiesMaps(t *testing.T) {
 	a.Headers = map[string]string{"Productid": "arap"}
 	c := newClient(t, a)
 	a.Headers["Productid"] = "changed"
-	if _, err := c.Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.only(t).Header.Get("Productid"); got != "arap" {
-		t.Errorf("sent Productid %s", got)
-	}
+	must.Get(c.Login(context.Background()))(t)
+	must.Equal(t, s.only(t).Header.Get("Productid"), "arap", "sent Productid")
 }
 
 func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
@@ -592,8 +514,7 @@ func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 		s := serve(t, always(200, "application/json", goodResponse))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Headers = map[string]string{name: value}
-		token, err := newClient(t, a).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "invalid")
 		if s.asked() != 0 || strings.Contains(e.Error(), testPassword) {
 			t.Errorf("asked %d times: %v", s.asked(), e)

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"vault-plugin-secrets-mastersindia/internal/command"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -57,14 +58,12 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// program is a run in progress.
 type program struct {
 	stdout, stderr output
 	where          addresses
 	stop           func() int
 }
 
-// start runs the program until it is ready.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
 	ready := filepath.Join(t.TempDir(), "ready.json")
@@ -84,7 +83,7 @@ func start(t *testing.T, args ...string) *program {
 func waitReady(t *testing.T, path string) addresses {
 	t.Helper()
 	var where addresses
-	poll(t, "the program to become ready", func() bool {
+	must.Happen(t, patience, "the program is not ready", func() bool {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return false
@@ -97,37 +96,16 @@ func waitReady(t *testing.T, path string) addresses {
 	return where
 }
 
-// poll waits for what happens in another process or behind a socket.
-func poll(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
+// patience is for what happens in another process or behind a socket.
+const patience = 30 * time.Second
 
 func send(t *testing.T, client *http.Client, method, url, body string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	request := must.Get(http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body)))(t)
 	request.Header.Set("Content-Type", "application/json")
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := must.Get(client.Do(request))(t)
 	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Get(io.ReadAll(response.Body))(t)
 	return response.StatusCode, string(data)
 }
 
@@ -143,9 +121,7 @@ const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt
 func TestRun_ServesUntilSignal(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
-	if p.where.HTTPS != "" {
-		t.Errorf("no TLS was asked for: %s", p.where.HTTPS)
-	}
+	must.Equal(t, p.where.HTTPS, "", "no TLS was asked for")
 	client := newClient(t, nil)
 	status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin)
 	var response struct{ Token string }
@@ -182,14 +158,10 @@ func wantLog(t *testing.T, log, token string) {
 		t.Fatalf("want %d lines, got:\n%s", len(want), log)
 	}
 	for i, line := range lines {
-		if !strings.Contains(line, want[i]) {
-			t.Errorf("line %d: want %s\ngot %s", i+1, want[i], line)
-		}
+		must.Be(t, strings.Contains(line, want[i]), "line %d: want %s\ngot %s", i+1, want[i], line)
 	}
 	for _, secret := range []string{token, "demo-jwt-password", "hush", "nobody"} {
-		if strings.Contains(log, secret) {
-			t.Errorf("the log repeats %q:\n%s", secret, log)
-		}
+		must.Be(t, !strings.Contains(log, secret), "the log repeats %q:\n%s", secret, log)
 	}
 }
 
@@ -197,21 +169,14 @@ func TestRun_TLS(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	p := start(t, "-listen", "", "-tls-listen", "127.0.0.1:0", "-tls-ca-out", ca)
-	if p.where.HTTP != "" {
-		t.Errorf("no plain HTTP was asked for: %s", p.where.HTTP)
-	}
-	pem, err := os.ReadFile(ca)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Equal(t, p.where.HTTP, "", "no plain HTTP was asked for")
+	pem := must.Get(os.ReadFile(ca))(t)
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
 		t.Fatalf("no certificate: %s", pem)
 	}
 	status, body := send(t, newClient(t, roots), http.MethodPost, p.where.HTTPS+"/api/v1/token-auth/", demoLogin)
-	if status != http.StatusOK {
-		t.Errorf("got %d %s", status, body)
-	}
+	must.Be(t, status == http.StatusOK, "got %d %s", status, body)
 	localhost := strings.Replace(p.where.HTTPS, "127.0.0.1", "localhost", 1)
 	if status, _ := send(t, newClient(t, roots), http.MethodGet, localhost+"/_simulator/", ""); status != http.StatusOK {
 		t.Errorf("localhost: got %d", status)
@@ -220,14 +185,8 @@ func TestRun_TLS(t *testing.T) {
 		response.Body.Close()
 		t.Error("a client without trusted roots should not connect")
 	}
-	for _, want := range []string{"ca_cert=@" + ca, "token_url=" + p.where.HTTPS + "/api/v1/token-auth/"} {
-		if !strings.Contains(p.stdout.String(), want) {
-			t.Errorf("the banner lacks %s:\n%s", want, p.stdout.String())
-		}
-	}
-	if strings.Contains(p.stdout.String(), "allow_http") {
-		t.Error("without plain HTTP the commands need no allow_http")
-	}
+	must.Say(t, p.stdout.String(), "ca_cert=@"+ca, "token_url="+p.where.HTTPS+"/api/v1/token-auth/")
+	must.Be(t, !strings.Contains(p.stdout.String(), "allow_http"), "without plain HTTP the commands need no allow_http")
 }
 
 func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
@@ -243,7 +202,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 		}
 		done <- err
 	}()
-	poll(t, "the slow request to arrive", func() bool {
+	must.Happen(t, patience, "the slow request does not arrive", func() bool {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
 		return strings.Contains(body, `"logins":1,`)
 	})
@@ -254,9 +213,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("the slow request succeeded")
 	}
-	if !strings.Contains(p.stderr.String(), "status=dropped") {
-		t.Errorf("log:\n%s", p.stderr.String())
-	}
+	must.Say(t, p.stderr.String(), "status=dropped")
 }
 
 func TestRun_Banner(t *testing.T) {
@@ -271,42 +228,33 @@ func TestRun_Banner(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{
+	must.Say(t, text,
 		"This is a simulator.",
 		"nothing\nleaves this machine",
 		p.where.HTTP,
 		"POST /api/v2/api-token-refresh/",
-		"printf %s demo-jwt-password | vault write mastersindia/config/demo-jwt \\\n" +
-			"      preset=einvoice-sandbox allow_http=true token_url=" + p.where.HTTP + "/api/v1/token-auth/ \\\n" +
+		"printf %s demo-jwt-password | vault write mastersindia/config/demo-jwt \\\n"+
+			"      preset=einvoice-sandbox allow_http=true token_url="+p.where.HTTP+"/api/v1/token-auth/ \\\n"+
 			"      username=demo-jwt@simulator.example password=-\n",
-		"preset=ksa-qa allow_http=true token_url=" + p.where.HTTP + "/api/v2/token-auth/ \\\n" +
-			"      refresh_url=" + p.where.HTTP + "/api/v2/api-token-refresh/ username=",
+		"preset=ksa-qa allow_http=true token_url="+p.where.HTTP+"/api/v2/token-auth/ \\\n"+
+			"      refresh_url="+p.where.HTTP+"/api/v2/api-token-refresh/ username=",
 		"config/demo-oauth \\\n      preset=oauth-verification",
 		"client_secret=@<(printf %s demo-oauth-client-secret)",
 		"config/demo-soap \\\n      preset=einvoice-soap-staging",
-		"printf %s demo-firstvision-client-secret | vault write mastersindia/config/demo-firstvision \\\n" +
-			"      preset=firstvision-sandbox allow_http=true token_url=" + p.where.HTTP + "/sandbox/v1/api/oauth/token \\\n" +
+		"printf %s demo-firstvision-client-secret | vault write mastersindia/config/demo-firstvision \\\n"+
+			"      preset=firstvision-sandbox allow_http=true token_url="+p.where.HTTP+"/sandbox/v1/api/oauth/token \\\n"+
 			"      client_id=demo-firstvision-client client_secret=- scope='accounts cards'\n",
-		"preset=firstvision-emea-sandbox allow_http=true token_url=" + p.where.HTTP + "/api/fs/fv_emea/security/v1/token/jwt/generate",
+		"preset=firstvision-emea-sandbox allow_http=true token_url="+p.where.HTTP+"/api/fs/fv_emea/security/v1/token/jwt/generate",
 		"protocol=firstvision request_format=form headers=apikey=demo-firstvision-client",
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the banner lacks %q:\n%s", want, text)
-		}
-	}
+	)
 }
 
 // values are the fields of an account, by the names that its JSON has.
 func values(t *testing.T, a simulator.Account) map[string]string {
 	t.Helper()
-	data, err := json.Marshal(a)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Get(json.Marshal(a))(t)
 	var named map[string]string
-	if err := json.Unmarshal(data, &named); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(data, &named))
 	return named
 }
 
@@ -315,9 +263,7 @@ func TestRun_AccountsFromFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "accounts.json")
 	accounts := `[{"protocol":"jwt","username":"o'erp","password":"hush-one"},` +
 		`{"protocol":"firstvision","client_id":"fv","client_secret":"hush-two","scope":"cards loans"}]`
-	if err := os.WriteFile(file, []byte(accounts), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
 	p := start(t, "-listen", "127.0.0.1:0", "-accounts", file)
 	client := newClient(t, nil)
 	login := `{"username":"o'erp","password":"hush-one"}`
@@ -328,36 +274,21 @@ func TestRun_AccountsFromFile(t *testing.T) {
 		t.Error("the demo account is served as well")
 	}
 	text := p.stdout.String()
-	for _, want := range []string{
-		`printf %s "$PASSWORD" | vault write mastersindia/config/account-1`, `username='o'\''erp' password=-`,
-		`client_secret=- scope=cards`,
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the banner lacks %s:\n%s", want, text)
-		}
-	}
-	if strings.Contains(text, "hush") {
-		t.Errorf("the banner shows a secret that is not ours:\n%s", text)
-	}
+	must.Say(t, text, `printf %s "$PASSWORD" | vault write mastersindia/config/account-1`, `username='o'\''erp' password=-`,
+		`client_secret=- scope=cards`)
+	must.Be(t, !strings.Contains(text, "hush"), "the banner shows a secret that is not ours:\n%s", text)
 }
 
 func TestRun_InvalidOptionsRefused(t *testing.T) {
 	t.Parallel()
-	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	taken := must.Get(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { _ = taken.Close() }) // the parallel cases outlive this function
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.json")
-	if err := os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600))
 	twice := filepath.Join(dir, "twice.json")
 	one := `{"protocol":"jwt","username":"u","password":"p"}`
-	if err := os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600))
 	const others = "can be reached from other machines; the simulator serves loopback addresses only"
 	nowhere := filepath.Join(dir, "no", "such", "file")
 	free := []string{"-listen", "127.0.0.1:0"}
@@ -392,9 +323,7 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 			if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {
 				t.Errorf("exit code: want %d, got %d", test.code, code)
 			}
-			if !strings.Contains(stderr.String(), test.want) {
-				t.Errorf("want %q, got %q", test.want, stderr.String())
-			}
+			must.Say(t, stderr.String(), test.want)
 		})
 	}
 }
@@ -405,16 +334,12 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 	const accounts = `[{"protocol":"jwt","username":"u","password":"p"}]`
 	for _, option := range []string{"-ready-file", "-tls-ca-out"} {
 		file, folder := filepath.Join(t.TempDir(), "accounts.json"), t.TempDir()
-		if err := os.WriteFile(file, []byte(accounts), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
 		for name, want := range map[string]string{file: "holds something else", folder: "is no file"} {
 			var stdout, stderr output
 			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", file, option, name}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that is not refused serves until then
-			if code := run(ctx, args, &stdout, &stderr); code != command.ExitFailed {
-				t.Errorf("%s: exit code %d", option, code)
-			}
+			must.Equal(t, run(ctx, args, &stdout, &stderr), command.ExitFailed, "%s: exit code", option)
 			cancel()
 			if want = option + ": " + name + " " + want; !strings.Contains(stderr.String(), want) {
 				t.Errorf("want %q, got %q", want, stderr.String())
@@ -432,9 +357,7 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	t.Parallel()
 	ready := filepath.Join(t.TempDir(), "ready.json")
-	if err := os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600))
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
@@ -446,30 +369,10 @@ func TestRun_RemovesStaleReadyFile(t *testing.T) {
 func TestRun_FailsWithoutReader(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.Close())
 	var stderr output
 	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != command.ExitFailed {
 		t.Errorf("exit code %d: %s", code, stderr.String())
-	}
-}
-
-func TestHelpAndVersion(t *testing.T) {
-	t.Parallel()
-	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}} {
-		var stdout, stderr output
-		if code := run(t.Context(), args, &stdout, &stderr); code != command.ExitOK || stderr.String() != "" {
-			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
-		}
-		if !strings.HasPrefix(stdout.String(), "Usage: mastersindia-simulator [options]\n") {
-			t.Errorf("%v: %q", args, stdout.String())
-		}
-	}
-	var stdout, stderr output
-	code := run(t.Context(), []string{"-version"}, &stdout, &stderr)
-	if code != command.ExitOK || stdout.String() != "mastersindia-simulator v0.0.0-dev (unknown)\n" {
-		t.Errorf("exit code %d, %q %q", code, stdout.String(), stderr.String())
 	}
 }
 
@@ -499,23 +402,16 @@ func TestSignals(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
+			self := must.Get(os.Executable())(t)
 			ready := filepath.Join(t.TempDir(), "ready.json")
 			command := exec.CommandContext(t.Context(), self, "-listen", "127.0.0.1:0", "-ready-file", ready)
 			command.Env = append(os.Environ(), runMainVariable+"=1")
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, command.Start())
 			where := waitReady(t, ready)
 			if status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", ""); status != http.StatusOK {
 				t.Errorf("got %d", status)
 			}
-			if err := command.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, command.Process.Signal(signal))
 			if err := command.Wait(); err != nil {
 				t.Errorf("want exit code 0, got %v", err)
 			}
@@ -532,8 +428,6 @@ func TestQuote(t *testing.T) {
 		"demo@x.example": "demo@x.example", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "p-1/2": "p-1/2",
 	}
 	for word, want := range tests {
-		if got := quote(word); got != want {
-			t.Errorf("%q: want %s, got %s", word, want, got)
-		}
+		must.Equal(t, quote(word), want, "%q in a shell", word)
 	}
 }

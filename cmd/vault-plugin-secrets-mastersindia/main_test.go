@@ -11,18 +11,15 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/internal/command"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestHelpAndVersion(t *testing.T) {
 	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}, {"-tls-skip-verify", "-help"}} {
 		var stdout, stderr strings.Builder
-		if code := run(args, &stdout, &stderr); code != command.ExitOK {
-			t.Errorf("%q: exit code %d", args, code)
-		}
+		must.Equal(t, run(args, &stdout, &stderr), command.ExitOK, "%q: exit code", args)
 		for n, line := range strings.Split(stdout.String(), "\n") {
-			if len(line) > 80 {
-				t.Errorf("%q: line %d has %d columns", args, n+1, len(line))
-			}
+			must.Be(t, len(line) <= 80, "%q: line %d has %d columns", args, n+1, len(line))
 		}
 		if !strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") || stderr.Len() > 0 {
 			t.Errorf("%q: said %q and %q", args, stdout.String(), stderr.String())
@@ -43,16 +40,12 @@ func TestOptions_InvalidPointToHelp(t *testing.T) {
 		"server":    `unexpected argument "server"`,
 	} {
 		var stdout, stderr strings.Builder
-		if code := run([]string{arg}, &stdout, &stderr); code != command.ExitUsage {
-			t.Errorf("%s: exit code %d, want %d", arg, code, command.ExitUsage)
-		}
+		must.Equal(t, run([]string{arg}, &stdout, &stderr), command.ExitUsage, "%s: exit code", arg)
 		said := stderr.String()
 		if !strings.HasPrefix(said, "Error: "+want) || !strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help") {
 			t.Errorf("%s: said %q", arg, said)
 		}
-		if stdout.Len() > 0 {
-			t.Errorf("%s: wrote %q to standard output", arg, stdout.String())
-		}
+		must.Be(t, stdout.Len() == 0, "%s: wrote %q to standard output", arg, stdout.String())
 	}
 }
 
@@ -60,9 +53,7 @@ func TestOptions_InvalidPointToHelp(t *testing.T) {
 func TestOptions_InvalidInCatalogLogged(t *testing.T) {
 	t.Setenv("VAULT_BACKEND_PLUGIN", "set by Vault")
 	var stderr strings.Builder
-	if code := run([]string{"-nonsense"}, io.Discard, &stderr); code != command.ExitUsage {
-		t.Errorf("exit code %d, want %d", code, command.ExitUsage)
-	}
+	must.Equal(t, run([]string{"-nonsense"}, io.Discard, &stderr), command.ExitUsage, "exit code")
 	var line map[string]any
 	if err := json.Unmarshal([]byte(stderr.String()), &line); err != nil {
 		t.Fatalf("%q is not JSON: %v", stderr.String(), err)
@@ -77,7 +68,5 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestOutput_WriteErrorFails(t *testing.T) {
-	if code := run([]string{"-help"}, full{}, io.Discard); code != command.ExitFailed {
-		t.Errorf("exit code %d, want %d", code, command.ExitFailed)
-	}
+	must.Equal(t, run([]string{"-help"}, full{}, io.Discard), command.ExitFailed, "exit code")
 }

@@ -221,7 +221,7 @@ func (p *play) sumUp(context.Context) error {
 	p.out.step("In short")
 	p.out.table(p.summary)
 	p.out.printf("\n")
-	if line := onPath(p.vault.Binary()); line != "" {
+	if line := onPath(p.vault.VaultBinary()); line != "" {
 		p.out.note("The vault command is not on your PATH yet: " + line)
 	}
 	p.out.note("Try it yourself: make dev")

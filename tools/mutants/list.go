@@ -6,7 +6,8 @@ package main
 // mutants are the changes, each of which breaks a rule.
 func mutants() []mutant {
 	return []mutant{
-		{"a revocation is not remembered", "revoke.go", "t.Revoked = next[max(0, len(next)-maxRevoked):]", "_ = next"},
+		{"a revocation is not remembered", "revoke.go", "\ts.Revoked = next\n", "\t_ = next\n"},
+		{"the bound of revocations takes the last one", "revoke.go", "slices.MinFunc(next, func(a, b revokedToken)", "slices.MaxFunc(next, func(a, b revokedToken)"},
 		{"revoke/ leaves a verification in flight", "revoke.go", "\t\tt.cancelWork()\n", "\t\tif !t.Work.verifies() {\n\t\t\tt.cancelWork()\n\t\t}\n"},
 		{"a login may bring a revoked token back", "repeated_token.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
 		{
@@ -31,6 +32,9 @@ func mutants() []mutant {
 		{"a login that cannot begin in a hold is not counted", "failed_login.go", "Consecutive: 1 + s.Failure.consecutive(),", "Consecutive: max(1, s.Failure.consecutive()),"},
 		{"Retry-After is not heeded", "failure.go", "min(failed.RetryAfter, LongestThrottle)", "min(failed.RetryAfter, 0)"},
 		{"a restart forgets failures", "record.go", "range s.Failures {", "range s.Failures[:0] {"},
+		{"the bound of failed logins takes the last one", "failed_login.go", "slices.MinFunc(all[:len(all)-1],", "slices.MinFunc(all,"},
+		{"the bound of the outbox takes the last entry", "apply.go", "next[max(0, len(next)-cmp.Or(t.bounds.outbox, maxOutbox)):]",
+			"next[:min(len(next), cmp.Or(t.bounds.outbox, maxOutbox))]"},
 		{"a short hold ends a long one", "failed_login.go", "f.NextAttempt.After(longest.NextAttempt) {", "true {"},
 		{"a login by hand moves the circuit breaker", "failed_login.go", "\tif !f.Holds(env.Reading) {\n\t\tnext.Step++", "\tif true {\n\t\tnext.Step++"},
 		{"a probe that was given up does not count", "login.go", "\t\tt.setFailures(t.failuresProbed(t.env, w))\n", ""},

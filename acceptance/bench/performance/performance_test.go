@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const folder = "../../../docs/performance"
@@ -20,25 +21,14 @@ const folder = "../../../docs/performance"
 // TestTheDocumentIsThatOfItsResults keeps the tables and plots from telling of another run than the results beside them.
 func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 	t.Parallel()
-	r, err := results.Read(filepath.Join(folder, "results.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := results.ReadInProcess(filepath.Join(folder, "bench.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := os.ReadFile(folder + ".md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(results.Read(filepath.Join(folder, "results.json")))(t)
+	p := must.Get(results.ReadInProcess(filepath.Join(folder, "bench.txt")))(t)
+	kept := must.Get(os.ReadFile(folder + ".md"))(t)
 	file := filepath.Join(t.TempDir(), "performance.md")
 	if err := os.WriteFile(file, kept, 0o600); err != nil { //nolint:gosec // a file of the test's own
 		t.Fatal(err)
 	}
-	if err := fill(file, partsOf(r, p)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, fill(file, partsOf(r, p)))
 	if filled, err := os.ReadFile(file); err != nil || string(filled) != string(kept) {
 		t.Errorf("docs/performance.md is not what make plots writes (%v)", err)
 	}
@@ -46,9 +36,7 @@ func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 		if drawn, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(drawn) != plot {
 			t.Errorf("docs/performance/%s is not what make plots writes (%v)", name, err)
 		}
-		if !strings.Contains(string(kept), "performance/"+name) {
-			t.Errorf("docs/performance.md does not show %s", name)
-		}
+		must.Be(t, strings.Contains(string(kept), "performance/"+name), "docs/performance.md does not show %s", name)
 		wellFormed(t, name, plot)
 	}
 }
@@ -84,9 +72,7 @@ func TestFillWantsAllMarkersAndAllParts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "document.md")
-			if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.WriteFile(file, []byte(document), 0o600))
 			err := fill(file, c.parts)
 			text, readErr := os.ReadFile(file)
 			if readErr != nil {

@@ -24,7 +24,6 @@ const (
 
 func colours() []string { return []string{"#2f81f7", "#d4772c", "#8957e5"} }
 
-// canvas collects the elements of a plot.
 type canvas struct{ strings.Builder }
 
 func (c *canvas) text(x, y float64, anchor, text string, more ...string) {

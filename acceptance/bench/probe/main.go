@@ -41,7 +41,6 @@ func main() {
 	}
 }
 
-// probe is one mount.
 type probe struct {
 	*framework.Backend
 
@@ -79,11 +78,9 @@ func factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 
 func (p *probe) readPath(name string, read framework.OperationFunc) *framework.Path {
 	return &framework.Path{
-		Pattern: name + "/" + framework.GenericNameRegex("role"),
-		Fields:  map[string]*framework.FieldSchema{"role": {Type: framework.TypeString}},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ReadOperation: &framework.PathOperation{Callback: read},
-		},
+		Pattern:    name + "/" + framework.GenericNameRegex("role"),
+		Fields:     map[string]*framework.FieldSchema{"role": {Type: framework.TypeString}},
+		Operations: map[logical.Operation]framework.OperationHandler{logical.ReadOperation: &framework.PathOperation{Callback: read}},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // noisy is a run on a machine that gets ten times slower from round to round: only within a round can rows be compared.
@@ -50,9 +51,7 @@ func TestMedianOfTheRounds(t *testing.T) {
 	if !ok || c.Rate != 1000 || c.P50 != time.Millisecond || c.P99 != 4*time.Millisecond {
 		t.Errorf("median %+v (%t), want that of the second round", c, ok)
 	}
-	if c.Logins != 6 {
-		t.Errorf("%d logins, want those of all rounds: 6", c.Logins)
-	}
+	must.Equal(t, c.Logins, 6, "logins of all rounds")
 }
 
 func TestLoadOf(t *testing.T) {
@@ -63,18 +62,14 @@ func TestLoadOf(t *testing.T) {
 	}
 	got := results.LoadOf(latencies, 10*time.Second)
 	want := results.Load{Requests: 1000, Rate: 100, P50: 501 * time.Millisecond, P99: 991 * time.Millisecond, Max: time.Second}
-	if got != want {
-		t.Errorf("load %+v, want %+v", got, want)
-	}
-	if got := results.LoadOf(nil, time.Second); got != (results.Load{}) {
-		t.Errorf("load %+v of nothing", got)
-	}
+	must.Equal(t, got, want, "load")
+	must.Equal(t, results.LoadOf(nil, time.Second), results.Load{}, "load")
 }
 
 func TestTargetsSayWhatWasReached(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "bench.txt")
-	err := os.WriteFile(file, []byte(`goos: linux
+	must.Do(t, os.WriteFile(file, []byte(`goos: linux
 BenchmarkWarmRead/leased-2     100  1250 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
 PASS
@@ -82,14 +77,8 @@ BenchmarkWarmRead/leased-2     100  9000 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  9000 ns/op  0 storage-ops/op  20 allocs/op
 BenchmarkWarmRead/leased-2     100  1280 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
-`), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := results.ReadInProcess(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+`), 0o600))
+	p := must.Get(results.ReadInProcess(file))(t)
 	verdicts := map[string]string{}
 	for _, target := range results.Targets(noisy(), p) {
 		verdicts[target.Name] = target.Verdict()
@@ -105,9 +94,7 @@ BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 all
 		"in process: accesses to storage of a warm read, unleased":    "not measured",
 		"in process: time a read of 64 readers / of 1":                "not measured",
 	} {
-		if got := verdicts[name]; got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
+		must.Equal(t, verdicts[name], want, "the verdict on %s", name)
 	}
 }
 
@@ -116,13 +103,8 @@ func TestResultsSurviveAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.json")
 	r := noisy()
 	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
-	if err := r.Write(file); err != nil {
-		t.Fatal(err)
-	}
-	read, err := results.Read(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.Write(file))
+	read := must.Get(results.Read(file))(t)
 	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
 		t.Errorf("read back as\n%s\nwant\n%s", got, want)
 	}
@@ -131,12 +113,8 @@ func TestResultsSurviveAFile(t *testing.T) {
 func TestTablesTellProcessorTime(t *testing.T) {
 	t.Parallel()
 	r := noisy()
-	if table := r.Table("raft"); !strings.Contains(table, "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |") {
-		t.Errorf("no processor time of the probe in\n%s", table)
-	}
-	if table := r.RatioTable("raft"); !strings.Contains(table, "| 1.00 (0.91 to 1.11) |") {
-		t.Errorf("no ratio of processor times in\n%s", table)
-	}
+	must.Say(t, r.Table("raft"), "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |")
+	must.Say(t, r.RatioTable("raft"), "| 1.00 (0.91 to 1.11) |")
 	for n := range r.Cells {
 		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
 	}

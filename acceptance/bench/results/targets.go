@@ -117,7 +117,5 @@ func (p *InProcess) targets() []Target {
 		})
 	}
 	got, known := p.Ratio("Readers/64", "Readers/1", "ns/op")
-	return append(targets, Target{
-		"in process: time a read of 64 readers / of 1", 1, true, got, known,
-	})
+	return append(targets, Target{"in process: time a read of 64 readers / of 1", 1, true, got, known})
 }

@@ -23,7 +23,9 @@ public sealed class MastersIndiaException : Exception
     /// <summary>The HTTP status, 0 without one.</summary>
     public int Status { get; }
 
-    public MastersIndiaException(string message, int status = 0) : base(message) { Status = status; }
+    public MastersIndiaException(string message, int status = 0) : base(Regex.Replace(message, VaultToken, "<token>")) { Status = status; }
+
+    internal const string VaultToken = @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20,}";
 }
 
 /// <summary>What Vault gives. Fields that Vault did not give are null.</summary>
@@ -47,14 +49,21 @@ public sealed class MastersIndiaClient
 {
     const string OwnHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
     const string BeginOfToken = @"(^|/)(hv[sbr]\.|[sbr]\.[A-Za-z0-9_-]{20}|eyJ)"; // in a message it would be shown
+    const string Local = @"\Ahttps?://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?([/?#]|\z)"; // nothing sent there leaves the machine
+    const string NotVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
     const string Usage =
         "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
     static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
     static readonly TimeSpan VaultTimeout = TimeSpan.FromSeconds(30), ApiTimeout = TimeSpan.FromSeconds(60);
     // A redirect is not followed: it would take the token along.
-    static readonly HttpClient http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false });
+    static readonly HttpClient http = NewHttpClient(true), direct = NewHttpClient(false);
 
     static readonly CancellationTokenSource interrupted = new CancellationTokenSource(); // by Ctrl-C, where this is the program
+
+    static HttpClient NewHttpClient(bool useProxy)
+    {
+        return new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = useProxy });
+    }
 
     readonly string path;
     readonly SemaphoreSlim reading = new SemaphoreSlim(1);
@@ -115,26 +124,26 @@ public sealed class MastersIndiaClient
             if (token.TokenId == rejected)
             {
                 throw new MastersIndiaException(Shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it " +
-                    "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + Doubt(token, field),
-                    answer.Item1);
+                    "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + Doubt(token, field) +
+                    Said(token, answer, method), answer.Item1);
             }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         }
         if (Refused(answer))
         {
-            throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field),
-                answer.Item1);
+            throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field) +
+                Said(token, answer, method), answer.Item1);
         }
         bool expectsJson = InDoubt(method) != "" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
         if (expectsJson && !IsJson(answer.Item2))
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", but with no JSON (token_id " + token.TokenId + ")" +
-                InDoubt(method) + ": " + answer.Item2, answer.Item1);
+                InDoubt(method) + ": " + Hide(token, answer.Item2), answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
-                ")" + (answer.Item1 < 500 ? "" : InDoubt(method)) + ": " + answer.Item2, answer.Item1); // 5xx: perhaps of a gateway alone
+                ")" + (answer.Item1 < 500 ? "" : InDoubt(method)) + ": " + Hide(token, answer.Item2), answer.Item1); // 5xx: perhaps of a gateway alone
         }
         return answer.Item2;
     }
@@ -146,14 +155,23 @@ public sealed class MastersIndiaClient
             path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal))) + "/status/" + token.Config;
     }
 
+    /// <summary>An API may repeat in its error what it was sent.</summary>
+    static string Hide(MastersIndiaToken token, string text) { return text.Replace(token.AccessToken, "<token>"); }
+
+    /// <summary>What is to be said of a response of 2xx that has the words of a refusal.</summary>
+    static string Said(MastersIndiaToken token, Tuple<int, string> answer, string method)
+    {
+        return answer.Item1 < 200 || answer.Item1 > 299 ? ""
+            : ". It returned " + answer.Item1 + InDoubt(method) + ": " + Hide(token, answer.Item2);
+    }
+
     /// <summary>
     /// Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret.
     /// </summary>
     public static void Check(string url, string body = null, IDictionary<string, string> headers = null)
     {
         CheckUrl("URL", url);
-        if (url.StartsWith("http:", StringComparison.Ordinal) &&
-            !Regex.IsMatch(url, @"\Ahttp://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?([/?#]|\z)"))
+        if (url.StartsWith("http:", StringComparison.Ordinal) && !Regex.IsMatch(url, Local))
         {
             throw new MastersIndiaException("URL: http:// would send the token in clear text: use https://; only localhost may be http://");
         }
@@ -169,7 +187,7 @@ public sealed class MastersIndiaClient
             }
         }
         var sent = url + " " + string.Join(" ", headers?.Values ?? new string[0]) + " " + body;
-        if (Regex.IsMatch(sent, @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20}"))
+        if (Regex.IsMatch(sent, MastersIndiaException.VaultToken))
         {
             throw new MastersIndiaException("a Vault token is for Vault alone: take it out of URL, headers and body");
         }
@@ -196,7 +214,8 @@ public sealed class MastersIndiaClient
     /// <summary>Reports whether the caller sends, and so expects, something other than JSON.</summary>
     static bool OwnType(IDictionary<string, string> headers)
     {
-        return headers != null && headers.Keys.Any(name => name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase));
+        return headers != null && headers.Any(header => header.Key.Equals("Content-Type", StringComparison.OrdinalIgnoreCase) &&
+            header.Value.IndexOf("json", StringComparison.OrdinalIgnoreCase) < 0);
     }
 
     /// <summary>The framework's reader takes more than JSON. Here what is whole becomes a value, from the inside out, until one is left.</summary>
@@ -318,14 +337,14 @@ public sealed class MastersIndiaClient
         var answer = await SendAsync(NewRequest("GET", url, null, headers), VaultTimeout).ConfigureAwait(false);
         if (answer.Item1 != 200)
         {
-            var hint = answer.Item1 == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
+            var hint = !answer.Item2.Contains("\"errors\"") ? ": " + NotVault : answer.Item1 == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
                 : Regex.IsMatch(answer.Item2, "no namespace|internal error") ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
             throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
                 Reasons(answer.Item2) + hint, answer.Item1);
         }
         if (!IsJson(answer.Item2))
         {
-            throw new MastersIndiaException("Vault returned 200 to a read of " + Shown(url) + ", but with no JSON: is VAULT_ADDR Vault's?");
+            throw new MastersIndiaException("Vault returned 200 to a read of " + Shown(url) + ", but with no JSON: " + NotVault);
         }
         Keep(answer.Item2);
     }
@@ -436,7 +455,7 @@ public sealed class MastersIndiaClient
             stop.CancelAfter(timeout);
             try
             {
-                using (var answer = await http.SendAsync(request, stop.Token).ConfigureAwait(false))
+                using (var answer = await (Regex.IsMatch(request.RequestUri.ToString(), Local) ? direct : http).SendAsync(request, stop.Token).ConfigureAwait(false))
                 {
                     return Tuple.Create((int)answer.StatusCode, await answer.Content.ReadAsStringAsync().ConfigureAwait(false));
                 }
@@ -472,7 +491,7 @@ public sealed class MastersIndiaClient
             RunAsync(args).GetAwaiter().GetResult();
             return 0;
         }
-        catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException)
+        catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException || e is ArgumentException)
         {
             Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
             return 1;
@@ -483,6 +502,7 @@ public sealed class MastersIndiaClient
     {
         string method = "", body = null, field = "";
         var headers = new Dictionary<string, string>();
+        var given = new HashSet<string>();
         var rest = new List<string>();
         for (int n = 0; n < args.Length; n++)
         {
@@ -493,6 +513,7 @@ public sealed class MastersIndiaClient
             }
             if (!option.StartsWith("-", StringComparison.Ordinal)) rest.Add(option);
             else if (!Regex.IsMatch(option, @"\A-[XHdf]\z") || n + 1 == args.Length) throw new MastersIndiaException(Usage);
+            else if (option != "-H" && !given.Add(option)) throw new MastersIndiaException(option + ": is given twice");
             else if (option == "-X") method = args[++n];
             else if (option == "-d") body = args[++n];
             else if (option == "-f") field = args[++n];
@@ -521,7 +542,8 @@ public sealed class MastersIndiaClient
             var reply = await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false);
             try
             {
-                Console.WriteLine(reply);
+                var line = Strict.GetBytes(reply + Environment.NewLine); // whatever the locale, such as that of cron
+                using (var output = Console.OpenStandardOutput()) output.Write(line, 0, line.Length);
             }
             catch (IOException e)
             {

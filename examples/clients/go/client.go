@@ -52,7 +52,8 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		}
 		if t.ID == rejected {
 			return nil, fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
-				"old, one every 5 minutes. Try again then. If it lasts: %s", shown(what.url), rejected, c.hint(t, what.field))
+				"old, one every 5 minutes. Try again then. If it lasts: %s%s",
+				shown(what.url), rejected, c.hint(t, what.field), what.said(status, body, t))
 		}
 		status, body, err = c.send(ctx, what, t)
 	}
@@ -60,11 +61,12 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case refused(status, body):
-		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.hint(t, what.field))
+		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s%s",
+			shown(what.url), t.ID, c.hint(t, what.field), what.said(status, body, t))
 	case status >= 200 && status <= 299:
 		if what.expectsJSON() && status != http.StatusNoContent && !json.Valid(body) {
 			return nil, fmt.Errorf("%s returned %d, but with no JSON (token_id %s)%s: %s",
-				shown(what.url), status, t.ID, what.doubt(), body)
+				shown(what.url), status, t.ID, what.doubt(), t.hide(body))
 		}
 	default:
 		doubt := ""
@@ -72,7 +74,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 			doubt = what.doubt()
 		}
 		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s",
-			shown(what.url), status, t.ID, doubt, body)
+			shown(what.url), status, t.ID, doubt, t.hide(body))
 	}
 	return body, nil
 }
@@ -129,9 +131,23 @@ func (what call) doubt() string {
 	return ". It may have been issued: look it up before you repeat it"
 }
 
+// said is what is to be said of a response of 2xx that has the words of a refusal.
+func (what call) said(status int, body []byte, t token) string {
+	if status < 200 || status > 299 {
+		return ""
+	}
+	return fmt.Sprintf(". It returned %d%s: %s", status, what.doubt(), t.hide(body))
+}
+
+// ownType reports whether the caller sends, and so expects, something other than JSON.
+func (what call) ownType() bool {
+	sent := what.header.Get("Content-Type")
+	return sent != "" && !strings.Contains(strings.ToLower(sent), "json")
+}
+
 // expectsJSON reports whether what the call issues is in a response of JSON: what a caller sends by a Content-Type is not.
 func (what call) expectsJSON() bool {
-	return what.doubt() != "" && what.header.Get("Content-Type") == ""
+	return what.doubt() != "" && !what.ownType()
 }
 
 // ownHeaders are those that nobody else may set.
@@ -223,20 +239,23 @@ func (what call) check() error {
 	}
 	said := what.url + " " + strings.Join(slices.Concat(slices.Collect(maps.Values(what.header))...), " ") + " " + string(what.body)
 	switch {
-	case regexp.MustCompile(`(^|[^\w-])hv[sbr]\.[\w-]{20}`).MatchString(said):
+	case vaultToken().MatchString(said):
 		return errors.New("a Vault token is for Vault alone: take it out of URL, headers and body")
 	case what.body != nil && len(what.body) == 0:
 		return errors.New("body: is empty")
 	case !utf8.Valid(what.body):
 		return errors.New("body: is not UTF-8")
-	case what.body != nil && what.header.Get("Content-Type") == "" && !json.Valid(what.body):
+	case what.body != nil && !what.ownType() && !json.Valid(what.body):
 		return errors.New("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
 			"for another format give -H 'Content-Type: ...'")
-	case what.body != nil && what.header.Get("Content-Type") == "" && !regexp.MustCompile(`^\s*[{[]`).Match(what.body):
+	case what.body != nil && !what.ownType() && !regexp.MustCompile(`^\s*[{[]`).Match(what.body):
 		return errors.New("body: is JSON, but no object: is it encoded twice?")
 	}
 	return nil
 }
+
+// vaultToken finds one in a text.
+func vaultToken() *regexp.Regexp { return regexp.MustCompile(`(^|[^\w-])hv[sbr]\.[\w-]{20,}`) }
 
 func checkURL(name, address string) error {
 	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#][!-~]*)?$`).MatchString(address) {

@@ -23,18 +23,35 @@ import (
 
 func main() {
 	log.SetFlags(0)
+	log.SetOutput(hiding{os.Stderr})
+	flag.CommandLine.SetOutput(hiding{os.Stderr})
 	what := call{header: make(http.Header)}
-	flag.StringVar(&what.method, "X", "", "method; default GET, or POST with a body")
+	given := make(map[string]int) // flag takes the last one
+	option := func(name, usage string, set func(string) error) {
+		flag.Func(name, usage, func(text string) error { given[name]++; return set(text) })
+	}
+	option("X", "method; default GET, or POST with a body", func(text string) error { what.method = text; return nil })
 	flag.Func("H", "'NAME: VALUE' of a header", func(text string) error { addHeader(what.header, text); return nil })
-	flag.Func("d", "body, or @file", func(text string) (err error) { what.body, err = readBody(text); return err })
-	flag.StringVar(&what.field, "f", "", "put the token into this field of the JSON body")
+	option("d", "body, or @file", func(text string) (err error) { what.body, err = readBody(text); return err })
+	option("f", "put the token into this field of the JSON body", func(text string) error { what.field = text; return nil })
 	every := flag.Duration("every", 0, "call again and again, so often")
 	flag.Parse()
-	if slices.ContainsFunc(flag.Args(), regexp.MustCompile("^[\u2010-\u2015\u2212]").MatchString) {
-		log.Fatal("an option begins with the hyphen of the keyboard (-), not with one of a document")
+	for name, times := range given {
+		if times > 1 {
+			log.Fatalf("-%s: is given twice", name)
+		}
+	}
+	if slices.ContainsFunc(flag.Args(), regexp.MustCompile("^[-\u2010-\u2015\u2212]").MatchString) {
+		log.Fatal("an option goes before ROLE, and begins with the hyphen of the keyboard (-), not with one of a document")
+	}
+	if *every < 0 || *every > 0 && what.doubt() != "" {
+		log.Fatal("-every: must be a time such as 1s, and repeats no call that may issue something, such as a POST")
 	}
 	if flag.NArg() < 2 {
 		log.Fatal("usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...")
+	}
+	if *every == 0 {
+		signal.Ignore(syscall.SIGHUP) // where the terminal is lost, the call goes on to its end
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -42,6 +59,16 @@ func main() {
 		stop()
 		log.Fatal(err)
 	}
+}
+
+// hiding keeps Vault tokens out of messages.
+type hiding struct{ io.Writer }
+
+func (h hiding) Write(text []byte) (int, error) {
+	if _, err := h.Writer.Write(vaultToken().ReplaceAll(text, []byte("$1<token>"))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 func readBody(text string) ([]byte, error) {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -26,6 +27,8 @@ const (
 	again = 5 * time.Second
 	// vaultTimeout bounds one request to Vault.
 	vaultTimeout = 30 * time.Second
+	// notVault is said where a response is not of Vault.
+	notVault = "is VAULT_ADDR Vault's? It was sent the Vault token"
 )
 
 // client calls an API with the token of a role. It keeps that token until there may be a newer one, and, while Vault cannot be
@@ -55,6 +58,11 @@ type token struct {
 
 // String keeps the token out of logs.
 func (t token) String() string { return "token " + t.ID }
+
+// hide keeps it out of messages: an API may repeat in its error what it was sent.
+func (t token) hide(text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte(t.Access), []byte("<token>"))
+}
 
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
@@ -144,7 +152,7 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	_, noJSON := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case noJSON:
-		return token{}, 0, fmt.Errorf("%s/v1/%s returned 200, but with no JSON: is VAULT_ADDR Vault's?", c.vault.Address(), c.path)
+		return token{}, 0, fmt.Errorf("%s/v1/%s answered, but with no JSON: %s", c.vault.Address(), c.path, notVault)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:
@@ -171,6 +179,8 @@ func (e vaultError) Error() string {
 	reasons := cmp.Or(strings.Join(strings.Fields(strings.Join(e.response.Errors, "; ")), " "), "it gives no reason")
 	hint := ""
 	switch {
+	case e.response.RawError:
+		hint = ": " + notVault
 	case e.response.StatusCode == http.StatusForbidden:
 		hint = fmt.Sprintf(": is the Vault token in %s valid, and may it read %s?", e.source, e.path)
 	case regexp.MustCompile("no namespace|internal error").MatchString(reasons):

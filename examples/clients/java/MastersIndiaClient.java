@@ -1,9 +1,12 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
+import java.io.FileDescriptor;
 import java.io.FileInputStream;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PrintStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -61,7 +64,7 @@ public final class MastersIndiaClient {
         public final int status;
 
         ClientException(String message, int status) {
-            super(message);
+            super(VAULT_TOKEN.matcher(message).replaceAll("<token>"));
             this.status = status;
         }
     }
@@ -72,7 +75,8 @@ public final class MastersIndiaClient {
         @Override public String toString() { return "token " + tokenId; } // it stays out of logs
     }
 
-    private static final Pattern VAULT_TOKEN = Pattern.compile("(?<![\\w-])hv[sbr]\\.[\\w-]{20}");
+    private static final Pattern VAULT_TOKEN = Pattern.compile("(?<![\\w-])hv[sbr]\\.[\\w-]{20,}");
+    private static final String NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
     private record Kept(Token token, Instant keepUntil, Instant livesUntil) {}
 
@@ -132,25 +136,25 @@ public final class MastersIndiaClient {
             token = token(rejected);
             if (token.tokenId.equals(rejected)) {
                 throw new ClientException(shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it replaces "
-                    + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field),
-                    answer.status);
+                    + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field)
+                    + said(token, answer, verb), answer.status);
             }
             answer = send(api, request(token, url, verb, body, headers, field));
         }
         if (refused(answer)) {
-            throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field),
-                answer.status);
+            throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field)
+                + said(token, answer, verb), answer.status);
         }
         boolean done = answer.status >= 200 && answer.status <= 299 && answer.status != 204;
         boolean expectsJson = done && !inDoubt(verb).isEmpty() && !ownType(headers);
         if (expectsJson && !isJson(answer.body)) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", but with no JSON (token_id " + token.tokenId + ")"
-                + inDoubt(verb) + ": " + answer.body, answer.status);
+                + inDoubt(verb) + ": " + hide(token, answer.body), answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
                 + token.tokenId + ")" + (answer.status < 500 ? "" : inDoubt(verb)) // a gateway fails where the server behind it may not have
-                + ": " + answer.body, answer.status);
+                + ": " + hide(token, answer.body), answer.status);
         }
         return answer.body;
     }
@@ -159,6 +163,15 @@ public final class MastersIndiaClient {
         return "it was sent in the " + (field.isEmpty() ? "header Authorization" : "body field " + field)
             + ": is that the right place (-f), and is it the API of this account? Else ask an operator for: vault read "
             + path.split("/token/")[0] + "/status/" + token.config;
+    }
+
+    /** An API may repeat in its error what it was sent. */
+    private static String hide(Token token, String text) { return text.replace(token.accessToken, "<token>"); }
+
+    /** What is to be said of a response of 2xx that has the words of a refusal. */
+    private static String said(Token token, Answer answer, String verb) {
+        return answer.status < 200 || answer.status > 299 ? ""
+            : ". It returned " + answer.status + inDoubt(verb) + ": " + hide(token, answer.body);
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
@@ -195,7 +208,8 @@ public final class MastersIndiaClient {
 
     /** Reports whether the caller sends, and so expects, something other than JSON. */
     private static boolean ownType(Map<String, String> headers) {
-        return headers.keySet().stream().anyMatch("Content-Type"::equalsIgnoreCase);
+        return headers.entrySet().stream().anyMatch(header -> header.getKey().equalsIgnoreCase("Content-Type")
+            && !header.getValue().matches("(?i).*json.*"));
     }
 
     /** The JDK has no reader of JSON: what is whole becomes a value, from the inside out, until one is left. */
@@ -291,7 +305,7 @@ public final class MastersIndiaClient {
         HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
         Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
         if (answer.status != 200) {
-            String hint = answer.status == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
+            String hint = !answer.body.contains("\"errors\"") ? ": " + NOT_VAULT : answer.status == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
                 : answer.body.matches("(?s).*(no namespace|internal error).*")
                     ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
             throw new ClientException("Vault returned " + answer.status + " to a read of " + address + "/v1/" + path + ": "
@@ -299,7 +313,7 @@ public final class MastersIndiaClient {
         }
         if (!isJson(answer.body)) {
             throw new ClientException("Vault returned 200 to a read of " + address + "/v1/" + path
-                + ", but with no JSON: is VAULT_ADDR Vault's?", 0);
+                + ", but with no JSON: " + NOT_VAULT, 0);
         }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
         if (text(body, "authorization") == null || text(body, "token_id") == null) {
@@ -480,6 +494,8 @@ public final class MastersIndiaClient {
     }
 
     private static void run(String[] args) throws ClientException {
+        // Whatever the locale, such as that of cron.
+        System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8));
         Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
         List<String> rest = new ArrayList<>();
         for (int n = 0; n < args.length; n++) {
@@ -492,8 +508,8 @@ public final class MastersIndiaClient {
             } else if (args[n++].equals("-H")) {
                 String[] header = args[n].split(":", 2);
                 headers.put(header[0], header.length == 2 ? header[1].replaceAll("^ +| +$", "") : "");
-            } else {
-                options.put(args[n - 1], args[n]);
+            } else if (options.put(args[n - 1], args[n]) != null) {
+                throw new ClientException(args[n - 1] + ": is given twice", 0);
             }
         }
         if (rest.size() < 2) {

@@ -19,10 +19,13 @@ const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
 const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
 
+const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
+const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
+
 /** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
 export class ClientError extends Error {
   constructor(message, status = 0) {
-    super(message);
+    super(message.replace(new RegExp(vaultTokens, "g"), "<token>"));
     this.status = status;
   }
 }
@@ -84,22 +87,24 @@ export class Client {
       token = await this.token(rejected);
       if (token.token_id === rejected) {
         throw new ClientError(`${shown(url)} refuses token_id ${rejected}, and Vault has no newer token yet: it replaces a refused one ` +
-          `that is a minute old, one every 5 minutes. Try again then. If it lasts: ${this.#doubt(token, field)}`, answer.status);
+          `that is a minute old, one every 5 minutes. Try again then. If it lasts: ${this.#doubt(token, field)}${said(token, answer, method)}`,
+          answer.status);
       }
       answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     }
     if (refused(answer)) {
-      throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token, field)}`, answer.status);
+      throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ` +
+        `${this.#doubt(token, field)}${said(token, answer, method)}`, answer.status);
     }
     const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
     if (expectsJSON && !isJSON(answer.body)) {
       throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON (token_id ${token.token_id})${inDoubt(method)}: ` +
-        answer.body, answer.status);
+        hide(token, answer.body), answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
       const doubt = answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
       throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})${doubt}: ` +
-        answer.body, answer.status);
+        hide(token, answer.body), answer.status);
     }
     return answer.body;
   }
@@ -109,6 +114,13 @@ export class Client {
       `of this account? Else ask an operator for: vault read ${this.#path.slice(0, this.#path.lastIndexOf("/token/"))}/status/${token.config}`;
   }
 }
+
+// An API may repeat in its error what it was sent.
+const hide = (token, text) => text.replaceAll(token.access_token, "<token>");
+
+// What is to be said of a response of 2xx that has the words of a refusal.
+const said = (token, { status, body }, method) =>
+  status >= 200 && status <= 299 ? `. It returned ${status}${inDoubt(method)}: ${hide(token, body)}` : "";
 
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
@@ -125,7 +137,7 @@ export function check(url, body, headers) {
       throw new ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
     }
   }
-  if (/(?<![\w-])hv[sbr]\.[\w-]{20}/.test([url, ...Object.values(headers ?? {}), body].join(" "))) {
+  if (vaultTokens.test([url, ...Object.values(headers ?? {}), body].join(" "))) {
     throw new ClientError("a Vault token is for Vault alone: take it out of URL, headers and body");
   }
   if (body === "") throw new ClientError("body: is empty");
@@ -140,7 +152,7 @@ export function check(url, body, headers) {
 }
 
 // Reports whether the caller sends, and so expects, something other than JSON.
-const ownType = (headers) => Object.keys(headers ?? {}).some((name) => /^content-type$/i.test(name));
+const ownType = (headers) => Object.entries(headers ?? {}).some(([name, value]) => /^content-type$/i.test(name) && !/json/i.test(value));
 
 function isJSON(text) {
   try {
@@ -218,11 +230,12 @@ async function read(path, rejected) {
   const { status, body } = await send(url, { headers, ca: caFile() }, vaultTimeout);
   if (status !== 200) {
     let hint = "";
-    if (status === 403) hint = `: is the Vault token in ${source} valid, and may it read ${path}?`;
+    if (!body.includes('"errors"')) hint = `: ${notVault}`;
+    else if (status === 403) hint = `: is the Vault token in ${source} valid, and may it read ${path}?`;
     else if (/no namespace|internal error/.test(body)) hint = `: is what is in ${source} a Vault token (hvs.…)?`;
     throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body)}${hint}`, status);
   }
-  if (!isJSON(body)) throw new ClientError(`Vault returned 200 to a read of ${shown(url)}, but with no JSON: is VAULT_ADDR Vault's?`);
+  if (!isJSON(body)) throw new ClientError(`Vault returned 200 to a read of ${shown(url)}, but with no JSON: ${notVault}`);
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
@@ -286,7 +299,7 @@ async function send(url, { body, ...options }, timeout) {
   try {
     return await new Promise((resolve, reject) => {
       const { request } = url.startsWith("https:") ? https : http;
-      sent = request(url, { ...options, signal }, (answer) => {
+      sent = request(url, { ...options, signal, rejectUnauthorized: true }, (answer) => { // whatever NODE_TLS_REJECT_UNAUTHORIZED is
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
           .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
@@ -334,6 +347,8 @@ async function main() {
     } else if (option === "-H") {
       const [, name, value] = /^([^:]*):? *([^]*)$/.exec(given.shift());
       headers[name] = value;
+    } else if (option in options) {
+      throw new ClientError(`${option}: is given twice`);
     } else {
       options[option] = given.shift();
     }
@@ -348,6 +363,7 @@ async function main() {
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort(name));
+  process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   process.stdout.on("error", () => {}); // which print reports
   try {
     await main();

@@ -14,7 +14,15 @@
 declare(strict_types=1);
 
 /** Something that a person must look at; the message says what to do. The code is the HTTP status, 0 without one. */
-final class MastersIndiaError extends RuntimeException {}
+final class MastersIndiaError extends RuntimeException
+{
+    public const VAULT_TOKEN = '/(?<![\w-])hv[sbr]\.[\w-]{20,}/';
+
+    public function __construct(string $message, int $code = 0)
+    {
+        parent::__construct(preg_replace(self::VAULT_TOKEN, '<token>', $message) ?? $message, $code);
+    }
+}
 
 final class MastersIndiaClient
 {
@@ -23,6 +31,9 @@ final class MastersIndiaClient
     private const OWN_HEADERS = 'authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
     private const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
+
+    private const LOCAL = '~^https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~'; // nothing sent there leaves the machine
+    private const NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
     private readonly string $path;
     public static int $interrupted = 0; // the signal, where this is the program
@@ -85,23 +96,25 @@ final class MastersIndiaClient
             $token = $this->token($rejected);
             if ($token['token_id'] === $rejected) {
                 throw new MastersIndiaError(self::shown($url) . " refuses token_id $rejected, and Vault has no newer token yet: it replaces "
-                    . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: ' . $this->doubt($token, $field), $status);
+                    . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: ' . $this->doubt($token, $field)
+                    . self::said($token, $status, $reply, $method), $status);
             }
             [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         }
         $id = $token['token_id'];
         if (self::refused($status, $reply)) {
-            throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field), $status);
+            throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field)
+                . self::said($token, $status, $reply, $method), $status);
         }
         $expectsJSON = self::inDoubt($method) !== '' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
         if ($expectsJSON && !self::isJSON($reply)) {
-            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON (token_id $id)" . self::inDoubt($method) . ": $reply",
-                $status);
+            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON (token_id $id)" . self::inDoubt($method)
+                . ': ' . self::hide($token, $reply), $status);
         }
         if ($status < 200 || $status > 299) {
             $doubt = $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
-            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)$doubt: $reply",
-                $status);
+            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)$doubt: "
+                . self::hide($token, $reply), $status);
         }
         return $reply;
     }
@@ -113,12 +126,24 @@ final class MastersIndiaClient
             . 'Else ask an operator for: vault read ' . strstr($this->path, '/token/', true) . "/status/{$token['config']}";
     }
 
+    /** An API may repeat in its error what it was sent. */
+    private static function hide(#[\SensitiveParameter] array $token, string $reply): string
+    {
+        return str_replace($token['access_token'], '<token>', $reply);
+    }
+
+    /** What is to be said of a response of 2xx that has the words of a refusal. */
+    private static function said(#[\SensitiveParameter] array $token, int $status, string $reply, string $method): string
+    {
+        return $status < 200 || $status > 299 ? '' : ". It returned $status" . self::inDoubt($method) . ': ' . self::hide($token, $reply);
+    }
+
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
     public static function check(#[\SensitiveParameter] string $url, #[\SensitiveParameter] string|false|null $body = null,
         #[\SensitiveParameter] array $headers = []): void
     {
         self::checkURL('URL', $url);
-        !str_starts_with($url, 'http:') || preg_match('~^http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~', $url)
+        !str_starts_with($url, 'http:') || preg_match(self::LOCAL, $url)
             || throw new MastersIndiaError('URL: http:// would send the token in clear text: use https://; only localhost may be http://');
         $headers === [] || !array_is_list($headers) || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
         foreach ($headers as $name => $value) { // a name of digits is an integer here
@@ -127,7 +152,7 @@ final class MastersIndiaClient
         }
         preg_grep('/^(' . self::OWN_HEADERS . '|client_id)\z/i', array_keys($headers)) === []
             || throw new MastersIndiaError('header: the client itself sends Authorization, client_id, Host, Content-Length and the like');
-        !preg_match('/(?<![\w-])hv[sbr]\.[\w-]{20}/', implode(' ', [$url, ...array_values($headers), $body ?: '']))
+        !preg_match(MastersIndiaError::VAULT_TOKEN, implode(' ', [$url, ...array_values($headers), $body ?: '']))
             || throw new MastersIndiaError('a Vault token is for Vault alone: take it out of URL, headers and body');
         $body !== false || throw new MastersIndiaError('body: is false: json_encode failed: ' . json_last_error_msg());
         $body !== '' || throw new MastersIndiaError('body: is empty');
@@ -142,7 +167,8 @@ final class MastersIndiaClient
     /** Reports whether the caller sends, and so expects, something other than JSON. */
     private static function ownType(#[\SensitiveParameter] array $headers): bool
     {
-        return preg_grep('/^content-type\z/i', array_keys($headers)) !== [];
+        $types = preg_grep('/^content-type\z/i', array_keys($headers));
+        return $types !== [] && stripos((string) $headers[end($types)], 'json') === false;
     }
 
     private static function isJSON(#[\SensitiveParameter] string $text): bool
@@ -236,6 +262,7 @@ final class MastersIndiaClient
             $errors = $answer['errors'] ?? null;
             $reasons = is_array($errors) ? (trim(preg_replace('/\s+/', ' ', implode('; ', $errors))) ?: 'it gives no reason') : substr(trim($reply), 0, 200);
             $hint = match (true) {
+                $errors === null => ': ' . self::NOT_VAULT,
                 $status === 403 => ": is the Vault token in $source valid, and may it read {$this->path}?",
                 preg_match('/no namespace|internal error/', $reply) === 1 => ": is what is in $source a Vault token (hvs.…)?",
                 default => '',
@@ -243,7 +270,7 @@ final class MastersIndiaClient
             throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
         }
         self::isJSON($reply) || throw new MastersIndiaError(
-            'Vault returned 200 to a read of ' . self::shown($url) . ", but with no JSON: is VAULT_ADDR Vault's?");
+            'Vault returned 200 to a read of ' . self::shown($url) . ', but with no JSON: ' . self::NOT_VAULT);
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
             throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE?", 400);
@@ -262,8 +289,8 @@ final class MastersIndiaClient
     /** Reads a file; its name and the system's reason are in the error. */
     public static function contents(string $what, string $file, string $hint = ''): string
     {
-        $content = is_dir($file) ? false : @file_get_contents($file);
-        $reason = is_dir($file) ? 'it is a directory' : preg_replace('/.*: /', '', error_get_last()['message'] ?? 'no reason given');
+        $content = $file === '' || is_dir($file) ? false : @file_get_contents($file);
+        $reason = $file === '' ? 'the name is empty' : (is_dir($file) ? 'it is a directory' : preg_replace('/.*: /', '', error_get_last()['message'] ?? 'no reason given'));
         return $content !== false ? $content : throw new MastersIndiaError("$what cannot be read: $file: $reason$hint");
     }
 
@@ -298,8 +325,8 @@ final class MastersIndiaClient
         curl_setopt_array($curl, [
             CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
             CURLOPT_TIMEOUT => $timeout, CURLOPT_CONNECTTIMEOUT => 10, CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
-            CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => self::$interrupted,
-        ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
+            CURLOPT_NOBODY => $method === 'HEAD', CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => self::$interrupted,
+        ] + (preg_match(self::LOCAL, $url) ? [CURLOPT_PROXY => ''] : []) + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
             $reason = self::$interrupted ? 'interrupted' : curl_error($curl);
@@ -349,6 +376,7 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
             foreach ([SIGINT, SIGTERM] as $signal) {
                 pcntl_signal($signal, function (int $signal) { MastersIndiaClient::$interrupted = $signal; });
             }
+            pcntl_signal(SIGHUP, SIG_IGN); // where the terminal is lost, the call goes on to its end
         }
         $usage = "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
         [$options, $headers, $urls] = [[], [], []];
@@ -363,6 +391,8 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
             } elseif ($option === '-H') {
                 [$name, $value] = explode(':', $argv[$n], 2) + [1 => ''];
                 $headers[$name] = trim($value, ' ');
+            } elseif (isset($options[$option[1]])) {
+                throw new MastersIndiaError("$option: is given twice");
             } else {
                 $options[$option[1]] = $argv[$n];
             }

@@ -22,9 +22,12 @@ import urllib.parse
 import urllib.request
 
 VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
+NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token"
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
 TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
+VAULT_TOKEN = r"(?<![\w-])hv[sbr]\.[\w-]{20,}"
+LOCAL = r"https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)"  # nothing sent there leaves the machine
 USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
 
@@ -32,7 +35,7 @@ class ClientError(Exception):
     """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one; reply is what
     the API has said, in_doubt whether the call may have been executed."""
     def __init__(self, message, status=0, reply=""):
-        super().__init__(message)
+        super().__init__(re.sub(VAULT_TOKEN, "<token>", message))
         self.status, self.reply, self.in_doubt = status, reply, DOUBT in message
 
 
@@ -51,7 +54,7 @@ class Token(dict):
 class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
-        role = re.sub(r"^/*(v1/)?", "", role.strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
+        role = re.sub(r"^/*(v1/)?", "", (role or "").strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
         if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
@@ -78,7 +81,7 @@ class Client:
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         check(url, body, headers)
-        if not re.fullmatch("[A-Z]*", method):
+        if not re.fullmatch("[A-Z]*", method or ""):
             raise ClientError("method: must be a word such as POST; the body comes after it")
         method = method or ("GET" if body is None else "POST")
         token = self.token()
@@ -88,16 +91,19 @@ class Client:
             token = self.token(refused)
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
-                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}", status)
+                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
+                                  f"{_said(token, status, reply, method)}", status)
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
-            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}", status)
+            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
+                              f"{_said(token, status, reply, method)}", status)
         if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
-            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: {reply}", status, reply)
+            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: "
+                              f"{_hide(token, reply)}", status, reply)
         if not 200 <= status < 300:
             doubt = _doubt(method) if status >= 500 else ""  # a gateway fails where the server behind it may not have
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
-                              f"{reply}", status, reply)
+                              f"{_hide(token, reply)}", status, reply)
         return reply
 
     def __getstate__(self):
@@ -125,13 +131,15 @@ class Client:
         reply = _Secret(reply)
         if status != 200:
             hint = ""
-            if status == 403:
+            if status == 403 and '"errors"' in reply:
                 hint = f": is the Vault token in {source} valid, and may it read {self.path}?"
+            elif '"errors"' not in reply:
+                hint = f": {NOT_VAULT}"
             elif "no namespace" in reply or "internal error" in reply:
                 hint = f": is what is in {source} a Vault token (hvs.…)?"
             raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
         if not _is_json(reply):
-            raise ClientError(f"Vault returned 200 to a read of {_shown(url)}, but with no JSON: is VAULT_ADDR Vault's?")
+            raise ClientError(f"Vault returned 200 to a read of {_shown(url)}, but with no JSON: {NOT_VAULT}")
         try:
             answer = json.loads(reply, object_hook=_hidden)
             token, lease = Token(answer["data"]), answer["lease_duration"]
@@ -139,6 +147,16 @@ class Client:
             return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
         except (ValueError, KeyError, TypeError):
             raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE?", 400) from None
+
+
+def _hide(token, reply):
+    """An API may repeat in its error what it was sent."""
+    return reply.replace(token["access_token"], "<token>")
+
+
+def _said(token, status, reply, method):
+    """What is to be said of a response of 2xx that has the words of a refusal."""
+    return f". It returned {status}{_doubt(method)}: {_hide(token, reply)}" if 200 <= status < 300 else ""
 
 
 def _hidden(data):
@@ -203,7 +221,7 @@ def _with_field(body, field, value):
 def check(url, body=None, headers=None):
     """Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret."""
     _check_url("URL", url)
-    if re.match("http:", url) and not re.match(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)", url):
+    if url.startswith("http:") and not re.match(LOCAL, url):
         raise ClientError("URL: http:// would send the token in clear text: use https://; only localhost may be http://")
     if headers and not hasattr(headers, "items"):
         raise ClientError("header: must be given as {'NAME': 'VALUE'}")
@@ -214,7 +232,7 @@ def check(url, body=None, headers=None):
             raise ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
     if body is not None and not isinstance(body, str):
         raise ClientError("body: must be a str: give json.dumps(...)")
-    if re.search(r"(?<![\w-])hv[sbr]\.[\w-]{20}", " ".join([url, *map(str, (headers or {}).values()), body or ""])):
+    if re.search(VAULT_TOKEN, " ".join([url, *map(str, (headers or {}).values()), body or ""])):
         raise ClientError("a Vault token is for Vault alone: take it out of URL, headers and body")
     if body is None:
         return
@@ -232,7 +250,7 @@ def check(url, body=None, headers=None):
 
 def _own_type(headers):
     """Reports whether the caller sends, and so expects, something other than JSON."""
-    return "content-type" in [str(name).lower() for name in headers or {}]
+    return any(str(name).lower() == "content-type" and "json" not in str(value).lower() for name, value in (headers or {}).items())
 
 
 def _is_json(text):
@@ -244,7 +262,7 @@ def _is_json(text):
 
 
 def _check_url(what, url):
-    if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url, re.ASCII):
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url or "", re.ASCII):
         raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name or line break; "
                           "percent-encode blanks and accents")
 
@@ -282,7 +300,8 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
     try:
         request = urllib.request.Request(url, None if body is None else body.encode(), headers, method=method)
-        with urllib.request.build_opener(_AsItIs, trust).open(request, timeout=timeout) as answer:
+        direct = [urllib.request.ProxyHandler({})] if re.match(LOCAL, url) else []
+        with urllib.request.build_opener(_AsItIs, trust, *direct).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
@@ -295,7 +314,7 @@ def _send(url, method, body, headers, timeout, ca_file=None):
 def _proxy(url):
     """Names the variable of the proxy that urllib takes."""
     parts = urllib.parse.urlsplit(url)
-    used = urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(parts.netloc)
+    used = not re.match(LOCAL, url) and urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(parts.netloc)
     return f" through the proxy of {parts.scheme}_proxy" if used else ""
 
 
@@ -323,6 +342,8 @@ def main():
         signals.append(number)
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, interrupt)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # where the terminal is lost, the call goes on to its end
     arguments = iter(sys.argv[1:])
     try:
         for argument in arguments:
@@ -334,12 +355,17 @@ def main():
             if argument == "-H":
                 name, _, text = value.partition(":")
                 headers[name] = text.strip(" ")
+            elif argument in options:
+                raise ClientError(f"{argument}: is given twice")
             elif value is not None:
                 options[argument] = value
             else:
                 rest.append(argument)
         if len(rest) < 2:
             raise ClientError(USAGE)
+        if sys.stdout is None:
+            raise ClientError("standard output is closed: the response would be lost")
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale
         body = options.get("-d")
         if body and body.startswith("@"):
             with open(0 if body == "@-" else body[1:], encoding="utf-8", errors="surrogateescape", newline="") as file:
