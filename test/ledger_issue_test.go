@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
@@ -256,54 +254,4 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
-	fixturesTest(t, func(t *testing.T, f fixture) {
-		w, book := f.logged(t)
-		token := text(t, w.read("token/app").Data, "access_token")
-		w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
-		advance(time.Minute)
-		w.write("rotate/gst", nil)
-		w.minute()
-		said := []string{book.String()}
-		hear := func(op logical.Operation, path string, data map[string]any) {
-			resp, err := w.do(t.Context(), op, path, data)
-			if err != nil {
-				said = append(said, err.Error())
-			}
-			if resp != nil {
-				said = append(said, canonical(t, resp.Data), warningsOf(resp))
-			}
-		}
-		second := text(t, w.read("token/app").Data, "access_token")
-		look := func() {
-			for _, secret := range []string{token, second} {
-				hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret})
-				hear(logical.UpdateOperation, "lookup", map[string]any{"token_id": secret})
-				hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret, "token_id": secret})
-				hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret + "x"})
-				hear(logical.UpdateOperation, "lookup", map[string]any{"token": []any{secret}})
-				hear(logical.UpdateOperation, "lookup", map[string]any{"tokn": secret})
-			}
-			hear(logical.ReadOperation, "ledger/gst", nil)
-			hear(logical.ListOperation, "ledger/", nil)
-		}
-		look()
-		w.Storage.Heal()
-		w.minute()
-		look()
-		got := len(w.ledgerOf("gst"))
-		require(t, got == 2, "%d entries, want 2", got)
-		secrets := append(w.issued(), token, second)
-		w.hides(strings.Join(append(said, book.String()), "\n"), secrets...)
-		for key, value := range w.stored() {
-			if !strings.HasPrefix(key, "token/") {
-				w.hides(key+" "+value, secrets...)
-			}
-		}
-		for _, access := range w.Storage.Accesses() {
-			w.hides(access, secrets...)
-		}
-	})
 }

@@ -5,9 +5,7 @@ package test
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,26 +316,6 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		}
 		advance(20 * 24 * time.Hour)
 		w.forgotten(id)
-	})
-}
-
-func TestLookup_FieldsAreDocumented(t *testing.T) {
-	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
-		d := w.document()
-		id := w.read("token/app").Data["token_id"]
-		w.ledgerOf("gst")
-		post := d.Paths["/lookup"].Post
-		documented := slices.Sorted(maps.Keys(d.resolve(post.Responses["200"].Content["application/json"].Schema).Properties))
-		got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data))
-		check(t, slices.Equal(got, documented), "fields are %v, documented are %v", got, documented)
-		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
-		check(t, body.Properties["token"].Attributes.Sensitive, "token is not marked as sensitive")
-		for operation, want := range map[*documentOperation]string{
-			post: "masters-india-look-up-token", d.Paths["/ledger/{name}"].Get: "masters-india-read-ledger",
-			d.Paths["/ledger/"].Get: "masters-india-list-ledgers",
-		} {
-			check(t, operation != nil && operation.OperationID == want, "no operation %s: %v", want, operation)
-		}
 	})
 }
 

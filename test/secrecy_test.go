@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -223,20 +222,4 @@ func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
-	fixturesTest(t, func(t *testing.T, f fixture) {
-		w := f.mounted(t, "verify_connection", true)
-		w.read("token/app")
-		advance(time.Minute)
-		rotated := w.write("rotate/gst", nil)
-		revoked := w.write("revoke/gst", nil)
-		secrets := append(disguises(f), w.issued()...)
-		for _, resp := range []*logical.Response{rotated, revoked, w.read("status/gst"), w.read("config/gst"), w.read("role/app")} {
-			encoded, err := json.Marshal(resp)
-			noError(t, err)
-			w.hides(string(encoded), secrets...)
-		}
-	})
 }
