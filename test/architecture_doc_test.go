@@ -14,8 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestArchitectureDoc_MapShowsTheTree: the map matches the tree. Each row of the map exists, and no source
-// file or folder is on none.
+// The map matches the tree. Each row of the map exists, and no source file or folder is on none.
 func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(mounttest.ModuleRoot(t))

@@ -111,8 +111,8 @@ func (s *testMount) accountOn(host, name string) {
 	s.token(name)
 }
 
-// TestRotation_HangingHostDelaysNoOther: accounts of a host that hangs fall due first, and again and again. An account of another
-// host is rotated in its time all the same, however often it is read.
+// Accounts of a host that hangs fall due first, and again and again. An account of another host is rotated in its time all the
+// same, however often it is read.
 func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, hanging := range []int{60, 150} {
@@ -150,7 +150,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 	}
 }
 
-// TestRotation_FirstComeFirstServed: on a host that hangs, too, each account has its turn before any has its second.
+// On a host that hangs, too, each account has its turn before any has its second.
 func TestRotation_FirstComeFirstServed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const many = 60
@@ -175,8 +175,8 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 	})
 }
 
-// TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation, even when eight of them
-// hang, which is as many as may log in at the same time.
+// Accounts that hang do not keep the others from their rotation, even when eight of them hang, which is as many as may log in at
+// the same time.
 func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const hanging, healthy = 16, 20

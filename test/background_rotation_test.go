@@ -64,7 +64,7 @@ func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_ReadWaitsTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
+// A read waits at most two seconds for a rotation and not at all after that.
 func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -179,7 +179,7 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 	})
 }
 
-// TestRestart_SlowStorageHoldsRotationsUp: slow storage at start delays no rotation of an account that was loaded.
+// Slow storage at start delays no rotation of an account that was loaded.
 func TestRestart_SlowStorageHoldsRotationsUp(t *testing.T) {
 	t.Parallel()
 	for _, each := range []time.Duration{0, 2 * time.Second} {

@@ -68,7 +68,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	}
 }
 
-// TestBackoff_DoublesForFailedRotations: the backoff of a rotation doubles as well, while the token is valid, and has jitter.
+// The backoff of a rotation doubles as well, while the token is valid, and has jitter.
 func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -122,8 +122,8 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	}
 }
 
-// TestBackoff_NotCausedByPauseDuringLogin: a pause of the config during a login causes no backoff after it. The account was
-// paused for the moment in which a login came to its end.
+// A pause of the config during a login causes no backoff after it. The account was paused for the moment in which a login came to
+// its end.
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

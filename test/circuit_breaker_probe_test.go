@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestBreaker_ProbeThatIsGivenUpCounts: a probe that is given up may have been refused: the schedule goes on.
+// A probe that is given up may have been refused: the schedule goes on.
 func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },

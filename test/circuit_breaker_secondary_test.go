@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestBreaker_StaysOpenOnHeadersWrittenElsewhere: only a write that changes a credential, or a login that succeeds, closes it.
+// Only a write that changes a credential, or a login that succeeds, closes it.
 func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
 		s := newClusters(t, time.Hour)
@@ -54,8 +54,7 @@ func (c *crashAfterPut) Put(ctx context.Context, entry *logical.StorageEntry) er
 	return err
 }
 
-// TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord: a write of headers is cut off after the config is stored and before the
-// account's own record is.
+// A write of headers is cut off after the config is stored and before the account's own record is.
 func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		killer := &crashAfterPut{Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() }}
@@ -80,7 +79,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 	})
 }
 
-// TestVerification_FailureEndsWithSuccess: a verification that failed says nothing any more once logins have succeeded since.
+// A verification that failed says nothing any more once logins have succeeded since.
 func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -120,8 +119,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	}
 }
 
-// TestVerification_ObeysTheHold: a write that changes no credential is decided from memory while the breaker is open or a
-// Retry-After runs.
+// A write that changes no credential is decided from memory while the breaker is open or a Retry-After runs.
 func TestVerification_ObeysTheHold(t *testing.T) {
 	type testCase struct {
 		fault simulator.Fault
@@ -148,8 +146,7 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_StaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again as it was. The upstream
-// has refused its credentials, or the request.
+// The config is deleted at the primary, and written again as it was. The upstream has refused its credentials, or the request.
 func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 	t.Parallel()
 	refusals := map[string]func(s *testMount){

@@ -145,8 +145,8 @@ func (s *testMount) wantProbes(want int) {
 	}
 }
 
-// TestCircuitBreaker_OpenedByRotateDuringOutage: a refusal that rotate finds in an outage is probed by the schedule of refusals.
-// The upstream has come back during the backoff of the outage, and knows another password.
+// A refusal that rotate finds in an outage is probed by the schedule of refusals. The upstream has come back during the backoff
+// of the outage, and knows another password.
 func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -162,7 +162,7 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	})
 }
 
-// TestBreaker_StaysOpenWhenClockSetBack: the other clock of this process knows how much of the hold has passed.
+// The other clock of this process knows how much of the hold has passed.
 func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 	eachOf(t, []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour}, func(t *testing.T, back time.Duration) {
 		s := refusedMount(t)
@@ -176,7 +176,7 @@ func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_StaysOpen: what is no other credential does not have the refused ones sent again.
+// What is no other credential does not have the refused ones sent again.
 func TestCircuitBreaker_StaysOpen(t *testing.T) {
 	write := func(data map[string]any) func(*testMount) { return func(s *testMount) { s.write("config/gst", data) } }
 	host := func(host string) func(*testMount) {

@@ -83,8 +83,8 @@ func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 	}
 }
 
-// TestMarks_ClockSetBack: a rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock
-// was set back in between.
+// A rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock was
+// set back in between.
 func TestMarks_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	timed(t, "rejected", func(t *testing.T) {

@@ -60,8 +60,8 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 	}
 }
 
-// TestClock_StartAheadSendsOnce: readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and
-// the hold that follows is kept when the clock is right.
+// Readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and the hold that
+// follows is kept when the clock is right.
 func TestClock_StartAheadSendsOnce(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
@@ -84,7 +84,7 @@ func TestClock_StartAheadSendsOnce(t *testing.T) {
 	})
 }
 
-// TestClock_StartBehindEndsHold: a hold lasts no longer than its length, however long the clock stays behind, and over restarts.
+// A hold lasts no longer than its length, however long the clock stays behind, and over restarts.
 func TestClock_StartBehindEndsHold(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
 		s := gstMount(t, time.Hour)
@@ -105,8 +105,8 @@ func TestClock_StartBehindEndsHold(t *testing.T) {
 	})
 }
 
-// TestClock_StartWrongCostsOneLogin: a token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is,
-// and one when it is right again.
+// A token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is, and one when it is
+// right again.
 func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 	eachOf(t, []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour}, func(t *testing.T, off time.Duration) {
 		s := gstMount(t, 4*time.Hour)
@@ -131,8 +131,7 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 	})
 }
 
-// TestClock_StartAheadRevokesLater: what is pending at the upstream, or revoked later, is revoked although the clock said for a
-// minute that the tokens had expired.
+// What is pending at the upstream, or revoked later, is revoked although the clock said for a minute that the tokens had expired.
 func TestClock_StartAheadRevokesLater(t *testing.T) {
 	t.Parallel()
 	down := simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh}

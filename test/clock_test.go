@@ -227,8 +227,7 @@ func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 	})
 }
 
-// TestClock_BackoffEndsAfterClockSetRight: a backoff does not last for years when a clock is corrected. A failure that was
-// noted by a clock in the future.
+// A backoff does not last for years when a clock is corrected. A failure that was noted by a clock in the future.
 func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
 	eachOf(t, []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour}, func(t *testing.T, wrong time.Duration) {
 		s := gstMount(t, time.Hour)
@@ -244,8 +243,7 @@ func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
 	})
 }
 
-// TestStatus_NextAttemptAfterClockSetBack: the clock was ahead when the hold began, and is set right. The next attempt is said to be
-// when it is.
+// The clock was ahead when the hold began, and is set right. The next attempt is said to be when it is.
 func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Clock.Jump(time.Hour)
@@ -263,8 +261,7 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 	})
 }
 
-// TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone: the clock was a year ahead when the account was read last. Nobody reads
-// it since the clock is right.
+// The clock was a year ahead when the account was read last. Nobody reads it since the clock is right.
 func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -278,8 +275,8 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 	})
 }
 
-// TestRevoke_ClockFarAheadForAMoment: the clock runs ahead by a month or more for some minutes, also from the start, and is set right.
-// A revoked token is not served after that either, and the ledger knows what was issued.
+// The clock runs ahead by a month or more for some minutes, also from the start, and is set right. A revoked token is not served
+// after that either, and the ledger knows what was issued.
 func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
 	ahead := func(d time.Duration) func(s *testMount) {
 		return func(s *testMount) {

@@ -147,8 +147,7 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 	})
 }
 
-// TestConfig_WriteThatLandsAfterItsCallerHungUp: the write of the config lands when its caller has gone. The settings that
-// storage has are in force then.
+// The write of the config lands when its caller has gone. The settings that storage has are in force then.
 func TestConfig_WriteThatLandsAfterItsCallerHungUp(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{false, true} {
@@ -213,8 +212,7 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 	return s, isUnderWay
 }
 
-// TestConfigWrite_HangingVerificationDelaysNoOtherName: the verification of one config hangs. Roles of other names are written
-// meanwhile.
+// The verification of one config hangs. Roles of other names are written meanwhile.
 func TestConfigWrite_HangingVerificationDelaysNoOtherName(t *testing.T) {
 	t.Parallel()
 	s, isUnderWay := hangingVerification(t)
@@ -225,8 +223,7 @@ func TestConfigWrite_HangingVerificationDelaysNoOtherName(t *testing.T) {
 	}
 }
 
-// TestConfigWrite_CallerWhoHangsUpIsGone: a caller who waits for another write of the same config hangs up, as all do when Vault
-// seals or steps down.
+// A caller who waits for another write of the same config hangs up, as all do when Vault seals or steps down.
 func TestConfigWrite_CallerWhoHangsUpIsGone(t *testing.T) {
 	t.Parallel()
 	s, isUnderWay := hangingVerification(t)
@@ -236,8 +233,7 @@ func TestConfigWrite_CallerWhoHangsUpIsGone(t *testing.T) {
 	check(t, err != nil && isUnderWay(), "a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
 }
 
-// TestConfigWrite_UnsavedRecordIsNoToken: a config is stored without a login, and the record of its account is not. No token is
-// said to be lost: there is none.
+// A config is stored without a login, and the record of its account is not. No token is said to be lost: there is none.
 func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount())
@@ -251,7 +247,7 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 	})
 }
 
-// TestConfigChange_WarnsOfLostRefreshTokens: a write that changes where refresh tokens go takes those of the tokens that are out.
+// A write that changes where refresh tokens go takes those of the tokens that are out.
 func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

@@ -36,8 +36,8 @@ func TestConfigDelete_DropsTokens(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_WarnsOfWhatIsLeft: the deletion of a config warns of the roles that fail from then on, and of tokens that are
-// valid upstream, with what could have been done before. Where nothing is left there is no warning.
+// The deletion of a config warns of the roles that fail from then on, and of tokens that are valid upstream, with what could have
+// been done before. Where nothing is left there is no warning.
 func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	deleted := func(w *testMount) string {
@@ -164,7 +164,7 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_ReadsOfTheRoleWriteNothing: what is kept of a deleted config is which of its tokens were revoked.
+// What is kept of a deleted config is which of its tokens were revoked.
 func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
@@ -180,8 +180,7 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_ThrottleThatIsOverIsForgotten: a Retry-After was over two hours before the config was deleted and written
-// again.
+// A Retry-After was over two hours before the config was deleted and written again.
 func TestConfigDelete_ThrottleThatIsOverIsForgotten(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})

@@ -103,7 +103,7 @@ func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	})
 }
 
-// TestConfigMove_SigningSecretNotSent: a secret that only signs assertions is not sent itself unless it is given again.
+// A secret that only signs assertions is not sent itself unless it is given again.
 func TestConfigMove_SigningSecretNotSent(t *testing.T) {
 	eachOf(t, []string{"json", "query", "form"}, func(t *testing.T, format string) {
 		f := assertion()

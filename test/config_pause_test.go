@@ -70,8 +70,8 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	})
 }
 
-// TestConfigPause_WarnsOfUnpausedAndUnverified: a reason alone does not pause a config, and new credentials of a paused one are not
-// verified: both writes succeed, and warn of it.
+// A reason alone does not pause a config, and new credentials of a paused one are not verified: both writes succeed, and warn of
+// it.
 func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const notPaused, unverified = "The config is not paused: to pause it: vault write mastersindia/config/gst paused=true",
@@ -152,8 +152,7 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	})
 }
 
-// TestConfigPause_LoginNotSentYet: storage is still being told that a login begins when the account is paused. The login is not
-// made.
+// Storage is still being told that a login begins when the account is paused. The login is not made.
 func TestConfigPause_LoginNotSentYet(t *testing.T) {
 	t.Parallel()
 	slow := func(s *testMount) { s.Storage.Slow(mounttest.Put, "token/", 5*time.Second) }

@@ -71,8 +71,8 @@ func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_AbsentSecretNotAskedFor: a secret that was never given is not asked for again. A change of protocol
-// needs one more secret, and one problem a secret says it all.
+// A secret that was never given is not asked for again. A change of protocol needs one more secret, and one problem a secret says
+// it all.
 func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := jwtV1().unserved(t)

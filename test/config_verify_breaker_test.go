@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestVerification_FailureHoldsLogins: a write of headers is verified with the stored password, and fails. Readers do not send that
-// again while what the verification has met holds logins back, as it does where a login has failed.
+// A write of headers is verified with the stored password, and fails. Readers do not send that again while what the verification
+// has met holds logins back, as it does where a login has failed.
 func TestVerification_FailureHoldsLogins(t *testing.T) {
 	throttled := func(d time.Duration) simulator.Fault {
 		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
@@ -61,7 +61,7 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 	})
 }
 
-// TestVerification_RefusalsKeepTheirSchedule: a config is written again and again with a password that the upstream refuses.
+// A config is written again and again with a password that the upstream refuses.
 func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -111,8 +111,8 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	})
 }
 
-// TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the
-// same credentials does not bring the next login nearer.
+// The upstream throttles a login for ten minutes. Deleting the config and writing it again with the same credentials does not
+// bring the next login nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {
 		s := gstMount(t, time.Hour)
@@ -143,7 +143,7 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 	})
 }
 
-// TestVerification_RefusedPasswordSentOnce: a password that a verification has found refused is refused from memory.
+// A password that a verification has found refused is refused from memory.
 func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 	refuse := func(s *testMount, data ...any) {
 		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))

@@ -42,8 +42,8 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that
-// is down or throttles is no fault of the write.
+// The message asks only for corrections of fields that can be wrong. An upstream that is down or throttles is no fault of the
+// write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
@@ -59,8 +59,8 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_OtherSettingsAfterRefusal: the credentials were refused since a header was forgotten. They are not sent again,
-// and the message does not say that this login has failed: it says how to log in with what was corrected.
+// The credentials were refused since a header was forgotten. They are not sent again, and the message does not say that this
+// login has failed: it says how to log in with what was corrected.
 func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := latam()
@@ -77,8 +77,8 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
-// token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
+// A write that leaves the preset's refresh_url on another host than the new token_url gives a warning, since a revocation would
+// send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}

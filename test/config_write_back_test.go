@@ -92,15 +92,15 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	})
 }
 
-// TestConfigWriteBack_WhileRefusedSaysSo: the password that the upstream refuses is written again. That changes nothing, and the
-// operator reads so: it looks like a success.
+// The password that the upstream refuses is written again. That changes nothing, and the operator reads so: it looks like a
+// success.
 func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		same := map[string]any{"password": "pass-of-clerk"}
 		s.token("app")
 		equal(t, "warnings", warningsOf(s.write("config/gst", same)), "")
 		s.changePassword()
-		s.failedRotate()
+		_ = s.failedRotate()
 		s.unwritten(func() {
 			if resp := s.write("config/gst", same); resp == nil || !contains(warningsOf(resp), "Nothing was changed", "rotate/gst") {
 				t.Errorf("%v: the upstream refuses that password", resp)

@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestConfigDelete_DamagedRecord: what is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the
-// config and writing it again is a way out.
+// What is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the config and writing it again is a
+// way out.
 func TestConfigDelete_DamagedRecord(t *testing.T) {
 	each(t, map[string]string{
 		"damaged":                    "{\"schema\":1,",
@@ -44,8 +44,8 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 	})
 }
 
-// TestConfig_WrittenBesideDamagedRecord: there is no config, and what is stored of its tokens cannot be read, so it is no use to
-// anybody. The config is written as any other.
+// There is no config, and what is stored of its tokens cannot be read, so it is no use to anybody. The config is written as any
+// other.
 func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
 		s := newTestMount(t, jwtAccount())
@@ -68,7 +68,7 @@ func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_DamagedRecord: a change of the account replaces the record that cannot be read, and needs no secret.
+// A change of the account replaces the record that cannot be read, and needs no secret.
 func TestConfigUpdate_DamagedRecord(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{"rotation_percent": 70, "headers": map[string]any{"X-Site": "7"}} {
@@ -105,7 +105,7 @@ func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
+// What is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
 func TestLookup_DamagedRecord(t *testing.T) {
 	each(t, map[string]func(*testMount){
 		"damaged":       func(s *testMount) { s.put("token/gst", "{\"schema\":1,") },
@@ -260,8 +260,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 	}
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
-// deals with a leak needs all that there is.
+// A damaged page does not hide that another config got the token. An operator who deals with a leak needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV1()

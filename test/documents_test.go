@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestDocuments_LinksLeadSomewhere: each relative link of each document names a file or folder that is there, and each anchor a
-// heading.
+// Each relative link of each document names a file or folder that is there, and each anchor a heading.
 func TestDocuments_LinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(mounttest.ModuleRoot(t))

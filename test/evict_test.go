@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestEvict_UnusedAccountsLeaveMemory: accounts that were read once cost no memory later. Memory follows the accounts in use.
+// Accounts that were read once cost no memory later. Memory follows the accounts in use.
 func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, 15*time.Minute)

@@ -19,8 +19,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestThrottled_WithoutRetryAfterInInvalidHold: a 429 without Retry-After that rotate/ meets beside a malformed request holds a
-// corrected request back for seconds, and not until the end of the malformed one's hold.
+// A 429 without Retry-After that rotate/ meets beside a malformed request holds a corrected request back for seconds, and not
+// until the end of the malformed one's hold.
 func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
@@ -40,8 +40,8 @@ func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 	})
 }
 
-// TestRotate_GivenUpInOpenBreaker: a forced login that is given up while the breaker is open may have been refused: the next is
-// made a minute later, as after any other.
+// A forced login that is given up while the breaker is open may have been refused: the next is made a minute later, as after any
+// other.
 func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
@@ -65,7 +65,7 @@ func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 	})
 }
 
-// TestRotate_TimedOutInOpenBreaker: refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
+// Refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
 func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
@@ -78,8 +78,8 @@ func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 	})
 }
 
-// TestBreaker_ProbeBringsRevokedToken: a probe whose credentials the upstream has accepted closes the breaker, although the token
-// that it gives is a revoked one: the next login is made when that token has ended, and nothing says that credentials are refused.
+// A probe whose credentials the upstream has accepted closes the breaker, although the token that it gives is a revoked one: the
+// next login is made when that token has ended, and nothing says that credentials are refused.
 func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
@@ -132,8 +132,7 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 	})
 }
 
-// TestBreaker_NewestOutageBesideManyRefusals: a failed login is remembered beside as many others as are kept, though its hold is the
-// shortest.
+// A failed login is remembered beside as many others as are kept, though its hold is the shortest.
 func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		for n := range 16 {
@@ -146,8 +145,8 @@ func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
 	})
 }
 
-// TestVerification_RecordOfNoConfigGoes: what a failed verification of a config that was never stored leaves in storage goes when it
-// says nothing any more, with a restart and without.
+// What a failed verification of a config that was never stored leaves in storage goes when it says nothing any more, with a
+// restart and without.
 func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
@@ -166,7 +165,7 @@ func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 	})
 }
 
-// TestRepeatedToken_HoldKeepsItsReason: a forced login that meets an outage hides not why the engine makes no login for hours.
+// A forced login that meets an outage hides not why the engine makes no login for hours.
 func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":86400}`)
@@ -176,7 +175,7 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 		s.says(text(t, s.status(), "message"), "repeats a token that was revoked")
 		s.Upstream.Replace(s.Simulator.ServeHTTP)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		s.failedRotate()
+		_ = s.failedRotate()
 		advance(2 * time.Minute)
 		left := moment(t, s.status(), "next_attempt_at").Sub(s.Clock.Now())
 		if message := text(t, s.status(), "message"); left > time.Minute && !strings.Contains(message, "repeat") {
@@ -185,7 +184,7 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 	})
 }
 
-// TestVerification_BoundedWhileSettingsCannotBeRead: a write whose verification waits for settings that storage does not give ends.
+// A write whose verification waits for settings that storage does not give ends.
 func TestVerification_BoundedWhileSettingsCannotBeRead(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()

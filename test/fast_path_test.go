@@ -96,7 +96,7 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	})
 }
 
-// TestFastPath_ResponsesAreNotShared: a caller may modify its response.
+// A caller may modify its response.
 func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := warmed(t)

@@ -114,7 +114,7 @@ func TestFleetOutage_FromRotationOnUnnoticed(t *testing.T) {
 	}
 }
 
-// TestFleetOutage_TwiceTokenLife: an outage of twice a token's life is felt only while there is no token.
+// An outage of twice a token's life is felt only while there is no token.
 func TestFleetOutage_TwiceTokenLife(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {

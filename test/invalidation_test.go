@@ -14,8 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and
-// no other request would reload them.
+// The settings are written elsewhere while a cold reader waits for a login, and no other request would reload them.
 func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 	type testCase struct {
 		update map[string]any
@@ -42,8 +41,7 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 	})
 }
 
-// TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written
-// elsewhere since it was read.
+// An account in use is rotated in the background also where its settings were written elsewhere since it was read.
 func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
@@ -56,8 +54,7 @@ func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
 	})
 }
 
-// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a
-// cluster which entries others have written.
+// A config that another node has changed takes effect. Vault notifies a node of a cluster which entries others have written.
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
@@ -82,8 +79,7 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	})
 }
 
-// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is stale,
-// and nobody's plugin has stopped.
+// A change elsewhere during a login fails no reader. The login in flight is stale, and nobody's plugin has stopped.
 func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 	eachOf(t, []string{"config/gst", "token/gst"}, func(t *testing.T, key string) {
 		s := gstMount(t, time.Hour)

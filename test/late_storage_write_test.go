@@ -43,7 +43,7 @@ func (s *testMount) deletionLandsLate(path string) {
 	s.wantAbsent(path)
 }
 
-// TestConfig_RepeatedAfterWriteThatLandsLate: the operator repeats the command, which finds nothing to change.
+// The operator repeats the command, which finds nothing to change.
 func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -72,8 +72,8 @@ func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 	})
 }
 
-// TestConfig_LateWriteIsNoticed: a write that failed and lands later is in force within minutes, also if nobody repeats it. Where the
-// operator repeats the command, it finds nothing to change.
+// A write that failed and lands later is in force within minutes, also if nobody repeats it. Where the operator repeats the
+// command, it finds nothing to change.
 func TestConfig_LateWriteIsNoticed(t *testing.T) {
 	t.Parallel()
 	for name, repeated := range map[string]bool{"paused": false, "paused, and the command is repeated": true} {
@@ -119,8 +119,8 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 	})
 }
 
-// TestConfigPause_TakenBackBeforeLateWrite: storage refuses a write that resumes a config; the operator takes it back, which is
-// answered as done; the refused write must not come into force after that.
+// Storage refuses a write that resumes a config; the operator takes it back, which is answered as done; the refused write must
+// not come into force after that.
 func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "paused", true)

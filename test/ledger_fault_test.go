@@ -56,8 +56,8 @@ func heal() map[string]func(*testMount) {
 	}
 }
 
-// TestLedgerFault_NothingLostAtAnyAccess: no word is lost wherever the ledger dies. A read, a rotation and a revocation, with the
-// storage of the ledger dying at each access.
+// No word is lost wherever the ledger dies. A read, a rotation and a revocation, with the storage of the ledger dying at each
+// access.
 func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 	t.Parallel()
 	for how, mend := range heal() {
@@ -231,8 +231,8 @@ func firstKey(entries map[string]string) string {
 	return ""
 }
 
-// TestLedger_WriteThatLandsAfterItWasGivenUp: a write of the ledger hangs, is given up and made again, and lands after all when
-// the ledger has learnt of another token. It takes nothing away.
+// A write of the ledger hangs, is given up and made again, and lands after all when the ledger has learnt of another token. It
+// takes nothing away.
 func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -266,7 +266,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 	})
 }
 
-// TestLedger_ListHasConfigsNotYetStored: the ledger takes no writes. What ledger/<config> shows from memory, the list names.
+// The ledger takes no writes. What ledger/<config> shows from memory, the list names.
 func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())

@@ -181,8 +181,7 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	})
 }
 
-// TestLedger_ReasonAfterRevokeOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
-// reason of its own.
+// Of the one token that takes the place of a revoked one, and of none that comes later for a reason of its own.
 func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -71,7 +71,7 @@ func (s *testMount) unknown(ids []string) (missing int) {
 	return missing
 }
 
-// TestLedger_KnowsEveryFirstRead: however many log in at once, the ledger is written of each token, by a restart at the latest.
+// However many log in at once, the ledger is written of each token, by a restart at the latest.
 func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it is heavy
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) { //nolint:paralleltest // as above
@@ -92,8 +92,8 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// TestLedger_RestartWritesOnlyUnsaved: a restart of many accounts that the ledger knows all about writes nothing into it,
-// logs no error, and loses no unsaved revocation.
+// A restart of many accounts that the ledger knows all about writes nothing into it, logs no error, and loses no unsaved
+// revocation.
 func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up

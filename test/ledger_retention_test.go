@@ -196,8 +196,7 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 	})
 }
 
-// TestLedger_RenewedTokenIsRemembered: the upstream has one token and renews it at its end. What is handed out is known to the
-// ledger all the time.
+// The upstream has one token and renews it at its end. What is handed out is known to the ledger all the time.
 func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 	eachOf(t, []string{"0", "24h"}, func(t *testing.T, retention string) {
 		s := gstMount(t, time.Hour, "ledger_retention", retention)

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// TestRemedy_NamesOnlyFieldsOfTheProtocol: no connection can be made over TLS. The command that the message gives names fields
-// that a config of this protocol has.
+// No connection can be made over TLS. The command that the message gives names fields that a config of this protocol has.
 func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		url, _ := f.config["token_url"].(string)
@@ -25,7 +24,7 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 	})
 }
 
-// TestLoginError_NamedTimeIsNotTooEarly: at the time that a message or status/ names for the next attempt it is made.
+// At the time that a message or status/ names for the next attempt it is made.
 func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 	t.Parallel()
 	forced := func(s *testMount) time.Time {
@@ -56,8 +55,8 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 	}
 }
 
-// TestRemedy_MalformedRequestOrMendedUpstream: the upstream calls every login malformed. Where the settings are right, the message
-// says how to log in once the vendor has mended that, and nobody waits for hours.
+// The upstream calls every login malformed. Where the settings are right, the message says how to log in once the vendor has
+// mended that, and nobody waits for hours.
 func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.refuseRequests()

@@ -69,7 +69,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 	})
 }
 
-// TestLogs_FailedLoginLevel: a failed login is logged by who must act.
+// A failed login is logged by who must act.
 func TestLogs_FailedLoginLevel(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]struct{ level, kind string }{

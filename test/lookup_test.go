@@ -319,7 +319,7 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_DeletedConfigWhoseTokensCannotBeRevoked: lookup promises no revocation that nobody makes.
+// Lookup promises no revocation that nobody makes.
 func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -336,7 +336,7 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 	})
 }
 
-// TestLookup_RightAfterStart: before the accounts were read at start, what the ledger lacks is not known.
+// Before the accounts were read at start, what the ledger lacks is not known.
 func TestLookup_RightAfterStart(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
@@ -355,8 +355,7 @@ func TestLookup_RightAfterStart(t *testing.T) {
 	})
 }
 
-// TestLookup_AccountCannotBeRead: storage never gives one of the accounts. lookup names it, rather than say for ever that the plugin
-// has just started.
+// Storage never gives one of the accounts. lookup names it, rather than say for ever that the plugin has just started.
 func TestLookup_AccountCannotBeRead(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

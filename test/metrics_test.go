@@ -467,8 +467,8 @@ func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 	w.scrape().wants(t, map[string]float64{`reads_total{config="gst",result="ok"}`: float64(served.Load()), "waiting_readers": 0})
 }
 
-// TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp: a reader that has waited as long as readers wait, and got a 504, is a read that
-// failed. cancelled is for one that did not wait, and no alert looks at it.
+// A reader that has waited as long as readers wait, and got a 504, is a read that failed. cancelled is for one that did not wait,
+// and no alert looks at it.
 func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")

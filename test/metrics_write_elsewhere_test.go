@@ -13,8 +13,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestMetrics_WriteElsewhereHidesNoBreaker: another cluster writes a field that has nothing to do with the login. Until the
-// settings are read again, metrics say of the account what is known of it.
+// Another cluster writes a field that has nothing to do with the login. Until the settings are read again, metrics say of the
+// account what is known of it.
 func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker", func(t *testing.T) {
@@ -46,8 +46,7 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	})
 }
 
-// TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts: a rotation is under way when another cluster writes a field that has nothing
-// to do with the login. It counts as any other.
+// A rotation is under way when another cluster writes a field that has nothing to do with the login. It counts as any other.
 func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 	t.Parallel()
 	for result, fault := range map[string]simulator.Fault{

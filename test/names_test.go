@@ -66,7 +66,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 	})
 }
 
-// TestNames_MetricsLabelRefused: a config of that name could not be told from the label under which metrics count many together.
+// A config of that name could not be told from the label under which metrics count many together.
 func TestNames_MetricsLabelRefused(t *testing.T) {
 	eachOf(t, []string{"config/", "role/"}, func(t *testing.T, path string) {
 		w := jwtV1().mounted(t)

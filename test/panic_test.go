@@ -50,7 +50,7 @@ func expectPanic(send func()) {
 	send()
 }
 
-// TestPanic_LeavesNoLock: a panic in the middle of a request is that request's end, and not the account's.
+// A panic in the middle of a request is that request's end, and not the account's.
 func TestPanic_LeavesNoLock(t *testing.T) {
 	t.Parallel()
 	request := func(op logical.Operation, path string, data map[string]any) func(s *testMount) {
@@ -148,8 +148,8 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	return true
 }
 
-// TestPanic_InAResult: the engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an
-// error at most, and the next request what is in storage.
+// The engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an error at most,
+// and the next request what is in storage.
 func TestPanic_InAResult(t *testing.T) {
 	type testCase request
 	each(t, map[string]testCase{
@@ -187,8 +187,8 @@ func TestPanic_InAResult(t *testing.T) {
 	})
 }
 
-// TestPanic_InStorage: an access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and
-// neither of the account nor of the ledger.
+// An access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and neither of the
+// account nor of the ledger.
 func TestPanic_InStorage(t *testing.T) {
 	type testCase struct {
 		kind, prefix string
@@ -234,8 +234,7 @@ func TestPanic_InStorage(t *testing.T) {
 	})
 }
 
-// TestPanic_InAResultKeepsRecord: storage cannot be read when the engine wants to read the account again after a panic. What it has
-// of the account stays.
+// Storage cannot be read when the engine wants to read the account again after a panic. What it has of the account stays.
 func TestPanic_InAResultKeepsRecord(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		panicked := 0
@@ -274,7 +273,7 @@ func TestPanic_InAResultKeepsRecord(t *testing.T) {
 	})
 }
 
-// TestPanic_InEachResult: the engine panics whenever it takes note of a write. That does not become a loop of writes.
+// The engine panics whenever it takes note of a write. That does not become a loop of writes.
 func TestPanic_InEachResult(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const most = 100

@@ -158,7 +158,7 @@ func badNames() map[string]string {
 	}
 }
 
-// TestParams_TooLongSaysTheLimit: a duration beyond any number is too long, and not in the wrong form.
+// A duration beyond any number is too long, and not in the wrong form.
 func TestParams_TooLongSaysTheLimit(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, long := range []any{

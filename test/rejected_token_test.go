@@ -79,8 +79,8 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login. Where its ID is empty, as an
-// unset variable is, or null, as a client without one sends it, a warning says that nothing was replaced.
+// A rejected token that is not the current one makes no login. Where its ID is empty, as an unset variable is, or null, as a
+// client without one sends it, a warning says that nothing was replaced.
 func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -124,8 +124,8 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_SaysWhyItIsKept: a reader whose rejected token is not replaced reads why, from when on it is, and what
-// replaces it now. status/ says the last two for as long as they hold.
+// A reader whose rejected token is not replaced reads why, from when on it is, and what replaces it now. status/ says the last
+// two for as long as they hold.
 func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 	rotate := "vault write -f mastersindia/rotate/gst"
 	eachOf(t, []logical.Operation{logical.ReadOperation, logical.UpdateOperation}, func(t *testing.T, op logical.Operation) {
@@ -174,8 +174,8 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 	})
 }
 
-// TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second, or could not be begun. It
-// is made once that is over, not five minutes later: what is limited is how often it has happened, not how often it was asked for.
+// The rotation of a rejected token meets an outage of a second, or could not be begun. It is made once that is over, not five
+// minutes later: what is limited is how often it has happened, not how often it was asked for.
 func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 	down := func(fault simulator.Fault) func(s *testMount) {
 		return func(s *testMount) { s.Simulator.SetFault(simulator.JWT, fault) }
@@ -206,7 +206,7 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 	})
 }
 
-// TestRejected_WaitsNoLongerThanPlainRead: a slow rotation is in flight that another caller has started.
+// A slow rotation is in flight that another caller has started.
 func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -230,8 +230,8 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_SaysThatLoginsFail: the login that should replace a rejected token fails. Its readers are told so, with the
-// next attempt, and are not left with the token alone.
+// The login that should replace a rejected token fails. Its readers are told so, with the next attempt, and are not left with the
+// token alone.
 func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -247,8 +247,8 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_RepeatedTokenSaysSo: the upstream gives the rejected token again. Neither the reader nor status/ or metrics are
-// told that it was replaced, or how to have it replaced.
+// The upstream gives the rejected token again. Neither the reader nor status/ or metrics are told that it was replaced, or how to
+// have it replaced.
 func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)

@@ -51,7 +51,7 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 	return met
 }
 
-// TestRepeated_RenewedTokenIsServed: the upstream has one token, and says at each login that it lives for another hour.
+// The upstream has one token, and says at each login that it lives for another hour.
 func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
 		s := gstMount(t, time.Hour, "rotation_percent", percent)
@@ -70,8 +70,7 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 	})
 }
 
-// TestRepeated_FallingLifeEndsInNewToken: the upstream repeats its token with what is left of its life, and has another one once
-// that is over.
+// The upstream repeats its token with what is left of its life, and has another one once that is over.
 func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
 		s := gstMount(t, time.Hour, "rotation_percent", percent)
@@ -102,7 +101,7 @@ func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 	})
 }
 
-// TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once stated.
+// The upstream repeats a token that was revoked, also after the end that it once stated.
 func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{15 * time.Minute, 55 * time.Minute, 25 * time.Hour, 8 * 24 * time.Hour} {
@@ -121,14 +120,14 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 					a, err := s.ask(t.Context(), "app", nil)
 					require(t, err != nil, "token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
 				}
-				s.failedRotate()
+				_ = s.failedRotate()
 				check(t, len(s.Upstream.LoginTimes()) != before, "the upstream was not asked: nothing was repeated")
 			})
 		}
 	}
 }
 
-// TestRepeated_RevokedTokenIsNeverServedLater: the upstream gives another token first, and the revoked one long after its end.
+// The upstream gives another token first, and the revoked one long after its end.
 func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 	t.Parallel()
 	read := func(s *testMount) error {

@@ -11,15 +11,15 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRepeated_EarlierEndIsUsed: the upstream repeats its token and says that it ends in a moment, long before the end
-// that was stated first. The account is not held until that first end.
+// The upstream repeats its token and says that it ends in a moment, long before the end that was stated first. The account is not
+// held until that first end.
 func TestRepeated_EarlierEndIsUsed(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-one-token","expires_in":86400}`)
 		a := s.token("app")
 		advance(time.Hour)
 		s.loginsReturn(`{"token":"the-one-token","expires_in":3}`)
-		s.failedRotate()
+		_ = s.failedRotate()
 		s.loginsReturn(`{"token":"another-token","expires_in":86400}`)
 		advance(5 * time.Minute)
 		after, err := s.ask(t.Context(), "app", map[string]any{"rejected_token_id": a.id})
@@ -29,8 +29,8 @@ func TestRepeated_EarlierEndIsUsed(t *testing.T) {
 	})
 }
 
-// TestRepeated_WithinOneSecondIsRotated: tokens whose claims are whole seconds are the same where two logins come within one. That
-// is no upstream which repeats its token to the end: the token is rotated ahead of time, and no reader notices anything.
+// Tokens whose claims are whole seconds are the same where two logins come within one. That is no upstream which repeats its
+// token to the end: the token is rotated ahead of time, and no reader notices anything.
 func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) {
@@ -58,7 +58,7 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 	})
 }
 
-// TestRepeated_YoungTokenCausesNoLoginStorm: the upstream repeats a token whose rotation is due within its first minute.
+// The upstream repeats a token whose rotation is due within its first minute.
 func TestRepeated_YoungTokenCausesNoLoginStorm(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

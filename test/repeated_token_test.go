@@ -42,8 +42,8 @@ func (s *testMount) loginsReturn(body string) {
 	})
 }
 
-// TestRepeatedToken_CausesNoLoginStorm: an upstream that gives the same token again is not asked again and again. Some give a new
-// token only when the old one is about to die.
+// An upstream that gives the same token again is not asked again and again. Some give a new token only when the old one is about
+// to die.
 func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 	each(t, map[string]time.Duration{
 		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
@@ -70,8 +70,8 @@ func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 	})
 }
 
-// TestRepeatedToken_UnderOtherSettings: a token that is given again under other settings is the same token. It lives no longer
-// than before, and is not served once it was revoked.
+// A token that is given again under other settings is the same token. It lives no longer than before, and is not served once it
+// was revoked.
 func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -100,8 +100,7 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 	}
 }
 
-// TestRepeatedToken_RotateNamesNoPrevious: rotate that gives the same token again names no previous one, nor one of those before
-// it, which another rotation replaced.
+// Rotate that gives the same token again names no previous one, nor one of those before it, which another rotation replaced.
 func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, earlier bool) {
 		s := gstMount(t, time.Hour)
@@ -125,8 +124,8 @@ func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 	})
 }
 
-// TestRepeatedToken_CorrectedLifeCounts: a corrected life counts for a token that is given again. Where the upstream tells no
-// life, the settings do, and they may have been wrong. The life is counted from when the token was first given all the same.
+// A corrected life counts for a token that is given again. Where the upstream tells no life, the settings do, and they may have
+// been wrong. The life is counted from when the token was first given all the same.
 func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -149,8 +148,7 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	}
 }
 
-// TestRepeatedToken_ClockSetBack: a clock that is set back lengthens no life of a token that is given again. A
-// former token is not set right when the clock is.
+// A clock that is set back lengthens no life of a token that is given again. A former token is not set right when the clock is.
 func TestRepeatedToken_ClockSetBack(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
@@ -165,8 +163,8 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 	})
 }
 
-// TestRevoke_RepeatedTokenCausesNoLoginStorm: the upstream gives the revoked token again to the end of its life. It is not asked
-// for it every minute until then, and the message says what is the matter.
+// The upstream gives the revoked token again to the end of its life. It is not asked for it every minute until then, and the
+// message says what is the matter.
 func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const life = 24 * time.Hour
@@ -188,8 +186,8 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 	})
 }
 
-// TestRepeatedToken_StatusSaysThatReadsFail: the upstream repeats its token to the end, so that for a few seconds there is none.
-// status/ says what readers are told meanwhile, and not that the next read logs in.
+// The upstream repeats its token to the end, so that for a few seconds there is none. status/ says what readers are told
+// meanwhile, and not that the next read logs in.
 func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.repeating(time.Hour, 0)

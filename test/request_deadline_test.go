@@ -17,8 +17,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestUpstreamHangs_NoRequestIsOpenForLong: sealing and step-down wait for the requests that are open. None waits for longer than
-// revoke/ does for a login that it did not begin; a verification ends with its own request_timeout.
+// Sealing and step-down wait for the requests that are open. None waits for longer than revoke/ does for a login that it did not
+// begin; a verification ends with its own request_timeout.
 func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 	t.Parallel()
 	branch := map[string]any{"headers": map[string]any{"X-Branch": "7"}}
@@ -38,7 +38,7 @@ func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 	}
 }
 
-// TestStorageHangs_NoRequestIsOpenForLong: the same while storage takes the record of an account and does not respond.
+// The same while storage takes the record of an account and does not respond.
 func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -91,7 +91,7 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 	}
 }
 
-// TestRead_ColdReaderWaitsAtMost15Seconds: sealing and step-down wait for the requests in flight.
+// Sealing and step-down wait for the requests in flight.
 func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
 	type testCase struct {
 		data      func(s *testMount) map[string]any

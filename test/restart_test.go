@@ -37,7 +37,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 	}
 }
 
-// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once even without reads.
+// A token found alive at start is rotated in time once even without reads.
 func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.token("app")
@@ -138,8 +138,8 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 	}
 }
 
-// TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow. Its backoff runs from when it
-// began, however often the plugin is restarted after that.
+// An unfinished login counts once however many restarts follow. Its backoff runs from when it began, however often the plugin is
+// restarted after that.
 func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
@@ -166,8 +166,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashesCauseNoLoginStorm: crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at
-// once and sends the request again.
+// Crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at once and sends the request again.
 func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

@@ -45,8 +45,8 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 	})
 }
 
-// TestRetryAfter_LongerOneOfRotateIsObeyed: the upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner.
-// The engine does not log in by itself before that.
+// The upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner. The engine does not log in
+// by itself before that.
 func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
 	eachRestart(t, map[string]simulator.Fault{
 		"throttled for two minutes":   {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Minute, Remaining: 1},

@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRevoke_ContinuesWithoutReads: the refresh endpoint hangs, and the account is not read any more. The tokens are killed once
-// it responds again, also where the plugin starts anew meanwhile, and storage does not respond for the first minute of that.
+// The refresh endpoint hangs, and the account is not read any more. The tokens are killed once it responds again, also where the
+// plugin starts anew meanwhile, and storage does not respond for the first minute of that.
 func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 	failing := func(access string) func(s *testMount) {
 		return func(s *testMount) {
@@ -45,8 +45,7 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 	})
 }
 
-// TestRevoke_WarnsThatItIsNotStored: storage does not respond. An operator who gets a success relies on it after a
-// restart.
+// Storage does not respond. An operator who gets a success relies on it after a restart.
 func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		a := s.token("app")
@@ -74,8 +73,8 @@ func clockAhead(s *testMount) {
 	s.Clock.Jump(-48 * time.Hour)
 }
 
-// TestRevoke_GoesOnTellingAfterWhatFollows: the upstream cannot be reached when the tokens are revoked. It is told later,
-// whatever the operator does next about the account.
+// The upstream cannot be reached when the tokens are revoked. It is told later, whatever the operator does next about the
+// account.
 func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"nothing": func(*testMount) {},
@@ -120,8 +119,8 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 	})
 }
 
-// TestRevoke_LookupSaysUntilWhenAfterDelete: a revocation of which the upstream does not know is lost where the config is deleted
-// and the process ends. Until when the token is good can be looked up, as where it was killed.
+// A revocation of which the upstream does not know is lost where the config is deleted and the process ends. Until when the token
+// is good can be looked up, as where it was killed.
 func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restarted bool) {
 		s := ksaMount(t, 24*time.Hour)
@@ -146,8 +145,8 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 	})
 }
 
-// TestRevoke_AgainWithOtherRoots: the upstream cannot be reached when the tokens are revoked, and the operator mends that with
-// ca_cert. The refresh_url is what it was, so that the revocation can be made again.
+// The upstream cannot be reached when the tokens are revoked, and the operator mends that with ca_cert. The refresh_url is what
+// it was, so that the revocation can be made again.
 func TestRevoke_AgainWithOtherRoots(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")

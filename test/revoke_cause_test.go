@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestRevoke_SaysWhyUpstreamDidNot: an operator who pulls the kill switch learns what is wrong with it, and the log has it once,
-// however often the upstream is asked again.
+// An operator who pulls the kill switch learns what is wrong with it, and the log has it once, however often the upstream is
+// asked again.
 func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 	type testCase struct {
 		status int
@@ -51,7 +51,7 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 	})
 }
 
-// TestRevoke_CauseHasNoSecret: an upstream that repeats what it was sent puts no refresh token into a warning or the log.
+// An upstream that repeats what it was sent puts no refresh token into a warning or the log.
 func TestRevoke_CauseHasNoSecret(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV2().living(24 * time.Hour)
@@ -72,7 +72,7 @@ func TestRevoke_CauseHasNoSecret(t *testing.T) {
 	})
 }
 
-// TestRevoke_CauseAfterDeleteHasNoSecret: the upstream names a token, short as a word, of a config that was deleted meanwhile.
+// The upstream names a token, short as a word, of a config that was deleted meanwhile.
 func TestRevoke_CauseAfterDeleteHasNoSecret(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV2().living(24 * time.Hour)

@@ -26,8 +26,8 @@ func (s *testMount) hangingRefresh() (mend func()) {
 	return func() { mended.Store(true) }
 }
 
-// TestRevoke_ReturnsInTimeAndContinues: the refresh endpoint hangs. The response comes within 30 s all the same, the tokens
-// are out of use at once, and they are killed when the upstream is well again.
+// The refresh endpoint hangs. The response comes within 30 s all the same, the tokens are out of use at once, and they are killed
+// when the upstream is well again.
 func TestRevoke_ReturnsInTimeAndContinues(t *testing.T) {
 	eachOf(t, []string{"15s", "60s"}, func(t *testing.T, timeout string) {
 		s := ksaMount(t, 24*time.Hour)

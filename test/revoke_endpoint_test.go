@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRevoke_ThrottledByFormerEndpoint: a Retry-After holds revocations back at the endpoint that asked for it only.
+// A Retry-After holds revocations back at the endpoint that asked for it only.
 func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(s *testMount){
@@ -48,7 +48,7 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 	}
 }
 
-// TestRevoke_RefreshThatGivesTheSameToken: an exchange that brings the token which it was to end has not ended it.
+// An exchange that brings the token which it was to end has not ended it.
 func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -70,8 +70,7 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 	})
 }
 
-// TestRevoke_HeedsRetryAfterOfRefresh: the upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are
-// made after that.
+// The upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are made after that.
 func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()

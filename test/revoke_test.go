@@ -243,8 +243,8 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 	})
 }
 
-// TestRevokeUnsaved_KeptWhileIdle: a revocation that storage did not take outlives the idle time. An account that nobody reads is
-// let go from memory, but not while storage would bring the revoked token back.
+// A revocation that storage did not take outlives the idle time. An account that nobody reads is let go from memory, but not
+// while storage would bring the revoked token back.
 func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(_ *testing.T, s *testMount) {
 		first := s.token("app")
@@ -257,8 +257,8 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 	})
 }
 
-// TestRevokeUnsaved_KeptWhileBeingWritten: storage takes its time over a revocation, and Vault's minute, in which idle accounts
-// leave memory, or a write of another cluster comes in the middle.
+// Storage takes its time over a revocation, and Vault's minute, in which idle accounts leave memory, or a write of another
+// cluster comes in the middle.
 func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"the minute":               (*testMount).minute,
@@ -277,8 +277,8 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 	})
 }
 
-// TestRevoke_KilledStaysKilled: while the upstream is asked another revokes, or Vault's minute comes, in which accounts that are not
-// read leave memory. The upstream would refuse a second exchange.
+// While the upstream is asked another revokes, or Vault's minute comes, in which accounts that are not read leave memory. The
+// upstream would refuse a second exchange.
 func TestRevoke_KilledStaysKilled(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"a second revocation": func(s *testMount) { <-s.startRevoke() }, "the minute": (*testMount).minute,
@@ -307,8 +307,7 @@ func (s *testMount) wantKilled(id string) {
 	}
 }
 
-// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token
-// once more.
+// A config of the same name may be written again, and its upstream may give its one token once more.
 func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
@@ -326,7 +325,7 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 	})
 }
 
-// TestRevoke_OneTokenLeavesOthers: what is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
+// What is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
 func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -358,7 +357,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	})
 }
 
-// TestRevoke_TokenItselfSaysHowToFindID: a token that is given in place of its ID is refused with the command that finds the ID.
+// A token that is given in place of its ID is refused with the command that finds the ID.
 func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
 	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		token := text(t, w.read("token/app").Data, "access_token")
@@ -371,8 +370,7 @@ func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
 	})
 }
 
-// TestRevoke_ReadsFailAfterwards: a revocation takes away the token that readers were still served while no login succeeds. It
-// warns that reads fail now.
+// A revocation takes away the token that readers were still served while no login succeeds. It warns that reads fail now.
 func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
@@ -392,8 +390,8 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 	})
 }
 
-// TestRevoke_TokenOfAnotherConfig: the token is one that the ledger knows of another config, or one of this config that has expired.
-// The warning says so, with the command for the right config.
+// The token is one that the ledger knows of another config, or one of this config that has expired. The warning says so, with the
+// command for the right config.
 func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
@@ -414,8 +412,7 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 	})
 }
 
-// TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
-// response comes later.
+// The upstream has issued the token of a verification when revoke/ is called, and its response comes later.
 func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -436,8 +433,7 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 	})
 }
 
-// TestRevoke_AdviceOfDeletedConfigCanBeTyped: a token_id is given to the wrong config, and the config that it was issued for is
-// deleted.
+// A token_id is given to the wrong config, and the config that it was issued for is deleted.
 func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		id := text(t, w.read("token/app").Data, "token_id")

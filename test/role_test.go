@@ -204,8 +204,8 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 	})
 }
 
-// TestRole_ChangeThatMayNotBeMeantWarns: a role that is given another config returns another account's token from then on, and
-// metadata that a write leaves out are gone.
+// A role that is given another config returns another account's token from then on, and metadata that a write leaves out are
+// gone.
 func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/ksa", jwtConfig("verify_connection", false))

@@ -64,8 +64,7 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	})
 }
 
-// TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns
-// the rotation that was made.
+// Rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns the rotation that was made.
 func TestRotate_OncePerTenSeconds(t *testing.T) {
 	each(t, map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload}, func(t *testing.T, restart func(*testMount)) {
 		s := gstMount(t, time.Hour)
@@ -156,8 +155,8 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	})
 }
 
-// TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must
-// not take the old refusal for a new one.
+// Rotate that was not made says so. An operator who has had the account unlocked by the vendor must not take the old refusal for
+// a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	const untried = "no new login was made: rotate/ logs in again from "
 	t.Parallel()
@@ -189,15 +188,14 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 	})
 }
 
-// TestRotate_KeepsProbeSchedule: probes keep their schedule whatever rotate meets. A forced login that finds the upstream down
-// says nothing of the credentials.
+// Probes keep their schedule whatever rotate meets. A forced login that finds the upstream down says nothing of the credentials.
 func TestRotate_KeepsProbeSchedule(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-		s.failedRotate()
+		_ = s.failedRotate()
 		equal(t, "outages met", s.Simulator.Counters().Faulted, 1)
 		s.wantState("rejected")
 		s.failsWith(http.StatusBadRequest)
@@ -210,14 +208,13 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 	})
 }
 
-// TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
-// token for a new one.
+// Rotate that could not begin is no rotation. An operator who tries again must not take the old token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.FailPuts(1)
-		s.failedRotate()
+		_ = s.failedRotate()
 		advance(3 * time.Second)
 		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
 			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
@@ -226,8 +223,8 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	})
 }
 
-// TestRotate_AfterLoginThatCouldNotBegin: the credentials were refused 20 minutes ago, and storage took no writes when the probe was
-// due. Nothing was sent, so rotate/ need not wait for a minute.
+// The credentials were refused 20 minutes ago, and storage took no writes when the probe was due. Nothing was sent, so rotate/
+// need not wait for a minute.
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
@@ -262,7 +259,7 @@ func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
 	})
 }
 
-// TestRotate_TooSoonAfterVerification: the token that is returned is not the result of the last rotation.
+// The token that is returned is not the result of the last rotation.
 func TestRotate_TooSoonAfterVerification(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.mustRotate()
@@ -278,14 +275,14 @@ func TestRotate_TooSoonAfterVerification(t *testing.T) {
 	})
 }
 
-// TestRotate_TooSoonAfterOutage: the refusal that the response names is not what the last login met.
+// The refusal that the response names is not what the last login met.
 func TestRotate_TooSoonAfterOutage(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
 		advance(time.Minute + time.Second)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		s.failedRotate()
+		_ = s.failedRotate()
 		err := s.failedRotate()
 		check(t, strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
 			"rotate/ too soon: %v", err)

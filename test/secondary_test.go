@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestSecondary_WritesElsewhereDoNotMultiplyLogins: each write of the primary comes while a login of the secondary is in flight.
+// Each write of the primary comes while a login of the secondary is in flight.
 func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 	type testCase struct {
 		write func(n int) map[string]any
@@ -46,8 +46,7 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 	})
 }
 
-// TestSecondary_RemoteWriteAndListAreNoUse: an account without reads is left alone, though its settings are written
-// elsewhere and its status is looked at.
+// An account without reads is left alone, though its settings are written elsewhere and its status is looked at.
 func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
@@ -66,7 +65,7 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 	})
 }
 
-// TestSecondary_ForwardsWritesAndLogsIn: a performance secondary hands on writes and logs in for itself.
+// A performance secondary hands on writes and logs in for itself.
 func TestSecondary_ForwardsWritesAndLogsIn(t *testing.T) {
 	t.Parallel()
 	timed(t, "writes", func(t *testing.T) {

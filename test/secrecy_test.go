@@ -107,7 +107,7 @@ func (w *testMount) wantSealed(secrets []string) {
 	}
 }
 
-// TestSecrecy_NothingLoggedOrReturned: no secret is logged, said, counted or stored unsealed, and each log line is whole.
+// No secret is logged, said, counted or stored unsealed, and each log line is whole.
 func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {

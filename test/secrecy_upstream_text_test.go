@@ -195,7 +195,7 @@ func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
 	})
 }
 
-// TestSecrecy_ShortSupersededToken: a superseded token that is too short to be known by its form is in no message, also after a restart.
+// A superseded token that is too short to be known by its form is in no message, also after a restart.
 func TestSecrecy_ShortSupersededToken(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"tok-first-one","expires_in":3600}`)

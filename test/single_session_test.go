@@ -81,8 +81,7 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_SuspectAfterCrashDuringLogin: a single session crashed in mid login does not serve the stored token. A
-// verification is a login as any other.
+// A single session crashed in mid login does not serve the stored token. A verification is a login as any other.
 func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 	type testCase struct {
 		path     string
@@ -141,8 +140,8 @@ func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 	})
 }
 
-// TestSingleSession_TokenKilledByALoginIsNotServed: a new login has killed the token that is out, and storage takes its time over
-// what the login brought. Readers are not given the dead one meanwhile.
+// A new login has killed the token that is out, and storage takes its time over what the login brought. Readers are not given the
+// dead one meanwhile.
 func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -184,8 +183,8 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 	}
 }
 
-// TestSingleSession_VerificationNeverSentKeepsToken: a caller gives up a verification before storage has taken note of it, so
-// that nothing was sent. The token that is out is as good as before.
+// A caller gives up a verification before storage has taken note of it, so that nothing was sent. The token that is out is as
+// good as before.
 func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
@@ -206,8 +205,7 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_SuspectAfterLostResponse: the same without a crash. The response to a login is lost on its way back: the
-// upstream has logged in, and nobody knows.
+// The same without a crash. The response to a login is lost on its way back: the upstream has logged in, and nobody knows.
 func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _ = s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },

@@ -23,7 +23,7 @@ func count(t *testing.T, data map[string]any, field string) string {
 	return fmt.Sprint(data[field])
 }
 
-// TestStatus_StorageThatTakesNoWrites: a login that cannot even begin shows in status/ and in metrics.
+// A login that cannot even begin shows in status/ and in metrics.
 func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 	type testCase struct {
 		ask func(s *testMount) error
@@ -67,8 +67,8 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 	})
 }
 
-// TestStorage_ReadOnlyDuringSetup: the plugin's file was missing when the node became active. Vault lets such a mount read and not
-// write, until another node becomes active. Every request that cannot write says so and what to do, and so does status/.
+// The plugin's file was missing when the node became active. Vault lets such a mount read and not write, until another node
+// becomes active. Every request that cannot write says so and what to do, and so does status/.
 func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
@@ -181,8 +181,8 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 	})
 }
 
-// TestStatus_CountsLoginThatCouldNotBeginInHold: storage takes no writes, so that a login by hand cannot begin. It counts as one
-// that failed, also while a hold runs, which stays as it is.
+// Storage takes no writes, so that a login by hand cannot begin. It counts as one that failed, also while a hold runs, which
+// stays as it is.
 func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]simulator.Fault{
@@ -216,8 +216,8 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 	}
 }
 
-// TestStatus_UnusableSettings: settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ say
-// of which config they are and what to do, also in the hold that follows.
+// Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ say of which config they are
+// and what to do, also in the hold that follows.
 func TestStatus_UnusableSettings(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.put("config/gst", strings.Replace(s.stored()["config/gst"], `"request_format":"json"`, `"request_format":"morse"`, 1))

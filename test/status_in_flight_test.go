@@ -15,8 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatus_ReadersWaitForALogin: readers wait for the first token, and are told to look at status/. It does not say that
-// nobody has read one.
+// Readers wait for the first token, and are told to look at status/. It does not say that nobody has read one.
 func TestStatus_ReadersWaitForALogin(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"the upstream hangs": func(s *testMount) {
@@ -50,8 +49,8 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 	})
 }
 
-// TestStatus_SecondLoginInFlight: the first login has failed, its hold is over, and the next login is under way. status/ does not
-// say that it takes another read to try again.
+// The first login has failed, its hold is over, and the next login is under way. status/ does not say that it takes another read
+// to try again.
 func TestStatus_SecondLoginInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
@@ -71,8 +70,8 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 	})
 }
 
-// TestStatus_TokenInDoubt: a login whose settings were not stored may have killed the token of a single-session account. status/
-// does not say that was not read one.
+// A login whose settings were not stored may have killed the token of a single-session account. status/ does not say that was not
+// read one.
 func TestStatus_TokenInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)

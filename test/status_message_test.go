@@ -182,8 +182,7 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 	}
 }
 
-// TestStatus_TokenAfterRotateWasNotRejected: an API has refused a token, which was replaced, and rotate/ has replaced the one
-// after it.
+// An API has refused a token, which was replaced, and rotate/ has replaced the one after it.
 func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")

@@ -14,13 +14,13 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatus_RotationAndNextAttemptDiffer: status distinguishes the rotation from the next attempt. With a token that is
-// good for long, a login may be tried again at once, and none is due.
+// Status distinguishes the rotation from the next attempt. With a token that is good for long, a login may be tried again at
+// once, and none is due.
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
-		s.failedRotate()
+		_ = s.failedRotate()
 		status := s.status()
 		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
 		require(t, rotates != fmt.Sprint(status["next_attempt_at"]),
@@ -126,8 +126,7 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 	})
 }
 
-// TestStatusList_ManyAccounts: the list of statuses is correct for many accounts. An operator on call must
-// not see "ready" for an account that fails.
+// The list of statuses is correct for many accounts. An operator on call must not see "ready" for an account that fails.
 func TestStatusList_ManyAccounts(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		const many = 400
@@ -150,8 +149,8 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 	})
 }
 
-// TestStatusList_JustRestarted: the engine has yet to read an account that comes late in a long list, since storage is slow or has
-// failed. The list does not say that it has no token.
+// The engine has yet to read an account that comes late in a long list, since storage is slow or has failed. The list does not
+// say that it has no token.
 func TestStatusList_JustRestarted(t *testing.T) {
 	type testCase struct {
 		fault func(w *testMount)
@@ -181,8 +180,7 @@ func TestStatusList_JustRestarted(t *testing.T) {
 	})
 }
 
-// TestStatusList_WriteElsewhereHidesNoFault: another cluster writes a field that has nothing to do with the login, of an account
-// that comes late in a long list.
+// Another cluster writes a field that has nothing to do with the login, of an account that comes late in a long list.
 func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
@@ -207,8 +205,7 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 	})
 }
 
-// TestStatus_RecreatedElsewhereCountsAnew: a config is deleted and written again, which starts its counts anew, on another
-// cluster as here.
+// A config is deleted and written again, which starts its counts anew, on another cluster as here.
 func TestStatus_RecreatedElsewhereCountsAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)

@@ -163,8 +163,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 	}
 }
 
-// TestList_EntryThatStorageCannotGive: one entry is damaged below the engine, so that Vault's storage gives an error in its place.
-// Lists warn of it and show the rest.
+// One entry is damaged below the engine, so that Vault's storage gives an error in its place. Lists warn of it and show the rest.
 func TestList_EntryThatStorageCannotGive(t *testing.T) {
 	t.Parallel()
 	for path, key := range map[string]string{
@@ -188,8 +187,8 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 	}
 }
 
-// TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
-// writes the token to the ledger in the background, where a panic would end the process with every mount in it.
+// A token whose account cannot be read after its verification. The engine writes the token to the ledger in the background, where
+// a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		stored, struck := false, false

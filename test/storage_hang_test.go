@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRead_UpstreamHangsOnOrdinaryStorage: the upstream does not respond, and storage takes the few milliseconds that it always
-// takes. The reader whose login has timed out is not sent to look after Vault's storage.
+// The upstream does not respond, and storage takes the few milliseconds that it always takes. The reader whose login has timed
+// out is not sent to look after Vault's storage.
 func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 	eachOf(t, []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond}, func(t *testing.T, latency time.Duration) {
 		s := gstMount(t, time.Hour)
@@ -32,8 +32,7 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 	})
 }
 
-// TestStorageHangs_UpstreamIsNotBlamed: storage does not respond, and the upstream was not asked. The message does not say that
-// the upstream was slow.
+// Storage does not respond, and the upstream was not asked. The message does not say that the upstream was slow.
 func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -124,7 +123,7 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	})
 }
 
-// TestRead_StorageHangs: a reader waits at most 15 s, whatever storage does not give, and gets an error that names the cause.
+// A reader waits at most 15 s, whatever storage does not give, and gets an error that names the cause.
 func TestRead_StorageHangs(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ access, prefix string }{

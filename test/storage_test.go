@@ -202,8 +202,7 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	})
 }
 
-// TestStorage_FirstSchemaUnfinishedVerification: a verification of the first schema that was never finished stands in nobody's
-// way.
+// A verification of the first schema that was never finished stands in nobody's way.
 func TestStorage_FirstSchemaUnfinishedVerification(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		advance(61 * time.Second)

@@ -11,8 +11,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above
-// the limit.
+// The lifetime of a token is that of the response, or the default, and never above the limit.
 func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -75,8 +74,8 @@ func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 	})
 }
 
-// TestTokenLife_ShorterDefaultCountsAtOnce: the upstream tells no lifetime, and the assumed one is corrected: the token that is out
-// lives no longer than that either, also after a restart. A lifetime that was told stays.
+// The upstream tells no lifetime, and the assumed one is corrected: the token that is out lives no longer than that either, also
+// after a restart. A lifetime that was told stays.
 func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, told := range []bool{false, true} {
@@ -101,8 +100,7 @@ func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ShorterLimitWarns: a write that makes the token end now, or earlier, says so. Where the upstream is down, reads
-// fail from then on.
+// A write that makes the token end now, or earlier, says so. Where the upstream is down, reads fail from then on.
 func TestTokenLife_ShorterLimitWarns(t *testing.T) {
 	silent := jwtV1().living(2 * time.Hour)
 	silent.account.OmitExpiry = true

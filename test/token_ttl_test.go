@@ -75,8 +75,7 @@ func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 	})
 }
 
-// TestTokenTTL_BelowFiveBeforeRotationOnly: while a rotation is overdue the TTL is never below five. It never passes the token's
-// end.
+// While a rotation is overdue the TTL is never below five. It never passes the token's end.
 func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(w *testMount){
@@ -105,7 +104,7 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	}
 }
 
-// TestMaxTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
+// What a login brings lives no longer than the settings allow that are in force when it ends.
 func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

@@ -60,8 +60,8 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	}
 }
 
-// TestUnknownPath_SecretInAddressIsSaidToBeLogged: parameters of a read, a list and a deletion are in the URL, which Vault's audit
-// log has in the clear, and so is a path. A refusal says so where a secret may be among them.
+// Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear, and so is a path. A
+// refusal says so where a secret may be among them.
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
@@ -100,8 +100,7 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	})
 }
 
-// TestUnknownPath_OptionAfterPath: an option behind the path is taken for one. The vault command sends what stands there on as a
-// parameter.
+// An option behind the path is taken for one. The vault command sends what stands there on as a parameter.
 func TestUnknownPath_OptionAfterPath(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
@@ -147,8 +146,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 	})
 }
 
-// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or a user is used to
-// KV version 2.
+// What Vault read gave is written back without what is around it. Or a user is used to KV version 2.
 func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
@@ -169,7 +167,7 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 	})
 }
 
-// TestUnknownPath_SlashAtTheEnd: a path without names is not one with an empty name. The vault command would hide a 404.
+// A path without names is not one with an empty name. The vault command would hide a 404.
 func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for path, op := range map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation} {

@@ -34,7 +34,7 @@ func upgraded(t *testing.T) (*testMount, snapshot) {
 	}, jwtAccount()), s
 }
 
-// TestUpgrade_InPlace: the storage that an earlier version left is taken up as it is, without a login.
+// The storage that an earlier version left is taken up as it is, without a login.
 func TestUpgrade_InPlace(t *testing.T) {
 	t.Parallel()
 	timed(t, "says the same of all", func(t *testing.T) {

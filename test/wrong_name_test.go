@@ -122,7 +122,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 	})
 }
 
-// TestWrongName_VeryManyRoles: not all roles are searched, and what was not searched is not said to be absent.
+// Not all roles are searched, and what was not searched is not said to be absent.
 func TestWrongName_VeryManyRoles(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
@@ -162,8 +162,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 	})
 }
 
-// TestWrongName_RoleWithConfigsName: a role may have the name of its config. Where that config is gone, the name is that of nothing
-// else.
+// A role may have the name of its config. Where that config is gone, the name is that of nothing else.
 func TestWrongName_RoleWithConfigsName(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.write("role/gst", map[string]any{"config": "gst"})
@@ -178,7 +177,7 @@ func TestWrongName_RoleWithConfigsName(t *testing.T) {
 	})
 }
 
-// TestWrongName_NearestName: where a name differs from one that exists by a typing error or by capitals, the message has that one.
+// Where a name differs from one that exists by a typing error or by capitals, the message has that one.
 func TestWrongName_NearestName(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		for _, name := range []string{"aap", "APP"} {
@@ -201,7 +200,7 @@ func TestWrongName_NearestName(t *testing.T) {
 	})
 }
 
-// TestWrongName_SlowStorage: the names are not waited for long, and without them the message says how to create what is missing.
+// The names are not waited for long, and without them the message says how to create what is missing.
 func TestWrongName_SlowStorage(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.Storage.Slow(mounttest.List, "", time.Hour)
