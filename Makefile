@@ -8,8 +8,8 @@ SHELL         := bash
 .DEFAULT_GOAL := help
 # The targets of `make test` share two binaries and, often, few cores: one after the other is faster and reads better.
 .NOTPARALLEL:
-# Nothing here talks to the Vault that the user's shell is set up for.
-unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
+# Nothing here talks to the Vault that the user's shell is set up for, and no check writes what it is to compare.
+unexport UPDATE_DOCS UPDATE_GOLDEN MODEL $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
 
 # A misspelt variable would leave the intended one as it is.
 UNKNOWN := $(strip $(foreach v,$(filter-out GO% CGO%,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$(shell [[ '$v' =~ ^[A-Z_]+$$ ]] && grep -Rqw --exclude='*.go' -e '$v' Makefile scripts || echo '$v'))))
@@ -20,7 +20,7 @@ endif
 PLUGIN  := vault-plugin-secrets-mastersindia
 VERSION := $(shell cat VERSION)
 ifeq ($(shell [[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && echo valid),)
-  $(error VERSION is "$(VERSION)": want vX.Y.Z, such as v1.2.3, or unset it: then the file VERSION counts)
+  $(error VERSION is "$(VERSION)": want vX.Y.Z, such as v1.2.3, in the file VERSION, or as VERSION=v1.2.3)
 endif
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)

@@ -137,6 +137,8 @@ func checkText(f *configField, text string, wrong *problems) {
 		wrong.add(f.name, "ends in a newline: use printf %%s instead of echo")
 	case !isOneLine(text):
 		wrong.add(f.name, "must be one line of text without control characters")
+	case (f.name == upstream.FieldUsername || f.name == upstream.FieldClientID) && strings.TrimSpace(text) != text:
+		wrong.add(f.name, "begins or ends with a blank")
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // params are the parameters of a request, decoded strictly: a value is a string, an int (a number, or whole seconds of a
@@ -80,6 +81,21 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 		decoded[field] = value
 	}
 	return decoded, wrong
+}
+
+// warnOfSeconds warns of durations that were typed without a unit and are brief: hours or days may have been meant. A JSON
+// number, as in an export, was not typed.
+func warnOfSeconds(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
+	const brief = 300
+	for _, field := range slices.Sorted(maps.Keys(data)) {
+		typed, _ := data[field].(string)
+		seconds, err := strconv.Atoi(typed)
+		if s := schema[field]; err == nil && s != nil && s.Type == framework.TypeDurationSecond && field != "request_timeout" &&
+			seconds > 0 && seconds < brief {
+			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.",
+				field, seconds, field, seconds))
+		}
+	}
 }
 
 // decodeValue returns the value, or what it should have been.

@@ -158,6 +158,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	b.setGeneration(old, next)
 	b.warnOfReplacement(resp, old, next)
+	warnOfSeconds(resp, d.Schema, req.Data)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
 	b.warnOfLostRefresh(ctx, resp, req.MountPoint, name, old, next)
@@ -181,6 +182,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		b.warnUnverified(resp, req.MountPoint, name, old == nil)
 	}
 	b.warnOfShorterLife(resp, req.MountPoint, name, before)
+	b.warnOfTwin(ctx, resp, req.MountPoint, name, old, next)
 	warnOfSettings(resp, old, next)
 	return warned(resp), nil
 }
@@ -338,6 +340,26 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 	}
 	if len(deleted) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config was of protocol %s: its %s was deleted.", old.Protocol, inWords(deleted, "and")))
+	}
+}
+
+// warnOfTwin warns of a new account that is in use by another config already: where it has a single session, each login ends the
+// token of the other config.
+func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
+	login := func(u *upstream.Account) [4]string { return [4]string{u.TokenURL, u.Username, u.ClientID, u.Scope} }
+	mine := login(&next.account(name).Upstream)
+	if old != nil && login(&old.account(name).Upstream) == mine {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
+	for _, other := range names {
+		if s, known := b.issuer.Known(other); known && other != name && login(&s.Account.Upstream) == mine {
+			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
+				"login ends the token of the other. One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
+			return
+		}
 	}
 }
 

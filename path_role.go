@@ -181,15 +181,19 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		err = b.store.putRole(ctx, name, next)
 	}
 	b.roles.forget(name) // also where an earlier write that failed may have reached storage
-	if err != nil || old == nil {
+	if err != nil {
 		return nil, err
 	}
-	return b.warnOfChangedRole(ctx, req.MountPoint, name, old, next), nil
+	resp := new(logical.Response)
+	warnOfSeconds(resp, d.Schema, req.Data)
+	if old != nil {
+		b.warnOfChangedRole(ctx, resp, req.MountPoint, name, old, next)
+	}
+	return warned(resp), nil
 }
 
 // warnOfChangedRole names what a role has lost that its writer may not have meant to change.
-func (b *backend) warnOfChangedRole(ctx context.Context, mount, name string, old, next *role) *logical.Response {
-	resp := new(logical.Response)
+func (b *backend) warnOfChangedRole(ctx context.Context, resp *logical.Response, mount, name string, old, next *role) {
 	var lost []string
 	for _, pair := range slices.Sorted(maps.Keys(old.Metadata)) {
 		if _, kept := next.Metadata[pair]; !kept {
@@ -200,16 +204,13 @@ func (b *backend) warnOfChangedRole(ctx context.Context, mount, name string, old
 		resp.AddWarning(fmt.Sprintf("Role %s has no metadata %s any more, since a write of metadata replaces all of it: to add pairs, "+
 			"give them all: vault write %srole/%s metadata=...", name, strings.Join(lost, ", "), mount, name))
 	}
-	if old.Config != next.Config {
-		if former, err := b.store.config(ctx, old.Config); former != nil || err != nil { // else its config was deleted
-			resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
-				"vault write %srole/%s config=%s", name, old.Config, mount, name, old.Config))
-		}
+	if old.Config == next.Config {
+		return
 	}
-	if len(resp.Warnings) == 0 {
-		return nil
+	if former, err := b.store.config(ctx, old.Config); former != nil || err != nil { // else its config was deleted
+		resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
+			"vault write %srole/%s config=%s", name, old.Config, mount, name, old.Config))
 	}
-	return resp
 }
 
 // mergeRole is what old (nil for a new role) becomes under the parameters.
@@ -309,14 +310,36 @@ func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *frame
 	old, lost := b.store.role(ctx, name)
 	err = b.store.deleteRole(ctx, name)
 	b.roles.forget(name) // after a failure too: the write may have reached storage
-	if err != nil || lost != nil || old != nil {
+	if err != nil || lost != nil {
 		return nil, err
+	}
+	resp := new(logical.Response)
+	if old != nil {
+		if old.MaxTTL != 0 || !old.Lease || len(old.Metadata) > 0 { // its settings are lost
+			resp.AddWarning(fmt.Sprintf("The role is deleted: to undo this: vault write %srole/%s %s",
+				req.MountPoint, name, old.arguments()))
+		}
+		return warned(resp), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
-	resp := new(logical.Response)
 	resp.AddWarning(b.nothingDeleted(ctx, req.MountPoint, rolePrefix, name))
 	return resp, nil
+}
+
+// arguments are those of a vault write that makes the role again, as a shell takes them.
+func (r *role) arguments() string {
+	given := []string{"config=" + r.Config}
+	if r.MaxTTL != 0 {
+		given = append(given, fmt.Sprintf("max_ttl=%ds", r.MaxTTL))
+	}
+	if !r.Lease {
+		given = append(given, "lease=false")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Metadata)) {
+		given = append(given, fieldMetadata+"="+name+"='"+strings.ReplaceAll(r.Metadata[name], "'", `'\''`)+"'")
+	}
+	return strings.Join(given, " ")
 }
 
 func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

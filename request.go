@@ -61,18 +61,33 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (*logical.Res
 // messageExposed ends the refusal of a request whose address may have a secret in it.
 const messageExposed = "; what was given is in the address of this request, and so in Vault's audit log now"
 
-// withExposure adds that to a refusal. The person who typed a read for a write corrects the command, and would not notice.
+// messageShown ends the refusal of a write with a token where its ID belongs: docs/audit.md has Vault show IDs.
+const messageShown = "; what was given is in Vault's audit log now, if the mount is tuned to show a token_id"
+
+// withExposure adds those to a refusal. The person who mistyped corrects the command, and would not notice.
 func withExposure(req *logical.Request, resp *logical.Response, err error) (*logical.Response, error) {
-	if err == nil && !resp.IsError() || !exposesSecret(req) {
+	if err == nil && !resp.IsError() {
 		return resp, err
 	}
-	if coded, is := errors.AsType[logical.HTTPCodedError](err); is {
-		return nil, logical.CodedError(coded.Code(), err.Error()+messageExposed)
+	exposed := ""
+	switch {
+	case exposesSecret(req):
+		exposed = messageExposed
+	case isLongerThanID(req.Data[fieldTokenID]), isLongerThanID(req.Data[fieldRejectedTokenID]):
+		exposed = messageShown
 	}
-	if err != nil {
+	if coded, is := errors.AsType[logical.HTTPCodedError](err); is && exposed != "" {
+		return nil, logical.CodedError(coded.Code(), err.Error()+exposed)
+	}
+	if err != nil || exposed == "" {
 		return resp, err
 	}
-	return logical.ErrorResponse(resp.Error().Error() + messageExposed), nil
+	return logical.ErrorResponse(resp.Error().Error() + exposed), nil
+}
+
+func isLongerThanID(value any) bool {
+	text, _ := value.(string)
+	return len(strings.TrimSpace(text)) > len(account.TokenID(""))
 }
 
 // exposesSecret reports whether the address of the request has what may be a secret: a parameter of a secret's name, or longer
@@ -87,8 +102,7 @@ func exposesSecret(req *logical.Request) bool {
 		return false
 	}
 	for field, value := range req.Data {
-		text, _ := value.(string)
-		if field == fieldToken || slices.Contains(secretFields(), field) || len(text) > len(account.TokenID("")) {
+		if field == fieldToken || slices.Contains(secretFields(), field) || isLongerThanID(value) {
 			return true
 		}
 	}

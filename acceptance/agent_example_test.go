@@ -96,9 +96,7 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	unit = strings.Replace(unit, installed, fmt.Sprintf("ExecStart=%s ", found.Vault), 1)
 	must.Do(t, os.WriteFile(file, []byte(unit), 0o600))
 	said, err := exec.Command(systemd, "verify", "--man=no", file).CombinedOutput()
-	if err != nil || len(said) > 0 {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
-	}
+	must.Be(t, err == nil && len(said) == 0, "systemd-analyze verify: %v\n%s", err, said)
 }
 
 func agentFile(t *testing.T, name string) string {

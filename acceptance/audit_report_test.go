@@ -257,16 +257,14 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 	for n, token := range tokens {
 		want := slices.Sorted(maps.Keys(s.had[token]))
 		got := s.trace(t, env, token, files...)
-		if !slices.Equal(got.given, want) || len(got.possible) > 0 || got.code != 0 {
-			t.Errorf("token %d: want %q and exit code 0, got %q, possible %q, exit code %d", n, want, got.given, got.possible, got.code)
-		}
+		must.Be(t, slices.Equal(got.given, want) && len(got.possible) == 0 && got.code == 0,
+			"token %d: want %q and exit code 0, got %q, possible %q, exit code %d", n, want, got.given, got.possible, got.code)
 		t.Logf("token %d was given to %d of 12 people: exit code %d, %q", n, len(want), got.code, got.given)
 	}
 	for _, tuned := range []bool{true, false} { // what is shown needs no Vault, what is hidden cannot be judged without it
 		got := s.trace(t, nil, tokens[map[bool]int{true: 3, false: 0}[tuned]], files...)
-		if tuned == (len(got.given) == 0) || got.code != 3 {
-			t.Errorf("without Vault, tuned %t: got %q, possible %q, exit code %d", tuned, got.given, got.possible, got.code)
-		}
+		must.Be(t, tuned != (len(got.given) == 0) && got.code == 3,
+			"without Vault, tuned %t: got %q, possible %q, exit code %d", tuned, got.given, got.possible, got.code)
 	}
 	s.wantUnknown(tokens[0], env)
 	s.wantSame(tokens[1], env, files)
@@ -277,13 +275,11 @@ func (s *leakScript) wantUnknown(token string, env []string) {
 	s.t.Helper()
 	want := slices.Sorted(maps.Keys(s.had[token]))
 	got := s.trace(s.t, env, token, s.files[1])
-	if len(got.given) > 0 || got.code != 3 || !slices.Equal(got.possible, want) {
-		s.t.Errorf("with a salt of before: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
-	}
+	must.Be(s.t, len(got.given) == 0 && got.code == 3 && slices.Equal(got.possible, want),
+		"with a salt of before: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
 	got = s.trace(s.t, nil, token, s.files[0])
-	if len(got.given) > 0 || got.code != 3 || !slices.Equal(got.possible, want) {
-		s.t.Errorf("without Vault: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
-	}
+	must.Be(s.t, len(got.given) == 0 && got.code == 3 && slices.Equal(got.possible, want),
+		"without Vault: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
 }
 
 // wantSame checks that the order of files, copies and compression change nothing.

@@ -122,9 +122,8 @@ func (w *testCluster) endLeases(t *testing.T, leases []string) {
 	w.wantLeases(t, leases)
 	for _, lease := range leases {
 		options := &api.RevokeOptions{LeaseID: lease, Sync: true}
-		if err := w.root[0].Sys().RevokeWithOptionsWithContext(t.Context(), options); err != nil {
-			t.Errorf("revoking the lease %s: %v", lease, err)
-		}
+		err := w.root[0].Sys().RevokeWithOptionsWithContext(t.Context(), options)
+		must.Be(t, err == nil, "revoking the lease %s: %v", lease, err)
 		// A standby of OpenBao responds by itself, a moment behind its leader.
 		must.Happen(t, 5*time.Second, "the revoked lease "+lease+" is still there", func() bool { return !w.leaseExists(t, lease) })
 	}

@@ -160,8 +160,7 @@ func TestCLIErrors_ShowCommand(t *testing.T) {
 		"path-help mastersindia/token":                        "the name is missing: vault path-help mastersindia/token/x",
 		"path-help mastersindia/role/<name>":                  "name: must be 1 to 128 letters",
 	} {
-		if said := w.refused(t, strings.Fields(typed)...); !strings.Contains(strings.Join(strings.Fields(said), " "), want) {
-			t.Errorf("vault %s says:\n%s\nwant: %s", typed, said, want)
-		}
+		said := w.refused(t, strings.Fields(typed)...)
+		must.Be(t, strings.Contains(strings.Join(strings.Fields(said), " "), want), "vault %s says:\n%s\nwant: %s", typed, said, want)
 	}
 }

@@ -23,9 +23,8 @@ func TestConfig_WritesBackWhatItReads(t *testing.T) {
 			token := w.readToken(t, "app").String("token_id")
 			stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
 			for _, secret := range []string{"password", "client_secret", "verify_connection"} {
-				if _, ok := stored[secret]; ok {
-					t.Errorf("the read shows %s", secret)
-				}
+				_, ok := stored[secret]
+				must.Be(t, !ok, "the read shows %s", secret)
 			}
 			stored["password"], stored["client_secret"] = account.Password, account.ClientSecret
 			if account.Password == "" {

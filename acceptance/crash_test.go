@@ -228,9 +228,8 @@ func (c *crashes) atEndOfLogin(t *testing.T, n int) {
 	c.killProcess(t, pid, c.cold)
 	c.coldOnes++
 	c.recover(t, c.cold)
-	if made := c.countsOf(c.cold).Logins - before.Logins; made > 2 {
-		t.Errorf("a login that was killed at its end led to %d logins, want at most 2", made)
-	}
+	made := c.countsOf(c.cold).Logins - before.Logins
+	must.Be(t, made <= 2, "a login that was killed at its end led to %d logins, want at most 2", made)
 }
 
 // waitForResponse returns at the moment when the upstream has responded to the login of cold.
@@ -328,9 +327,8 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			continue
 		}
 		next := must.Get(time.Parse(time.RFC3339, match[1]))(t)
-		if pause := next.Sub(f.begin); pause > shortPause {
-			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
-		}
+		pause := next.Sub(f.begin)
+		must.Be(t, pause <= shortPause, "the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 	}
 	must.Be(t, seen != 0, "no reader got the error that a login was cut off")
 	c.paused += seen
@@ -351,9 +349,8 @@ func mentions(failed []error, words string) bool {
 
 func (c *crashes) wantTwentyKills(t *testing.T) {
 	t.Helper()
-	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
-		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
-	}
+	must.Be(t, len(c.killed) == 20 && len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) == 20,
+		"killed the processes %v, want 20 different ones", c.killed)
 	must.Be(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
@@ -434,9 +431,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 			continue
 		}
 		found, err := c.client.Sys().LookupWithContext(t.Context(), held[n])
-		if err != nil || found.Data["expire_time"] == nil {
-			t.Errorf("the lease %s cannot be looked up: %v", held[n], err)
-		}
+		must.Be(t, err == nil && found.Data["expire_time"] != nil, "the lease %s cannot be looked up: %v", held[n], err)
 	}
 	c.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
 	c.wantNoLeases(t)

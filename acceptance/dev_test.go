@@ -57,9 +57,8 @@ func startDev(t *testing.T) *dev {
 	run.Env = append(os.Environ(), "VAULT_BIN="+found.Vault, "NO_COLOR=1")
 	must.Do(t, run.Start())
 	t.Cleanup(func() {
-		if err := errors.Join(run.Process.Signal(syscall.SIGINT), run.Wait()); err != nil {
-			t.Errorf("make dev: %v", err)
-		}
+		err := errors.Join(run.Process.Signal(syscall.SIGINT), run.Wait())
+		must.Be(t, err == nil, "make dev: %v", err)
 		if t.Failed() {
 			t.Logf("make dev said:\n%s", harness.Tail(output, 40))
 		}

@@ -96,9 +96,8 @@ func (s *shell) run(t *testing.T, c shown) string {
 	if code != "0" {
 		t.Fatalf("%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
 	}
-	if missing, _ := compare(printed, c.response); missing != "" {
-		t.Errorf("%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
-	}
+	missing, _ := compare(printed, c.response)
+	must.Be(t, missing == "", "%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
 	return printed
 }
 

@@ -316,9 +316,8 @@ func commandsIn(t *testing.T, text string) []shown {
 func wantTarget(t *testing.T, command string) {
 	t.Helper()
 	text := readFile(t, "../Makefile")
-	if target := strings.Fields(command)[1]; !strings.Contains(string(text), "\n"+target+":") {
-		t.Errorf("the Makefile has no target %s", target)
-	}
+	target := strings.Fields(command)[1]
+	must.Be(t, strings.Contains(string(text), "\n"+target+":"), "the Makefile has no target %s", target)
 }
 
 // vendorHosts plays all the vendors' hosts at once: it is a proxy that leads whichever host it is asked for to the simulator, with

@@ -253,9 +253,8 @@ func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	info := w.readJSON(t, "read", "-format=json", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+running)
 	for n, node := range w.cluster.Nodes {
 		sum, err := node.PluginSHA256(info.String("command"))
-		if err != nil || sum == "" || sum != info.String("sha256") {
-			t.Errorf("node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s", n+1, sum, err, info.String("sha256"))
-		}
+		must.Be(t, err == nil && sum != "" && sum == info.String("sha256"),
+			"node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s", n+1, sum, err, info.String("sha256"))
 	}
 }
 

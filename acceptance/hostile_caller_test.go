@@ -81,14 +81,12 @@ func TestHostileCaller_RequestsRefused(t *testing.T) {
 // wantUnharmed checks that the plugin is the process that it was, that nothing panicked, and that the mount works.
 func (h *hostile) wantUnharmed(t *testing.T) {
 	t.Helper()
-	if pids := h.pluginPIDs(t); !slices.Equal(pids, h.pids) {
-		t.Errorf("the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
-	}
+	pids := h.pluginPIDs(t)
+	must.Be(t, slices.Equal(pids, h.pids), "the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
 	log := readFile(t, h.ServerLog())
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "panic") || strings.Contains(line, "fatal error") || strings.Contains(line, "goroutine ") {
-			t.Errorf("the server's log has %.200q; see %s", line, h.ServerLog())
-		}
+		must.Be(t, !strings.Contains(line, "panic") && !strings.Contains(line, "fatal error") && !strings.Contains(line, "goroutine "),
+			"the server's log has %.200q; see %s", line, h.ServerLog())
 	}
 	h.upstream.wantAccepted(t, simulator.JWT, h.readToken(t, "app"))
 	t.Logf("one plugin process all along, %d bytes of log without a panic", len(log))
@@ -142,9 +140,8 @@ func (h *hostile) count(t *testing.T, status int) {
 func (h *hostile) refuse(t *testing.T, method, path string, body []byte, names string, hides ...string) {
 	t.Helper()
 	response := h.send(t, h.root, method, path, body, hides...)
-	if response.Status != http.StatusBadRequest || !strings.Contains(response.Said(), names) {
-		t.Errorf("%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, response.Status, response.Said())
-	}
+	must.Be(t, response.Status == http.StatusBadRequest && strings.Contains(response.Said(), names),
+		"%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, response.Status, response.Said())
 }
 
 // leave is an operation of the engine, and the one capability that it needs.
@@ -341,9 +338,8 @@ func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 		return
 	}
 	ours := must.Get(h.root.Send(t.Context(), http.MethodPut, "mastersindia/config/main", body))(t)
-	if ours.Status != own.Status || ours.Said() != own.Said() {
-		t.Errorf("%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
-	}
+	must.Be(t, ours.Status == own.Status && ours.Said() == own.Said(),
+		"%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
 }
 
 // playFloods sends an excessive number of everything.
@@ -403,9 +399,8 @@ func (h *hostile) playCollisions(t *testing.T) {
 		t.Error(err)
 	}
 	for _, r := range requests[:3] {
-		if response := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body); !response.OK() {
-			t.Errorf("afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
-		}
+		response := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body)
+		must.Be(t, response.OK(), "afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
 	}
 }
 
@@ -428,9 +423,8 @@ func (h *hostile) playCutOff(t *testing.T) {
 			text = h.rawRequest("GET", "token/app", "")
 		}
 		connection := must.Get(net.DialTimeout("tcp", h.root.Host(), 10*time.Second))(t)
-		if _, err := connection.Write([]byte(text)); err != nil {
-			t.Errorf("sending a part of a request: %v", err)
-		}
+		_, err := connection.Write([]byte(text))
+		must.Be(t, err == nil, "sending a part of a request: %v", err)
 		if n%8 >= 4 {
 			// With a reset instead of an orderly end.
 			_ = connection.(*net.TCPConn).SetLinger(0)
@@ -438,9 +432,8 @@ func (h *hostile) playCutOff(t *testing.T) {
 		_ = connection.Close()
 	}
 	h.upstream.SetFault(simulator.OAuth, simulator.Fault{})
-	if got := h.readJSON(t, "read", "-format=json", "mastersindia/config/main").Int("rotation_percent"); got == 50 {
-		t.Error("half a request has changed the config")
-	}
+	got := h.readJSON(t, "read", "-format=json", "mastersindia/config/main").Int("rotation_percent")
+	must.Be(t, got != 50, "half a request has changed the config")
 	h.upstream.wantAccepted(t, simulator.OAuth, h.readToken(t, "slow"))
 	t.Logf("%d requests cut off; %d logins in all", abandoned, h.upstream.logins())
 }

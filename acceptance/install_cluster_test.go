@@ -295,13 +295,11 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 		"vault write mastersindia/role/billing config=gst": "backend is nil",
 		i.guide[compareStep][2].command:                    "FAILED",
 	} {
-		if printed, code := node.try(t, command); code == "0" || !strings.Contains(printed, want) {
-			t.Errorf("%s: exit code %s, without %q: %s", command, code, want, printed)
-		}
+		printed, code := node.try(t, command)
+		must.Be(t, code != "0" && strings.Contains(printed, want), "%s: exit code %s, without %q: %s", command, code, want, printed)
 	}
-	if got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"}); strings.TrimSpace(got) != i.version {
-		t.Errorf("the mount no longer seems to run: %s", got)
-	}
+	got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"})
+	must.Be(t, strings.TrimSpace(got) == i.version, "the mount no longer seems to run: %s", got)
 	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log := readFile(t, i.cluster.Nodes[leader].ServerLog())
 	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {
@@ -376,7 +374,6 @@ func (o *terminal) wantOnly(t *testing.T, tokenID string) {
 	count := strings.Count(printed, tokenID)
 	rest := strings.TrimSpace(strings.ReplaceAll(printed, tokenID, ""))
 	t.Logf("the terminal read the token %d times, and failed %d times", count, strings.Count(rest, "Error reading"))
-	if count < minTerminalReads || regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest) {
-		t.Errorf("the terminal read %s %d times, and this besides: %s", tokenID, count, rest)
-	}
+	must.Be(t, count >= minTerminalReads && !regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest),
+		"the terminal read %s %d times, and this besides: %s", tokenID, count, rest)
 }

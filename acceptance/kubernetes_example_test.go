@@ -93,9 +93,8 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 		if row.role == "" {
 			continue
 		}
-		if roles := rolesIn(documents); !slices.Equal(roles, []string{row.role}) {
-			t.Errorf("%s reads the roles %q, want %q", row.file, roles, row.role)
-		}
+		roles := rolesIn(documents)
+		must.Be(t, slices.Equal(roles, []string{row.role}), "%s reads the roles %q, want %q", row.file, roles, row.role)
 		if !strings.Contains(string(use), "vault write mastersindia/role/"+row.role+" ") {
 			t.Errorf("%s does not make the role %s", useDocument, row.role)
 		}

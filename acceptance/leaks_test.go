@@ -59,9 +59,8 @@ func (w *testVault) proveSearch(t *testing.T) {
 	t.Helper()
 	for file, mark := range map[string]string{w.ServerLog(): "[TRACE]", w.AuditLog(): "hmac-sha256:"} {
 		text, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(text), mark) {
-			t.Errorf("%s holds no %q (%v): searching it would prove nothing", file, mark, err)
-		}
+		must.Be(t, err == nil && strings.Contains(string(text), mark),
+			"%s holds no %q (%v): searching it would prove nothing", file, mark, err)
 	}
 	const planted = "planted-secret-0123456789"
 	probe := harness.NewLeaks()
@@ -70,9 +69,7 @@ func (w *testVault) proveSearch(t *testing.T) {
 	must.Do(t, os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600))
 	defer func() { _ = os.Remove(name) }()
 	found, err := probe.SearchTree(w.Dir, isProgram)
-	if err != nil || len(found) != 1 {
-		t.Errorf("the search found %q (%v) instead of the one secret that was planted", found, err)
-	}
+	must.Be(t, err == nil && len(found) == 1, "the search found %q (%v) instead of the one secret that was planted", found, err)
 }
 
 // isProgram reports whether the path is the folder of the plugin's binary, which was made before any secret.

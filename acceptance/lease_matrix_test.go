@@ -255,9 +255,8 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount, map[string]any{"sync": true})
 	for _, role := range []string{"app", "other"} {
 		left, err := c.root.Call(t.Context(), "LIST", "sys/leases/lookup/"+c.mount+"/token/"+role, nil)
-		if err != nil || left.Status != http.StatusNotFound {
-			t.Errorf("%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
-		}
+		must.Be(t, err == nil && left.Status == http.StatusNotFound,
+			"%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
 	}
 	must.Equal(t, c.irrevocable(t), 0, "%s: Vault has N leases that it could not revoke", row.name)
 }
@@ -267,9 +266,8 @@ func (c *leaseCase) irrevocable(t *testing.T) int {
 	t.Helper()
 	count := c.call(t, http.MethodGet, "sys/leases/count?type=irrevocable", nil).Int("lease_count")
 	list := c.call(t, http.MethodGet, "sys/leases?type=irrevocable", nil)
-	if listed := list.Int("lease_count"); listed != count || count != 0 {
-		t.Errorf("Vault counts %d leases that it could not revoke, and lists %d", count, listed)
-	}
+	listed := list.Int("lease_count")
+	must.Be(t, listed == count && count == 0, "Vault counts %d leases that it could not revoke, and lists %d", count, listed)
 	return count
 }
 
@@ -358,7 +356,6 @@ func disable(t *testing.T, c *leaseCase) { c.call(t, http.MethodDelete, "sys/mou
 
 // waitOut does nothing: the lease is so short that it ends by itself.
 func waitOut(t *testing.T, c *leaseCase) {
-	if got := c.mine.response.LeaseDuration; got > int(shortLease/time.Second) {
-		t.Errorf("the lease lasts %d s, want %s at most", got, shortLease)
-	}
+	got := c.mine.response.LeaseDuration
+	must.Be(t, got <= int(shortLease/time.Second), "the lease lasts %d s, want %s at most", got, shortLease)
 }

@@ -52,9 +52,8 @@ func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 	client := w.rootClient(t)
 	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app"); err == nil {
-		t.Error("the login took less than the delay that was ordered: this test proves nothing")
-	}
+	_, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app")
+	must.Be(t, err != nil, "the login took less than the delay that was ordered: this test proves nothing")
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 1)
 }
@@ -95,12 +94,9 @@ func TestProtocol_EachTokenAccepted(t *testing.T) {
 
 			life := int(way.TokenTTL / time.Second)
 			left := response.Int("expires_in")
-			if left > life || left < life-60 {
-				t.Errorf("expires_in is %d, want a little less than %d", left, life)
-			}
-			if response.LeaseDuration <= 0 || response.LeaseDuration > left {
-				t.Errorf("the lease lives %d s, the token %d s", response.LeaseDuration, left)
-			}
+			must.Be(t, left <= life && left >= life-60, "expires_in is %d, want a little less than %d", left, life)
+			must.Be(t, response.LeaseDuration > 0 && response.LeaseDuration <= left,
+				"the lease lives %d s, the token %d s", response.LeaseDuration, left)
 			if response.LeaseDuration < left-6 {
 				t.Errorf("the lease lives %d s of the token's %d s, want all but 5", response.LeaseDuration, left)
 			}
@@ -160,9 +156,8 @@ func TestLease_BoundedByMountWithoutWarning(t *testing.T) {
 	w.vault(t, "secrets", "tune", "-max-lease-ttl=30m", "mastersindia")
 	w.app(t, simulator.JWT)
 	response := w.readToken(t, "app")
-	if response.LeaseDuration != 1800 || len(response.Warnings) > 0 {
-		t.Errorf("got a lease of %d s and warnings %q, want 1800 s and none", response.LeaseDuration, response.Warnings)
-	}
+	must.Be(t, response.LeaseDuration == 1800 && len(response.Warnings) == 0,
+		"got a lease of %d s and warnings %q, want 1800 s and none", response.LeaseDuration, response.Warnings)
 }
 
 func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {

@@ -45,9 +45,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	w.refused(t, "write", "-f", "mastersindia/rotate/main")
 	w.upstream.wantLogins(t, before+1)
 	alert := p.wantFiring(t, "MastersIndiaAccountRejected")
-	if alert.Labels["config"] != "main" || alert.Labels["severity"] != "page" {
-		t.Errorf("the alert has the labels %v", alert.Labels)
-	}
+	must.Be(t, alert.Labels["config"] == "main" && alert.Labels["severity"] == "page", "the alert has the labels %v", alert.Labels)
 	command := regexp.MustCompile(`vault (read mastersindia/status/\w+)\.`).FindStringSubmatch(alert.Annotations["description"])
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
@@ -57,9 +55,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		found, err := leaks.SearchTree(p.dir, func(string) bool { return false })
-		if err != nil || len(found) > 0 {
-			t.Errorf("Prometheus has stored %q (%v)", found, err)
-		}
+		must.Be(t, err == nil && len(found) == 0, "Prometheus has stored %q (%v)", found, err)
 	}
 }
 
@@ -105,9 +101,8 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 	must.Be(t, len(parts) >= 8, "only %d alerts", len(parts))
 	for _, part := range parts {
 		name := strings.TrimSpace(part[:strings.Index(part, "\n")])
-		if short := strings.TrimPrefix(name, "MastersIndia"); !strings.Contains(stories, short) {
-			t.Errorf("%s has no story in alerts_test.yml", name)
-		}
+		short := strings.TrimPrefix(name, "MastersIndia")
+		must.Be(t, strings.Contains(stories, short), "%s has no story in alerts_test.yml", name)
 		must.Say(t, part, "summary:", "description:", "severity:")
 		if !regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part) {
 			t.Errorf("%s does not say what to type", name)
@@ -267,9 +262,7 @@ func (o *observer) wantDashboard(t *testing.T) {
 		for _, target := range panel.Targets {
 			queries++
 			series, err := o.Query(t.Context(), variables.Replace(target.Expr))
-			if err != nil || len(series) == 0 {
-				t.Errorf("panel %q: %s gives %d series (%v)", panel.Title, target.Expr, len(series), err)
-			}
+			must.Be(t, err == nil && len(series) != 0, "panel %q: %s gives %d series (%v)", panel.Title, target.Expr, len(series), err)
 		}
 	}
 	must.Be(t, queries >= 12, "only %d queries", queries)

@@ -154,9 +154,8 @@ func (m *mounts) hang(t *testing.T) {
 	began, before := time.Now(), m.countsOf(m.hanging)
 	for range 25 {
 		for _, s := range m.others(m.hanging) {
-			if _, err := m.readers.read(t.Context(), s); err != nil {
-				t.Errorf("while a login of %s hangs: %v", m.hanging.path, err)
-			}
+			_, err := m.readers.read(t.Context(), s)
+			must.Be(t, err == nil, "while a login of %s hangs: %v", m.hanging.path, err)
 		}
 	}
 	for _, s := range m.others(m.hanging) {

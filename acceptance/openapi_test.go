@@ -153,13 +153,11 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 			if op == nil {
 				continue
 			}
-			if !strings.HasPrefix(op.OperationID, "masters-india-") || ids[op.OperationID] != "" {
-				t.Errorf("%s %s: operationId %q is not the engine's, or that of %q too", method, path, op.OperationID, ids[op.OperationID])
-			}
+			must.Be(t, strings.HasPrefix(op.OperationID, "masters-india-") && ids[op.OperationID] == "",
+				"%s %s: operationId %q is not the engine's, or that of %q too", method, path, op.OperationID, ids[op.OperationID])
 			ids[op.OperationID] = method + " " + path
-			if op.Summary == "" || op.Description == "" {
-				t.Errorf("%s %s: summary %q, description %q", method, path, op.Summary, op.Description)
-			}
+			must.Be(t, op.Summary != "" && op.Description != "",
+				"%s %s: summary %q, description %q", method, path, op.Summary, op.Description)
 			for status, response := range op.Responses {
 				if status != "204" && len(response.Content) == 0 {
 					t.Errorf("%s %s: nothing is said of the body of a %s", method, path, status)
@@ -196,7 +194,6 @@ func checkResponses(t *testing.T, spec specification, responses []checkedRespons
 	evidence := must.Get(json.Marshal(map[string]any{"document": spec, "responses": bodies}))(t)
 	validator := exec.CommandContext(t.Context(), "go", "run", ".")
 	validator.Dir, validator.Stdin = "../tools/openapi", bytes.NewReader(evidence)
-	if problems, err := validator.CombinedOutput(); err != nil {
-		t.Errorf("tools/openapi: %v\n%s", err, problems)
-	}
+	problems, err := validator.CombinedOutput()
+	must.Be(t, err == nil, "tools/openapi: %v\n%s", err, problems)
 }

@@ -117,6 +117,12 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 			}
 		}
 	}
+	for name, holder := range holders {
+		response, err := holder.Call(t.Context(), "GET", "sys/mounts", nil)
+		if err != nil || response.OK() != (name == "operator") {
+			t.Errorf("%s and the list of mounts: %d, %v", name, response.Status, err)
+		}
+	}
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
 }
 
@@ -208,9 +214,8 @@ func TestPolicy_DeniedRoleInAnySpelling(t *testing.T) {
 path "mastersindia/token/*"   { capabilities = ["read"] }
 path "mastersindia/token/app" { capabilities = ["deny"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
-	if _, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other"); err != nil {
-		t.Errorf("a role that is not denied: %v", err)
-	}
+	_, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other")
+	must.Be(t, err == nil, "a role that is not denied: %v", err)
 	for _, path := range []string{
 		"token/app", "token/APP", "token/App", "token/app/", "token//app",
 		"token/./app", "token/x/../app", "token/app%20", "token/app.",
@@ -230,9 +235,8 @@ func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
 	}
 	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
-	if response.LeaseID == "" || response.LeaseDuration <= 0 {
-		t.Errorf("the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
-	}
+	must.Be(t, response.LeaseID != "" && response.LeaseDuration > 0,
+		"the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
 }
 
@@ -245,7 +249,6 @@ func TestToken_ReadWithBatchToken(t *testing.T) {
 	out := must.Get(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
 	response := must.Get(harness.ParseSecret(out))(t)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
-	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
-		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
-	}
+	must.Be(t, response.LeaseDuration > 0 && response.LeaseDuration <= 600,
+		"a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
 }

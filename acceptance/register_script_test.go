@@ -173,9 +173,8 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	sums := put("SHA256SUMS", strings.Repeat("0", 64)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
 	must.Say(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
 	must.Say(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
-	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, harness.PluginName) {
-		t.Errorf("what was refused is in the catalog: %s", listed)
-	}
+	listed := r.vault(t, "plugin", "list", "secret")
+	must.Be(t, !strings.Contains(listed, harness.PluginName), "what was refused is in the catalog: %s", listed)
 	put(filepath.Base(sums), sumOf(t, r.newFile)+"  vault-plugin-secrets-mastersindia_"+r.new+"_linux_amd64\n", 0o600)
 	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "no published checksum") || strings.Contains(said, "plugin_directory") ||
 		strings.Contains(said, "is named after") {

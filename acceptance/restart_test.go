@@ -101,9 +101,8 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	must.Say(t, w.refused(t, "write", "mastersindia/lookup", "token_id="+today), "is unknown")
 	w.upstream.wantLogins(t, 2)
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
-	if got := w.readToken(t, "app").String("token_id"); got == yesterday {
-		t.Error("the token of the snapshot is handed out after a rotation")
-	}
+	got := w.readToken(t, "app").String("token_id")
+	must.Be(t, got != yesterday, "the token of the snapshot is handed out after a rotation")
 	w.upstream.wantLogins(t, 3)
 }
 

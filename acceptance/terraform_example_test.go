@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const terraformExample = "../examples/terraform"
@@ -22,9 +23,8 @@ func TestTerraformExample_MatchesPolicyExample(t *testing.T) {
 	_, policy, _ := strings.Cut(string(main), "<<-EOT\n")
 	policy, _, _ = strings.Cut(policy, "EOT\n")
 	policy = strings.NewReplacer("${vault_mount.mastersindia.path}", "mastersindia", "${each.key}", "billing").Replace(policy)
-	if got, want := rulesOf(policy), rulesOf(string(application)); got != want || got == "" {
-		t.Errorf("terraform writes the policy\n%s\nand examples/policies/application.hcl is\n%s", got, want)
-	}
+	got, want := rulesOf(policy), rulesOf(string(application))
+	must.Be(t, got == want && got != "", "terraform writes the policy\n%s\nand examples/policies/application.hcl is\n%s", got, want)
 	for _, secret := range []string{"password", "client_secret"} {
 		if strings.Contains(rulesOf(string(main)), secret) {
 			t.Errorf("main.tf has a %s in it, which would lie in Terraform's state", secret)

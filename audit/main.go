@@ -227,4 +227,4 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 }
 
 // looksLikeToken recognises what may have been typed in place of a file: a token, the value of a header, or a Vault token.
-var looksLikeToken = regexp.MustCompile(`^(-[^=]*=)?(eyJ.{18}|[0-9a-f]{40}$|JWT |Bearer |hv[sb]\.)`)
+var looksLikeToken = regexp.MustCompile(`^(-[^=]*=)?(eyJ.{18}|[0-9a-f]{40}$|JWT |Bearer |hv[sb]\.\w{18})`)

@@ -78,6 +78,8 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-token-file=" + digits, "f"}, "command line"},
 		{[]string{digits}, "command line"},
 		{[]string{"-db", "Bearer " + secret, "f"}, "command line"},
+		{[]string{"hvs.CAESIinventedinventedinvented", "f"}, "command line"},
+		{[]string{"-token-file=hvs.txt", "-nonsense", "f"}, "-nonsense"},
 		{[]string{""}, "is empty"}, // a shell's "$AUDIT_LOG" without a value
 		{[]string{"-token-file=", "f"}, "is empty"},
 		{[]string{"-token-file", "", "f"}, "is empty"},

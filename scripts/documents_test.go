@@ -42,6 +42,47 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 	}
 }
 
+// TestDocuments_PastedCommandsDoNoHarm checks what happens to a person who pastes a block whole, or in a terminal where something
+// else came before: the secret of one account does not go to the host of another, no policy of another owner is replaced, and
+// no mount is disabled after a revocation that was refused.
+func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```console\n(.*?)^```")
+	secrets, policies := 0, 0
+	for _, file := range files {
+		for _, block := range blocks.FindAllStringSubmatch(read(t, file), -1) {
+			typed := strings.ReplaceAll(commands("console", block[1]), "\\\n", " ")
+			for command := range strings.Lines(typed) {
+				if strings.Contains(command, "printf %s") && strings.Contains(command, "vault write mastersindia/config") {
+					secrets++
+					if !strings.Contains(command, "read -rsp ") {
+						t.Errorf("%s: takes a secret that another command has read: %s", file, command)
+					}
+				}
+				if _, policy, found := strings.Cut(command, "vault policy write "); found {
+					policies++
+					if !strings.HasPrefix(policy, "mastersindia-") {
+						t.Errorf("%s: may replace a policy of that name: %s", file, command)
+					}
+				}
+			}
+			if strings.Contains(typed, "vault secrets disable") && strings.Contains(typed, "revoke/") {
+				t.Errorf("%s: disables the mount though a revocation failed:\n%s", file, typed)
+			}
+			if strings.Contains(typed, "paused=true") && strings.Contains(typed, "paused=false") {
+				t.Errorf("%s: pauses and resumes:\n%s", file, typed)
+			}
+		}
+	}
+	if secrets < 5 || policies < 1 {
+		t.Errorf("only %d secrets and %d policies: the blocks were not found", secrets, policies)
+	}
+}
+
 // TestFirstTime_FailureShowsInExitCode runs the line that reads a token: without a Vault token it sends nothing, and it fails where
 // Vault refuses.
 func TestFirstTime_FailureShowsInExitCode(t *testing.T) {

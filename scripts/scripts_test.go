@@ -124,6 +124,58 @@ func TestRegister_CommandsAreQuoted(t *testing.T) {
 	wantRefused(t, exec.CommandContext(t.Context(), "./register", file), `: chmod 0755 /\S+/a\\ plugin\n$`)
 }
 
+// TestRegister_EndsBeforeItIsDone runs the script with a vault that ends it, or refuses: from its first change on it says how to go
+// back, and to the other nodes of a cluster the person is pointed at the end.
+func TestRegister_EndsBeforeItIsDone(t *testing.T) {
+	t.Parallel()
+	const undone, pin = "not done: ", "$ vault write sys/plugins/pins/secret/mastersindia version=v0.1.0\n$ vault plugin reload"
+	for name, c := range map[string]struct {
+		fails      string
+		says, lack []string
+	}{
+		"nothing fails":      {"none) ", []string{"m/ runs v0.1.0, and is to run v9.0.0", "each other node of the cluster needs plugin with"}, []string{undone}},
+		"before the changes": {"'secrets list'*) exit 2", []string{"the mounts cannot be listed"}, []string{undone, pin}},
+		"register refused":   {"'plugin register'*) exit 2", []string{undone, "-sha256=former"}, []string{pin}},
+		"pin refused":        {"'write sys/plugins/pins'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
+		"ended at reload":    {"'plugin reload'*) kill -TERM $PPID", []string{undone, "-sha256=former", pin}, nil},
+		"reload refused":     {"'plugin reload'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			plugin, state := filepath.Join(dir, "plugin"), filepath.Join(dir, "state")
+			for file, text := range map[string]string{
+				plugin: "echo 'vault-plugin-secrets-mastersindia v9.0.0 (0)'\n",
+				filepath.Join(dir, "vault"): "case \"$*\" in\n" + c.fails + ";;\n" +
+					"status) echo 'HA Enabled true';;\n'secrets list') echo 'm/ mastersindia n/a';;\n" +
+					"'plugin reload'*) echo v9.0.0 > " + state + ";;\n" +
+					"*running_plugin_version*) cat " + state + " 2>/dev/null || echo v0.1.0;;\n" +
+					"*sha256*catalog*) echo former;;\n*command*catalog*) echo former-file;;\n*plugin_directory*) echo " + dir + ";;\nesac\n",
+			} {
+				if err := os.WriteFile(file, []byte("#!/bin/bash\n"+text), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			command := exec.CommandContext(t.Context(), "./register", plugin)
+			command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+			output, err := command.CombinedOutput()
+			if (err == nil) != (c.fails == "none) ") {
+				t.Errorf("ended with %v", err)
+			}
+			for _, text := range c.says {
+				if !strings.Contains(string(output), text) {
+					t.Errorf("does not say %q:\n%s", text, output)
+				}
+			}
+			for _, text := range c.lack {
+				if strings.Contains(string(output), text) {
+					t.Errorf("says %q:\n%s", text, output)
+				}
+			}
+		})
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -157,7 +209,7 @@ func TestMake_VersionRefused(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"", "1", "0.1.0", "v0.1", "vX.Y.Z"} {
 		wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "build", "VERSION="+version),
-			`VERSION is "`+version+`": want vX\.Y\.Z, such as v\d+\.\d+\.\d+, or unset it`)
+			`VERSION is "`+version+`": want vX\.Y\.Z, such as v\d+\.\d+\.\d+, in the file VERSION`)
 	}
 }
 

@@ -181,6 +181,9 @@ func (a *Account) UnmarshalJSON(data []byte) error {
 	if in.plainAccount.TokenTTL, err = parseDuration("token_ttl", in.TokenTTL); err != nil {
 		return err
 	}
+	if in.plainAccount.TokenTTL%time.Second != 0 {
+		return errors.New(`field "token_ttl": want whole seconds`)
+	}
 	if in.plainAccount.RefreshTTL, err = parseDuration("refresh_ttl", in.RefreshTTL); err != nil {
 		return err
 	}

@@ -28,9 +28,7 @@ func TestAccountJSON(t *testing.T) {
 	must.Do(t, json.Unmarshal(data, &got))
 	must.Equal(t, got, want, "what was read")
 	zero, err := json.Marshal(simulator.Account{Protocol: simulator.JWT})
-	if err != nil || string(zero) != `{"protocol":"jwt"}` {
-		t.Errorf("zero fields: %s %v", zero, err)
-	}
+	must.Be(t, err == nil && string(zero) == `{"protocol":"jwt"}`, "zero fields: %s %v", zero, err)
 }
 
 func TestParseAccounts(t *testing.T) {
@@ -72,9 +70,8 @@ func TestParseAccounts(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 			}
-			if got != test.want || len(accounts) != test.count {
-				t.Errorf("want %q and %d accounts\n got %q and %d", test.want, test.count, got, len(accounts))
-			}
+			must.Be(t, got == test.want && len(accounts) == test.count,
+				"want %q and %d accounts\n got %q and %d", test.want, test.count, got, len(accounts))
 			must.Be(t, !strings.Contains(got, "hush"), "the error repeats a value")
 		})
 	}
@@ -95,9 +92,8 @@ func TestNewRefusesAccounts(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := simulator.New(simulator.Options{Accounts: test.accounts}); err == nil || err.Error() != test.want {
-				t.Errorf("want %s, got %v", test.want, err)
-			}
+			_, err := simulator.New(simulator.Options{Accounts: test.accounts})
+			must.Be(t, err != nil && err.Error() == test.want, "want %s, got %v", test.want, err)
 		})
 	}
 }
@@ -109,9 +105,8 @@ func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 		t.Fatalf("want %d accounts, got %d", len(simulator.Protocols()), len(demo))
 	}
 	for i, p := range simulator.Protocols() {
-		if demo[i].Protocol != p || demo[i].Validate() != nil {
-			t.Errorf("account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())
-		}
+		must.Be(t, demo[i].Protocol == p && demo[i].Validate() == nil,
+			"account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())
 		var given map[string]any
 		must.Do(t, json.Unmarshal([]byte(toJSON(demo[i])), &given))
 		for name := range given {

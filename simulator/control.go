@@ -113,7 +113,7 @@ func (s *Simulator) serveReset(ex *exchange) error {
 
 func (s *Simulator) serveAlive(ex *exchange) error {
 	token := ex.r.Header.Get(aliveHeader)
-	if token == "" {
+	if token == "" || strings.Contains(token, " ") {
 		return fmt.Errorf("header %q: required, with the access token alone", aliveHeader)
 	}
 	ex.json(http.StatusOK, map[string]bool{"alive": s.TokenAlive(token)})

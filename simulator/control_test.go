@@ -53,13 +53,11 @@ func TestControl(t *testing.T) {
 
 	var counters simulator.Counters
 	b.call(http.MethodGet, "/_simulator/counters", "").json(t, &counters)
-	if counters.Logins != 4 || counters.Faulted != 1 || counters.Of(simulator.JWT, "new").LoginsOK != 1 {
-		t.Errorf("counters %+v", counters)
-	}
+	must.Be(t, counters.Logins == 4 && counters.Faulted == 1 && counters.Of(simulator.JWT, "new").LoginsOK == 1,
+		"counters %+v", counters)
 	wantResponse(t, b.control("reset", ""), 200, ok)
-	if c := b.Counters(); c.Counts != (simulator.Counts{}) {
-		t.Errorf("counters %+v", c)
-	}
+	c := b.Counters()
+	must.Be(t, c.Counts == (simulator.Counts{}), "counters %+v", c)
 }
 
 func TestControl_InvalidRequestsRefused(t *testing.T) {
@@ -90,6 +88,7 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 		{"clock", `[]`, `want a JSON object, got a JSON array`},
 		{"account", `{"protocol":"jwt","username":"u"}`, `field "password": required for protocol jwt`},
 		{"account", `{"protocol":"jwt","token_ttl":"x"}`, `field "token_ttl": want a Go duration such as "90s" or "1h30m"`},
+		{"account", `{"protocol":"jwt","token_ttl":"500ms"}`, `field "token_ttl": want whole seconds`},
 		{"account", `{"protocol":"jwt","secret":"x"}`, `unknown field "secret"`},
 		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()) + `, or nothing for all`},
 		{"kill", `{"name":"x"}`, `unknown field "name"`},
@@ -100,12 +99,12 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 			wantResponse(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
 		})
 	}
-	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
-		toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
+	alone := toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`})
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest, alone)
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", "Bearer x"), http.StatusBadRequest, alone)
 	got := b.call(http.MethodGet, "/_simulator/fault", "")
-	if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
-		t.Errorf("GET: got %d %v", got.status, got.header)
-	}
+	must.Be(t, got.status == http.StatusMethodNotAllowed && got.header.Get("Allow") == http.MethodPost,
+		"GET: got %d %v", got.status, got.header)
 	must.Equal(t, b.control("dance", "").status, http.StatusNotFound, "the status of an order that is not known")
 }
 
@@ -172,8 +171,7 @@ func TestOnRequest(t *testing.T) {
 	next(simulator.RequestInfo{Method: "GET", Path: "/…/x", Status: 404})
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 	path, contentType, body := loginRequest(a)
-	if _, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); err == nil {
-		t.Error("want no response")
-	}
+	_, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+	must.Be(t, err != nil, "want no response")
 	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 0, Account: name})
 }

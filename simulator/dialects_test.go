@@ -39,15 +39,11 @@ func TestEnvelope_HoldsLoginAsString(t *testing.T) {
 			if protocol == simulator.OAuth {
 				token, _ = data["access_token"].(string)
 			}
-			if got.status != http.StatusOK || envelope.Error || !b.TokenAlive(token) {
-				t.Errorf("got %d %s", got.status, got.body)
-			}
+			must.Be(t, got.status == http.StatusOK && !envelope.Error && b.TokenAlive(token), "got %d %s", got.status, got.body)
 
 			got = b.login(withWrongSecret(a))
 			got.json(t, &envelope)
-			if got.status != http.StatusOK || !envelope.Error || envelope.Message == "" {
-				t.Errorf("refused with %d %s", got.status, got.body)
-			}
+			must.Be(t, got.status == http.StatusOK && envelope.Error && envelope.Message != "", "refused with %d %s", got.status, got.body)
 			b.SetFault(protocol, simulator.Fault{Kind: simulator.FaultThrottled})
 			if got := b.login(a); got.status != http.StatusTooManyRequests || strings.Contains(got.body, "data") {
 				t.Errorf("throttled with %d %s", got.status, got.body)
@@ -64,9 +60,8 @@ func TestLatin1_SOAP(t *testing.T) {
 		t.Errorf("got %s", got.body)
 	}
 	got := b.login(withWrongSecret(a))
-	if !strings.Contains(got.body, "Acc\xe8s refus\xe9") || !strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1") {
-		t.Errorf("refused with %q", got.body)
-	}
+	must.Be(t, strings.Contains(got.body, "Acc\xe8s refus\xe9") && strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1"),
+		"refused with %q", got.body)
 }
 
 // TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits gets no further response; a new one does.

@@ -122,6 +122,10 @@ func (ex *exchange) respond(at attempt, f Fault) (granted, responded bool) {
 		ex.cut = true
 		return at.respond(), true
 	case FaultRefuse:
+		if at.refuse == nil {
+			ex.internal(fmt.Errorf("attempts of %s have no refuse", at.protocol))
+			return false, false
+		}
 		at.refuse()
 		return false, true
 	case FaultQuota:

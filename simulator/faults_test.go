@@ -57,9 +57,8 @@ func TestFault_EveryKind(t *testing.T) {
 					t.Errorf("body %q", got.body)
 				}
 				want := simulator.Counts{Logins: 1, Faulted: 1}
-				if c := b.Counters(); c.Counts != want || c.Of(a.Protocol, a.Name()) != want {
-					t.Errorf("counters %+v", c)
-				}
+				c := b.Counters()
+				must.Be(t, c.Counts == want && c.Of(a.Protocol, a.Name()) == want, "counters %+v", c)
 				b.SetFault(a.Protocol, simulator.Fault{})
 				b.token(a)
 			})
@@ -74,15 +73,13 @@ func TestFault_Refuse(t *testing.T) {
 		b.ResetCounters()
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse})
 		wantResponse(t, b.login(a), want.status, want.body)
-		if c := b.Counters(); c.Counts != (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}) {
-			t.Errorf("counters %+v", c)
-		}
+		c := b.Counters()
+		must.Be(t, c.Counts == (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}), "counters %+v", c)
 		b.SetFault(a.Protocol, simulator.Fault{})
 		token := b.token(a)
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnBusiness})
-		if _, body, accepted := b.business(a, token); accepted {
-			t.Errorf("the business call was accepted: %s", body)
-		}
+		_, body, accepted := b.business(a, token)
+		must.Be(t, !accepted, "the business call was accepted: %s", body)
 		b.token(a) // logins are not hit
 	})
 }
@@ -98,9 +95,8 @@ func TestFault_OnRefresh(t *testing.T) {
 	b.token(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
 	must.Be(t, b.TokenAlive(access), "a refused refresh killed the pair")
-	if got := b.refresh(refresh); got.status != http.StatusOK || b.TokenAlive(access) {
-		t.Errorf("got %d", got.status)
-	}
+	got := b.refresh(refresh)
+	must.Be(t, got.status == http.StatusOK && !b.TokenAlive(access), "got %d", got.status)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: "nothing"})
 	b.token(a)
 }
@@ -110,9 +106,8 @@ func TestFault_Down(t *testing.T) {
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
 		path, contentType, body := loginRequest(a)
-		if got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); !errors.Is(err, io.EOF) {
-			t.Errorf("want no response at all, got %+v %v", got, err)
-		}
+		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+		must.Be(t, errors.Is(err, io.EOF), "want no response at all, got %+v %v", got, err)
 		// The simulator still serves others.
 		must.Equal(t, b.call(http.MethodGet, "/_simulator/counters", "").status, http.StatusOK, "status")
 	})
@@ -124,9 +119,8 @@ func TestFault_DownWithoutConnection(t *testing.T) {
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	recorder := httptest.NewRecorder()
 	sim.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, loginV1, strings.NewReader("{}")))
-	if recorder.Code != http.StatusServiceUnavailable || !strings.Contains(recorder.Body.String(), "cannot be dropped") {
-		t.Errorf("got %d %s", recorder.Code, recorder.Body)
-	}
+	must.Be(t, recorder.Code == http.StatusServiceUnavailable && strings.Contains(recorder.Body.String(), "cannot be dropped"),
+		"got %d %s", recorder.Code, recorder.Body)
 }
 
 func TestFault_Cut(t *testing.T) {
@@ -136,13 +130,11 @@ func TestFault_Cut(t *testing.T) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultCut, Remaining: 1})
 		path, contentType, body := loginRequest(a)
 		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
-		if !errors.Is(err, io.ErrUnexpectedEOF) || got.status != http.StatusOK || got.body == "" {
-			t.Errorf("want half a response, got %+v %v", got, err)
-		}
+		must.Be(t, errors.Is(err, io.ErrUnexpectedEOF) && got.status == http.StatusOK && got.body != "",
+			"want half a response, got %+v %v", got, err)
 		// Upstream did log in: that is what makes a cut response worse than none.
-		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
-			t.Errorf("counters %+v", c)
-		}
+		c := b.Counters()
+		must.Be(t, c.LoginsOK == 2 && c.Faulted == 1, "counters %+v", c)
 		must.Be(t, !b.TokenAlive(token), "the login whose response was lost should have killed the older token")
 		b.token(a)
 	})
@@ -160,9 +152,7 @@ func TestFault_Remaining(t *testing.T) {
 	b.token(jwt)
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
-	if b.tokenIn(b.login(jwt)) != "" || b.tokenIn(b.login(oauth)) != "" {
-		t.Error("the fault should hit all protocols")
-	}
+	must.Be(t, b.tokenIn(b.login(jwt)) == "" && b.tokenIn(b.login(oauth)) == "", "the fault should hit all protocols")
 	b.token(jwt)
 	b.token(oauth)
 
@@ -217,13 +207,11 @@ func TestFault_Slow(t *testing.T) {
 			response.Body.Close()
 		}
 		synctest.Wait()
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
-			t.Errorf("got %v after %s", err, time.Since(began))
-		}
+		must.Be(t, errors.Is(err, context.DeadlineExceeded) && time.Since(began) == time.Minute,
+			"got %v after %s", err, time.Since(began))
 		want := simulator.Counts{Logins: 2, LoginsOK: 1, Faulted: 2}
-		if c := sim.Counters(); c.Counts != want {
-			t.Errorf("want %+v, got %+v", want, c)
-		}
+		c := sim.Counters()
+		must.Be(t, c.Counts == want, "want %+v, got %+v", want, c)
 	})
 }
 
@@ -235,8 +223,7 @@ func TestFault_DelayWithEveryKind(t *testing.T) {
 		began := time.Now()
 		recorder := httptest.NewRecorder()
 		sim.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth/access_token", nil))
-		if recorder.Code != http.StatusServiceUnavailable || time.Since(began) != 5*time.Second {
-			t.Errorf("got %d after %s", recorder.Code, time.Since(began))
-		}
+		must.Be(t, recorder.Code == http.StatusServiceUnavailable && time.Since(began) == 5*time.Second,
+			"got %d after %s", recorder.Code, time.Since(began))
 	})
 }

@@ -58,9 +58,8 @@ func (b *bed) gateway(a simulator.Account, assertion string, change map[string]s
 
 func wantGatewayError(t *testing.T, got response, status int, code string) {
 	t.Helper()
-	if got.status != status || got.member(t, "errorCode") != code || got.member(t, "errorMessage") == "" {
-		t.Errorf("want %d %s, got %d %s", status, code, got.status, got.body)
-	}
+	must.Be(t, got.status == status && got.member(t, "errorCode") == code && got.member(t, "errorMessage") != "",
+		"want %d %s, got %d %s", status, code, got.status, got.body)
 }
 
 func TestGateway_TakesAnAssertion(t *testing.T) {
@@ -76,9 +75,8 @@ func TestGateway_TakesAnAssertion(t *testing.T) {
 	if got.json(t, &body); got.status != http.StatusOK || body.Type != "Bearer" || body.Life != 3600 {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
-	if _, _, accepted := b.business(a, body.Token); !accepted {
-		t.Error("the business call refused the token")
-	}
+	_, _, accepted := b.business(a, body.Token)
+	must.Be(t, accepted, "the business call refused the token")
 }
 
 func TestGateway_RefusesAReplayedAssertion(t *testing.T) {
@@ -118,9 +116,8 @@ func TestGateway_FaultsAndLifeOfAnAccount(t *testing.T) {
 		return b.call(http.MethodPost, latamPath, "grant_type=client_credentials", "Content-Type", typeForm,
 			"apikey", a.ClientID, "Authorization", basic(a.ClientID, a.ClientSecret))
 	}
-	if got := latam(); got.member(t, "expires_in") != "60" {
-		t.Errorf("the life of a token: got %d %s", got.status, got.body)
-	}
+	got := latam()
+	must.Be(t, got.member(t, "expires_in") == "60", "the life of a token: got %d %s", got.status, got.body)
 	b.SetFault(simulator.FirstVision, simulator.Fault{Kind: simulator.FaultRefuse})
 	assertion := assertionOf(hs256, b.goodClaims(a, "one", nil), a.ClientSecret)
 	wantGatewayError(t, b.gateway(a, assertion, nil), http.StatusBadRequest, "API-Sec-004")
@@ -236,9 +233,8 @@ func TestLATAM_TakesBasicAndAForm(t *testing.T) {
 		got.member(t, "status") != "approved" || got.member(t, "issued_at") != fmt.Sprint(b.clock.Now().Unix()*1000) {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
-	if _, _, accepted := b.business(a, got.member(t, "access_token")); !accepted {
-		t.Error("the business call refused the token")
-	}
+	_, _, accepted := b.business(a, got.member(t, "access_token"))
+	must.Be(t, accepted, "the business call refused the token")
 	wantGatewayError(t, login(a.ClientID, "wrong", a.ClientID, typeForm, grant), http.StatusUnauthorized, "API-Sec-001")
 	wantGatewayError(t, login(a.ClientID, a.ClientSecret, "", typeForm, grant), http.StatusUnauthorized, "API-Sec-001")
 	wantGatewayError(t, login(a.ClientID, a.ClientSecret, "other", typeForm, grant), http.StatusUnauthorized, "API-Sec-001")
@@ -254,9 +250,7 @@ func TestFirstVision_V2TellsTheScope(t *testing.T) {
 		"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "firstvision.all", "grant_type": "client_credentials",
 	})
 	got := b.call(http.MethodPost, "/sandbox/v2/api/oauth/token?appContext=firstvision", body, "Content-Type", typeJSON)
-	if got.status != http.StatusOK || got.member(t, "scope") != "firstvision.all" {
-		t.Errorf("got %d %s", got.status, got.body)
-	}
+	must.Be(t, got.status == http.StatusOK && got.member(t, "scope") == "firstvision.all", "got %d %s", got.status, got.body)
 }
 
 // The gateway responds to any request, and issues no token for an assertion that is not signed with the secret.

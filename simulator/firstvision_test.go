@@ -41,12 +41,9 @@ func wantFVError(t *testing.T, got response, status int, code, param string) {
 		t.Fatalf("want %d and one error, got %d %s", status, got.status, got.body)
 	}
 	e := errors[0]
-	if e.ErrorCode != code || e.Status != status || e.Source != "AGT" || e.Title != http.StatusText(status) {
-		t.Errorf("want %s %d, got %+v", code, status, e)
-	}
-	if len(e.InvalidParams) != 1 || e.InvalidParams[0] != param {
-		t.Errorf("want %q, got %q", param, e.InvalidParams)
-	}
+	must.Be(t, e.ErrorCode == code && e.Status == status && e.Source == "AGT" && e.Title == http.StatusText(status),
+		"want %s %d, got %+v", code, status, e)
+	must.Be(t, len(e.InvalidParams) == 1 && e.InvalidParams[0] == param, "want %q, got %q", param, e.InvalidParams)
 }
 
 func basic(id, secret string) string {
@@ -117,9 +114,8 @@ func TestFirstVisionExpiry(t *testing.T) {
 			got := b.login(a)
 			must.Be(t, strings.HasSuffix(got.body, test.want), "want %s, got %s", test.want, got.body)
 			claims, _ := b.verify(b.tokenIn(got))
-			if _, has := claims["exp"]; has == a.OmitExpiry {
-				t.Errorf("claims %v", claims)
-			}
+			_, has := claims["exp"]
+			must.Be(t, has != a.OmitExpiry, "claims %v", claims)
 		})
 	}
 }
@@ -183,9 +179,7 @@ func TestFirstVisionBusiness(t *testing.T) {
 	token := b.token(a)
 	for _, base := range []string{"", "/sandbox"} {
 		got := b.call(http.MethodGet, base+"/v1/cards/42/details", "", "Authorization", "Bearer "+token)
-		if got.status != http.StatusOK || got.member(t, "paymentInstrumentId") != "42" {
-			t.Errorf("got %d %s", got.status, got.body)
-		}
+		must.Be(t, got.status == http.StatusOK && got.member(t, "paymentInstrumentId") == "42", "got %d %s", got.status, got.body)
 	}
 	tests := []struct {
 		name, header string

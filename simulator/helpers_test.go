@@ -267,7 +267,5 @@ func wantNames[V any](t *testing.T, m map[string]V, want ...string) {
 
 func wantResponse(t *testing.T, got response, status int, body string) {
 	t.Helper()
-	if got.status != status || got.body != body {
-		t.Errorf("want %d %s\n got %d %s", status, body, got.status, got.body)
-	}
+	must.Be(t, got.status == status && got.body == body, "want %d %s\n got %d %s", status, body, got.status, got.body)
 }

@@ -56,9 +56,7 @@ func TestJWTLogin_EveryEncoding(t *testing.T) {
 			t.Run(test.name+path, func(t *testing.T) {
 				t.Parallel()
 				got := b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType)
-				if got.status != http.StatusOK || !b.TokenAlive(b.tokenIn(got)) {
-					t.Errorf("got %d %s", got.status, got.body)
-				}
+				must.Be(t, got.status == http.StatusOK && b.TokenAlive(b.tokenIn(got)), "got %d %s", got.status, got.body)
 			})
 		}
 	}
@@ -73,9 +71,8 @@ func TestJWTv1Token(t *testing.T) {
 	wantNames(t, members, "token") // page v1: no expires_in, no refresh token
 	claims, header := b.verify(b.tokenIn(got))
 	wantNames(t, claims, "user_id", "username", "exp", "email", "orig_iat")
-	if header["alg"] != "HS256" || claims["username"] != a.Username || claims["email"] != a.Username {
-		t.Errorf("header %v, claims %v", header, claims)
-	}
+	must.Be(t, header["alg"] == "HS256" && claims["username"] == a.Username && claims["email"] == a.Username,
+		"header %v, claims %v", header, claims)
 	issued := number(t, claims, "orig_iat")
 	must.Equal(t, issued, b.clock.Now().Unix(), "orig_iat")
 	must.Equal(t, number(t, claims, "exp")-issued, 86400, "life")
@@ -105,9 +102,8 @@ func TestJWTv2Pair(t *testing.T) {
 			refresh, _ := b.verify(got.member(t, test.refreshKey))
 			wantNames(t, access, "token_type", "exp", "jti", "user_id", "username", "email", "refresh_jti")
 			wantNames(t, refresh, "token_type", "exp", "jti", "user_id", "username", "email")
-			if access["token_type"] != "access" || refresh["token_type"] != "refresh" || access["refresh_jti"] != refresh["jti"] {
-				t.Errorf("access %v, refresh %v", access, refresh)
-			}
+			must.Be(t, access["token_type"] == "access" && refresh["token_type"] == "refresh" && access["refresh_jti"] == refresh["jti"],
+				"access %v, refresh %v", access, refresh)
 			must.Equal(t, number(t, refresh, "exp")-b.clock.Now().Unix(), 30*86400, "life of the refresh token, in seconds")
 			must.Be(t, !b.TokenAlive(got.member(t, test.refreshKey)), "a business call would take the refresh token")
 		})
@@ -158,9 +154,8 @@ func TestDjangoPaths(t *testing.T) {
 	_, _, body := loginRequest(a)
 	for _, path := range []string{loginV1, loginV2, "/api/v2/api-token-refresh/", "/api/v1/einvoice/"} {
 		got := b.call(http.MethodPost, strings.TrimSuffix(path, "/")+"?a=b", body, "Content-Type", typeJSON)
-		if got.status != http.StatusMovedPermanently || got.header.Get("Location") != path+"?a=b" || got.body != "" {
-			t.Errorf("%s without its slash: got %d %q %q", path, got.status, got.header.Get("Location"), got.body)
-		}
+		must.Be(t, got.status == http.StatusMovedPermanently && got.header.Get("Location") == path+"?a=b" && got.body == "",
+			"%s without its slash: got %d %q %q", path, got.status, got.header.Get("Location"), got.body)
 		got = b.call(http.MethodGet, path, "")
 		wantResponse(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
 		must.Equal(t, got.header.Get("Allow"), "POST, OPTIONS", "Allow")
@@ -185,9 +180,8 @@ func TestJWTAccountSwitches(t *testing.T) {
 		{"repeat tokens", func(a *simulator.Account) { a.RepeatTokens = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
 			b.KillTokens(simulator.JWT, a.Username)
-			if b.token(a) != first || !b.TokenAlive(first) {
-				t.Error("the second login in the same second should give the same token, and it should live")
-			}
+			must.Be(t, b.token(a) == first && b.TokenAlive(first),
+				"the second login in the same second should give the same token, and it should live")
 			b.clock.Advance(time.Second)
 			must.Be(t, b.token(a) != first, "a second later the token should be another")
 			if _, header := b.verify(first); header["jti"] != nil {
@@ -198,16 +192,11 @@ func TestJWTAccountSwitches(t *testing.T) {
 			token := b.token(a)
 			parts := strings.Split(token, ".")
 			header, err := base64.RawURLEncoding.DecodeString(parts[0])
-			if err != nil || json.Valid(header) {
-				t.Errorf("the header should be base64 of no JSON: %q %v", header, err)
-			}
+			must.Be(t, err == nil && !json.Valid(header), "the header should be base64 of no JSON: %q %v", header, err)
 			payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-			if err != nil || !json.Valid(payload) {
-				t.Errorf("the payload should be readable: %q %v", payload, err)
-			}
-			if _, _, ok := b.business(a, token); !ok {
-				t.Error("the token should work")
-			}
+			must.Be(t, err == nil && json.Valid(payload), "the payload should be readable: %q %v", payload, err)
+			_, _, ok := b.business(a, token)
+			must.Be(t, ok, "the token should work")
 		}},
 		{"omit expiry", func(a *simulator.Account) { a.OmitExpiry = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			token := b.token(a)
@@ -266,17 +255,14 @@ func TestRefresh_KillsOldPair(t *testing.T) {
 				t.Fatalf("got %d %s", got.status, got.body)
 			}
 			must.Be(t, !b.TokenAlive(access), "the old access token lives")
-			if !b.TokenAlive(got.member(t, "token")) || !b.TokenAlive(bystander) {
-				t.Error("the new token and that of another login should live")
-			}
+			must.Be(t, b.TokenAlive(got.member(t, "token")) && b.TokenAlive(bystander),
+				"the new token and that of another login should live")
 			wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
-			if again := b.refresh(got.member(t, "refresh_token")); again.status != http.StatusOK {
-				t.Errorf("the new refresh token: %d %s", again.status, again.body)
-			}
+			again := b.refresh(got.member(t, "refresh_token"))
+			must.Be(t, again.status == http.StatusOK, "the new refresh token: %d %s", again.status, again.body)
 			c := b.Counters()
-			if c.Refreshes != 3 || c.RefreshesOK != 2 || c.Logins != 2 || c.Of(simulator.JWT, a.Username).RefreshesOK != 2 {
-				t.Errorf("counters %+v", c)
-			}
+			must.Be(t, c.Refreshes == 3 && c.RefreshesOK == 2 && c.Logins == 2 && c.Of(simulator.JWT, a.Username).RefreshesOK == 2,
+				"counters %+v", c)
 		})
 	}
 }
@@ -316,9 +302,8 @@ func TestRefreshRefusals(t *testing.T) {
 			token := test.token(b, access, refresh)
 			got := b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), test.header...)
 			wantResponse(t, got, test.status, test.want)
-			if c := b.Counters(); c.Refreshes != 1 || c.RefreshesOK != 0 {
-				t.Errorf("counters %+v", c)
-			}
+			c := b.Counters()
+			must.Be(t, c.Refreshes == 1 && c.RefreshesOK == 0, "counters %+v", c)
 		})
 	}
 }
@@ -332,7 +317,6 @@ func TestRefresh_ConcurrentOnlyOneSucceeds(t *testing.T) {
 		group.Go(func() { b.refresh(refresh) })
 	}
 	group.Wait()
-	if c := b.Counters(); c.Refreshes != 8 || c.RefreshesOK != 1 {
-		t.Errorf("counters %+v", c)
-	}
+	c := b.Counters()
+	must.Be(t, c.Refreshes == 8 && c.RefreshesOK == 1, "counters %+v", c)
 }

@@ -43,9 +43,7 @@ func TestOAuthLogin(t *testing.T) {
 				}
 				got := b.call(http.MethodPost, "/oauth/access_token", body, "Content-Type", contentType)
 				token := b.tokenIn(got)
-				if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(token) || !b.TokenAlive(token) {
-					t.Errorf("token %q", token)
-				}
+				must.Be(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(token) && b.TokenAlive(token), "token %q", token)
 				wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+test.want)
 				must.Equal(t, got.header.Get("Cache-Control"), "no-store", "the header in %v", got.header)
 			})
@@ -134,9 +132,7 @@ func TestOAuthBusiness(t *testing.T) {
 			}
 			var envelope map[string]map[string]any
 			got.json(t, &envelope)
-			if got.status != test.status || envelope["results"]["status"] != "Success" {
-				t.Errorf("got %d %s", got.status, got.body)
-			}
+			must.Be(t, got.status == test.status && envelope["results"]["status"] == "Success", "got %d %s", got.status, got.body)
 		})
 	}
 }

@@ -106,12 +106,9 @@ func TestSOAPLogin(t *testing.T) {
 			if status != http.StatusOK || login == nil {
 				t.Fatalf("got %d %+v", status, got)
 			}
-			if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) || !b.TokenAlive(login.AccessToken) {
-				t.Errorf("token %q", login.AccessToken)
-			}
-			if login.TokenType != "bearer" || login.ErrorDescription == nil || *login.ErrorDescription != "" {
-				t.Errorf("got %+v", login)
-			}
+			must.Be(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) && b.TokenAlive(login.AccessToken),
+				"token %q", login.AccessToken)
+			must.Be(t, login.TokenType == "bearer" && login.ErrorDescription != nil && *login.ErrorDescription == "", "got %+v", login)
 			if test.expiry != (login.ExpiresIn != nil) || (test.expiry && *login.ExpiresIn != "14400") {
 				t.Errorf("expires_in %v", login.ExpiresIn)
 			}
@@ -137,9 +134,8 @@ func TestSOAPRefusals(t *testing.T) {
 			if status != http.StatusOK || got.Body.Refused == nil || got.Encoding != "Get Access token" {
 				t.Fatalf("got %d %+v", status, got)
 			}
-			if r := got.Body.Refused; r.Text != " "+test.want+" " || len(r.Children) > 0 {
-				t.Errorf("want the bare text %s, got %+v", test.want, r)
-			}
+			r := got.Body.Refused
+			must.Be(t, r.Text == " "+test.want+" " && len(r.Children) == 0, "want the bare text %s, got %+v", test.want, r)
 		})
 	}
 }
@@ -168,9 +164,8 @@ func TestSOAPFaults(t *testing.T) {
 			if status != http.StatusInternalServerError || got.Body.Fault == nil {
 				t.Fatalf("got %d %+v", status, got)
 			}
-			if f := got.Body.Fault; f.Code != "SOAP-ENV:Client" || !strings.Contains(f.Text, test.want) {
-				t.Errorf("got %+v", f)
-			}
+			f := got.Body.Fault
+			must.Be(t, f.Code == "SOAP-ENV:Client" && strings.Contains(f.Text, test.want), "got %+v", f)
 		})
 	}
 }

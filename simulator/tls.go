@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -28,13 +29,15 @@ const (
 	certLife     = 30 * 24 * time.Hour
 )
 
+const caName = "mastersindia-simulator CA (not for anything real)"
+
 // NewCA makes a certificate authority.
 func NewCA() (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template := newCertificate("mastersindia-simulator CA (not for anything real)")
+	template := newCertificate(caName)
 	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
 	template.KeyUsage = x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -83,6 +86,16 @@ func (ca *CA) ServerTLS(hosts ...string) (*tls.Config, error) {
 // CertPEM is the authority's certificate, as ca_cert wants it.
 func (ca *CA) CertPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw})
+}
+
+// IsCACert reports whether the text is the CertPEM of a simulator, and nothing more.
+func IsCACert(text []byte) bool {
+	block, rest := pem.Decode(text)
+	if block == nil || len(rest) > 0 || !bytes.Equal(pem.EncodeToMemory(block), text) {
+		return false
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && cert.Subject.CommonName == caName
 }
 
 // Pool is a pool with nothing but this authority, for a client's tls.Config.

@@ -91,9 +91,7 @@ func TestTLSDown(t *testing.T) {
 	response, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
 	must.Do(t, err)
 	response.Body.Close()
-	if response.StatusCode != http.StatusOK || response.ProtoMajor != 1 {
-		t.Errorf("got %s %s", response.Proto, response.Status)
-	}
+	must.Be(t, response.StatusCode == http.StatusOK && response.ProtoMajor == 1, "got %s %s", response.Proto, response.Status)
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	second, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
 	if err == nil {

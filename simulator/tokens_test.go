@@ -76,17 +76,14 @@ func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 		}
 		check := func(what string, status int, body string, want refusal) {
 			t.Helper()
-			if status != want.status || !strings.Contains(body, want.text) {
-				t.Errorf("%s: want %d %s\n got %d %s", what, want.status, want.text, status, body)
-			}
+			must.Be(t, status == want.status && strings.Contains(body, want.text),
+				"%s: want %d %s\n got %d %s", what, want.status, want.text, status, body)
 		}
 		refused := func(what, token string, want refusal) {
 			t.Helper()
 			status, body, accepted := b.business(a, token)
 			check(what, status, body, want)
-			if accepted || b.TokenAlive(token) {
-				t.Errorf("%s is accepted: %t; TokenAlive says %t", what, accepted, b.TokenAlive(token))
-			}
+			must.Be(t, !accepted && !b.TokenAlive(token), "%s is accepted: %t; TokenAlive says %t", what, accepted, b.TokenAlive(token))
 		}
 		got := b.login(withWrongSecret(a))
 		check("a wrong password", got.status, got.body, want.password)
@@ -103,9 +100,8 @@ func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 		refused("an unknown token", "x", want.unknown)
 		c := b.Counters().Of(a.Protocol, a.Name())
 		total := b.Counters()
-		if total.BusinessOK != 1 || total.BusinessRefused != 4 || c.BusinessOK != 1 || c.BusinessRefused != 3 {
-			t.Errorf("counters %+v, of the account %+v", total, c)
-		}
+		must.Be(t, total.BusinessOK == 1 && total.BusinessRefused == 4 && c.BusinessOK == 1 && c.BusinessRefused == 3,
+			"counters %+v, of the account %+v", total, c)
 	})
 }
 
@@ -115,9 +111,8 @@ func TestBusinessCall_OtherProtocolRefused(t *testing.T) {
 	for _, from := range simulator.Protocols() {
 		token := b.token(account(from, nil))
 		for _, to := range simulator.Protocols() {
-			if _, body, accepted := b.business(account(to, nil), token); accepted != (from == to) {
-				t.Errorf("a token of %s at %s: %s", from, to, body)
-			}
+			_, body, accepted := b.business(account(to, nil), token)
+			must.Be(t, accepted == (from == to), "a token of %s at %s: %s", from, to, body)
 		}
 	}
 }
@@ -136,9 +131,7 @@ func TestCallBusinessErrors(t *testing.T) {
 	}
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut, On: simulator.OnBusiness})
 	_, _, accepted, err := simulator.CallBusiness(t.Context(), b.url+"/", b.client, simulator.JWT, "x", "")
-	if err == nil || accepted {
-		t.Error("a cut response should be an error")
-	}
+	must.Be(t, err != nil && !accepted, "a cut response should be an error")
 }
 
 func TestJWTBusinessHeader(t *testing.T) {
@@ -190,9 +183,8 @@ func TestSingleSession(t *testing.T) {
 			b.login(withWrongSecret(a))
 			must.Be(t, b.TokenAlive(first), "a refused login killed the token")
 			second := b.token(a)
-			if b.TokenAlive(first) == single || !b.TokenAlive(second) {
-				t.Errorf("single session %t: first alive %t, second alive %t", single, b.TokenAlive(first), b.TokenAlive(second))
-			}
+			must.Be(t, b.TokenAlive(first) != single && b.TokenAlive(second),
+				"single session %t: first alive %t, second alive %t", single, b.TokenAlive(first), b.TokenAlive(second))
 		})
 	}
 }
@@ -248,9 +240,8 @@ func TestTokens_DeadOnesEvicted(t *testing.T) {
 	}
 	b.clock.Advance(time.Hour)
 	live := b.token(a)
-	if n := b.TokenCount(); n != 1 || !b.TokenAlive(live) {
-		t.Errorf("want only the live token, got %d", n)
-	}
+	n := b.TokenCount()
+	must.Be(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
 }
 
 func TestClockOffset(t *testing.T) {
@@ -299,9 +290,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	group.Wait()
 	want := 4 * 3 * len(simulator.Protocols())
-	if c := b.Counters(); c.Logins != want || c.LoginsOK != want || c.BusinessOK+c.BusinessRefused != want {
-		t.Errorf("counters %+v", c)
-	}
+	c := b.Counters()
+	must.Be(t, c.Logins == want && c.LoginsOK == want && c.BusinessOK+c.BusinessRefused == want, "counters %+v", c)
 }
 
 func TestCounters(t *testing.T) {
@@ -318,9 +308,8 @@ func TestCounters(t *testing.T) {
 		total := mine
 		total.Logins, total.Faulted = 4, 2
 		got := b.Counters()
-		if got.Counts != total || got.Of(a.Protocol, a.Name()) != mine || len(got.Accounts) != 1 {
-			t.Errorf("want %+v and %+v\n got %+v", total, mine, got)
-		}
+		must.Be(t, got.Counts == total && got.Of(a.Protocol, a.Name()) == mine && len(got.Accounts) == 1,
+			"want %+v and %+v\n got %+v", total, mine, got)
 		b.ResetCounters()
 		if got := b.Counters(); got.Counts != (simulator.Counts{}) || len(got.Accounts) != 0 {
 			t.Errorf("after a reset: %+v", got)
@@ -340,7 +329,6 @@ func TestTokenOwner(t *testing.T) {
 func TestFullLogin(t *testing.T) {
 	t.Parallel()
 	must.Equal(t, simulator.FullLogin(simulator.JWT).RefreshPath, refreshPath, "jwt: the refresh endpoint")
-	if got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]; got.Path != usual.Path || got.RefreshPath != "" {
-		t.Errorf("soap: the login is %q, want %q", got.Path, usual.Path)
-	}
+	got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]
+	must.Be(t, got.Path == usual.Path && got.RefreshPath == "", "soap: the login is %q, want %q", got.Path, usual.Path)
 }

@@ -66,7 +66,7 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 		}
 		for name := range types {
 			check(t, want[name] != "",
-				"%s is shown, but is none of the fields: a secret is listed in secretFields(), here and in config.go", name)
+				"%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
 		}
 	}
 }

@@ -272,6 +272,52 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 	})
 }
 
+// With a single session each of two configs would end the other's token.
+func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
+	const twin = "The config is stored. Config gst logs in to the same account: "
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		warns := func(path string, data map[string]any, want bool) {
+			t.Helper()
+			said := warningsOf(w.write(path, data))
+			check(t, strings.Contains(said, twin) == want, "write %s warns %q", path, said)
+		}
+		warns("config/gst", f.config, false)
+		warns("config/second", f.config, true)
+		warns("config/second", map[string]any{"rotation_percent": 50}, false)
+		name := "username"
+		if f.config[name] == nil {
+			name = "client_id"
+		}
+		warns("config/third", merged(f.config, map[string]any{name: "another", "verify_connection": false}), false)
+		for _, blank := range []string{" ", " a", "a "} {
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{name: blank}, name)
+		}
+	})
+}
+
+// A number without a unit is seconds. The person who typed 24 may have meant hours.
+func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		for path, fields := range map[string][]string{
+			"config/gst": {"max_token_ttl", "default_token_ttl", "ledger_retention"}, "role/app": {"max_ttl"},
+		} {
+			for _, field := range fields {
+				for value, want := range map[string]bool{"24": true, "299": true, "300": false, "0": false, "25s": false} {
+					if field == "default_token_ttl" && value == "0" {
+						continue
+					}
+					resp := w.write(path, map[string]any{field: value})
+					says := fmt.Sprintf("No unit was given, so %s is %s seconds: for hours, write again with %s=%sh.", field, value, field, value)
+					check(t, (resp != nil && slices.Contains(resp.Warnings, says)) == want, "%s %s=%s: %v", path, field, value, resp)
+				}
+			}
+		}
+		resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30})
+		check(t, resp == nil, "a timeout and a JSON number: %v", resp)
+	})
+}
+
 func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {
@@ -283,6 +329,33 @@ func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.badRequest(logical.UpdateOperation, "config/gst", without(oauth().config, "client_id"), "client_id")
 	})
+}
+
+// A change of any one field that a login sends is another login, which is verified. Otherwise
+// the token of before would be served.
+func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, c := range f.changes(t) {
+			declared := slices.ContainsFunc(f.fields(), func(field upstream.Field) bool { return field.Name == c.field })
+			if !declared || c.field == upstream.FieldRefreshHeaders { // they are sent with no login
+				continue
+			}
+			timed(t, f.name+" "+c.field, func(t *testing.T) {
+				w := newTestMount(t, f.account)
+				w.write("config/gst", f.config)
+				asked := len(w.heard())
+				_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", merged(f.onlySecrets(), map[string]any{c.field: c.written}))
+				heard := w.heard()
+				if len(heard)-asked != 1 {
+					t.Fatalf("%d logins, want 1: does %s count in account() of config.go, and in loginOf of backend/account/account.go?",
+						len(heard)-asked, c.field)
+				}
+				check(t, c.field == upstream.FieldRefreshURL || heard[asked].Text() != heard[asked-1].Text(),
+					"the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)
+			})
+		}
+	}
 }
 
 func TestConfigUpdate_EachSecretCounts(t *testing.T) {

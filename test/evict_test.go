@@ -47,8 +47,8 @@ func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest /
 		rest()
 		left := (float64(heap()) - float64(before)) / read
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
-		// The storage of this test is in memory too, with what the ledger has of each account's newest token.
-		check(t, left <= 4096, "%.0f bytes an account that was not read for half an hour, want at most 4096", left)
+		// The storage of this test is in memory too, with what the ledger has of each account's newest token: 3,000 bytes of 9,500.
+		check(t, left <= inUse/2, "%.0f bytes an account that was not read for half an hour, want at most half of one in use: %.0f", left, inUse)
 		runtime.KeepAlive(s)
 	})
 }

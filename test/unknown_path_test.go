@@ -65,6 +65,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
+		const shown = "; what was given is in Vault's audit log now, if the mount is tuned to show a token_id"
 		long := strings.Repeat("canary", 25)
 		for _, c := range []struct {
 			op           logical.Operation
@@ -96,6 +97,14 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 			w.hides(r.message, "canary")
 			check(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says,
 				"%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
+		}
+		for path, param := range map[string]string{"lookup": "token_id", "revoke/gst": "token_id", "token/app": "rejected_token_id"} {
+			for value, says := range map[string]bool{long: true, long + "\n": true, "not-an-id": false, "0123456789abcdeg\n": false} {
+				r := w.refusal(logical.UpdateOperation, path, map[string]any{param: value})
+				w.hides(r.message, "canary")
+				check(t, r.status == 400 && strings.HasSuffix(r.message, shown) == says,
+					"write %s %s, %d bytes: %d %s", path, param, len(value), r.status, r.message)
+			}
 		}
 	})
 }

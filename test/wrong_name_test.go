@@ -6,6 +6,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,12 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		if resp, err := w.do(t.Context(), logical.DeleteOperation, "role/app", nil); resp != nil || err != nil {
 			t.Errorf("a deletion of what exists: %v, %v, want a plain 204", resp, err)
 		}
+		w.write("role/kiosk", map[string]any{"config": "gst", "lease": false, "metadata": map[string]any{"gstin": "29", "site": "Pune's"}})
+		resp, err := w.do(t.Context(), logical.DeleteOperation, "role/kiosk", nil)
+		const undo = `The role is deleted: to undo this: ` +
+			`vault write mastersindia/role/kiosk config=gst lease=false metadata=gstin='29' metadata=site='Pune'\''s'`
+		check(t, err == nil && resp != nil && slices.Equal(resp.Warnings, []string{undo}),
+			"a deletion of settings: %v, %v, want %s", resp, err, undo)
 	})
 }
 

@@ -36,9 +36,7 @@ func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
 			t.Errorf("row %s is only ever at the places %v", row, places[row])
 		}
 	}
-	if rows[0] != "a" || rows[3] != "d" {
-		t.Errorf("the list itself has become %v", rows)
-	}
+	must.Be(t, rows[0] == "a" && rows[3] == "d", "the list itself has become %v", rows)
 }
 
 func parse(args []string) (options, error) {
@@ -84,12 +82,9 @@ func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	if n := len(measured.latencies); int64(measured.all) != served.Load() || n == 0 || n > measured.all {
 		t.Errorf("%d requests, %d of them measured; the server had %d", measured.all, n, served.Load())
 	}
-	if paths[0].Load() == 0 || paths[1].Load() == 0 {
-		t.Error("the clients did not read all the paths that they were given")
-	}
-	if _, err := load(t.Context(), address, []string{"three"}, time.Second, path); err == nil || !strings.Contains(err.Error(), "403") {
-		t.Errorf("a refused read gave %v, want an error that says 403", err)
-	}
+	must.Be(t, paths[0].Load() != 0 && paths[1].Load() != 0, "the clients did not read all the paths that they were given")
+	_, err := load(t.Context(), address, []string{"three"}, time.Second, path)
+	must.Be(t, err != nil && strings.Contains(err.Error(), "403"), "a refused read gave %v, want an error that says 403", err)
 }
 
 func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
@@ -104,16 +99,12 @@ func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
 		runtime.KeepAlive(n)
 	}
 	used := processorTime(own) - before
-	if most := usedBySelf(t) - began + 100*time.Millisecond; used < 200*time.Millisecond || used > most {
-		t.Errorf("%s of processor time for 300 ms of work, want 200ms to %s", used, most)
-	}
-	if memory := memoryOf(own); memory < 1<<20 {
-		t.Errorf("%d bytes of memory", memory)
-	}
+	most := usedBySelf(t) - began + 100*time.Millisecond
+	must.Be(t, used >= 200*time.Millisecond && used <= most, "%s of processor time for 300 ms of work, want 200ms to %s", used, most)
+	memory := memoryOf(own)
+	must.Be(t, memory >= 1<<20, "%d bytes of memory", memory)
 	const nobody = 1 << 30
-	if processorTime(nobody) != 0 || memoryOf(nobody) != 0 {
-		t.Error("a process that is none has used something")
-	}
+	must.Be(t, processorTime(nobody) == 0 && memoryOf(nobody) == 0, "a process that is none has used something")
 }
 
 // usedBySelf is the processor time that this process has used, as getrusage(2) has it.

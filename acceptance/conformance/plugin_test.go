@@ -87,9 +87,8 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 	began := time.Now()
 	m.Cleanup(deadline(t))
 	// Vault kills the process 2 seconds after it asked it to end, and all mounts of the process wait meanwhile.
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("Cleanup took %s with a login in flight", took)
-	}
+	took := time.Since(began)
+	must.Be(t, took <= 2*time.Second, "Cleanup took %s with a login in flight", took)
 	select {
 	case <-reading:
 	case <-time.After(5 * time.Second):
@@ -114,9 +113,8 @@ func TestMounts_ManyInOneProcess(t *testing.T) {
 	for _, m := range all[1:] {
 		m.Cleanup(deadline(t))
 	}
-	if id := all[0].must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; tokens[id] != 1 {
-		t.Error("the end of the other mounts has changed the token of the first")
-	}
+	id := all[0].must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
+	must.Be(t, tokens[id] == 1, "the end of the other mounts has changed the token of the first")
 	u.wantLogins(t, mounts)
 }
 
@@ -133,9 +131,8 @@ func TestErrors_StandbyForwardsFirst(t *testing.T) {
 	if _, err := standby.do(t, logical.UpdateOperation, "config/main", data); !forwards(err) {
 		t.Errorf("a standby returned for a write of config/main with %v, want the bare %v", err, logical.ErrReadOnly)
 	}
-	if response := standby.must(t, logical.ReadOperation, "config/main", nil); response == nil {
-		t.Error("a standby does not respond to a read of config/main")
-	}
+	response := standby.must(t, logical.ReadOperation, "config/main", nil)
+	must.Be(t, response != nil, "a standby does not respond to a read of config/main")
 	u.wantLogins(t, 0)
 }
 

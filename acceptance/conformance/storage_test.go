@@ -63,9 +63,8 @@ func TestStorageFault_OverGRPC(t *testing.T) {
 	m.storage.broken.Store(true)
 	for path, data := range map[string]map[string]any{"config/main": {"rotation_percent": 50}, "role/app": {"max_ttl": 60}} {
 		_, err := m.do(t, logical.UpdateOperation, path, data)
-		if err == nil || !strings.Contains(err.Error(), errBroken.Error()) || !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: got %v, want the storage's error and the entry's name", path, err)
-		}
+		must.Be(t, err != nil && strings.Contains(err.Error(), errBroken.Error()) && strings.Contains(err.Error(), path),
+			"%s: got %v, want the storage's error and the entry's name", path, err)
 	}
 	if response, err := m.do(t, logical.ReadOperation, "token/app", nil); err == nil && !response.IsError() {
 		t.Errorf("a token is served whose login could not be noted: %v", response.Data["token_id"])

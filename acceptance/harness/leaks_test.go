@@ -44,9 +44,8 @@ func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 	must.Do(t, leaks.Add("the password", secret))
 	for name, text := range texts {
 		findings := leaks.SearchText("here", []byte("before "+text+" after"))
-		if len(findings) != 1 || !strings.HasPrefix(findings[0], "the password (") || strings.Contains(findings[0], secret) {
-			t.Errorf("%s: got %q, want one finding that names the secret and does not show it", name, findings)
-		}
+		must.Be(t, len(findings) == 1 && strings.HasPrefix(findings[0], "the password (") && !strings.Contains(findings[0], secret),
+			"%s: got %q, want one finding that names the secret and does not show it", name, findings)
 	}
 	if findings := leaks.SearchText("here", []byte("pass word 100% 4711 "+strings.Repeat("abcDEF0123+/", 500))); findings != nil {
 		t.Errorf("found what is not there: %q", findings)
@@ -55,9 +54,8 @@ func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 
 func TestLeaks_ShortSecretRefused(t *testing.T) {
 	t.Parallel()
-	if err := NewLeaks().Add("pin", "1234"); err == nil {
-		t.Error("a secret of four bytes would be found everywhere, and must be refused")
-	}
+	err := NewLeaks().Add("pin", "1234")
+	must.Be(t, err != nil, "a secret of four bytes would be found everywhere, and must be refused")
 }
 
 func TestLeaks_SearchesFilesAndNames(t *testing.T) {

@@ -112,9 +112,8 @@ func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	t.Helper()
 	for _, s := range rows {
 		must.Be(t, s.dead == 0, "the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
-		if logins := v.logins(s.name); logins > len(s.tokens)+1 {
-			t.Errorf("%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
-		}
+		logins := v.logins(s.name)
+		must.Be(t, logins <= len(s.tokens)+1, "%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
 	}
 	if control.dead == 0 {
 		t.Error("no dead token was seen of the account that is not rotated ahead of time: this test proves nothing")
@@ -122,9 +121,8 @@ func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	// The Vault Secrets Operator keeps a Vault token and a lease for each token that still lives.
 	most := 4 * (len(rows) - 1)
 	for _, path := range []string{"mastersindia/token/kiosk", "mastersindia/token/vso", "auth/kubernetes/login"} {
-		if n := v.leases(t, path); n > most {
-			t.Errorf("%d leases are left below %s, want at most %d", n, path, most)
-		}
+		n := v.leases(t, path)
+		must.Be(t, n <= most, "%d leases are left below %s, want at most %d", n, path, most)
 	}
 }
 

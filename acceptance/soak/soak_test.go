@@ -106,9 +106,8 @@ func (l *load) run(t *testing.T, span time.Duration, besides func(context.Contex
 func (l *load) rest(t *testing.T) {
 	t.Helper()
 	l.up.SetFault("", simulator.Fault{})
-	if err := l.client.Sys().RevokePrefixWithContext(t.Context(), "mastersindia/"); err != nil {
-		t.Errorf("revoking all leases: %v", err)
-	}
+	err := l.client.Sys().RevokePrefixWithContext(t.Context(), "mastersindia/")
+	must.Be(t, err == nil, "revoking all leases: %v", err)
 	for _, a := range l.up.accounts {
 		l.changeSecret(t.Context(), a) // whatever pause there is ends with it
 		must.Be(t, l.read(t.Context(), a, "unleased", "") != "", "%s serves no token, and nothing is in the way", a.name)
@@ -172,7 +171,6 @@ func (l *load) judge(t *testing.T, before, after usage) {
 	for _, least := range []string{"tokens that the upstream takes", "rotations", "revocations", "reloads", "changes of secrets"} {
 		must.Be(t, l.of(least) != 0, "no %s: this test proves nothing", least)
 	}
-	if l.logins().LoginsOK == 0 || l.up.Counters().Faulted == 0 {
-		t.Error("the upstream saw no good login, or failed none: this test proves nothing")
-	}
+	must.Be(t, l.logins().LoginsOK != 0 && l.up.Counters().Faulted != 0,
+		"the upstream saw no good login, or failed none: this test proves nothing")
 }

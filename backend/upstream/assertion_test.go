@@ -57,9 +57,8 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 	}
 	must.Be(t, maps.Equal(fields, want), "sent %v, want %v and the assertion", fields, want)
-	if r.Header.Get("Authorization") != "" || strings.Contains(r.body, url.QueryEscape(testClientSecret)) {
-		t.Error("the secret itself was sent")
-	}
+	must.Be(t, r.Header.Get("Authorization") == "" && !strings.Contains(r.body, url.QueryEscape(testClientSecret)),
+		"the secret itself was sent")
 
 	jti, _ := claimsOf(t, assertion)["jti"].(string)
 	issued := noon().Add(-30 * time.Second).Unix()
@@ -222,9 +221,7 @@ func TestAssertion_IsNeverShown(t *testing.T) {
 		e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 		assertion := fieldsOf(t, s.only(t))["client_assertion"]
 		mustNotShow(t, writing, e, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
-		if e.Code != "API-Sec-004" || e.Detail != "" {
-			t.Errorf("%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
-		}
+		must.Be(t, e.Code == "API-Sec-004" && e.Detail == "", "%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
 	}
 }
 
@@ -241,12 +238,10 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 		token := must.Get(newClient(t, a).Login(context.Background()))(t)
 		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "the token lives for")
 		r := s.only(t)
-		if got := fieldsOf(t, r); !maps.Equal(got, want) {
-			t.Errorf("sent %v, want %v", got, want)
-		}
-		if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
-			t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
-		}
+		got := fieldsOf(t, r)
+		must.Be(t, maps.Equal(got, want), "sent %v, want %v", got, want)
+		id, secret, ok := r.BasicAuth()
+		must.Be(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
 		must.Equal(t, r.Header.Get("apikey"), testClientID, "apikey")
 	}
 }

@@ -35,9 +35,7 @@ func (f failing) compare(t *testing.T, e *upstream.Error) {
 		must.Say(t, e.Detail, f.text)
 		return
 	}
-	if e.Code != f.code || e.Detail != f.text {
-		t.Errorf("got code %q and detail %q, want %q and %q", e.Code, e.Detail, f.code, f.text)
-	}
+	must.Be(t, e.Code == f.code && e.Detail == f.text, "got code %q and detail %q, want %q and %q", e.Code, e.Detail, f.code, f.text)
 }
 
 func TestClassify_Login(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestNew_NamesFieldNotValue(t *testing.T) {
@@ -61,9 +62,8 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 			if err == nil || c != nil {
 				t.Fatal("New accepts the account")
 			}
-			if !strings.HasPrefix(err.Error()+" ", test.want+" ") || strings.Contains(err.Error(), secret) {
-				t.Errorf("the error is %q, want one about %s that repeats no value", err, test.want)
-			}
+			must.Be(t, strings.HasPrefix(err.Error()+" ", test.want+" ") && !strings.Contains(err.Error(), secret),
+				"the error is %q, want one about %s that repeats no value", err, test.want)
 		})
 	}
 }

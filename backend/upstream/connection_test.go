@@ -61,9 +61,8 @@ func (c *countedConn) Close() error {
 func (p *pipes) mustBeClosed(t *testing.T, want int64) {
 	t.Helper()
 	synctest.Wait()
-	if dialed, closed := p.dialed.Load(), p.closed.Load(); dialed != want || closed != want {
-		t.Errorf("%d connections were made and %d are closed, want %d of each", dialed, closed, want)
-	}
+	dialed, closed := p.dialed.Load(), p.closed.Load()
+	must.Be(t, dialed == want && closed == want, "%d connections were made and %d are closed, want %d of each", dialed, closed, want)
 }
 
 // secureAccount returns an account for a TLS server in memory that speaks the given protocol, and the server's configuration.
@@ -124,13 +123,11 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 				began := time.Now()
 				mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
 				must.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
-				if _, err := client.Login(t.Context()); err != nil {
-					t.Errorf("the next login: %v", err)
-				}
+				_, err := client.Login(t.Context())
+				must.Be(t, err == nil, "the next login: %v", err)
 				must.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
-				if asked.Load() != 2 || connections.Load() != 2 {
-					t.Errorf("%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
-				}
+				must.Be(t, asked.Load() == 2 && connections.Load() == 2,
+					"%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
 			})
 		})
 	}
@@ -265,9 +262,8 @@ func TestDial_EndsWithTheLogin(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		if _, err := client.Login(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want the caller's context.Canceled", err)
-		}
+		_, err := client.Login(ctx)
+		must.Be(t, errors.Is(err, context.Canceled), "got %v, want the caller's context.Canceled", err)
 		synctest.Wait()
 		must.Equal(t, ended.Load(), 1, "the dial goes on after the login has been given up")
 	})

@@ -41,9 +41,7 @@ func TestContradiction07_TokenTypeIgnored(t *testing.T) {
 	for _, tokenType := range []string{`"bearer"`, `"Bearer"`, `"BearerToken"`, `"JWT"`, `null`, `7`} {
 		body := fmt.Sprintf(`{"access_token":%q,"expires_in":3600,"token_type":%s}`, testOpaqueToken, tokenType)
 		token, err := login(t, upstream.OAuth, always(200, "application/json", body))
-		if err != nil || token.AccessToken != testOpaqueToken {
-			t.Errorf("token_type %s: %v", tokenType, err)
-		}
+		must.Be(t, err == nil && token.AccessToken == testOpaqueToken, "token_type %s: %v", tokenType, err)
 	}
 }
 

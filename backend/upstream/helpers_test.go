@@ -229,9 +229,8 @@ func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error
 		if !errors.As(err, &e) || token != nil || err.Error() != e.Error() {
 			t.Fatalf("got token %v and error %v, want an *upstream.Error and no more", token, err)
 		}
-		if e.Kind == "" || e.Op == "" || (e.Cause != "") != (e.Kind == upstream.Unavailable) {
-			t.Errorf("the error %#v lacks its kind, its operation or its cause", *e)
-		}
+		must.Be(t, e.Kind != "" && e.Op != "" && (e.Cause != "") == (e.Kind == upstream.Unavailable),
+			"the error %#v lacks its kind, its operation or its cause", *e)
 		return e
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -404,9 +405,8 @@ func TestRedacted_NothingPrintsSecrets(t *testing.T) {
 	secrets := []string{testPassword, testClientSecret, testOpaqueToken, "refresh-token-0042"}
 	show := func(how, text string) {
 		for _, secret := range secrets {
-			if strings.Contains(text, secret) || strings.Contains(text, hex.EncodeToString([]byte(secret))) {
-				t.Errorf("%s shows a secret: %s", how, text)
-			}
+			must.Be(t, !strings.Contains(text, secret) && !strings.Contains(text, hex.EncodeToString([]byte(secret))),
+				"%s shows a secret: %s", how, text)
 		}
 		if !strings.Contains(text, "secrets hidden") && !strings.Contains(text, hex.EncodeToString([]byte("secrets hidden"))) {
 			t.Errorf("%s does not say that it hides something: %s", how, text)
@@ -479,10 +479,17 @@ func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see 
 	log.SetOutput(&logged)
 	defer log.SetOutput(before)
 	body := `{"token":"` + testOpaqueToken + `"}`
+	closed := make(chan struct{})
 	s := serveRaw(t, func(conn net.Conn) {
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s%s", len(body), body, body)
 		_, _ = io.Copy(io.Discard, conn) // until the client has closed it
+		close(closed)
 	})
 	must.Get(newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()))(t)
+	select {
+	case <-closed: // it logs before it closes
+	case <-time.After(10 * time.Second):
+		t.Fatal("the connection is kept")
+	}
 	must.Be(t, logged.Len() == 0, "logged: %s", logged.String())
 }

@@ -105,9 +105,8 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
 			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			if r.Method != http.MethodPost || r.RequestURI != "/api/v1/token-auth/?app=x%2Fy" {
-				t.Errorf("sent %s %s", r.Method, r.RequestURI)
-			}
+			must.Be(t, r.Method == http.MethodPost && r.RequestURI == "/api/v1/token-auth/?app=x%2Fy",
+				"sent %s %s", r.Method, r.RequestURI)
 			if got := fieldsOf(t, r); !maps.Equal(got, test.fields) {
 				t.Errorf("sent %v, want %v", got, test.fields)
 			}
@@ -160,15 +159,11 @@ func TestRequest_FirstVisionQuery(t *testing.T) {
 			a.Format, a.Scope = upstream.Query, test.scope
 			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			if r.Method != http.MethodPost || r.RequestURI != test.want {
-				t.Errorf("sent %s %s, want %s", r.Method, r.RequestURI, test.want)
-			}
-			if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
-				t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
-			}
-			if r.body != "" || r.Header.Get("Content-Length") != "0" || r.Header.Get("Content-Type") != "" {
-				t.Errorf("body %q, headers %v: want an empty body, with its length and without a type", r.body, r.Header)
-			}
+			must.Be(t, r.Method == http.MethodPost && r.RequestURI == test.want, "sent %s %s, want %s", r.Method, r.RequestURI, test.want)
+			id, secret, ok := r.BasicAuth()
+			must.Be(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
+			must.Be(t, r.body == "" && r.Header.Get("Content-Length") == "0" && r.Header.Get("Content-Type") == "",
+				"body %q, headers %v: want an empty body, with its length and without a type", r.body, r.Header)
 		})
 	}
 }
@@ -199,14 +194,11 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "X-Set": "login"}
 			a.RefreshHeaders = map[string]string{"Service": "online_service", "X-Set": "refresh"}
 			token := must.Get(newClient(t, a).Refresh(context.Background(), "old refresh&token"))(t)
-			if token.AccessToken != testOpaqueToken || token.RefreshToken != "next-refresh" {
-				t.Error("the new pair was not read")
-			}
+			must.Be(t, token.AccessToken == testOpaqueToken && token.RefreshToken == "next-refresh", "the new pair was not read")
 			r := s.only(t)
 			must.Equal(t, r.RequestURI, "/api/v2/api-token-refresh/", "the request was sent to")
-			if got := fieldsOf(t, r); !maps.Equal(got, map[string]string{"token": "old refresh&token"}) {
-				t.Errorf("sent %v", got)
-			}
+			got := fieldsOf(t, r)
+			must.Be(t, maps.Equal(got, map[string]string{"token": "old refresh&token"}), "sent %v", got)
 			want := map[string]string{"Productid": "einvoicing_global", "Service": "online_service", "X-Set": "refresh"}
 			for header, value := range want {
 				must.Equal(t, r.Header.Get(header), value, "header %s", header)
@@ -225,9 +217,7 @@ func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 			a.RefreshURL = s.URL
 		}
 		_, err := newClient(t, a).Refresh(context.Background(), "refresh-token")
-		if !errors.Is(err, upstream.ErrRefreshUnsupported) || s.asked() != 0 {
-			t.Errorf("%s: got %v after %d requests", p, err, s.asked())
-		}
+		must.Be(t, errors.Is(err, upstream.ErrRefreshUnsupported) && s.asked() == 0, "%s: got %v after %d requests", p, err, s.asked())
 	}
 }
 

@@ -356,9 +356,8 @@ func TestClaims_PayloadAlone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			token := must.Get(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
-			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want || token.AccessToken != test.token {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
+			life := token.ExpiresAt.Sub(token.IssuedAt)
+			must.Be(t, life == test.want && token.AccessToken == test.token, "the token lives for %s, want %s", life, test.want)
 		})
 	}
 }
@@ -389,9 +388,8 @@ func TestClock_TenMinutesOff(t *testing.T) {
 				s := serve(t, always(200, "application/json", test.body, test.date))
 				ours := noon().Add(skew + 300*time.Millisecond)
 				token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
-				if !token.IssuedAt.Equal(ours) || token.ExpiresAt.Sub(ours) != time.Hour {
-					t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
-				}
+				must.Be(t, token.IssuedAt.Equal(ours) && token.ExpiresAt.Sub(ours) == time.Hour,
+					"issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 				if known := test.date == "X: y"; token.SkewKnown != known || known && token.ClockSkew != -skew {
 					t.Errorf("the skew is %s, known: %v", token.ClockSkew, token.SkewKnown)
 				}
@@ -405,9 +403,8 @@ func TestClock_OwnIsLastResort(t *testing.T) {
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
 	token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background()))(t)
-	if life := token.ExpiresAt.Sub(token.IssuedAt); life != 59*time.Minute || token.SkewKnown {
-		t.Errorf("the token lives for %s, skew known: %v", life, token.SkewKnown)
-	}
+	life := token.ExpiresAt.Sub(token.IssuedAt)
+	must.Be(t, life == 59*time.Minute && !token.SkewKnown, "the token lives for %s, skew known: %v", life, token.SkewKnown)
 }
 
 func TestRefreshToken_ExpiryRead(t *testing.T) {
@@ -460,12 +457,9 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 	})
 	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock}))(t)
 	token := must.Get(c.Login(context.Background()))(t)
-	if !token.IssuedAt.Equal(noon()) || !token.ExpiresAt.Equal(noon().Add(time.Minute)) {
-		t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
-	}
-	if !token.SkewKnown || token.ClockSkew != 0 {
-		t.Errorf("a slow response was taken for a skew of %s", token.ClockSkew)
-	}
+	must.Be(t, token.IssuedAt.Equal(noon()) && token.ExpiresAt.Equal(noon().Add(time.Minute)),
+		"issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
+	must.Be(t, token.SkewKnown && token.ClockSkew == 0, "a slow response was taken for a skew of %s", token.ClockSkew)
 }
 
 func TestClock_NoMonotonicReading(t *testing.T) {

@@ -67,9 +67,8 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 				t.Fatalf("sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
 			}
 			for i, field := range sent.Body.Operation.Fields {
-				if field.XMLName.Local != want[i][0] || field.Text != want[i][1] || field.XMLName.Space != "" {
-					t.Errorf("field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
-				}
+				must.Be(t, field.XMLName.Local == want[i][0] && field.Text == want[i][1] && field.XMLName.Space == "",
+					"field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
 			}
 		})
 	}

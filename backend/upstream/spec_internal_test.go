@@ -23,9 +23,9 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 	for _, p := range protocols() {
 		listed = append(listed, reflect.TypeOf(p).Name())
 		s := p.spec()
-		if s.Summary == "" || s.TokenUse == "" || s.Scheme == "" || s.DefaultTokenTTL == 0 || len(s.TokenKeys) == 0 {
-			t.Errorf("%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
-		}
+		must.Be(t, s.Summary != "" && s.TokenUse != "" && s.Scheme != "" && s.DefaultTokenTTL != 0 && len(s.TokenKeys) != 0,
+			"%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
+		must.Be(t, s.LifeKey == "" || s.LifeUnit != 0, "%s: its spec() has a LifeKey and no LifeUnit", listed[len(listed)-1])
 		must.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
 	}
 	files := must.Get(filepath.Glob("*.go"))(t)
@@ -59,8 +59,7 @@ func TestSpec_KeysAndUnitOfItsOwn(t *testing.T) {
 			t.Errorf("%s: %s", body, problem)
 			continue
 		}
-		if got := token.ExpiresAt.Sub(token.IssuedAt); got != want || token.AccessToken != "opaque-1" {
-			t.Errorf("%s: a life of %s, want %s", body, got, want)
-		}
+		got := token.ExpiresAt.Sub(token.IssuedAt)
+		must.Be(t, got == want && token.AccessToken == "opaque-1", "%s: a life of %s, want %s", body, got, want)
 	}
 }

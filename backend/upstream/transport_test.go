@@ -169,9 +169,7 @@ func TestNetworkError_NamesCause(t *testing.T) {
 			a.ProxyURL = test.proxy
 			e := mustFail(newClient(t, a).Login(context.Background()))(t)
 			mustBe(t, e, test.want)
-			if e.Detail != test.say || e.Status != 0 {
-				t.Errorf("got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
-			}
+			must.Be(t, e.Detail == test.say && e.Status == 0, "got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
 			must.Equal(t, e.Error(), "upstream cannot be reached: "+test.say, "the error is %q", e)
 		})
 	}
@@ -218,9 +216,7 @@ func TestTimeout_Deadline(t *testing.T) {
 				t.Fatalf("got %v, want context.Canceled", err)
 			}
 			var e *upstream.Error
-			if errors.As(err, &e) || strings.Contains(err.Error(), "127.0.0.1") {
-				t.Errorf("the error is %q", err)
-			}
+			must.Be(t, !errors.As(err, &e) && !strings.Contains(err.Error(), "127.0.0.1"), "the error is %q", err)
 			s.only(t)
 		})
 	}
@@ -245,9 +241,8 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	c := newClient(t, accountFor(upstream.JWT, s.URL))
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := c.Login(cancelled); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
-	}
+	_, err := c.Login(cancelled)
+	must.Be(t, errors.Is(err, context.Canceled), "cancelled: %v", err)
 	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
 	mustBe(t, mustFail(c.Login(late))(t), "unavailable/timeout")
@@ -274,9 +269,8 @@ func TestConnection_OneForEachLogin(t *testing.T) {
 			for range statuses {
 				_, _ = c.Login(context.Background())
 			}
-			if s.asked() != len(statuses) || s.connected() != len(statuses) {
-				t.Errorf("%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
-			}
+			must.Be(t, s.asked() == len(statuses) && s.connected() == len(statuses),
+				"%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
 			must.Equal(t, s.requests[0].ProtoMajor == 2, http2, "spoke %s", s.requests[0].Proto)
 		})
 	}
@@ -358,9 +352,8 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	mustBe(t, e, "unavailable/network")
 	must.Equal(t, e.Detail, "the proxy responded with HTTP 407 to CONNECT", "the detail")
 	r := proxy.only(t)
-	if r.Method != http.MethodConnect || r.RequestURI != "login.example:443" {
-		t.Errorf("the proxy was asked for %s %s", r.Method, r.RequestURI)
-	}
+	must.Be(t, r.Method == http.MethodConnect && r.RequestURI == "login.example:443",
+		"the proxy was asked for %s %s", r.Method, r.RequestURI)
 }
 
 func TestProxy_TunnelIsTLS(t *testing.T) {
@@ -451,9 +444,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			token, err := newClient(t, a).Login(context.Background())
 			must.Be(t, s.connected() != 0, "the server was not connected to")
 			if test.say == "" {
-				if err != nil || s.only(t).TLS.Version < tls.VersionTLS12 {
-					t.Errorf("got %v", err)
-				}
+				must.Be(t, err == nil && s.only(t).TLS.Version >= tls.VersionTLS12, "got %v", err)
 				return
 			}
 			e := mustFail(token, err)(t)
@@ -516,8 +507,6 @@ func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 		a.Headers = map[string]string{name: value}
 		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "invalid")
-		if s.asked() != 0 || strings.Contains(e.Error(), testPassword) {
-			t.Errorf("asked %d times: %v", s.asked(), e)
-		}
+		must.Be(t, s.asked() == 0 && !strings.Contains(e.Error(), testPassword), "asked %d times: %v", s.asked(), e)
 	}
 }

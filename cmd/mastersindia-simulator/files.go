@@ -39,9 +39,9 @@ func writeFile(path string, data []byte) error {
 	})
 }
 
-// checkOutput refuses a name at which another file is, such as that of the accounts, which would be lost. What this program wrote
-// starts with begins.
-func checkOutput(option, path, begins string) error {
+// checkOutput refuses a name at which another file is, such as that of the accounts, which would be lost. own recognizes what
+// this program wrote.
+func checkOutput(option, path string, own func([]byte) bool) error {
 	info, err := os.Stat(path)
 	if path == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -56,10 +56,20 @@ func checkOutput(option, path, begins string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", option, err)
 	}
-	if len(content) > 0 && !bytes.HasPrefix(content, []byte(begins)) {
+	if len(content) > 0 && !own(content) {
 		return fmt.Errorf("%s: %s holds something else: name another file, or remove it", option, path)
 	}
 	return nil
+}
+
+// isReady reports whether the text is what writeReady writes.
+func isReady(text []byte) bool {
+	var where addresses
+	if json.Unmarshal(text, &where) != nil {
+		return false
+	}
+	again, err := json.Marshal(where)
+	return err == nil && string(again) != "{}" && bytes.Equal(again, bytes.TrimSpace(text))
 }
 
 func removeFile(path string) error {

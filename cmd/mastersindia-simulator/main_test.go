@@ -129,15 +129,12 @@ func TestRun_ServesUntilSignal(t *testing.T) {
 		t.Fatalf("got %d %s", status, body)
 	}
 	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, response.Token, "")
-	if err != nil || !accepted {
-		t.Errorf("got %d %v", businessStatus, err)
-	}
+	must.Be(t, err == nil && accepted, "got %d %v", businessStatus, err)
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
 	client.CloseIdleConnections()
-	if code := p.stop(); code != command.ExitOK {
-		t.Errorf("exit code %d: %s", code, p.stderr.String())
-	}
+	code := p.stop()
+	must.Be(t, code == command.ExitOK, "exit code %d: %s", code, p.stderr.String())
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
@@ -206,6 +203,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
 		return strings.Contains(body, `"logins":1,`)
 	})
+	client.CloseIdleConnections() // a server that ends waits for connections without a request
 	began := time.Now()
 	if code := p.stop(); code != command.ExitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
@@ -305,6 +303,10 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 		{"name", []string{"-listen", "example.com:80"}, command.ExitUsage, others},
 		{"no port", []string{"-listen", "127.0.0.1"}, command.ExitUsage, "is not an address such as 127.0.0.1:8270"},
 		{"nothing", []string{"-listen", ""}, command.ExitUsage, "nothing to listen on"},
+		{
+			"one name for two files", []string{"-tls-listen", "127.0.0.1:0", "-tls-ca-out", "./x", "-ready-file", "x"}, command.ExitUsage,
+			"-tls-ca-out and -ready-file name the same file",
+		},
 		{"CA without TLS", []string{"-tls-ca-out", "ca.pem"}, command.ExitUsage, "-tls-ca-out needs -tls-listen"},
 		{"unknown option", []string{"-port", "1"}, command.ExitUsage, "flag provided but not defined: -port"},
 		{"argument", []string{"serve"}, command.ExitUsage, `unexpected argument "serve"`},
@@ -331,25 +333,37 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 // TestRun_OverwritesNoOtherFile: a mistaken name costs nothing.
 func TestRun_OverwritesNoOtherFile(t *testing.T) {
 	t.Parallel()
-	const accounts = `[{"protocol":"jwt","username":"u","password":"p"}]`
+	ca := must.Get(simulator.NewCA())(t)
+	accounts := filepath.Join(t.TempDir(), "accounts.json")
+	others := map[string]string{
+		accounts: `[{"protocol":"jwt","username":"u","password":"p"}]`,
+		filepath.Join(t.TempDir(), "settings.json"): `{"http_proxy":"http://127.0.0.1:3128"}`,
+		filepath.Join(t.TempDir(), "company.pem"):   "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		filepath.Join(t.TempDir(), "bundle.pem"):    string(ca.CertPEM()) + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+	}
+	refused := map[string]string{t.TempDir(): "is no file"}
+	for file, content := range others {
+		must.Do(t, os.WriteFile(file, []byte(content), 0o600))
+		refused[file] = "holds something else"
+	}
 	for _, option := range []string{"-ready-file", "-tls-ca-out"} {
-		file, folder := filepath.Join(t.TempDir(), "accounts.json"), t.TempDir()
-		must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
-		for name, want := range map[string]string{file: "holds something else", folder: "is no file"} {
+		for name, want := range refused {
 			var stdout, stderr output
-			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", file, option, name}
+			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", accounts, option, name}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that is not refused serves until then
 			must.Equal(t, run(ctx, args, &stdout, &stderr), command.ExitFailed, "%s: exit code", option)
 			cancel()
 			if want = option + ": " + name + " " + want; !strings.Contains(stderr.String(), want) {
 				t.Errorf("want %q, got %q", want, stderr.String())
 			}
+			if _, err := os.Stat(name); err != nil {
+				t.Errorf("%s: %v", option, err)
+			}
 		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != accounts {
-			t.Errorf("%s: the accounts are %q now: %v", option, got, err)
-		}
-		if _, err := os.Stat(folder); err != nil {
-			t.Errorf("%s: %v", option, err)
+		for file, content := range others {
+			if got, err := os.ReadFile(file); err != nil || string(got) != content {
+				t.Errorf("%s: %s is %q now: %v", option, file, got, err)
+			}
 		}
 	}
 }
@@ -361,9 +375,8 @@ func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
-	if _, err := os.Stat(ready); code != command.ExitFailed || !os.IsNotExist(err) {
-		t.Errorf("exit code %d, stat: %v", code, err)
-	}
+	_, err := os.Stat(ready)
+	must.Be(t, code == command.ExitFailed && os.IsNotExist(err), "exit code %d, stat: %v", code, err)
 }
 
 func TestRun_FailsWithoutReader(t *testing.T) {
@@ -371,9 +384,8 @@ func TestRun_FailsWithoutReader(t *testing.T) {
 	r, w := io.Pipe()
 	must.Do(t, r.Close())
 	var stderr output
-	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != command.ExitFailed {
-		t.Errorf("exit code %d: %s", code, stderr.String())
-	}
+	code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr)
+	must.Be(t, code == command.ExitFailed, "exit code %d: %s", code, stderr.String())
 }
 
 // TestHelp_NamesEveryOption keeps the help, which is written by hand, and the options together.
@@ -408,9 +420,8 @@ func TestSignals(t *testing.T) {
 			command.Env = append(os.Environ(), runMainVariable+"=1")
 			must.Do(t, command.Start())
 			where := waitReady(t, ready)
-			if status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", ""); status != http.StatusOK {
-				t.Errorf("got %d", status)
-			}
+			status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", "")
+			must.Be(t, status == http.StatusOK, "got %d", status)
 			must.Do(t, command.Process.Signal(signal))
 			if err := command.Wait(); err != nil {
 				t.Errorf("want exit code 0, got %v", err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 
 	"vault-plugin-secrets-mastersindia/internal/command"
@@ -122,6 +123,8 @@ func (o options) check() error {
 		return errors.New("nothing to listen on: set -listen or -tls-listen")
 	case o.tlsCAOut != "" && o.tlsListen == "":
 		return errors.New("-tls-ca-out needs -tls-listen")
+	case o.tlsCAOut != "" && filepath.Clean(o.tlsCAOut) == filepath.Clean(o.readyFile):
+		return errors.New("-tls-ca-out and -ready-file name the same file")
 	case o.http2 && o.tlsListen == "":
 		return errors.New("-http2 needs -tls-listen")
 	}

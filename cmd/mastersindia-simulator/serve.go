@@ -35,8 +35,8 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-accounts: %s: %w", o.accounts, err)
 	}
-	if err := errors.Join(checkOutput("-ready-file", o.readyFile, `{"http`),
-		checkOutput("-tls-ca-out", o.tlsCAOut, "-----BEGIN CERTIFICATE-----")); err != nil {
+	if err := errors.Join(checkOutput("-ready-file", o.readyFile, isReady),
+		checkOutput("-tls-ca-out", o.tlsCAOut, simulator.IsCACert)); err != nil {
 		return err
 	}
 	// A file left behind by a run that was killed would have a wrong address.

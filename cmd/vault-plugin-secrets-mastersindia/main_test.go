@@ -21,9 +21,8 @@ func TestHelpAndVersion(t *testing.T) {
 		for n, line := range strings.Split(stdout.String(), "\n") {
 			must.Be(t, len(line) <= 80, "%q: line %d has %d columns", args, n+1, len(line))
 		}
-		if !strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") || stderr.Len() > 0 {
-			t.Errorf("%q: said %q and %q", args, stdout.String(), stderr.String())
-		}
+		must.Be(t, strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") && stderr.Len() == 0,
+			"%q: said %q and %q", args, stdout.String(), stderr.String())
 	}
 	for _, arg := range []string{"-version", "--version"} {
 		var stdout, stderr strings.Builder
@@ -42,9 +41,8 @@ func TestOptions_InvalidPointToHelp(t *testing.T) {
 		var stdout, stderr strings.Builder
 		must.Equal(t, run([]string{arg}, &stdout, &stderr), command.ExitUsage, "%s: exit code", arg)
 		said := stderr.String()
-		if !strings.HasPrefix(said, "Error: "+want) || !strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help") {
-			t.Errorf("%s: said %q", arg, said)
-		}
+		must.Be(t, strings.HasPrefix(said, "Error: "+want) && strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help"),
+			"%s: said %q", arg, said)
 		must.Be(t, stdout.Len() == 0, "%s: wrote %q to standard output", arg, stdout.String())
 	}
 }
@@ -58,9 +56,7 @@ func TestOptions_InvalidInCatalogLogged(t *testing.T) {
 	if err := json.Unmarshal([]byte(stderr.String()), &line); err != nil {
 		t.Fatalf("%q is not JSON: %v", stderr.String(), err)
 	}
-	if line["@level"] != "error" || !strings.Contains(line["@message"].(string), "-args") {
-		t.Errorf("the line is %v", line)
-	}
+	must.Be(t, line["@level"] == "error" && strings.Contains(line["@message"].(string), "-args"), "the line is %v", line)
 }
 
 type full struct{}

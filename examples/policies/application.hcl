@@ -3,7 +3,7 @@
 
 # An application that reads the token of one role, here billing, of the mount mastersindia/.
 #
-#   sed 's/billing/YOUR-ROLE/' application.hcl | vault policy write YOUR-ROLE -
+#   sed 's/billing/YOUR-ROLE/' application.hcl | vault policy write mastersindia-YOUR-ROLE -
 #
 # Name the role in full. "token/billing*" would be every role whose name begins so, among them those that are made later, and
 # "token/*" would be every role. Case-sensitive: this policy does not cover a role Billing.

@@ -35,3 +35,8 @@ path "mastersindia/preset/" {
 path "sys/config/state/sanitized" {
   capabilities = ["read"]
 }
+
+# The nodes of a cluster: vault operator raft list-peers.
+path "sys/storage/raft/configuration" {
+  capabilities = ["read"]
+}

@@ -63,3 +63,8 @@ path "mastersindia/ledger/" {
 path "mastersindia/preset/" {
   capabilities = ["list"]
 }
+
+# Which mounts the engine has: vault secrets list.
+path "sys/mounts" {
+  capabilities = ["read"]
+}

@@ -37,9 +37,8 @@ func TestRatiosAreTakenRoundByRound(t *testing.T) {
 	t.Parallel()
 	rate := func(c results.Cell) float64 { return c.Rate }
 	got, ok := noisy().Ratio("raft", 16, results.RowOurs, results.RowProbe, rate)
-	if !ok || got.Median < 0.999 || got.Median > 1.001 || got.Least > 0.901 || got.Most < 1.099 {
-		t.Errorf("ratio %+v (%t), want 1 between 0.9 and 1.1", got, ok)
-	}
+	must.Be(t, ok && got.Median >= 0.999 && got.Median <= 1.001 && got.Least <= 0.901 && got.Most >= 1.099,
+		"ratio %+v (%t), want 1 between 0.9 and 1.1", got, ok)
 	if _, ok := noisy().Ratio("raft", 64, results.RowOurs, results.RowProbe, rate); ok {
 		t.Error("there is a ratio at a load that was not measured")
 	}
@@ -48,9 +47,8 @@ func TestRatiosAreTakenRoundByRound(t *testing.T) {
 func TestMedianOfTheRounds(t *testing.T) {
 	t.Parallel()
 	c, ok := noisy().Median("raft", 16, results.RowProbe)
-	if !ok || c.Rate != 1000 || c.P50 != time.Millisecond || c.P99 != 4*time.Millisecond {
-		t.Errorf("median %+v (%t), want that of the second round", c, ok)
-	}
+	must.Be(t, ok && c.Rate == 1000 && c.P50 == time.Millisecond && c.P99 == 4*time.Millisecond,
+		"median %+v (%t), want that of the second round", c, ok)
 	must.Equal(t, c.Logins, 6, "logins of all rounds")
 }
 
@@ -105,9 +103,8 @@ func TestResultsSurviveAFile(t *testing.T) {
 	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
 	must.Do(t, r.Write(file))
 	read := must.Get(results.Read(file))(t)
-	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
-		t.Errorf("read back as\n%s\nwant\n%s", got, want)
-	}
+	got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable()
+	must.Be(t, got == want && strings.Contains(got, "1 MiB"), "read back as\n%s\nwant\n%s", got, want)
 }
 
 func TestTablesTellProcessorTime(t *testing.T) {
@@ -118,7 +115,6 @@ func TestTablesTellProcessorTime(t *testing.T) {
 	for n := range r.Cells {
 		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
 	}
-	if tables := r.Table("raft") + r.RatioTable("raft"); strings.Contains(tables, " 0 µs") || !strings.Contains(tables, "| – ") {
-		t.Errorf("what is not known is told in\n%s", tables)
-	}
+	tables := r.Table("raft") + r.RatioTable("raft")
+	must.Be(t, !strings.Contains(tables, " 0 µs") && strings.Contains(tables, "| – "), "what is not known is told in\n%s", tables)
 }
