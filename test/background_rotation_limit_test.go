@@ -46,8 +46,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 		for n := range many {
 			s.token(account(n))
 		}
-		first := s.logins()
-		require(t, first == many, "%d logins, want one an account", first)
+		mustEqual(t, "logins", s.logins(), many)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		s.Upstream.Reset()
 		advance(39 * time.Minute)

@@ -157,8 +157,7 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 			"ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute})
 		advanceUntil(first.issued.Add(24*time.Hour*66/100 + time.Minute))
-		got := s.Simulator.Counters().Faulted
-		require(t, got == 1, "%d rotations were throttled, want 1", got)
+		mustEqual(t, "rotations were throttled", s.Simulator.Counters().Faulted, 1)
 		next := s.Upstream.LoginTimes()[1].Add(20 * time.Minute)
 		different := make(map[time.Duration]bool)
 		for range 100 {

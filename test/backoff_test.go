@@ -52,8 +52,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 				s.EveryMinute()
 				s.Simulator.SetFault(simulator.JWT, fault)
 				const between = 250 * time.Millisecond
-				served := s.readEvery("app", between, 10*time.Minute)
-				require(t, served == 0, "%d reads were served", served)
+				mustEqual(t, "reads were served", s.readEvery("app", between, 10*time.Minute), 0)
 				gaps := s.gaps()
 				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
 					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)

@@ -145,6 +145,12 @@ func equal(t testing.TB, what string, got, want any) {
 	check(t, reflect.DeepEqual(got, want), "%s: got %v, want %v", what, got, want)
 }
 
+// mustEqual is equal for what the rest of the test needs.
+func mustEqual(t testing.TB, what string, got, want any) {
+	t.Helper()
+	require(t, reflect.DeepEqual(got, want), "%s: got %v, want %v", what, got, want)
+}
+
 // stored is all that storage holds, once everything in flight has come to rest.
 func (w *testMount) stored() map[string]string {
 	w.t.Helper()

@@ -54,8 +54,7 @@ func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.changePassword()
-		served := s.readEvery("app", time.Minute, 7*24*time.Hour)
-		require(t, served == 0, "%d reads were given a token for refused credentials", served)
+		mustEqual(t, "reads were given a token for refused credentials", s.readEvery("app", time.Minute, 7*24*time.Hour), 0)
 		const probed = 3 + 6
 		s.wantProbes(probed)
 		c := s.Simulator.Counters()
@@ -117,8 +116,7 @@ func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.readEvery("app", time.Minute, 2*24*time.Hour)
-		kind := s.status()["last_error_kind"]
-		require(t, kind == "invalid", "kind %v, want invalid", kind)
+		mustEqual(t, "kind", s.status()["last_error_kind"], "invalid")
 		s.failsWith(http.StatusBadRequest)
 		s.wantProbes(4)
 	})

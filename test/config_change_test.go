@@ -172,8 +172,7 @@ func writeLandsLate(t *testing.T, verify bool) {
 	release()
 	s.wait(write)
 	advance(time.Minute)
-	scheme := s.read("config/gst").Data["authorization_scheme"]
-	require(t, scheme == "Token", "authorization_scheme is %v: the write did not land", scheme)
+	mustEqual(t, "authorization_scheme", s.read("config/gst").Data["authorization_scheme"], "Token")
 	after := s.read("token/app").Data
 	if after["token_type"] != "Token" || after["token_id"] == before.id {
 		t.Errorf("a read gives a token of type %v, the one of before: %t, and storage has other settings",

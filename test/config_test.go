@@ -216,6 +216,6 @@ func TestConfigRefused_ValueTooLong(t *testing.T) {
 		"headers": map[string]any{"X-Long": long}, "token_url": "https://upstream.test/" + long,
 		"authorization_scheme": long,
 	} {
-		refuseAll(t, oauth(), []badWrite{{field + " of 10 kB", with(oauth().config, field, value), []string{field, "longer than"}}})
+		refuse(t, oauth(), field+" of 10 kB", with(oauth().config, field, value), field, "longer than")
 	}
 }

@@ -46,7 +46,7 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 			return len(w.Storage.Accesses()) - before
 		}
 		equal(t, "entries that a lookup reads", reads(func() { w.lookUp("token_id", id) }), 2)
-		equal(t, "tokens of an account", len(w.ledgerOf("account-0001")), 200)
+		equal(t, "tokens of an account", len(w.ledgerOf("account-0001")), days*logins)
 		trimmed := ledger.New(w.Request(logical.ReadOperation, "", nil).Storage)
 		for _, what := range []struct {
 			name string

@@ -473,8 +473,7 @@ func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-		code := codeOf(s.failure("app"))
-		require(t, code == 504, "a reader is answered %d, want 504", code)
+		mustEqual(t, "a reader is answered", codeOf(s.failure("app")), 504)
 		reads := s.scrape().counted("reads_total")
 		check(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
 		advance(time.Minute)

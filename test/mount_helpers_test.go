@@ -130,16 +130,9 @@ func (w *testMount) tryRead(path string, data map[string]any) (*logical.Response
 // refused sends a request that must fail, and returns the message.
 func (w *testMount) refused(op logical.Operation, path string, data map[string]any) string {
 	w.t.Helper()
-	resp, err := w.do(w.t.Context(), op, path, data)
-	switch {
-	case err != nil:
-		return err.Error()
-	case resp != nil && resp.IsError():
-		return resp.Error().Error()
-	default:
-		w.t.Fatalf("%s %s was not refused", op, path)
-		return ""
-	}
+	r, refused := asRefusal(w.do(w.t.Context(), op, path, data))
+	require(w.t, refused, "%s %s was not refused", op, path)
+	return r.message
 }
 
 // jwtAccount is an account of the simulator for protocol jwt. Its names and secrets are invented.

@@ -23,6 +23,14 @@ type clockPanic struct {
 	left  atomic.Int64 // calls until the panic; below 0 there is none
 }
 
+// newClockPanic gives the mount such a clock, which does not panic until calls are left.
+func newClockPanic(s *testMount, below string) *clockPanic {
+	c := &clockPanic{below: below}
+	c.left.Store(-1)
+	s.Clock.BeforeReading(c.beforeReading)
+	return c
+}
+
 func (c *clockPanic) beforeReading() {
 	if c.left.Load() >= 0 && isCaller(c.below) && c.left.Add(-1) < 0 {
 		panic("the clock of the test has stopped")
@@ -96,10 +104,8 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
 	const hangs = 12 * time.Second // less than the engine waits for anything, and much on a busy machine
-	clock := &clockPanic{below: ".expectPanic"}
-	clock.left.Store(-1)
 	s := gstMount(t, time.Hour)
-	s.Clock.BeforeReading(clock.beforeReading)
+	clock := newClockPanic(s, ".expectPanic")
 	s.Reload()
 	if warm {
 		s.token("app")
@@ -159,11 +165,9 @@ func TestPanic_InAResult(t *testing.T) {
 	}, func(t *testing.T, c testCase) {
 		panicked := 0
 		for call := range int64(20) {
-			clock := &clockPanic{below: ".(*worker).ended"}
-			clock.left.Store(-1)
 			s := gstMount(t, time.Hour)
 			s.EveryMinute()
-			s.Clock.BeforeReading(clock.beforeReading)
+			clock := newClockPanic(s, ".(*worker).ended")
 			revoked := s.token("app")
 			advance(time.Minute)
 			s.revoke("")
@@ -239,11 +243,9 @@ func TestPanic_InAResultKeepsRecord(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		panicked := 0
 		for call := range int64(20) {
-			clock := &clockPanic{below: ".(*worker).ended"}
-			clock.left.Store(-1)
 			s := gstMount(t, 24*time.Hour)
 			s.EveryMinute()
-			s.Clock.BeforeReading(clock.beforeReading)
+			clock := newClockPanic(s, ".(*worker).ended")
 			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
 			revoked := s.token("app")
 			s.revoke("")
@@ -279,9 +281,7 @@ func TestPanic_InEachResult(t *testing.T) {
 		const most = 100
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
-		clock := &clockPanic{below: ".(*worker).ended"}
-		clock.left.Store(-1)
-		s.Clock.BeforeReading(clock.beforeReading)
+		clock := newClockPanic(s, ".(*worker).ended")
 		first := s.token("app")
 		advance(2 * time.Minute)
 		writes := 0

@@ -340,8 +340,7 @@ func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
 		timed(t, fmt.Sprint(change.data["token_url"], change.data["protocol"], change.data["preset"]), func(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
-			got := w.read("config/gst").Data["preset"]
-			require(t, got == "ksa-qa", "preset is %v, want ksa-qa", got)
+			mustEqual(t, "preset", w.read("config/gst").Data["preset"], "ksa-qa")
 			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
 			equal(t, "preset", w.read("config/gst").Data["preset"], change.want)
 		})

@@ -236,8 +236,7 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 		if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
 			t.Fatal("a revoked token was served since the upstream gave it again")
 		}
-		got := s.Simulator.Counters().LoginsOK
-		require(t, got == 2, "%d logins, want 2", got)
+		mustEqual(t, "logins", s.Simulator.Counters().LoginsOK, 2)
 		advance(3 * time.Second)
 		s.wantNotServed(first.id)
 	})

@@ -233,8 +233,7 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 		s.failed("app")
 		s.Storage.Heal()
 		advance(500 * time.Millisecond)
-		got := s.logins()
-		require(t, got == 1, "%d logins, want only the one that was refused", got)
+		mustEqual(t, "logins", s.logins(), 1)
 		message := s.refused(logical.UpdateOperation, "rotate/gst", nil)
 		check(t, s.logins() == 2, "rotate/ made no login: %s", message)
 		advance(50 * time.Minute) // refused for the second time: an hour

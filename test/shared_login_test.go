@@ -112,8 +112,7 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 			require(t, o.err != nil, "a reader got a token after it gave up")
 		}
 		advance(10 * time.Second)
-		got := s.Simulator.Counters().LoginsOK
-		require(t, got == 1, "%d logins succeeded, want the one that the reader left behind", got)
+		mustEqual(t, "logins succeeded", s.Simulator.Counters().LoginsOK, 1)
 		s.token("app")
 		s.wantLogins(1, "the token of the first should have been kept")
 	})
