@@ -19,20 +19,23 @@ const (
 
 // startWrong restarts the plugin on a machine whose wall clock is wrong at start, and which NTP puts right a minute later; while it
 // is wrong, meanwhile happens.
-func (s *testMount) startWrong(off time.Duration, meanwhile func()) {
+func (s *testMount) startWrong(off time.Duration, meanwhile func(s *testMount)) {
 	s.t.Helper()
 	s.Stop()
 	s.Clock.Jump(off)
 	s.Start()
 	s.EveryMinute()
 	advance(30 * time.Second)
-	meanwhile()
+	if meanwhile != nil {
+		meanwhile(s)
+	}
 	advance(40 * time.Second)
 	s.Clock.Jump(-off)
 	s.minute()
 }
 
-func nothing() {}
+// nothing is what happens in a case in which nothing does.
+func nothing(*testMount) {}
 
 func TestClock_StartWrongKeepsHold(t *testing.T) {
 	t.Parallel()
@@ -47,7 +50,7 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 				s.failed("app")
 				next := moment(t, s.status(), "next_attempt_at")
 				advance(3 * time.Minute)
-				s.startWrong(off, nothing)
+				s.startWrong(off, nil)
 				s.failed("app")
 				s.wantLogins(1, "five minutes after the first")
 				said := moment(t, s.status(), "next_attempt_at")
@@ -66,7 +69,7 @@ func TestClock_StartAheadSendsOnce(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
-		s.startWrong(48*time.Hour, func() {
+		s.startWrong(48*time.Hour, func(s *testMount) {
 			for range 30 {
 				s.failed("app")
 				advance(time.Second)
@@ -116,7 +119,7 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 			a := s.token("app")
 			check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 		}
-		s.startWrong(off, func() {
+		s.startWrong(off, func(s *testMount) {
 			for range 30 {
 				served()
 				advance(time.Second)
@@ -162,11 +165,7 @@ func TestClock_StartAheadRevokesLater(t *testing.T) {
 					c.before(s)
 				}
 				require(t, s.Simulator.TokenAlive(first.access), "the token is dead before the restart")
-				s.startWrong(ahead, func() {
-					if c.meanwhile != nil {
-						c.meanwhile(s)
-					}
-				})
+				s.startWrong(ahead, c.meanwhile)
 				c.after(s)
 				check(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
 			})

@@ -290,7 +290,7 @@ func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
 	}
 	each(t, map[string]func(s *testMount){
 		"an hour": ahead(time.Hour), "longer than anything is kept": ahead(farAhead),
-		"at start": func(s *testMount) { s.startWrong(farAhead, func() { s.token("app") }) },
+		"at start": func(s *testMount) { s.startWrong(farAhead, func(s *testMount) { s.token("app") }) },
 	}, func(t *testing.T, wrong func(s *testMount)) {
 		const one = `{"token":"token-number-one","expires_in":3600}`
 		s := gstMount(t, time.Hour)

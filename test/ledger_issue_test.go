@@ -183,74 +183,51 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 
 // Of the one token that takes the place of a revoked one, and of none that comes later for a reason of its own.
 func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		do   func(s *testMount)
-		want []string // the oldest first; "" is any but after_revoke
-	}{
-		{"read", func(s *testMount) {
+	revoked := func(passed time.Duration, then func(s *testMount)) func(s *testMount) {
+		return func(s *testMount) {
 			s.revoke("")
-			advance(time.Minute)
+			advance(passed)
+			then(s)
 			s.token("app")
-			advance(45 * time.Minute)
-		}, []string{"first_read", "after_revoke", "rotation"}},
-		{"superseded token", func(s *testMount) {
+		}
+	}
+	rotates := func(*testMount) { advance(45 * time.Minute) }
+	type testCase struct {
+		happens, after func(s *testMount)
+		want           []string // the oldest first; "" is any but after_revoke
+	}
+	eachRestart(t, map[string]testCase{
+		"read":            {revoked(time.Minute, nothing), rotates, []string{"first_read", "after_revoke", "rotation"}},
+		"forced rotation": {revoked(time.Minute, func(s *testMount) { s.mustRotate() }), rotates, []string{"first_read", "forced", "rotation"}},
+		"long after":      {revoked(72*time.Hour, nothing), nothing, []string{"first_read", ""}}, // the revoked token is dead by itself
+		"superseded token": {func(s *testMount) {
 			first := s.token("app")
 			advance(time.Minute)
 			s.mustRotate()
 			s.token("app")
 			s.revoke(first.id)
-			advance(45 * time.Minute)
-		}, []string{"first_read", "forced", "rotation"}},
-		{"forced rotation", func(s *testMount) {
-			s.revoke("")
-			advance(time.Minute)
-			s.mustRotate()
-			s.token("app")
-			advance(45 * time.Minute)
-		}, []string{"first_read", "forced", "rotation"}},
-		{"verification", func(s *testMount) {
-			s.revoke("")
-			advance(time.Minute)
+		}, rotates, []string{"first_read", "forced", "rotation"}},
+		"verification": {revoked(time.Minute, func(s *testMount) {
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 			advance(2 * time.Hour) // no reads, and the token expires
-			s.token("app")
-		}, []string{"first_read", "verification", ""}},
-		{"long after", func(s *testMount) {
-			s.revoke("")
-			advance(72 * time.Hour) // the revoked token is dead by itself
-			s.token("app")
-		}, []string{"first_read", ""}},
-		{"config deleted and made anew", func(s *testMount) {
-			s.revoke("")
-			advance(time.Minute)
+		}), nothing, []string{"first_read", "verification", ""}},
+		"config deleted and made anew": {revoked(time.Minute, func(s *testMount) {
 			s.remove("config/gst")
 			s.write("config/gst", jwtConfig("verify_connection", false))
 			advance(time.Minute)
-			s.token("app")
-		}, []string{"first_read", ""}},
-	} {
-		for _, restart := range []bool{false, true} {
-			name := c.name
-			if restart {
-				name += ", restart"
-			}
-			timed(t, name, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.EveryMinute()
-				s.token("app")
-				advance(time.Minute)
-				c.do(s)
-				if restart {
-					s.Reload()
-					advance(time.Minute)
-				}
-				got := s.reasons()
-				check(t, slices.EqualFunc(got, c.want, func(got, want string) bool {
-					return got == want || want == "" && got != "after_revoke"
-				}), "the ledger has %q, want %q", got, c.want)
-			})
-		}
-	}
+		}), nothing, []string{"first_read", ""}},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		c.happens(s)
+		c.after(s)
+		s.reloadIf(restart)
+		advance(time.Minute)
+		got := s.reasons()
+		check(t, slices.EqualFunc(got, c.want, func(got, want string) bool {
+			return got == want || want == "" && got != "after_revoke"
+		}), "the ledger has %q, want %q", got, c.want)
+	})
 }

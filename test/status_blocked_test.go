@@ -106,67 +106,52 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 }
 
 func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
-	type testCase struct {
-		do func(s *testMount)
+	failed := func(kind simulator.FaultKind, passed time.Duration) func(s *testMount) {
+		return func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, Remaining: 1})
+			s.failed("app")
+			advance(passed)
+		}
 	}
-	eachRestart(t, map[string]testCase{
-		"never read": {func(*testMount) {}},
-		"ready":      {func(s *testMount) { s.token("app") }},
-		"rejected token, replaced": {func(s *testMount) {
+	eachRestart(t, map[string]func(s *testMount){
+		"never read":                          func(*testMount) {},
+		"ready":                               func(s *testMount) { s.token("app") },
+		"rotated by hand":                     func(s *testMount) { s.token("app"); s.mustRotate() },
+		"revoked":                             func(s *testMount) { s.token("app"); s.revoke("") },
+		"hold is over, nobody reads":          failed(simulator.FaultDown, 24*time.Hour),
+		"breaker, hold is over, nobody reads": failed(simulator.FaultRefuse, 3*24*time.Hour),
+		"rejected token, replaced": func(s *testMount) {
 			first := s.token("app")
 			advance(2 * time.Minute)
-			_, _ = s.ask(s.t.Context(), "app", reject(first.id))
-		}},
-		"rotated by hand": {func(s *testMount) {
-			s.token("app")
-			s.mustRotate()
-		}},
-		"revoked": {func(s *testMount) {
-			s.token("app")
-			s.revoke("")
-		}},
-		"hold is over, nobody reads": {func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-			s.failed("app")
-			advance(24 * time.Hour)
-		}},
-		"breaker, hold is over, nobody reads": {func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-			s.failed("app")
-			advance(3 * 24 * time.Hour)
-		}},
-		"storage takes writes again, nobody reads": {func(s *testMount) {
+			s.rejecting(first.id)
+		},
+		"storage takes writes again, nobody reads": func(s *testMount) {
 			s.Storage.FailPuts(1)
 			s.failed("app")
 			advance(24 * time.Hour)
-		}},
-		"login in flight after a hold": {func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-			s.failed("app")
-			advance(5 * time.Second)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+		},
+		"login in flight after a hold": func(s *testMount) {
+			failed(simulator.FaultDown, 5*time.Second)(s)
+			s.slow(10 * time.Second)
 			go func() { _, _ = s.ask(s.t.Context(), "app", nil) }()
 			advance(time.Second)
-		}},
-		"rotation failed, hold is over": {func(s *testMount) {
+		},
+		"rotation failed, hold is over": func(s *testMount) {
 			s.token("app")
 			advance(39 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 			advance(10 * time.Minute)
-		}},
-		"paused": {func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			s.failed("app")
+		},
+		"paused": func(s *testMount) {
+			failed(simulator.FaultDown, 0)(s)
 			s.write("config/gst", map[string]any{"paused": true})
 			advance(24 * time.Hour)
-		}},
-	}, func(t *testing.T, c testCase, restart bool) {
+		},
+	}, func(t *testing.T, happens func(s *testMount), restart bool) {
 		s := gstMount(t, time.Hour)
-		c.do(s)
-		if restart {
-			s.Reload()
-			synctest.Wait()
-		}
+		happens(s)
+		s.reloadIf(restart)
+		synctest.Wait()
 		status := s.status()
 		next := fmt.Sprint(status["next_attempt_at"])
 		if next == "" {
@@ -174,10 +159,8 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 		}
 		at, err := time.Parse(time.RFC3339, next)
 		held := status["state"] == "backing_off" || status["state"] == "rejected"
-		if err != nil || !held || !at.After(time.Now()) {
-			t.Errorf("next_attempt_at is %s in state %v at %s, want it empty: there is no hold", next, status["state"],
-				time.Now().UTC().Format(time.RFC3339))
-		}
+		check(t, err == nil && held && at.After(time.Now()), "next_attempt_at is %s in state %v at %s, want it empty: there is no hold",
+			next, status["state"], time.Now().UTC().Format(time.RFC3339))
 	})
 }
 
