@@ -65,8 +65,7 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 			check(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
 		}
 		for name := range types {
-			check(t, want[name] != "",
-				"%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
+			check(t, want[name] != "", "%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
 		}
 	}
 }

@@ -171,12 +171,8 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		refresh := w.heard()[1]
-		if got := refresh.Header.Get("Productid"); got != "einvoicing_global" {
-			t.Errorf("header Productid is %q on a refresh, want einvoicing_global", got)
-		}
-		if got := refresh.Header.Get("Service"); got != "online_service" {
-			t.Errorf("header Service is %q on a refresh, want online_service", got)
-		}
+		equal(t, "header Productid", refresh.Header.Get("Productid"), "einvoicing_global")
+		equal(t, "header Service", refresh.Header.Get("Service"), "online_service")
 	})
 }
 

@@ -71,8 +71,7 @@ func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 		{"token_url": "canary"},
 	}, func(t *testing.T, change map[string]any) {
 		w := jwtV1().unserved(t)
-		w.badRequest(logical.UpdateOperation, "config/gts", change,
-			`config "gts" does not exist`, "did you mean gst?", "preset=...")
+		w.badRequest(logical.UpdateOperation, "config/gts", change, `config "gts" does not exist`, "did you mean gst?", "preset=...")
 	})
 }
 

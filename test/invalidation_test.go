@@ -73,8 +73,7 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 		check(t, a.id != first.id && s.logins() == 2,
 			"after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
 		check(t, s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK == 1, "the new user did not log in")
-		_, err = s.do(t.Context(), logical.DeleteOperation, "role/app", nil)
-		noError(t, err)
+		s.remove("role/app")
 		equal(t, "a role that was deleted returns", codeOf(s.failure("app")), 400)
 	})
 }

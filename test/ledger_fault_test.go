@@ -96,9 +96,7 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				if found := w.lookUp("token_id", ids[0]); found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
 					t.Errorf("without the config: %s until %s", found.State, found.UsableUntil)
 				}
-				if found := w.lookUp("token_id", ids[1]); found.State != "superseded" {
-					t.Errorf("without the config the other is %s", found.State)
-				}
+				equal(t, "the state", w.lookUp("token_id", ids[1]).State, "superseded")
 			})
 		}
 	}

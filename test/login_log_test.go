@@ -44,9 +44,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 	timed(t, "by its path once a request came, and by its UUID before", func(t *testing.T) {
 		w, book := oauth().logged(t)
 		w.read("token/app")
-		if got := book.last(t, "logged in upstream")["mount"]; got != "mastersindia/" {
-			t.Errorf("mount is %v, want its path", got)
-		}
+		equal(t, "mount", book.last(t, "logged in upstream")["mount"], "mastersindia/")
 		w.Reload()
 		advance(45 * time.Minute) // past the rotation
 		if lines := book.lines(t, "logged in upstream"); len(lines) != 2 || lines[1]["mount"] != "00000000-0000-0000-0000-000000000000" {
@@ -54,9 +52,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
-		if got := book.last(t, "the config is stored, the record of its account is not yet")["mount"]; got != "mastersindia/" {
-			t.Errorf("mount is %v in a line of the paths, want its path", got)
-		}
+		equal(t, "mount", book.last(t, "the config is stored, the record of its account is not yet")["mount"], "mastersindia/")
 	})
 	timed(t, "in plain text too", func(t *testing.T) {
 		book := &logBuffer{}

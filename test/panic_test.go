@@ -261,14 +261,11 @@ func TestPanic_InAResultKeepsRecord(t *testing.T) {
 			panicked++
 			advance(3 * time.Minute)
 			s.Storage.Heal()
-			if a := s.token("app"); a.id != second.id {
-				t.Errorf("call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
-			}
+			a := s.token("app")
+			check(t, a.id == second.id, "call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
 			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
 			_, _ = s.rotate()
-			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == revoked.id {
-				t.Errorf("call %d: a read gives a token that was revoked", call)
-			}
+			s.wantNotRead(revoked.id)
 			s.Stop()
 		}
 		require(t, panicked != 0, "nothing has panicked")

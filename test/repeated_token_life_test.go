@@ -35,15 +35,11 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 			met.failed++
 			if !nearEnd(time.Now(), stated) {
 				met.unexplained++
-				if met.unexplained < 5 {
-					s.t.Errorf("a read far from the token's end: %v", err)
-				}
+				check(s.t, met.unexplained >= 5, "a read far from the token's end: %v", err)
 			}
 			if !strings.Contains(err.Error(), "repeat") && !strings.Contains(err.Error(), "same token") {
 				met.unexplained++
-				if met.unexplained < 5 {
-					s.t.Errorf("the message does not say that the upstream repeats its token: %v", err)
-				}
+				check(s.t, met.unexplained >= 5, "the message does not say that the upstream repeats its token: %v", err)
 			}
 		}
 	}

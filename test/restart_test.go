@@ -218,9 +218,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 			})
 		}
 		advance(time.Second)
-		if got := s.logins(); got != many {
-			t.Fatalf("%d logins in flight, want %d", got, many)
-		}
+		mustEqual(t, "logins in flight", s.logins(), many)
 		began := time.Now()
 		s.Stop()
 		equal(t, "stop took", time.Since(began), time.Duration(0))
@@ -228,9 +226,8 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		took := time.Since(began)
 		check(t, took == 0, "readers were let go %s after the stop", took)
 		advance(time.Hour)
-		if got := s.logins(); got != many {
-			t.Errorf("%d logins after the stop", got-many)
-		}
+		got := s.logins()
+		check(t, got == many, "%d logins after the stop", got-many)
 	})
 }
 

@@ -74,14 +74,11 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 			s.mustRotate()
 		}
 		tokens := s.accessTokens()
-		if got := len(tokens); got != many {
-			t.Fatalf("%d tokens were issued, want %d", got, many)
-		}
+		mustEqual(t, "tokens were issued", len(tokens), many)
 		revoked, _ := s.revoke("")
 		advance(5 * time.Minute) // the revocation upstream may continue
-		if got := len(revoked); got != many {
-			t.Errorf("revoke/ acted on %d tokens, want %d", got, many)
-		}
+		got := len(revoked)
+		check(t, got == many, "revoke/ acted on %d tokens, want %d", got, many)
 		alive := 0
 		for _, token := range tokens {
 			if s.Simulator.TokenAlive(token) {

@@ -195,13 +195,9 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 			entry, _ := info["gst"].(map[string]any)
 			return entry["state"]
 		}
-		if got := state(); got != "rejected" {
-			t.Fatalf("state is %v before", got)
-		}
+		mustEqual(t, "state", state(), "rejected")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
-		if got := state(); got != "rejected" {
-			t.Errorf("list status/ says %v of an account whose credentials are refused", got)
-		}
+		equal(t, "list status/ says", state(), "rejected")
 	})
 }
 

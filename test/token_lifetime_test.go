@@ -126,8 +126,7 @@ func TestTokenLife_ShorterLimitWarns(t *testing.T) {
 		said := warningsOf(w.write("config/gst", c.limit))
 		w.says(said, c.says)
 		check(t, (said == "") == (c.says == ""), "the write warns %q, want %q", said, c.says)
-		if resp, err := w.tryRead("token/app", nil); (err != nil) != c.ends {
-			t.Errorf("a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
-		}
+		resp, err := w.tryRead("token/app", nil)
+		check(t, (err != nil) == c.ends, "a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
 	})
 }

@@ -87,6 +87,13 @@ func (s *testMount) wantNoDeadToken(killed string) {
 	check(s.t, err != nil || s.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
 }
 
+// wantNotRead checks that a read, which may fail, does not give the token of that ID.
+func (s *testMount) wantNotRead(id string) {
+	s.t.Helper()
+	a, err := s.ask(s.t.Context(), "app", nil)
+	require(s.t, err != nil || a.id != id, "token %s is served", id)
+}
+
 // failed is ask where the read must fail.
 func (s *testMount) failed(role string) {
 	s.t.Helper()
