@@ -119,7 +119,7 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 			a := s.token("app")
 			check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 		}
-		s.startWrong(off, func(s *testMount) {
+		s.startWrong(off, func(*testMount) {
 			for range 30 {
 				served()
 				advance(time.Second)
