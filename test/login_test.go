@@ -5,6 +5,8 @@ package test
 
 import (
 	"encoding/json"
+	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,5 +134,90 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 		advance(time.Minute)
 		lines := book.lines(t, "login failed")
 		check(t, len(lines) == 0, "lines %v", lines)
+	})
+}
+
+// No connection can be made over TLS. The command that the message gives names fields that a config of this protocol has.
+func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		url, _ := f.config["token_url"].(string)
+		s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
+		text := s.failure("app").Error()
+		require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
+		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
+			name := field[1]
+			check(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
+		}
+	})
+}
+
+// At the time that a message or status/ names for the next attempt it is made.
+func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
+	t.Parallel()
+	forced := func(s *testMount) time.Time {
+		_, err := s.rotate()
+		_, rest, _ := strings.Cut(err.Error(), "logs in again from ")
+		stamp, _, _ := strings.Cut(rest, " on")
+		at, wrong := time.Parse(time.RFC3339, stamp)
+		require(s.t, wrong == nil, "rotate/ names no time: %v", err)
+		return at
+	}
+	for name, next := range map[string]func(s *testMount) time.Time{
+		"status/": func(s *testMount) time.Time { return moment(s.t, s.status(), "next_attempt_at") },
+		"rotate/": forced,
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			advance(300 * time.Millisecond)
+			s.changePassword()
+			s.failed("app")
+			advanceUntil(next(s))
+			if name == "rotate/" {
+				_, _ = s.rotate()
+			} else {
+				s.failed("app")
+			}
+			s.wantLogins(2, "of which one at the time that was named")
+		})
+	}
+}
+
+// The upstream calls every login malformed. Where the settings are right, the message says how to log in once the vendor has
+// mended that, and nobody waits for hours.
+func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
+		s.refuseRequests()
+		s.says(s.failure("app").Error(), "rejected the request as malformed", "vault read mastersindia/config/gst",
+			"if they are correct: vault write -f mastersindia/rotate/gst")
+	})
+}
+
+// TestLogin_UndocumentedFormats logs in where the vendor uses other formats than its pages show, and with a wrong password: a
+// refusal must open the circuit breaker, in whatever form it comes.
+func TestLogin_UndocumentedFormats(t *testing.T) {
+	type testCase struct {
+		fixture fixture
+		change  func(*simulator.Account)
+		words   string
+	}
+	each(t, map[string]testCase{
+		"jwt in the business envelope":   {jwtV1(), func(a *simulator.Account) { a.BusinessEnvelope = true }, "Unable to login"},
+		"oauth in the business envelope": {oauth(), func(a *simulator.Account) { a.BusinessEnvelope = true }, "invalid_grant"},
+		"soap in ISO-8859-1":             {soap(), func(a *simulator.Account) { a.Latin1 = true }, "Accès refusé"},
+	}, func(t *testing.T, form testCase) {
+		f := form.fixture
+		form.change(&f.account)
+		w := f.mounted(t)
+		token, _ := w.read("token/app").Data["access_token"].(string)
+		check(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
+		changed := f.account
+		changed.Password = "another"
+		w.Simulator.SetAccount(changed)
+		before := w.logins()
+		r := w.upstreamRefusal(logical.UpdateOperation, "rotate/gst", nil, http.StatusBadRequest)
+		w.says(r.message, form.words)
+		if state := w.read("status/gst").Data["state"]; state != "rejected" || w.logins() != before+1 {
+			t.Errorf("the state is %v after %d logins, want rejected after 1", state, w.logins()-before)
+		}
 	})
 }
