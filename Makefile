@@ -42,7 +42,7 @@ SLOW := TestHostileCaller_|TestHostileUpstream_(EveryTrick|CannotExhaust)|TestHi
 # Tests that `make unit` runs without the race detector: they measure memory, which it multiplies, or repeat one history for every
 # access to storage, one login a thousand times or one response in every shape, where it would take minutes and find nothing that it
 # does not find in the others.
-UNRACED := TestHostileUpstream_(CannotExhaustMemory|ErrorShapes)|TestManyAccounts_|TestEvict_UnusedAccounts|TestStorageFaultSequence_|TestFleetOutage_|TestRevoke_ActsOnEveryToken|TestTokenTTL_EveryClient|TestSecrecy_NothingLogged
+UNRACED := TestHostileUpstream_(CannotExhaustMemory|ErrorShapes)|TestManyAccounts_|TestEvict_UnusedAccounts|TestStorageFaultSequence_|TestFleetOutage_|TestRevoke_ActsOnEveryToken|TestSecrecy_NothingLogged
 
 # When the commit was made, which is all the time that a release knows of.
 CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)

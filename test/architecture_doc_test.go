@@ -14,28 +14,21 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestArchitectureDoc_MapShowsTheTree: the map matches the tree. Each row of the map exists, and no source
-// file or folder is on none.
+// The map matches the tree. Each row of the map exists, and no source file or folder is on none.
 func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(mounttest.ModuleRoot(t))
 	text, err := fs.ReadFile(root, "docs/architecture.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	_, section, _ := strings.Cut(string(text), "## The map\n\n```\n")
 	rows, _, found := strings.Cut(section, "\n```")
-	if !found {
-		t.Fatal("there is no map")
-	}
+	require(t, found, "there is no map")
 	const mapColumn = 23 // where what is said of them begins
 	onMap := map[string]bool{}
 	for row := range strings.SplitSeq(rows, "\n") {
 		for pattern := range strings.FieldsSeq(row[:min(len(row), mapColumn)]) {
 			shown, err := fs.Glob(root, path.Clean(pattern))
-			if err != nil || len(shown) == 0 {
-				t.Errorf("the map shows %s, which is not there", pattern)
-			}
+			check(t, err == nil && len(shown) != 0, "the map shows %s, which is not there", pattern)
 			for _, file := range shown {
 				onMap[file] = true
 			}
@@ -44,18 +37,12 @@ func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 	unshown := append([]string{"backend", "internal"}, ignoredFolders(t, root)...) // the content of the first two is on the map
 	for _, pattern := range []string{"[a-z]*", "backend/*", "internal/*"} {
 		paths, err := fs.Glob(root, pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		for _, file := range paths {
 			info, err := fs.Stat(root, file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			source := strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
-			if (source || info.IsDir() && !slices.Contains(unshown, file)) && !onMap[file] {
-				t.Errorf("%s is not on the map", file)
-			}
+			check(t, (!source && (!info.IsDir() || slices.Contains(unshown, file))) || onMap[file], "%s is not on the map", file)
 		}
 	}
 }
@@ -64,9 +51,7 @@ func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 func ignoredFolders(t *testing.T, root fs.FS) []string {
 	t.Helper()
 	text, err := fs.ReadFile(root, ".gitignore")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	var folders []string
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "/") && strings.HasSuffix(line, "/") {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -38,59 +37,47 @@ func (s *testMount) rotations() map[string]int {
 	return counts
 }
 
-// TestScheduler_RotatesEightAccountsAtATime: two hundred accounts due at once are rotated eight at a time.
 func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
-	t.Parallel()
-	for _, reading := range []bool{false, true} {
-		timed(t, fmt.Sprintf("read meanwhile: %t", reading), func(t *testing.T) {
-			const many = 200
-			s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
-			s.EveryMinute()
-			s.accounts(many)
+	eachOf(t, []bool{false, true}, func(t *testing.T, reading bool) {
+		const many = 200
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+		s.EveryMinute()
+		s.accounts(many)
+		for n := range many {
+			s.token(account(n))
+		}
+		mustEqual(t, "logins", s.logins(), many)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		s.Upstream.Reset()
+		advance(39 * time.Minute)
+		end := time.Now().Add(5 * time.Minute)
+		var readers sync.WaitGroup
+		if reading {
 			for n := range many {
-				s.token(account(n))
+				readers.Go(func() {
+					time.Sleep(time.Duration(n) * 20 * time.Millisecond)
+					for time.Now().Before(end) {
+						from := time.Now()
+						_, err := s.ask(t.Context(), account(n), nil)
+						check(t, err == nil, "%v", err)
+						waited := time.Since(from)
+						check(t, waited <= 2*time.Second, "a read was held up for %s", waited)
+						time.Sleep(4 * time.Second)
+					}
+				})
 			}
-			first := s.logins()
-			if first != many {
-				t.Fatalf("%d logins, want one an account", first)
-			}
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
-			s.Upstream.Reset()
-			advance(39 * time.Minute)
-			end := time.Now().Add(5 * time.Minute)
-			var readers sync.WaitGroup
-			if reading {
-				for n := range many {
-					readers.Go(func() {
-						time.Sleep(time.Duration(n) * 20 * time.Millisecond)
-						for time.Now().Before(end) {
-							from := time.Now()
-							if _, err := s.ask(t.Context(), account(n), nil); err != nil {
-								t.Error(err)
-							}
-							if waited := time.Since(from); waited > 2*time.Second {
-								t.Errorf("a read was held up for %s", waited)
-							}
-							time.Sleep(4 * time.Second)
-						}
-					})
-				}
-			}
-			readers.Wait()
-			advanceUntil(end)
-			if most := s.Upstream.MostInFlight(""); most > 8 || most < 2 {
-				t.Errorf("%d logins in flight at once, want at most 8", most)
-			}
-			for n := range many {
-				if got := s.rotations()[account(n)]; got != 1 {
-					t.Fatalf("account %d was rotated %d times, want once", n, got)
-				}
-			}
-			if doubled := s.Upstream.Concurrent(); len(doubled) > 0 {
-				t.Errorf("more than one login in flight for %v", doubled)
-			}
-		})
-	}
+		}
+		readers.Wait()
+		advanceUntil(end)
+		most := s.Upstream.MostInFlight("")
+		check(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
+		for n := range many {
+			got := s.rotations()[account(n)]
+			require(t, got == 1, "account %d was rotated %d times, want once", n, got)
+		}
+		doubled := s.Upstream.Concurrent()
+		check(t, len(doubled) == 0, "more than one login in flight for %v", doubled)
+	})
 }
 
 // hang makes the upstream hang where it is reached by that host name.
@@ -118,15 +105,13 @@ func (s *testMount) loginsOf(label string) []time.Time {
 // accountOn stores an account that logs in at the host, with a role of its name, and reads it once.
 func (s *testMount) accountOn(host, name string) {
 	s.t.Helper()
-	s.write("config/"+name, jwtConfig(
-		"token_url", "http://"+host+"/api/v1/token-auth/?label="+name, "verify_connection", false,
-	))
+	s.write("config/"+name, jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/?label="+name, "verify_connection", false))
 	s.write("role/"+name, map[string]any{"config": name})
 	s.token(name)
 }
 
-// TestRotation_HangingHostDelaysNoOther: accounts of a host that hangs fall due first, and again and again. An account of another
-// host is rotated in its time all the same, however often it is read.
+// Accounts of a host that hangs fall due first, and again and again. An account of another host is rotated in its time all the
+// same, however often it is read.
 func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, hanging := range []int{60, 150} {
@@ -147,9 +132,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 						advanceUntil(end)
 						break
 					}
-					if _, err := s.ask(t.Context(), "healthy", nil); err != nil {
-						t.Fatalf("a read of the healthy account: %v", err)
-					}
+					s.token("healthy")
 					// Those of the host that hangs are in use as well.
 					_, _ = s.ask(t.Context(), account(int(time.Since(began)/every)%hanging), nil)
 					advance(every)
@@ -158,21 +141,17 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 				if len(logins) < 2 {
 					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
 				}
-				if late := logins[1].Sub(due); late > time.Minute {
-					t.Errorf("the account of the healthy host was rotated %s late", late)
-				}
-				if tried := len(s.loginsOf(account(0))); tried < 2 {
-					t.Error("the accounts of the hanging host were not due: this tests nothing")
-				}
+				late := logins[1].Sub(due)
+				check(t, late <= time.Minute, "the account of the healthy host was rotated %s late", late)
+				check(t, len(s.loginsOf(account(0))) >= 2, "the accounts of the hanging host were not due: this tests nothing")
 			})
 		}
 	}
 }
 
-// TestRotation_FirstComeFirstServed: on a host that hangs, too, each account has its turn before any has its second.
+// On a host that hangs, too, each account has its turn before any has its second.
 func TestRotation_FirstComeFirstServed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const many = 60
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		s.EveryMinute()
@@ -182,29 +161,23 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 		s.hang("hanging.test")
 		for end := time.Now().Add(58 * time.Minute); time.Now().Before(end); advance(5 * time.Second) {
 			// One of them is read far more often than the others.
-			if _, err := s.ask(t.Context(), account(0), nil); err != nil {
-				t.Fatal(err)
-			}
+			s.token(account(0))
 		}
 		least, most := many, 0
 		for n := range many {
 			tried := len(s.loginsOf(account(n))) - 1 // the first gave the token
 			least, most = min(least, tried), max(most, tried)
 		}
-		if most == 0 {
-			t.Fatal("no account was due: this tests nothing")
-		}
-		if least == 0 || most-least > 1 {
-			t.Errorf("the accounts had %d to %d turns, want the same number and one more at most", least, most)
-		}
+		require(t, most != 0, "no account was due: this tests nothing")
+		check(t, least != 0 && most-least <= 1,
+			"the accounts had %d to %d turns, want the same number and one more at most", least, most)
 	})
 }
 
-// TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation, even when eight of them
-// hang, which is as many as may log in at the same time.
+// Accounts that hang do not keep the others from their rotation, even when eight of them hang, which is as many as may log in at
+// the same time.
 func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const hanging, healthy = 16, 20
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)), simulator.Account{
 			Protocol: simulator.OAuth, Username: "u", Password: "p", ClientID: "c", ClientSecret: "x", TokenTTL: time.Hour,
@@ -232,8 +205,6 @@ func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 				late++
 			}
 		}
-		if late > 0 {
-			t.Errorf("%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
-		}
+		check(t, late == 0, "%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
 	})
 }

@@ -19,40 +19,28 @@ func (s *testMount) untilRotation(a tokenResponse) {
 	s.t.Helper()
 	logins := s.logins()
 	advanceUntil(a.issued.Add(a.life()*66/100 - time.Second))
-	if s.logins() != logins {
-		s.t.Fatal("the token was rotated before its time")
-	}
+	require(s.t, s.logins() == logins, "the token was rotated before its time")
 	for waited := time.Duration(0); s.logins() == logins; waited += time.Millisecond {
-		if waited > 10*time.Second {
-			s.t.Fatal("the token was not rotated at its time")
-		}
+		require(s.t, waited <= 10*time.Second, "the token was not rotated at its time")
 		advance(time.Millisecond)
 	}
 }
 
 func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(39*time.Minute + 30*time.Second)
 		s.wantLogins(1, "before 66 % of the token's life")
 		advance(30 * time.Second)
 		s.wantLogins(2, "after 66 % of the token's life")
-		if a := s.token("app"); a.id == first.id || a.left < 59*time.Minute {
-			t.Errorf("token with %s left, want the new one", a.left)
-		}
-		if !s.Simulator.TokenAlive(first.access) {
-			t.Error("the rotation killed the old token")
-		}
+		a := s.token("app")
+		check(t, a.id != first.id && a.left >= 59*time.Minute, "token with %s left, want the new one", a.left)
+		check(t, s.Simulator.TokenAlive(first.access), "the rotation killed the old token")
 	})
 }
 
-// TestTokenRotation_NotOfUnreadToken: a token without reads since it was issued is left alone.
 func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.quiet(func() { advance(7 * 24 * time.Hour) })
 		s.token("app")
@@ -65,10 +53,8 @@ func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_NotOfUnreadVerification: a token that a verification gave is left alone until it is read.
 func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		s.EveryMinute()
 		s.write("config/gst", jwtConfig())
@@ -78,11 +64,9 @@ func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_ReadWaitsTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
+// A read waits at most two seconds for a rotation and not at all after that.
 func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
 		s.untilRotation(first)
@@ -96,9 +80,8 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 				advanceUntil(began.Add(c.at))
 				from := time.Now()
 				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil || a.id != first.id {
-					t.Errorf("a reader %s after the rotation began got %s (%v), want the old token", c.at, a.id, err)
-				}
+				check(t, err == nil && a.id == first.id,
+					"a reader %s after the rotation began got %s (%v), want the old token", c.at, a.id, err)
 				if waited := time.Since(from); waited > c.waits+5*time.Millisecond {
 					t.Errorf("a reader who came %s after the rotation began waited %s, want at most %s", c.at, waited, c.waits)
 				}
@@ -106,33 +89,26 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 		}
 		readers.Wait()
 		advanceUntil(began.Add(10*time.Second + time.Millisecond))
-		if a := s.token("app"); a.id == first.id {
-			t.Error("the old token is still served after the rotation")
-		}
+		check(t, s.token("app").id != first.id, "the old token is still served after the rotation")
 		s.wantLogins(2)
 	})
 }
 
 func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 		s.untilRotation(first)
 		advance(500 * time.Millisecond)
 		for _, o := range s.readConcurrently(100, toApp, nil) {
-			if o.err != nil || o.response.id == first.id || o.waited > 500*time.Millisecond {
-				t.Fatalf("a reader got %s after %s (%v), want the new token within 500ms", o.response.id, o.waited, o.err)
-			}
+			require(t, o.err == nil && o.response.id != first.id && o.waited <= 500*time.Millisecond,
+				"a reader got %s after %s (%v), want the new token within 500ms", o.response.id, o.waited, o.err)
 		}
 	})
 }
 
 func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		const login = 300 * time.Millisecond
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: login})
@@ -148,82 +124,61 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 		}
 		advance(login / 10)
 		for _, o := range s.readConcurrently(100, toApp, nil) {
-			if o.err != nil || o.response.id == first.id || o.waited > 0 {
-				t.Fatalf("after it a reader got %s after %s (%v), want the new token at once", o.response.id, o.waited, o.err)
-			}
+			require(t, o.err == nil && o.response.id != first.id && o.waited <= 0,
+				"after it a reader got %s after %s (%v), want the new token at once", o.response.id, o.waited, o.err)
 		}
 		s.wantLogins(2)
 	})
 }
 
 func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML} {
-		timed(t, string(kind), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			first := s.token("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-			for time.Since(first.issued) < 59*time.Minute+30*time.Second {
-				advance(time.Second)
-				from := time.Now()
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil || a.id != first.id {
-					t.Fatalf("after %s: %v", time.Since(first.issued), err)
-				}
-				if waited := time.Since(from); waited > 2*time.Second {
-					t.Fatalf("a read waited %s", waited)
-				}
-			}
-			if s.Simulator.Counters().Faulted == 0 {
-				t.Error("the upstream was never asked for a new token")
-			}
-		})
-	}
+	eachOf(t, []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML}, func(t *testing.T, kind simulator.FaultKind) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+		for time.Since(first.issued) < 59*time.Minute+30*time.Second {
+			advance(time.Second)
+			from := time.Now()
+			a, err := s.ask(t.Context(), "app", nil)
+			require(t, err == nil && a.id == first.id, "after %s: %v", time.Since(first.issued), err)
+			waited := time.Since(from)
+			require(t, waited <= 2*time.Second, "a read waited %s", waited)
+		}
+		check(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked for a new token")
+	})
 }
 
-// TestTokenRotation_OverdueTTLIsNextAttempt: the TTL of an overdue token is the next attempt and a little more.
 func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour, "request_timeout", "15s")
 		first := s.token("still")
 		due := 24 * time.Hour * 66 / 100
-		if first.ttl < due-2*time.Second || first.ttl > due || first.period != due || first.lease != 0 {
-			t.Errorf("ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
-		}
+		check(t, first.ttl >= due-2*time.Second && first.ttl <= due && first.period == due && first.lease == 0,
+			"ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute})
 		advanceUntil(first.issued.Add(24*time.Hour*66/100 + time.Minute))
-		if got := s.Simulator.Counters().Faulted; got != 1 {
-			t.Fatalf("%d rotations were throttled, want 1", got)
-		}
+		mustEqual(t, "rotations were throttled", s.Simulator.Counters().Faulted, 1)
 		next := s.Upstream.LoginTimes()[1].Add(20 * time.Minute)
 		different := make(map[time.Duration]bool)
 		for range 100 {
 			a := s.token("still")
 			least := time.Until(next) + 15*time.Second
-			if a.ttl < least.Truncate(time.Second) || a.ttl > least+10*time.Second {
-				t.Fatalf("ttl %s, want from %s to %s", a.ttl, least, least+10*time.Second)
-			}
+			require(t, a.ttl >= least.Truncate(time.Second) && a.ttl <= least+10*time.Second,
+				"ttl %s, want from %s to %s", a.ttl, least, least+10*time.Second)
 			different[a.ttl] = true
 		}
-		if len(different) < 5 {
-			t.Errorf("all clients have the same ttl: %v", different)
-		}
+		check(t, len(different) >= 5, "all clients have the same ttl: %v", different)
 		// Near its end the ttl is what is left of the token, and never below 5.
 		for time.Until(first.expires) > 10*time.Second {
 			advanceUntil(first.expires.Add(-time.Until(first.expires) / 2))
 			a, err := s.ask(t.Context(), "still", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a.ttl > a.left || a.ttl < 5*time.Second {
-				t.Errorf("ttl %s with %s left", a.ttl, a.left)
-			}
+			noError(t, err)
+			check(t, a.ttl <= a.left && a.ttl >= 5*time.Second, "ttl %s with %s left", a.ttl, a.left)
 		}
 	})
 }
 
-// TestRestart_SlowStorageHoldsRotationsUp: slow storage at start delays no rotation of an account that was loaded.
+// Slow storage at start delays no rotation of an account that was loaded.
 func TestRestart_SlowStorageHoldsRotationsUp(t *testing.T) {
 	t.Parallel()
 	for _, each := range []time.Duration{0, 2 * time.Second} {
@@ -242,12 +197,9 @@ func TestRestart_SlowStorageHoldsRotationsUp(t *testing.T) {
 			first := s.token("app")
 			before := s.logins()
 			advance(14 * time.Minute)
-			if s.logins() == before {
-				t.Errorf("reads of storage take %s, and in 14 minutes no token was rotated, of %d that live 15 minutes", each, many)
-			}
-			if a := s.token("app"); a.id == first.id {
-				t.Error("the token is the same")
-			}
+			check(t, s.logins() != before,
+				"reads of storage take %s, and in 14 minutes no token was rotated, of %d that live 15 minutes", each, many)
+			check(t, s.token("app").id != first.id, "the token is the same")
 		})
 	}
 }

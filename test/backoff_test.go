@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -41,7 +40,6 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 	}
 }
 
-// TestBackoff_DoublesWhileUpstreamIsDown: an upstream that is away is asked at intervals that double.
 func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	t.Parallel()
 	for _, fault := range away() {
@@ -54,9 +52,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 				s.EveryMinute()
 				s.Simulator.SetFault(simulator.JWT, fault)
 				const between = 250 * time.Millisecond
-				if served := s.readEvery("app", between, 10*time.Minute); served != 0 {
-					t.Fatalf("%d reads were served", served)
-				}
+				mustEqual(t, "reads were served", s.readEvery("app", between, 10*time.Minute), 0)
 				gaps := s.gaps()
 				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
 					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
@@ -71,11 +67,9 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	}
 }
 
-// TestBackoff_DoublesForFailedRotations: the backoff of a rotation doubles as well, while the token is valid, and has jitter.
+// The backoff of a rotation doubles as well, while the token is valid, and has jitter.
 func TestBackoff_DoublesForFailedRotations(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
@@ -88,16 +82,11 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		for _, gap := range gaps[6:] {
 			different[gap.Round(100*time.Millisecond)] = true
 		}
-		if len(different) < 5 {
-			t.Errorf("the backoffs of a minute had no jitter: %v", different)
-		}
-		if got := s.token("app"); got.id != first.id {
-			t.Error("another token is served although no login succeeded")
-		}
+		check(t, len(different) >= 5, "the backoffs of a minute had no jitter: %v", different)
+		check(t, s.token("app").id == first.id, "another token is served although no login succeeded")
 	})
 }
 
-// TestBackoff_SaysIfUpstreamWasAsked: the messages of an outage say whether the upstream was contacted.
 func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
 	const patience, tooMany = time.Minute, http.StatusTooManyRequests
@@ -118,29 +107,24 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
-				if o.err == nil || codeOf(o.err) != c.first {
-					t.Fatalf("who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
-				}
+				require(t, o.err != nil && codeOf(o.err) == c.first,
+					"who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
 			}
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
 				if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
-					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once",
-						codeOf(o.err), o.waited, o.err, c.later)
+					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once", codeOf(o.err), o.waited, o.err, c.later)
 				}
 			}
-			if got := s.Simulator.Counters().Faulted; got != 1 || s.logins() != 1 {
-				t.Errorf("%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
-			}
+			got := s.Simulator.Counters().Faulted
+			check(t, got == 1 && s.logins() == 1, "%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
 		})
 	}
 }
 
-// TestBackoff_NotCausedByPauseDuringLogin: a pause of the config during a login causes no backoff after it. The account was
-// paused for the moment in which a login came to its end.
+// A pause of the config during a login causes no backoff after it. The account was paused for the moment in which a login came to
+// its end.
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 		advance(time.Second)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,20 +32,135 @@ func timed(t *testing.T, name string, f func(t *testing.T)) {
 	})
 }
 
+// bubble runs a test in a bubble, in parallel with others.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, f)
+}
+
+// gstTest is bubble with a gstMount.
+func gstTest(t *testing.T, ttl time.Duration, f func(t *testing.T, s *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, gstMount(t, ttl)) })
+}
+
+// mountTest is bubble with a mount for the fixture.
+func mountTest(t *testing.T, of fixture, f func(t *testing.T, w *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, of.mounted(t)) })
+}
+
+// emptyTest is bubble with a mount without a config.
+func emptyTest(t *testing.T, f func(t *testing.T, w *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, newTestMount(t)) })
+}
+
+// ksaTest is bubble with a ksaMount.
+func ksaTest(t *testing.T, ttl time.Duration, f func(t *testing.T, s *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, ksaMount(t, ttl)) })
+}
+
+// warningsOf are the warnings of a response, which may have none.
+func warningsOf(resp *logical.Response) string {
+	if resp == nil {
+		return ""
+	}
+	return strings.Join(resp.Warnings, " ")
+}
+
+// fixturesTest runs a test for each fixture, in bubbles.
+func fixturesTest(t *testing.T, f func(t *testing.T, of fixture)) {
+	t.Helper()
+	eachFixture(t, fixtures(), f)
+}
+
+// eachFixture is fixturesTest of some fixtures.
+func eachFixture(t *testing.T, some []fixture, f func(t *testing.T, of fixture)) {
+	t.Helper()
+	t.Parallel()
+	for _, of := range some {
+		timed(t, of.name, func(t *testing.T) { f(t, of) })
+	}
+}
+
+// each runs a test for each case, in bubbles.
+func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
+	t.Helper()
+	t.Parallel()
+	for name, c := range cases {
+		timed(t, name, func(t *testing.T) { f(t, c) })
+	}
+}
+
+// eachRestart is each without a restart of the plugin, and with one.
+func eachRestart[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C, restart bool)) {
+	t.Helper()
+	t.Parallel()
+	for name, c := range cases {
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) { f(t, c, restart) })
+		}
+	}
+}
+
+// eachOf is each where the case is its own name.
+func eachOf[C any](t *testing.T, cases []C, f func(t *testing.T, c C)) {
+	t.Helper()
+	t.Parallel()
+	for _, c := range cases {
+		timed(t, fmt.Sprint(c), func(t *testing.T) { f(t, c) })
+	}
+}
+
+// check fails the test with the message unless ok.
+func check(t testing.TB, ok bool, format string, args ...any) {
+	t.Helper()
+	if !ok {
+		t.Errorf(format, args...)
+	}
+}
+
+// require is check for what the rest of the test needs: the test ends here.
+func require(t testing.TB, ok bool, format string, args ...any) {
+	t.Helper()
+	if !ok {
+		t.Fatalf(format, args...)
+	}
+}
+
+// noError ends the test where there is an error.
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// equal checks that got is want; what says what it is.
+func equal(t testing.TB, what string, got, want any) {
+	t.Helper()
+	check(t, reflect.DeepEqual(got, want), "%s: got %v, want %v", what, got, want)
+}
+
+// mustEqual is equal for what the rest of the test needs.
+func mustEqual(t testing.TB, what string, got, want any) {
+	t.Helper()
+	require(t, reflect.DeepEqual(got, want), "%s: got %v, want %v", what, got, want)
+}
+
 // stored is all that storage holds, once everything in flight has come to rest.
 func (w *testMount) stored() map[string]string {
 	w.t.Helper()
 	synctest.Wait()
 	keys, err := logical.CollectKeys(w.t.Context(), w.Storage.Entries)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	noError(w.t, err)
 	all := make(map[string]string, len(keys))
 	for _, key := range keys {
 		entry, err := w.Storage.Entries.Get(w.t.Context(), key)
-		if err != nil || entry == nil {
-			w.t.Fatalf("get %s: %v, %v", key, entry, err)
-		}
+		require(w.t, err == nil && entry != nil, "get %s: %v, %v", key, entry, err)
 		all[key] = string(entry.Value)
 	}
 	return all
@@ -61,9 +177,7 @@ func (w *testMount) storedUnder(prefix string) map[string]string {
 // put puts a raw entry into storage.
 func (w *testMount) put(key, value string) {
 	w.t.Helper()
-	if err := w.Storage.Entries.Put(w.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}); err != nil {
-		w.t.Fatal(err)
-	}
+	noError(w.t, w.Storage.Entries.Put(w.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}))
 }
 
 // differing are the keys whose values are not the same in both, without the values: they may be secret.
@@ -122,9 +236,7 @@ func (w *testMount) loggingIn(want int, f func()) {
 	before := w.logins()
 	f()
 	synctest.Wait()
-	if got := w.logins() - before; got != want {
-		w.t.Errorf("%d logins, want %d", got, want)
-	}
+	equal(w.t, "logins", w.logins()-before, want)
 }
 
 // refusal is how a request failed.
@@ -169,21 +281,15 @@ func (w *testMount) refusal(op logical.Operation, path string, data map[string]a
 func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[string]any, statuses ...int) refusal {
 	w.t.Helper()
 	r := w.refusal(op, path, data)
-	if !r.coded {
-		w.t.Errorf("%s %s: %q is no bare logical.CodedError", op, path, r.message)
-	}
-	if !slices.Contains(statuses, r.status) {
-		w.t.Errorf("%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
-	}
+	check(w.t, r.coded, "%s %s: %q is no bare logical.CodedError", op, path, r.message)
+	check(w.t, slices.Contains(statuses, r.status), "%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
 	return r
 }
 
 func (w *testMount) refusalIn(ctx context.Context, op logical.Operation, path string, data map[string]any) refusal {
 	w.t.Helper()
 	r, ok := asRefusal(w.do(ctx, op, path, data))
-	if !ok {
-		w.t.Errorf("%s %s was not refused", op, path)
-	}
+	check(w.t, ok, "%s %s was not refused", op, path)
 	return r
 }
 
@@ -196,9 +302,7 @@ func (w *testMount) badRequest(op logical.Operation, path string, data map[strin
 		w.t.Helper()
 		r = w.refusal(op, path, data)
 	})
-	if r.status != http.StatusBadRequest {
-		w.t.Errorf("%s %s: status %d (%q), want 400", op, path, r.status, r.message)
-	}
+	check(w.t, r.status == http.StatusBadRequest, "%s %s: status %d (%q), want 400", op, path, r.status, r.message)
 	w.says(r.message, wants...)
 	w.hides(r.message, canaries(data)...)
 	return r.message
@@ -215,9 +319,8 @@ func (w *testMount) wantServed(id any) {
 // wantLiveToken checks that a read gives a token that is alive upstream.
 func (w *testMount) wantLiveToken() {
 	w.t.Helper()
-	if !w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")) {
-		w.t.Error("the token that is served is not alive upstream")
-	}
+	check(w.t, w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")),
+		"the token that is served is not alive upstream")
 }
 
 // wantAbsent checks that a read is a plain 404.
@@ -239,9 +342,7 @@ func (w *testMount) wantState(want string) {
 // wantRefusedLogins checks how many logins the upstream has refused.
 func (w *testMount) wantRefusedLogins(want int) {
 	w.t.Helper()
-	if got := w.Simulator.Counters().LoginsRefused; got != want {
-		w.t.Errorf("%d logins were refused, want %d", got, want)
-	}
+	equal(w.t, "logins were refused", w.Simulator.Counters().LoginsRefused, want)
 }
 
 // failsWith checks that a read of role app fails with that status.
@@ -256,9 +357,7 @@ func (w *testMount) failsWith(status int) {
 func (w *testMount) says(message string, wants ...string) {
 	w.t.Helper()
 	for _, want := range wants {
-		if !strings.Contains(message, want) {
-			w.t.Errorf("message %q does not say %q", message, want)
-		}
+		check(w.t, strings.Contains(message, want), "message %q does not say %q", message, want)
 	}
 }
 
@@ -357,9 +456,7 @@ func (w *testMount) waitUntil(what string, so func() bool) {
 	began := time.Now()
 	for !so() {
 		waited := time.Since(began)
-		if waited > 2*time.Minute {
-			w.t.Fatalf("waited two minutes for %s", what)
-		}
+		require(w.t, waited <= 2*time.Minute, "waited two minutes for %s", what)
 		advance(max(time.Millisecond, waited/64))
 	}
 }

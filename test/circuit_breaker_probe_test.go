@@ -6,7 +6,6 @@ package test
 import (
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -14,10 +13,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestBreaker_ProbeThatIsGivenUpCounts: a probe that is given up may have been refused: the schedule goes on.
+// A probe that is given up may have been refused: the schedule goes on.
 func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
 		"headers": func(s *testMount) {
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
@@ -27,115 +25,84 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 			s.remove("config/gst")
 			s.write("config/gst", jwtConfig("verify_connection", false))
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			advance(16 * time.Minute)
-			s.wantLogins(1)
-			release := s.Upstream.Hold()
-			read := s.startRead()
-			advance(3 * time.Second)
-			s.wantLogins(2, "of which the second is the probe")
-			change(s)
-			release()
-			advance(10 * time.Second)
-			_, _ = s.ask(t.Context(), "app", nil)
-			advance(20 * time.Second)
-			_, _ = s.ask(t.Context(), "app", nil)
-			if err := <-read; err == nil {
-				t.Error("the reader that caused the probe got a token")
-			}
-			s.wantLogins(2, "of which the probe was refused; the next is due an hour later")
-		})
-	}
+	}, func(t *testing.T, change func(s *testMount)) {
+		s := refusedMount(t)
+		advance(16 * time.Minute)
+		s.wantLogins(1)
+		release := s.Upstream.Hold()
+		read := s.startRead()
+		advance(3 * time.Second)
+		s.wantLogins(2, "of which the second is the probe")
+		change(s)
+		release()
+		advance(10 * time.Second)
+		_, _ = s.ask(t.Context(), "app", nil)
+		advance(20 * time.Second)
+		_, _ = s.ask(t.Context(), "app", nil)
+		check(t, <-read != nil, "the reader that caused the probe got a token")
+		s.wantLogins(2, "of which the probe was refused; the next is due an hour later")
+	})
 }
 
-// TestVerification_ProbeCutOffByCrash: a verification that is cut off by a crash counts for the credentials that it sent.
 func TestVerification_ProbeCutOffByCrash(t *testing.T) {
-	t.Parallel()
-	for name, exists := range map[string]bool{"a new config": false, "another password": true} {
-		timed(t, name, func(t *testing.T) {
-			s := newLatencyMount(t, jwtAccount())
-			s.EveryMinute()
-			wrong := jwtConfig("password", "mistyped")
-			if exists {
-				s.write("config/gst", jwtConfig("verify_connection", false))
-			}
-			_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
-			advance(16 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong) }()
-			advance(time.Second)
-			s.wantLogins(2, "of which the second is the probe")
-			s.Crash()
-			release()
-			advance(time.Minute)
-			_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
-			s.wantLogins(2, "a minute after the probe")
-		})
-	}
+	each(t, map[string]bool{"a new config": false, "another password": true}, func(t *testing.T, exists bool) {
+		s := newLatencyMount(t, jwtAccount())
+		s.EveryMinute()
+		wrong := jwtConfig("password", "mistyped")
+		if exists {
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		advance(16 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong) }()
+		advance(time.Second)
+		s.wantLogins(2, "of which the second is the probe")
+		s.Crash()
+		release()
+		advance(time.Minute)
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		s.wantLogins(2, "a minute after the probe")
+	})
 }
 
-// TestBreaker_HoldAnswersDuringForcedLogin: readers are answered at once in a hold, also while rotate/ or a verification hangs.
 func TestBreaker_HoldAnswersDuringForcedLogin(t *testing.T) {
-	t.Parallel()
-	for name, begin := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _, _ = s.Do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },
 		"verification": func(s *testMount) {
 			_, _, _ = s.Do(s.t.Context(), logical.UpdateOperation, "config/gst",
 				map[string]any{"password": "yet-another", "request_timeout": 60})
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			advance(2 * time.Minute)
-			s.slow(50 * time.Second)
-			go begin(s)
-			advance(time.Second)
-			s.wantLogins(2, "of which the second hangs")
-			from := time.Now()
-			err := s.failure("app")
-			if waited := time.Since(from); waited > time.Second || codeOf(err) != http.StatusBadRequest {
-				t.Errorf("a read in the breaker's pause waited %s and got %d: %v", waited, codeOf(err), err)
-			}
-			advance(2 * time.Minute)
-		})
-	}
+	}, func(t *testing.T, begin func(s *testMount)) {
+		s := refusedMount(t)
+		advance(2 * time.Minute)
+		s.slow(50 * time.Second)
+		go begin(s)
+		advance(time.Second)
+		s.wantLogins(2, "of which the second hangs")
+		from := time.Now()
+		err := s.failure("app")
+		if waited := time.Since(from); waited > time.Second || codeOf(err) != http.StatusBadRequest {
+			t.Errorf("a read in the breaker's pause waited %s and got %d: %v", waited, codeOf(err), err)
+		}
+		advance(2 * time.Minute)
+	})
 }
 
-// TestHold_ServesTokenAtOnceDuringRotate: so are readers of a token that lives.
 func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
 		advance(16 * time.Hour)
-		if state := s.status(); state["last_error_kind"] != "throttled" {
-			t.Fatalf("the status is %v", state)
-		}
+		state := s.status()
+		require(t, state["last_error_kind"] == "throttled", "the status is %v", state)
 		s.slow(14 * time.Second)
 		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
 		advance(100 * time.Millisecond)
 		from := time.Now()
 		a := s.token("app")
-		if waited := time.Since(from); waited > 100*time.Millisecond || a.id != first.id {
-			t.Errorf("a read in a pause waited %s", waited)
-		}
+		waited := time.Since(from)
+		check(t, waited <= 100*time.Millisecond && a.id == first.id, "a read in a pause waited %s", waited)
 		advance(time.Minute)
 	})
-}
-
-// TestBreaker_HostInCapitals: a host is one host however it is written: its circuit breaker stays open.
-func TestBreaker_HostInCapitals(t *testing.T) {
-	t.Parallel()
-	for _, host := range []string{"UPSTREAM.test", "upstream.test:80", "upstream.test."} {
-		timed(t, host, func(t *testing.T) {
-			s := refusedMount(t)
-			advance(time.Minute)
-			message := s.refused(logical.UpdateOperation, "config/gst", jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/"))
-			t.Log(message)
-			s.wantLogins(1, "since the credentials and the host are the same")
-		})
-	}
 }

@@ -17,29 +17,24 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestBreaker_StaysOpenOnHeadersWrittenElsewhere: only a write that changes a credential, or a login that succeeds, closes it.
+// Only a write that changes a credential, or a login that succeeds, closes it.
 func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		timed(t, fmt.Sprintf("restart %t", restart), func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.wantRefusedLogins(1)
-			for n := range 10 {
-				advance(5 * time.Second)
-				s.headers(fmt.Sprint(n))
-				if restart {
-					s.Reload()
-				}
-				s.failsWith(http.StatusBadRequest)
-			}
-			s.wantLogins(1, "though headers were written ten times elsewhere")
-			// A new credential closes it here as well.
-			s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
-			s.token("app")
-		})
-	}
+	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
+		s := newClusters(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		s.wantRefusedLogins(1)
+		for n := range 10 {
+			advance(5 * time.Second)
+			s.headers(fmt.Sprint(n))
+			s.reloadIf(restart)
+			s.failsWith(http.StatusBadRequest)
+		}
+		s.wantLogins(1, "though headers were written ten times elsewhere")
+		// A new credential closes it here as well.
+		s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
+		s.token("app")
+	})
 }
 
 // crashAfterPut is storage that kills the plugin as soon as it has written the key.
@@ -59,15 +54,10 @@ func (c *crashAfterPut) Put(ctx context.Context, entry *logical.StorageEntry) er
 	return err
 }
 
-// TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord: a write of headers is cut off after the config is stored and before the
-// account's own record is.
+// A write of headers is cut off after the config is stored and before the account's own record is.
 func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		killer := &crashAfterPut{
-			Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() },
-		}
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		killer := &crashAfterPut{Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() }}
 		s.Storage.Entries = killer
 		s.Reload()
 		s.changePassword()
@@ -79,9 +69,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
 				"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false,
 			})
-			if killer.armed.Load() {
-				t.Fatal("the config was not written: the crash did not happen")
-			}
+			require(t, !killer.armed.Load(), "the config was not written: the crash did not happen")
 			s.Stop()
 			s.Start()
 			s.failsWith(http.StatusBadRequest)
@@ -91,7 +79,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 	})
 }
 
-// TestVerification_FailureEndsWithSuccess: a verification that failed says nothing any more once logins have succeeded since.
+// A verification that failed says nothing any more once logins have succeeded since.
 func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -110,9 +98,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				s.token("app")
 				advance(time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-				if err := branch("7", true); err == nil {
-					t.Fatal("a verification that the upstream refused was accepted")
-				}
+				require(t, branch("7", true) != nil, "a verification that the upstream refused was accepted")
 				s.wantRefusedLogins(1)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 				advance(2 * time.Minute)
@@ -120,13 +106,10 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 					s.mustRotate()
 					advance(time.Minute)
 				}
-				if restart {
-					s.Reload()
-				}
+				s.reloadIf(restart)
 				for _, name := range []string{"7", "8", "7"} {
-					if err := branch(name, verify); err != nil {
-						t.Errorf("a change of headers to %s: %v", name, err)
-					}
+					err := branch(name, verify)
+					check(t, err == nil, "a change of headers to %s: %v", name, err)
 					advance(time.Minute)
 					s.token("app")
 					s.wantState("ready")
@@ -136,49 +119,34 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	}
 }
 
-// TestVerification_ObeysTheHold: a write that changes no credential is decided from memory while the breaker is open or a
-// Retry-After runs.
+// A write that changes no credential is decided from memory while the breaker is open or a Retry-After runs.
 func TestVerification_ObeysTheHold(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		fault simulator.Fault
 		code  int
-	}{
-		{"breaker open", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
-		{
-			"Retry-After", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute},
-			http.StatusTooManyRequests,
-		},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				s.failed("app")
-				if got := s.Simulator.Counters(); got.Logins != 1 || got.Faulted != 1 {
-					t.Fatalf("%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
-				}
-				if restart {
-					s.Reload()
-				}
-				for n := range 20 {
-					advance(50 * time.Millisecond)
-					_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-						"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
-					})
-					if codeOf(err) != c.code {
-						t.Errorf("write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
-					}
-				}
-				s.wantLogins(1, "though headers were written twenty times")
-			})
-		}
 	}
+	eachRestart(t, map[string]testCase{
+		"breaker open": {simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
+		"Retry-After":  {simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, http.StatusTooManyRequests},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		s.failed("app")
+		got := s.Simulator.Counters()
+		require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
+		s.reloadIf(restart)
+		for n := range 20 {
+			advance(50 * time.Millisecond)
+			_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+				"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
+			})
+			check(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
+		}
+		s.wantLogins(1, "though headers were written twenty times")
+	})
 }
 
-// TestCircuitBreaker_StaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again as it was. The upstream
-// has refused its credentials, or the request.
+// The config is deleted at the primary, and written again as it was. The upstream has refused its credentials, or the request.
 func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 	t.Parallel()
 	refusals := map[string]func(s *testMount){
@@ -205,9 +173,7 @@ func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 				synctest.Wait()
 				s.elsewhere("config/gst", jwtConfig("verify_connection", false))
 				s.failed("app")
-				if got := len(s.Upstream.LoginTimes()); got != 1 {
-					t.Errorf("%d logins with what the upstream has refused, want 1", got)
-				}
+				equal(t, "logins with what the upstream has refused", len(s.Upstream.LoginTimes()), 1)
 			})
 		}
 	}

@@ -4,11 +4,12 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -49,47 +50,34 @@ func (s *testMount) gaps() []time.Duration {
 	return gaps
 }
 
-// TestCircuitBreaker_ProbesBySchedule: refused credentials are probed over a week by the schedule and no more often.
 func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.changePassword()
-		if served := s.readEvery("app", time.Minute, 7*24*time.Hour); served != 0 {
-			t.Fatalf("%d reads were given a token for refused credentials", served)
-		}
+		mustEqual(t, "reads were given a token for refused credentials", s.readEvery("app", time.Minute, 7*24*time.Hour), 0)
 		const probed = 3 + 6
 		s.wantProbes(probed)
 		c := s.Simulator.Counters()
-		if c.LoginsRefused != c.Logins || c.Logins != probed+1 {
-			t.Errorf("%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
-		}
+		check(t, c.LoginsRefused == c.Logins && c.Logins == probed+1,
+			"%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
 	})
 }
 
-// TestCircuitBreaker_NoProbeWithoutReaders: an account that nobody reads is not probed.
 func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.changePassword()
 		s.failed("app")
 		advance(16 * time.Minute) // the read that failed was a sign of use: it may be probed once
 		before := s.logins()
-		if before > 2 || before < 1 {
-			t.Fatalf("%d logins, want the refused one and at most one probe", before)
-		}
+		require(t, before <= 2 && before >= 1, "%d logins, want the refused one and at most one probe", before)
 		advance(7 * 24 * time.Hour)
 		s.wantLogins(before, "of an account that nobody has read for a week")
 	})
 }
 
 func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		s.failed("app")
 		s.wantRefusedLogins(1)
@@ -103,105 +91,32 @@ func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	})
 }
 
-func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
-	t.Parallel()
-	changes := []struct {
-		name   string
-		change map[string]any
-		closes bool
-		back   time.Duration // the clock is set back before the write
-	}{
-		{"a right password", map[string]any{"password": "right-at-last"}, true, 0},
-		{"the same, clock set back", map[string]any{"password": "right-at-last", "verify_connection": false}, true, 5 * time.Minute},
-		{"the same password once more", map[string]any{"password": "pass-of-clerk"}, false, 0},
-		{"another rotation_percent", map[string]any{"rotation_percent": 50}, false, 0},
-		{"another request_timeout", map[string]any{"request_timeout": 20}, false, 0},
-		{"another default_token_ttl", map[string]any{"default_token_ttl": 7200}, false, 0},
-		{"paused and resumed", nil, false, 0},
-	}
-	for _, c := range changes {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
-			s.failed("app")
-			s.wantRefusedLogins(1)
-			advance(time.Minute)
-			s.Clock.Jump(-c.back)
-			if c.change == nil {
-				s.write("config/gst", map[string]any{"paused": true})
-				s.write("config/gst", map[string]any{"paused": false})
-			} else {
-				s.write("config/gst", c.change)
-			}
-			if c.closes {
-				s.token("app")
-				return
-			}
-			err := s.failure("app")
-			s.wantLogins(1, "by the write")
-			if codeOf(err) != http.StatusBadRequest {
-				t.Errorf("a read during the backoff returns %d (%v), want 400", codeOf(err), err)
-			}
-		})
-	}
-}
-
-// TestCircuitBreaker_StaysOpenAfterRestart: a write right after a restart does not close the breaker. The account may not
-// have been taken up from storage yet.
-func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
-	t.Parallel()
-	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			if blind {
-				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-			}
-			s.Reload()
-			s.write("config/gst", map[string]any{"rotation_percent": 50})
-			s.failed("app")
-			s.Reload()
-			s.failed("app")
-			s.wantLogins(1, "by the write")
-		})
-	}
-}
-
-// TestCircuitBreaker_StaysOpenAfterOutage: an outage during a probe does not close the breaker.
 func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute) // three refusals: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		// The upstream is away for a moment, just when the probe comes.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		s.readEvery("app", time.Minute, 7*time.Hour)
-		if c := s.Simulator.Counters(); c.Faulted != 1 {
-			t.Fatalf("%d logins met the outage, want 1", c.Faulted)
-		}
+		c := s.Simulator.Counters()
+		require(t, c.Faulted == 1, "%d logins met the outage, want 1", c.Faulted)
 		// Rule 4: only a changed credential, or a login that succeeds, closes the breaker. So what follows is a probe of the
 		// same schedule, and not the backoff of an outage.
 		times := s.Upstream.LoginTimes()
 		for n := 4; n < len(times); n++ {
 			if gap := times[n].Sub(times[n-1]); gap < time.Hour {
-				t.Fatalf("login %d came %s after the one before: the refused credentials are tried anew (all gaps: %v)",
-					n+1, gap, s.gaps())
+				t.Fatalf("login %d came %s after the one before: the refused credentials are tried anew (all gaps: %v)", n+1, gap, s.gaps())
 			}
 		}
 	})
 }
 
-// TestCircuitBreaker_OpenedByInvalidRequest: a request that the upstream finds malformed is probed as refused credentials are.
 func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.readEvery("app", time.Minute, 2*24*time.Hour)
-		if kind := s.status()["last_error_kind"]; kind != "invalid" {
-			t.Fatalf("kind %v, want invalid", kind)
-		}
+		mustEqual(t, "kind", s.status()["last_error_kind"], "invalid")
 		s.failsWith(http.StatusBadRequest)
 		s.wantProbes(4)
 	})
@@ -220,79 +135,98 @@ func (s *testMount) refuseRequests() {
 func (s *testMount) wantProbes(want int) {
 	s.t.Helper()
 	gaps := s.gaps()
-	if len(gaps) != want {
-		s.t.Errorf("%d probes (%v), want %d", len(gaps), gaps, want)
-	}
+	check(s.t, len(gaps) == want, "%d probes (%v), want %d", len(gaps), gaps, want)
 	for n, gap := range gaps {
 		// Readers come once a minute, and one of them, or the engine itself, makes the probe.
-		if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
-			s.t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
-		}
+		want := probes(n)
+		check(s.t, gap >= want && gap <= want+time.Minute+time.Second, "probe %d came after %s, want %s", n+1, gap, want)
 	}
 }
 
-// TestCircuitBreaker_OpenedByRotateDuringOutage: a refusal that rotate finds in an outage is probed by the schedule of refusals.
-// The upstream has come back during the backoff of the outage, and knows another password.
+// A refusal that rotate finds in an outage is probed by the schedule of refusals. The upstream has come back during the backoff
+// of the outage, and knows another password.
 func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		s.readEvery("app", time.Second, 10*time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.changePassword()
 		s.Upstream.Reset()
-		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
-			t.Fatalf("rotate with refused credentials: %v", err)
-		}
+		_, err := s.rotate()
+		require(t, codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
 		s.readEvery("app", time.Minute, 8*time.Hour)
 		s.wantProbes(3)
 	})
 }
 
-// TestBreaker_StaysOpenWhenClockSetBack: the other clock of this process knows how much of the hold has passed.
+// The other clock of this process knows how much of the hold has passed.
 func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
-	t.Parallel()
-	for _, back := range []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour} {
-		timed(t, fmt.Sprint(back), func(t *testing.T) {
-			s := refusedMount(t)
-			advance(time.Minute)
-			s.Clock.Jump(-back)
-			s.failed("app")
-			s.wantLogins(1, "14 minutes before the probe")
-			advance(14*time.Minute + time.Second)
-			s.failed("app")
-			s.wantLogins(2, "after 15 minutes")
-		})
-	}
+	eachOf(t, []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour}, func(t *testing.T, back time.Duration) {
+		s := refusedMount(t)
+		advance(time.Minute)
+		s.Clock.Jump(-back)
+		s.failed("app")
+		s.wantLogins(1, "14 minutes before the probe")
+		advance(14*time.Minute + time.Second)
+		s.failed("app")
+		s.wantLogins(2, "after 15 minutes")
+	})
 }
 
-// TestCircuitBreaker_StaysOpenAfterDeletion: deleting a config and writing it again with the same credentials closes no breaker, also
-// where the account was not taken up yet since the start.
-func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
-	t.Parallel()
-	for name, slowStart := range map[string]bool{"taken up at start": false, "not taken up yet": true} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			if slowStart {
-				s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
-					if access == mounttest.List && key == "token/" {
-						return mounttest.Fault{Wait: time.Second}
-					}
-					return mounttest.Fault{}
-				})
-			}
-			s.Reload()
-			if !slowStart {
-				synctest.Wait()
-			}
-			s.remove("config/gst")
-			s.write("config/gst", jwtConfig("verify_connection", false))
-			s.failed("app")
-			if got := s.logins(); got != 1 {
-				t.Errorf("%d logins with the credentials that the upstream has refused, want 1", got)
-			}
-		})
+// What is no other credential does not have the refused ones sent again.
+func TestCircuitBreaker_StaysOpen(t *testing.T) {
+	write := func(data map[string]any) func(*testMount) { return func(s *testMount) { s.write("config/gst", data) } }
+	host := func(host string) func(*testMount) {
+		return func(s *testMount) {
+			s.refused(logical.UpdateOperation, "config/gst", jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/"))
+		}
 	}
+	restart := func(s *testMount) {
+		s.Reload()
+		s.write("config/gst", map[string]any{"rotation_percent": 50})
+		s.failed("app")
+		s.Reload()
+	}
+	again := func(s *testMount) {
+		s.remove("config/gst")
+		s.write("config/gst", jwtConfig("verify_connection", false))
+	}
+	each(t, map[string]func(s *testMount){
+		"the same password once more": write(map[string]any{"password": "pass-of-clerk"}),
+		"another rotation_percent":    write(map[string]any{"rotation_percent": 50}),
+		"another request_timeout":     write(map[string]any{"request_timeout": 20}),
+		"another default_token_ttl":   write(map[string]any{"default_token_ttl": 7200}),
+		"paused and resumed": func(s *testMount) {
+			s.write("config/gst", map[string]any{"paused": true})
+			s.write("config/gst", map[string]any{"paused": false})
+		},
+		"the host in capitals":      host("UPSTREAM.test"),
+		"the host with its port":    host("upstream.test:80"),
+		"the host with a dot":       host("upstream.test."),
+		"a restart, then a write":   restart,
+		"taken up by the write":     func(s *testMount) { s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage()); restart(s) },
+		"deleted and written again": func(s *testMount) { s.Reload(); synctest.Wait(); again(s) },
+		"deleted before it was taken up": func(s *testMount) {
+			s.Storage.Slow(mounttest.List, "token/", time.Second)
+			s.Reload()
+			again(s)
+		},
+	}, func(t *testing.T, happens func(s *testMount)) {
+		s := refusedMount(t)
+		advance(time.Minute)
+		happens(s)
+		s.failsWith(http.StatusBadRequest)
+		s.wantLogins(1)
+	})
+}
+
+func TestCircuitBreaker_ClosedByOtherPassword(t *testing.T) {
+	eachOf(t, []time.Duration{0, 5 * time.Minute}, func(t *testing.T, setBack time.Duration) {
+		s := refusedMount(t)
+		advance(time.Minute)
+		s.Clock.Jump(-setBack)
+		s.write("config/gst", map[string]any{"password": "another-password", "verify_connection": setBack == 0})
+		s.token("app")
+	})
 }

@@ -14,11 +14,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRevoke_SupersededWhileClockWasAhead: a token that was replaced while the wall clock was ahead is revoked once that is right.
 func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
-	t.Parallel()
-	timed(t, "superseded", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		advance(time.Minute)
@@ -28,21 +25,15 @@ func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
 		s.token("app")
 		s.Clock.Jump(-48 * time.Hour)
 		advance(time.Minute)
-		if !s.Simulator.TokenAlive(first.access) {
-			t.Fatal("the token is dead")
-		}
+		require(t, s.Simulator.TokenAlive(first.access), "the token is dead")
 		out, warnings := s.revoke("")
-		if s.Simulator.TokenAlive(first.access) {
-			t.Errorf("revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
-		}
+		check(t, !s.Simulator.TokenAlive(first.access),
+			"revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
 		one, warnings := s.revoke(first.id)
-		if s.Simulator.TokenAlive(first.access) {
-			t.Errorf("named, it is not revoked either: %v %q", one, warnings)
-		}
+		check(t, !s.Simulator.TokenAlive(first.access), "named, it is not revoked either: %v %q", one, warnings)
 	})
 }
 
-// TestRevoke_DuringClockAhead: revoke/ ends living tokens although the wall clock says that they have expired.
 func TestRevoke_DuringClockAhead(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{"", simulator.FaultDown} {
@@ -60,18 +51,14 @@ func TestRevoke_DuringClockAhead(t *testing.T) {
 				advance(10 * time.Second)
 				s.Clock.Jump(-ahead)
 				advance(time.Minute)
-				if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
-					t.Errorf("token %s is served after revoke/", a.id)
-				}
-				if s.Simulator.TokenAlive(first.access) && len(warnings) == 0 {
-					t.Errorf("token %s lives on, and revoke/ said %v without a warning", first.id, out)
-				}
+				s.wantNotRead(first.id)
+				check(t, !s.Simulator.TokenAlive(first.access) || len(warnings) != 0,
+					"token %s lives on, and revoke/ said %v without a warning", first.id, out)
 			})
 		}
 	}
 }
 
-// TestVerification_RefusedStaysWithClockAhead: a wall clock that is ahead for a moment has no refused password sent again.
 func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, 48 * time.Hour} {
@@ -89,16 +76,14 @@ func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 			s.Clock.Jump(-ahead)
 			advance(time.Minute)
 			_, _, err := s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong)
-			if codeOf(err) != http.StatusBadRequest {
-				t.Errorf("the write is answered by %v", err)
-			}
+			check(t, codeOf(err) == http.StatusBadRequest, "the write is answered by %v", err)
 			s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
 		})
 	}
 }
 
-// TestMarks_ClockSetBack: a rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock
-// was set back in between.
+// A rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock was
+// set back in between.
 func TestMarks_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	timed(t, "rejected", func(t *testing.T) {
@@ -106,19 +91,15 @@ func TestMarks_ClockSetBack(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		second, err := s.ask(t.Context(), "app", reject(first.id))
-		if err != nil || second.id == first.id {
-			t.Fatal(err)
-		}
+		require(t, err == nil && second.id != first.id, "%v", err)
 		s.Clock.Jump(-3 * time.Hour)
 		advance(90 * time.Second)
-		if third, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || third.id != second.id {
-			t.Errorf("a second rejected token was replaced 90 s after the first (%v)", err)
-		}
+		third, err := s.ask(t.Context(), "app", reject(second.id))
+		check(t, err == nil && third.id == second.id, "a second rejected token was replaced 90 s after the first (%v)", err)
 		s.wantLogins(2)
 		advance(10 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || a.id == second.id {
-			t.Errorf("a rejected token was not replaced ten minutes after the last one (%v)", err)
-		}
+		a, err := s.ask(t.Context(), "app", reject(second.id))
+		check(t, err == nil && a.id != second.id, "a rejected token was not replaced ten minutes after the last one (%v)", err)
 		s.wantLogins(3)
 	})
 	timed(t, "forced", func(t *testing.T) {

@@ -19,22 +19,24 @@ const (
 
 // startWrong restarts the plugin on a machine whose wall clock is wrong at start, and which NTP puts right a minute later; while it
 // is wrong, meanwhile happens.
-func (s *testMount) startWrong(off time.Duration, meanwhile func()) {
+func (s *testMount) startWrong(off time.Duration, meanwhile func(s *testMount)) {
 	s.t.Helper()
 	s.Stop()
 	s.Clock.Jump(off)
 	s.Start()
 	s.EveryMinute()
 	advance(30 * time.Second)
-	meanwhile()
+	if meanwhile != nil {
+		meanwhile(s)
+	}
 	advance(40 * time.Second)
 	s.Clock.Jump(-off)
 	s.minute()
 }
 
-func nothing() {}
+// nothing is what happens in a case in which nothing does.
+func nothing(*testMount) {}
 
-// TestClock_StartWrongKeepsHold: a hold ends when it would have ended.
 func TestClock_StartWrongKeepsHold(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]simulator.Fault{
@@ -48,12 +50,11 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 				s.failed("app")
 				next := moment(t, s.status(), "next_attempt_at")
 				advance(3 * time.Minute)
-				s.startWrong(off, nothing)
+				s.startWrong(off, nil)
 				s.failed("app")
 				s.wantLogins(1, "five minutes after the first")
-				if said := moment(t, s.status(), "next_attempt_at"); !said.Equal(next) {
-					t.Errorf("the next attempt is said to be at %s, before it was at %s", said, next)
-				}
+				said := moment(t, s.status(), "next_attempt_at")
+				check(t, said.Equal(next), "the next attempt is said to be at %s, before it was at %s", said, next)
 				advanceUntil(next.Add(time.Second))
 				s.failed("app")
 				s.wantLogins(2, "when the hold was over")
@@ -62,15 +63,13 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 	}
 }
 
-// TestClock_StartAheadSendsOnce: readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and
-// the hold that follows is kept when the clock is right.
+// Readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and the hold that
+// follows is kept when the clock is right.
 func TestClock_StartAheadSendsOnce(t *testing.T) {
-	t.Parallel()
-	timed(t, "refused", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
-		s.startWrong(48*time.Hour, func() {
+		s.startWrong(48*time.Hour, func(s *testMount) {
 			for range 30 {
 				s.failed("app")
 				advance(time.Second)
@@ -88,65 +87,54 @@ func TestClock_StartAheadSendsOnce(t *testing.T) {
 	})
 }
 
-// TestClock_StartBehindEndsHold: a hold lasts no longer than its length, however long the clock stays behind, and over restarts.
+// A hold lasts no longer than its length, however long the clock stays behind, and over restarts.
 func TestClock_StartBehindEndsHold(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		timed(t, fmt.Sprint("restarted ", restart), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.Stop()
-			s.Clock.Jump(-48 * time.Hour)
-			s.Start()
-			s.EveryMinute()
-			s.failed("app")
-			advance(8 * time.Minute)
-			if restart {
-				s.Reload()
-			}
-			s.failed("app")
-			s.wantLogins(1)
-			advance(7*time.Minute + time.Second)
-			s.failed("app")
-			s.wantLogins(2, "15 minutes after the plugin has started")
-		})
-	}
+	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		s.Stop()
+		s.Clock.Jump(-48 * time.Hour)
+		s.Start()
+		s.EveryMinute()
+		s.failed("app")
+		advance(8 * time.Minute)
+		s.reloadIf(restart)
+		s.failed("app")
+		s.wantLogins(1)
+		advance(7*time.Minute + time.Second)
+		s.failed("app")
+		s.wantLogins(2, "15 minutes after the plugin has started")
+	})
 }
 
-// TestClock_StartWrongCostsOneLogin: a token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is,
-// and one when it is right again.
+// A token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is, and one when it is
+// right again.
 func TestClock_StartWrongCostsOneLogin(t *testing.T) {
-	t.Parallel()
-	for _, off := range []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour} {
-		timed(t, fmt.Sprint(off), func(t *testing.T) {
-			s := gstMount(t, 4*time.Hour)
-			s.token("app")
-			advance(2 * time.Hour)
-			served := func() {
-				if a := s.token("app"); !s.livesFor(a, a.lease) {
-					t.Errorf("a lease of %s outlives its token", a.lease)
-				}
-			}
-			s.startWrong(off, func() {
-				for range 30 {
-					served()
-					advance(time.Second)
-				}
-			})
+	eachOf(t, []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour}, func(t *testing.T, off time.Duration) {
+		s := gstMount(t, 4*time.Hour)
+		s.token("app")
+		advance(2 * time.Hour)
+		served := func() {
+			a := s.token("app")
+			check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+		}
+		s.startWrong(off, func(*testMount) {
 			for range 30 {
 				served()
 				advance(time.Second)
 			}
-			if got := s.logins(); got > 3 {
-				t.Errorf("%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
-			}
 		})
-	}
+		for range 30 {
+			served()
+			advance(time.Second)
+		}
+		got := s.logins()
+		check(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
+	})
 }
 
-// TestClock_StartAheadRevokesLater: what is pending at the upstream, or revoked later, is revoked although the clock said for a
-// minute that the tokens had expired.
+// What is pending at the upstream, or revoked later, is revoked although the clock said for a minute that the tokens had expired.
 func TestClock_StartAheadRevokesLater(t *testing.T) {
 	t.Parallel()
 	down := simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh}
@@ -176,51 +164,11 @@ func TestClock_StartAheadRevokesLater(t *testing.T) {
 				if c.before != nil {
 					c.before(s)
 				}
-				if !s.Simulator.TokenAlive(first.access) {
-					t.Fatal("the token is dead before the restart")
-				}
-				s.startWrong(ahead, func() {
-					if c.meanwhile != nil {
-						c.meanwhile(s)
-					}
-				})
+				require(t, s.Simulator.TokenAlive(first.access), "the token is dead before the restart")
+				s.startWrong(ahead, c.meanwhile)
 				c.after(s)
-				if s.Simulator.TokenAlive(first.access) {
-					t.Errorf("token %s is alive after its revocation", first.id)
-				}
+				check(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
 			})
 		}
 	}
-}
-
-// TestClock_StartFarAheadForgetsNothing: the clock is ahead by more than anything is kept, and a revoked token is not served after
-// that, and the ledger knows what was issued.
-func TestClock_StartFarAheadForgetsNothing(t *testing.T) {
-	t.Parallel()
-	timed(t, "revoked", func(t *testing.T) {
-		const one = `{"token":"token-number-one","expires_in":3600}`
-		const other = `{"token":"token-number-two","expires_in":3600}`
-		s := gstMount(t, time.Hour)
-		s.loginsReturn(one)
-		first := s.token("app")
-		advance(time.Minute)
-		s.revoke("")
-		s.loginsReturn(other)
-		s.startWrong(farAhead, func() { s.token("app") })
-		s.loginsReturn(one)
-		for range 60 {
-			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
-				t.Fatal("a revoked token is served")
-			}
-			advance(time.Minute)
-		}
-	})
-	timed(t, "issued", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(time.Second) // the ledger has the token
-		s.startWrong(farAhead, nothing)
-		advance(2 * time.Hour)
-		s.lookUp("token_id", first.id)
-	})
 }

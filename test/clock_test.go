@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -35,25 +34,18 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 					advance(300 * time.Millisecond)
 					resp := w.read("token/app")
 					left := time.Until(moment(t, resp.Data, "expires_at"))
-					if left > life+2*time.Second || left < life-2*time.Second {
-						t.Errorf("the token ends in %s, want %s", left, life)
-					}
+					check(t, left <= life+2*time.Second && left >= life-2*time.Second, "the token ends in %s, want %s", left, life)
 					// Served as long as it lives, and alive as long as it is served.
 					advance(resp.Secret.TTL - 2*time.Second)
 					token := text(t, resp.Data, "access_token")
 					w.quiet(func() {
-						if text(t, w.read("token/app").Data, "access_token") != token {
-							t.Error("a live token was refused")
-						}
+						check(t, text(t, w.read("token/app").Data, "access_token") == token, "a live token was refused")
 					})
 					advance(2 * time.Second)
-					if !w.Simulator.TokenAlive(token) {
-						t.Error("the token died before its lease ended")
-					}
+					check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
 					advance(20 * time.Second)
-					if next := text(t, w.read("token/app").Data, "access_token"); next == token || !w.Simulator.TokenAlive(next) {
-						t.Error("a dead token is served")
-					}
+					next := text(t, w.read("token/app").Data, "access_token")
+					check(t, next != token && w.Simulator.TokenAlive(next), "a dead token is served")
 				})
 			}
 		}
@@ -61,72 +53,56 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 }
 
 func TestClock_UpstreamSetRight(t *testing.T) {
-	t.Parallel()
-	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
-		timed(t, "that was off by "+off.String(), func(t *testing.T) {
-			w := newTestMount(t, jwtV1().living(time.Hour).account)
-			w.Simulator.SetClockOffset(off)
-			w.mount(jwtV1())
-			w.read("token/app")
-			w.Simulator.SetClockOffset(0)
-			for range 20 {
-				advance(10 * time.Minute)
-				resp := w.read("token/app")
-				if left := seconds(t, resp.Data, "expires_in"); left > time.Hour {
-					t.Errorf("the token ends in %s, though it lives for an hour", left)
-				}
-			}
-			w.wantLiveToken()
-		})
-	}
-}
-
-// TestClock_SetBackWhileStopped: a wall clock that is set back before a restart lengthens no life.
-func TestClock_SetBackWhileStopped(t *testing.T) {
-	t.Parallel()
-	for _, back := range []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
-		timed(t, back.String(), func(t *testing.T) {
-			w := oauth().mounted(t)
-			w.read("token/app")
-			advance(30 * time.Minute)
-			w.Stop()
-			w.Clock.Jump(-back)
-			w.Start()
+	eachOf(t, []time.Duration{10 * time.Minute, -10 * time.Minute}, func(t *testing.T, off time.Duration) {
+		w := newTestMount(t, jwtV1().living(time.Hour).account)
+		w.Simulator.SetClockOffset(off)
+		w.mount(jwtV1())
+		w.read("token/app")
+		w.Simulator.SetClockOffset(0)
+		for range 20 {
+			advance(10 * time.Minute)
 			resp := w.read("token/app")
-			if got := seconds(t, resp.Data, "expires_in"); got > time.Hour {
-				t.Errorf("expires_in is %s for a token that lives an hour", got)
-			}
-			if back < 30*time.Minute {
-				return // a clock that is still after the token's beginning gives nothing away
-			}
-			token := text(t, resp.Data, "access_token")
-			advance(resp.Secret.TTL)
-			if !w.Simulator.TokenAlive(token) {
-				t.Error("the token died before its lease ended")
-			}
-		})
-	}
+			left := seconds(t, resp.Data, "expires_in")
+			check(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
+		}
+		w.wantLiveToken()
+	})
 }
 
-// TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves expired tokens nor causes many logins.
-func TestClock_JumpsToAndFro(t *testing.T) {
-	t.Parallel()
-	timed(t, "for a day", func(t *testing.T) {
+func TestClock_SetBackWhileStopped(t *testing.T) {
+	eachOf(t, []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour}, func(t *testing.T, back time.Duration) {
 		w := oauth().mounted(t)
+		w.read("token/app")
+		advance(30 * time.Minute)
+		w.Stop()
+		w.Clock.Jump(-back)
+		w.Start()
+		resp := w.read("token/app")
+		got := seconds(t, resp.Data, "expires_in")
+		check(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
+		if back < 30*time.Minute {
+			return // a clock that is still after the token's beginning gives nothing away
+		}
+		token := text(t, resp.Data, "access_token")
+		advance(resp.Secret.TTL)
+		check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
+	})
+}
+
+func TestClock_JumpsToAndFro(t *testing.T) {
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		for n := range 24 * 12 {
 			jump := 7 * time.Minute
 			if n%2 == 1 {
 				jump = -jump
 			}
 			w.Clock.Jump(jump)
-			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
-				t.Fatalf("a dead token is served after %s", time.Duration(n)*5*time.Minute)
-			}
+			require(t, w.Simulator.TokenAlive(text(t, w.read("token/app").Data, "access_token")),
+				"a dead token is served after %s", time.Duration(n)*5*time.Minute)
 			advance(5 * time.Minute)
 		}
-		if got := w.logins(); got > 60 {
-			t.Errorf("%d logins in a day of tokens that live an hour", got)
-		}
+		got := w.logins()
+		check(t, got <= 60, "%d logins in a day of tokens that live an hour", got)
 	})
 }
 
@@ -138,7 +114,6 @@ func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 	return s.Simulator.TokenAlive(a.access)
 }
 
-// TestClock_HostWrong: a host clock that is wrong neither serves expired tokens nor refuses valid ones.
 func TestClock_HostWrong(t *testing.T) {
 	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
@@ -159,54 +134,41 @@ func TestClock_HostWrong(t *testing.T) {
 					if a.life() < life-2*time.Second || a.life() > life {
 						t.Fatalf("a token of %s is believed to live for %s", life, a.life())
 					}
-					if !s.livesFor(a, a.lease) {
-						t.Fatalf("a lease of %s outlives its token", a.lease)
-					}
+					require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 					advance(time.Minute)
 				}
 				skew, _ := s.status()["clock_skew_seconds"].(int64)
-				if want := -int64(wrong / time.Second); skew < want-1 || skew > want+1 {
-					t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
-				}
+				want := -int64(wrong / time.Second)
+				check(t, skew >= want-1 && skew <= want+1, "clock_skew_seconds is %d, want %d", skew, want)
 				// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
-				if got := s.logins(); got > 8 {
-					t.Errorf("%d logins in an hour, want 7", got)
-				}
+				got := s.logins()
+				check(t, got <= 8, "%d logins in an hour, want 7", got)
 			})
 		}
 	}
 }
 
-// TestClock_SuspendedPastTokenExpiry: a suspended machine wakes up to expired tokens.
 func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			s := f.living(time.Hour).mounted(t)
-			first := s.token("app")
-			advance(time.Minute)
-			s.Suspend(30 * time.Minute)
-			want := 29*time.Minute - margin
-			if a := s.token("app"); a.id != first.id || a.lease > want || a.lease < want-time.Second || !s.livesFor(a, a.lease) {
-				t.Errorf("after half an hour of sleep a lease of %s with %s left, want %s", a.lease, a.left, want)
-			}
-			s.Suspend(5 * time.Hour)
-			for range 10 {
-				a := s.token("app")
-				if !s.Simulator.TokenAlive(a.access) || !s.livesFor(a, a.lease) {
-					t.Fatal("a dead token was served after the machine woke up")
-				}
-			}
-			s.wantLogins(2)
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		s := f.living(time.Hour).mounted(t)
+		first := s.token("app")
+		advance(time.Minute)
+		s.Suspend(30 * time.Minute)
+		want := 29*time.Minute - margin
+		if a := s.token("app"); a.id != first.id || a.lease > want || a.lease < want-time.Second || !s.livesFor(a, a.lease) {
+			t.Errorf("after half an hour of sleep a lease of %s with %s left, want %s", a.lease, a.left, want)
+		}
+		s.Suspend(5 * time.Hour)
+		for range 10 {
+			a := s.token("app")
+			require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease), "a dead token was served after the machine woke up")
+		}
+		s.wantLogins(2)
+	})
 }
 
-// TestClock_SuspendedPastRotation: a suspended machine rotates soon after it wakes up.
 func TestClock_SuspendedPastRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
@@ -239,70 +201,51 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
 				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
 					a, err := s.ask(t.Context(), "app", nil)
-					if err == nil && a.id != first.id {
-						t.Fatal("another token although every login fails")
-					}
-					if err == nil && !s.livesFor(a, a.lease) {
-						t.Fatalf("%s after the token was issued, a lease of %s outlives it", passed, a.lease)
-					}
-					if err == nil && a.left > time.Hour-passed+time.Second {
-						t.Fatalf("%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
-					}
+					require(t, err != nil || a.id == first.id, "another token although every login fails")
+					require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					require(t, err != nil || a.left <= time.Hour-passed+time.Second,
+						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
 					advance(20 * time.Second)
 				}
-				if s.Simulator.Counters().Faulted == 0 {
-					t.Error("the upstream was not asked")
-				}
+				check(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
 			})
 		}
 	}
 }
 
 func TestClock_SetForwardCostsOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
 		s.Clock.Jump(3 * time.Hour)
 		for range 100 {
 			a := s.token("app")
-			if !s.livesFor(a, a.lease) {
-				t.Fatal("a lease outlives its token")
-			}
+			require(t, s.livesFor(a, a.lease), "a lease outlives its token")
 		}
 		s.wantLogins(2)
 	})
 }
 
-// TestClock_BackoffEndsAfterClockSetRight: a backoff does not last for years when a clock is corrected. A failure that was
-// noted by a clock in the future.
+// A backoff does not last for years when a clock is corrected. A failure that was noted by a clock in the future.
 func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
-	t.Parallel()
-	for _, wrong := range []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour} {
-		timed(t, wrong.String(), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.EveryMinute()
-			s.Clock.Jump(wrong)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			s.failed("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			s.Clock.Jump(-wrong)
-			advance(5 * time.Minute)
-			if a, err := s.ask(t.Context(), "app", nil); err != nil {
-				t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
-			}
-		})
-	}
+	eachOf(t, []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour}, func(t *testing.T, wrong time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.Clock.Jump(wrong)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		s.failed("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.Clock.Jump(-wrong)
+		advance(5 * time.Minute)
+		a, err := s.ask(t.Context(), "app", nil)
+		check(t, err == nil, "5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
+	})
 }
 
-// TestStatus_NextAttemptAfterClockSetBack: the clock was ahead when the hold began, and is set right. The next attempt is said to be
-// when it is.
+// The clock was ahead when the hold began, and is set right. The next attempt is said to be when it is.
 func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Clock.Jump(time.Hour)
 		s.changePassword()
 		s.failed("app")
@@ -313,58 +256,55 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 		advance(14*time.Minute + time.Second)
 		s.failed("app")
 		s.wantLogins(2, "of which one is the probe after a quarter of an hour")
-		if late := said.Sub(s.Clock.Now()); late > time.Minute {
-			t.Errorf("status/ put the probe that was just made off to %s from now", late)
-		}
+		late := said.Sub(s.Clock.Now())
+		check(t, late <= time.Minute, "status/ put the probe that was just made off to %s from now", late)
 	})
 }
 
-// TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone: the clock was a year ahead when the account was read last. Nobody reads
-// it since the clock is right.
+// The clock was a year ahead when the account was read last. Nobody reads it since the clock is right.
 func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.Clock.Jump(365 * 24 * time.Hour)
 		s.token("app")
 		advance(time.Minute)
 		s.Clock.Jump(-365 * 24 * time.Hour)
 		advance(24 * time.Hour)
-		if got := s.logins(); got > 3 {
-			t.Errorf("%d logins in a day without a read", got)
-		}
+		got := s.logins()
+		check(t, got <= 3, "%d logins in a day without a read", got)
 	})
 }
 
-// TestRevoke_ClockFarAheadForAMoment: the clock runs ahead by a month or more for some minutes, and is set right. A revoked token
-// is not served after that either.
+// The clock runs ahead by a month or more for some minutes, also from the start, and is set right. A revoked token is not served
+// after that either, and the ledger knows what was issued.
 func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
-	t.Parallel()
-	for _, ahead := range []time.Duration{time.Hour, 40 * 24 * time.Hour} {
-		timed(t, ahead.String(), func(t *testing.T) {
-			const one = `{"token":"token-number-one","expires_in":3600}`
-			const other = `{"token":"token-number-two","expires_in":3600}`
-			s := gstMount(t, time.Hour)
+	ahead := func(d time.Duration) func(s *testMount) {
+		return func(s *testMount) {
 			s.EveryMinute()
-			s.loginsReturn(one)
-			first := s.token("app")
-			advance(time.Minute)
-			s.revoke("")
-			s.loginsReturn(other)
-			s.Clock.Jump(ahead)
+			s.Clock.Jump(d)
 			s.token("app")
-			advance(5 * time.Minute)
-			s.Clock.Jump(-ahead)
-			advance(5 * time.Minute)
-			s.loginsReturn(one)
 			advance(2 * time.Hour)
-			for range 20 {
-				if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
-					t.Fatal("a revoked token was served")
-				}
-				advance(time.Minute)
-			}
-		})
+			s.Clock.Jump(-d)
+			advance(5 * time.Minute)
+		}
 	}
+	each(t, map[string]func(s *testMount){
+		"an hour": ahead(time.Hour), "longer than anything is kept": ahead(farAhead),
+		"at start": func(s *testMount) { s.startWrong(farAhead, func(s *testMount) { s.token("app") }) },
+	}, func(t *testing.T, wrong func(s *testMount)) {
+		const one = `{"token":"token-number-one","expires_in":3600}`
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(one)
+		first := s.token("app")
+		advance(time.Minute)
+		s.revoke("")
+		s.loginsReturn(`{"token":"token-number-two","expires_in":3600}`)
+		wrong(s)
+		s.lookUp("token_id", first.id)
+		s.loginsReturn(one)
+		for range 150 {
+			s.wantNotRead(first.id)
+			advance(time.Minute)
+		}
+	})
 }

@@ -18,8 +18,7 @@ import (
 // TestConcurrent_EachNameAtOnce has many names come and go at the same time, so that the race detector, and the runtime's own check of
 // maps, see what all names share.
 func TestConcurrent_EachNameAtOnce(t *testing.T) {
-	t.Parallel()
-	timed(t, "oauth", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := oauth()
 		w := newTestMount(t, f.account)
 		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
@@ -50,9 +49,7 @@ func TestConcurrent_EachNameAtOnce(t *testing.T) {
 						{logical.DeleteOperation, "config/" + name, nil},
 					} {
 						r, refused := asRefusal(w.do(t.Context(), step.op, step.path, step.data))
-						if refused != strings.HasPrefix(step.path, "role/unstored") {
-							t.Errorf("%s %s: %d %s", step.op, step.path, r.status, r.message)
-						}
+						check(t, refused == strings.HasPrefix(step.path, "role/unstored"), "%s %s: %d %s", step.op, step.path, r.status, r.message)
 					}
 				}
 			})

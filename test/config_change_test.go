@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -36,9 +35,8 @@ func claims(token string) (username string, ends time.Time) {
 // wantOwner checks whose token a read gives.
 func (w *testMount) wantOwner(want string) {
 	w.t.Helper()
-	if owner, _ := claims(text(w.t, w.read("token/app").Data, "access_token")); owner != want {
-		w.t.Errorf("a reader has a token of %q, want one of %s", owner, want)
-	}
+	owner, _ := claims(text(w.t, w.read("token/app").Data, "access_token"))
+	check(w.t, owner == want, "a reader has a token of %q, want one of %s", owner, want)
 }
 
 // twoClerks is a mount with two accounts, whose config is that of the first.
@@ -53,86 +51,68 @@ func otherClerk(verify bool) map[string]any {
 	return map[string]any{"username": "other", "password": "pass-of-other", "verify_connection": verify}
 }
 
-// TestTokenChange_DuringLoginDropsToken: a write during a login never lets the old account's token out.
 func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
-			w := twoClerks(t)
-			w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second, Remaining: 1})
-			var waiting []<-chan asyncResult
-			for range 5 {
-				waiting = append(waiting, w.async("token/app"))
-			}
-			advance(time.Second)
-			w.write("config/gst", otherClerk(verify))
-			written := time.Now()
-			for range 5 {
-				waiting = append(waiting, w.async("token/app"))
-			}
-			for _, response := range waiting {
-				r := w.wait(response)
-				resp, err := r.unpack()
-				if err != nil || resp.IsError() {
-					t.Fatalf("a waiting reader got %v, %v, want the new account's token", resp, err)
-				}
-				owner, _ := claims(text(t, resp.Data, "access_token"))
-				if owner != "other" && r.at.After(written) {
-					t.Errorf("%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
-				}
-			}
-			advance(time.Minute)
-			w.quiet(func() {
-				for range 2 {
-					w.wantOwner("other")
-					w.Reload()
-				}
-			})
-			if got := w.logins(); got > 2 {
-				t.Errorf("%d logins, want one for each account", got)
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		w := twoClerks(t)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second, Remaining: 1})
+		var waiting []<-chan asyncResult
+		for range 5 {
+			waiting = append(waiting, w.async("token/app"))
+		}
+		advance(time.Second)
+		w.write("config/gst", otherClerk(verify))
+		written := time.Now()
+		for range 5 {
+			waiting = append(waiting, w.async("token/app"))
+		}
+		for _, response := range waiting {
+			r := w.wait(response)
+			resp, err := r.unpack()
+			require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
+			owner, _ := claims(text(t, resp.Data, "access_token"))
+			check(t, owner == "other" || !r.at.After(written),
+				"%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
+		}
+		advance(time.Minute)
+		w.quiet(func() {
+			for range 2 {
+				w.wantOwner("other")
+				w.Reload()
 			}
 		})
-	}
+		got := w.logins()
+		check(t, got <= 2, "%d logins, want one for each account", got)
+	})
 }
 
-// TestTokenChange_StaleFailureIgnored: a login of the old account that fails late is not held against the new.
 func TestTokenChange_StaleFailureIgnored(t *testing.T) {
-	t.Parallel()
-	timed(t, "refused after five seconds", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, Delay: 5 * time.Second, Remaining: 1})
 		response := w.async("token/app")
 		advance(time.Second)
 		w.write("config/gst", otherClerk(false))
 		resp, err := w.wait(response).unpack()
-		if err != nil || resp.IsError() {
-			t.Fatalf("the waiting reader got %v, %v, want the new account's token", resp, err)
-		}
+		require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
 		advance(time.Minute)
-		w.quiet(func() {
-			w.wantOwner("other")
-		})
+		w.quiet(func() { w.wantOwner("other") })
 	})
 }
 
 func TestTokenChange_DropsToken(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
-			w := twoClerks(t)
-			w.read("token/app")
-			w.write("config/gst", otherClerk(verify))
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		w := twoClerks(t)
+		w.read("token/app")
+		w.write("config/gst", otherClerk(verify))
+		for range 2 {
 			w.wantOwner("other")
 			w.Reload()
-			w.wantOwner("other")
-		})
-	}
+		}
+	})
 }
 
-// TestTokenChange_FailedWriteKeepsOldAccount: a write that fails to be stored leaves the old account in place.
 func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
-	t.Parallel()
-	timed(t, "verified, then not stored", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
 		before := w.read("token/app").Data["token_id"]
 		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
@@ -146,10 +126,8 @@ func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
 	})
 }
 
-// TestTokenChange_ConcurrentWritesAndReadsAgree: writes and reads at the same time agree in the end.
 func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
-	t.Parallel()
-	timed(t, "fifty of each", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
 		var responses []<-chan asyncResult
 		for n := range 50 {
@@ -161,24 +139,19 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 			responses = append(responses, w.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", data))
 		}
 		for _, response := range responses {
-			if r, refused := asRefusal(w.wait(response).unpack()); refused {
-				t.Errorf("refused: %v", r)
-			}
+			r, refused := asRefusal(w.wait(response).unpack())
+			check(t, !refused, "refused: %v", r)
 		}
 		w.write("config/gst", otherClerk(false))
 		w.wantOwner("other")
 	})
 }
 
-// TestConfig_WriteThatLandsAfterItsCallerHungUp: the write of the config lands when its caller has gone. The settings that
-// storage has are in force then.
+// The write of the config lands when its caller has gone. The settings that storage has are in force then.
 func TestConfig_WriteThatLandsAfterItsCallerHungUp(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{false, true} {
-		t.Run(fmt.Sprintf("verified %t", verify), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { writeLandsLate(t, verify) })
-		})
+		timed(t, fmt.Sprintf("verified %t", verify), func(t *testing.T) { writeLandsLate(t, verify) })
 	}
 }
 
@@ -199,9 +172,7 @@ func writeLandsLate(t *testing.T, verify bool) {
 	release()
 	s.wait(write)
 	advance(time.Minute)
-	if scheme := s.read("config/gst").Data["authorization_scheme"]; scheme != "Token" {
-		t.Fatalf("authorization_scheme is %v: the write did not land", scheme)
-	}
+	mustEqual(t, "authorization_scheme", s.read("config/gst").Data["authorization_scheme"], "Token")
 	after := s.read("token/app").Data
 	if after["token_type"] != "Token" || after["token_id"] == before.id {
 		t.Errorf("a read gives a token of type %v, the one of before: %t, and storage has other settings",
@@ -234,72 +205,57 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 		}
 	}
 	for s.logins() < 2 {
-		if !isUnderWay() {
-			t.Fatal("the write has ended without a verification")
-		}
+		require(t, isUnderWay(), "the write has ended without a verification")
 		time.Sleep(time.Millisecond)
 	}
 	return s, isUnderWay
 }
 
-// TestConfigWrite_HangingVerificationDelaysNoOtherName: the verification of one config hangs. Roles of other names are written
-// meanwhile.
+// The verification of one config hangs. Roles of other names are written meanwhile.
 func TestConfigWrite_HangingVerificationDelaysNoOtherName(t *testing.T) {
 	t.Parallel()
 	s, isUnderWay := hangingVerification(t)
 	for n := range 1000 {
 		name := fmt.Sprintf("role/app-%d", n)
 		s.write(name, map[string]any{"config": "gst"})
-		if !isUnderWay() {
-			t.Fatalf("the write of %s has waited for the verification of config gst", name)
-		}
+		require(t, isUnderWay(), "the write of %s has waited for the verification of config gst", name)
 	}
 }
 
-// TestConfigWrite_CallerWhoHangsUpIsGone: a caller who waits for another write of the same config hangs up, as all do when Vault
-// seals or steps down.
+// A caller who waits for another write of the same config hangs up, as all do when Vault seals or steps down.
 func TestConfigWrite_CallerWhoHangsUpIsGone(t *testing.T) {
 	t.Parallel()
 	s, isUnderWay := hangingVerification(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err := s.do(ctx, logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
-	if err == nil || !isUnderWay() {
-		t.Errorf("a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
-	}
+	check(t, err != nil && isUnderWay(), "a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
 }
 
-// TestConfigWrite_UnsavedRecordIsNoToken: a config is stored without a login, and the record of its account is not. No token is
-// said to be lost: there is none.
+// A config is stored without a login, and the record of its account is not. No token is said to be lost: there is none.
 func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "without verification", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount())
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		resp := s.write("config/gst", jwtConfig("verify_connection", false))
 		s.wantLogins(0)
-		if resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "token") {
+		if strings.Contains(warningsOf(resp), "token") {
 			t.Errorf("warnings %q, and there was no login", resp.Warnings)
 		}
 		s.Storage.Heal()
 	})
 }
 
-// TestConfigChange_WarnsOfLostRefreshTokens: a write that changes where refresh tokens go takes those of the tokens that are out.
+// A write that changes where refresh tokens go takes those of the tokens that are out.
 func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
-	t.Parallel()
-	timed(t, "refresh_url", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		other := with(jwtV2().onlySecrets(), "refresh_url", upstreamURL+"/api/v2/api-token-refresh/?site=2", "verify_connection", false)
-		s.says(strings.Join(s.write("config/gst", other).Warnings, " "), "1 of its tokens can no longer be revoked upstream")
-		if out, _ := s.revoke(""); len(out) != 1 {
-			t.Errorf("revoke/ says %v", out)
-		}
+		s.says(warningsOf(s.write("config/gst", other)), "1 of its tokens can no longer be revoked upstream")
+		out, _ := s.revoke("")
+		check(t, len(out) == 1, "revoke/ says %v", out)
 		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
-			if strings.Contains(strings.Join(resp.Warnings, " "), "can no longer be revoked") {
-				t.Errorf("no token was revocable: %q", resp.Warnings)
-			}
+			check(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"), "no token was revocable: %q", resp.Warnings)
 		}
 	})
 }

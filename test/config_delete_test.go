@@ -20,39 +20,33 @@ import (
 // remove sends a delete that must succeed.
 func (w *testMount) remove(path string) {
 	w.t.Helper()
-	if r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil)); refused {
-		w.t.Fatalf("delete %s: %d %s", path, r.status, r.message)
-	}
+	r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil))
+	require(w.t, !refused, "delete %s: %d %s", path, r.status, r.message)
 }
 
 func TestConfigDelete_DropsTokens(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			token := text(t, w.read("token/app").Data, "access_token")
-			w.quiet(func() { w.remove("config/gst") })
-			for key, value := range w.stored() {
-				w.hides(key+" "+value, append(f.secrets(), token)...)
-			}
-			w.wantAbsent("config/gst")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		token := text(t, w.read("token/app").Data, "access_token")
+		w.quiet(func() { w.remove("config/gst") })
+		for key, value := range w.stored() {
+			w.hides(key+" "+value, append(f.secrets(), token)...)
+		}
+		w.wantAbsent("config/gst")
+	})
 }
 
-// TestConfigDelete_WarnsOfWhatIsLeft: the deletion of a config warns of the roles that fail from then on, and of tokens that are
-// valid upstream, with what could have been done before. Where nothing is left there is no warning.
+// The deletion of a config warns of the roles that fail from then on, and of tokens that are valid upstream, with what could have
+// been done before. Where nothing is left there is no warning.
 func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	deleted := func(w *testMount) string {
 		w.t.Helper()
 		resp, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if r, refused := asRefusal(resp, err); refused {
-			w.t.Fatalf("the config was not deleted: %d %s", r.status, r.message)
-		}
-		if left, err := w.tryRead("config/gst", nil); left != nil || err != nil {
-			w.t.Fatalf("the config is still there: %v, %v", left, err)
-		}
+		r, refused := asRefusal(resp, err)
+		require(w.t, !refused, "the config was not deleted: %d %s", r.status, r.message)
+		left, err := w.tryRead("config/gst", nil)
+		require(w.t, left == nil && err == nil, "the config is still there: %v, %v", left, err)
 		if resp == nil {
 			return ""
 		}
@@ -94,9 +88,7 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		w.remove("role/app")
-		if said := deleted(w); said != "" {
-			t.Errorf("nothing is left, and the warning is %s", said)
-		}
+		equal(t, "nothing is left, and the warning", deleted(w), "")
 	})
 	timed(t, "storage hangs and fails", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -113,33 +105,24 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		})
 		began := time.Now()
 		w.remove("config/gst")
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("the deletion took %s", took)
-		}
+		took := time.Since(began)
+		check(t, took <= 3*time.Second, "the deletion took %s", took)
 		w.Storage.Heal()
 		w.badRequest(logical.ReadOperation, "token/app", nil, "does not exist")
 	})
 }
 
-// TestConfigDelete_RoleSaysWhatToType: a read of a role whose config was deleted shows the command.
 func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.read("token/app")
-			w.remove("config/gst")
-			if restart {
-				w.Reload()
-			}
-			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-				w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
-			}
-			if got := w.read("role/app").Data["config"]; got != "gst" {
-				t.Errorf("the role names config %v, want gst as before", got)
-			}
-		})
-	}
+	each(t, map[string]bool{"at once": false, "after a restart": true}, func(t *testing.T, restart bool) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.remove("config/gst")
+		w.reloadIf(restart)
+		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+			w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
+		}
+		equal(t, "the role names config", w.read("role/app").Data["config"], "gst")
+	})
 }
 
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
@@ -154,20 +137,15 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 				w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
 				restart(w)
 				w.loggingIn(1, func() {
-					if got := w.read("token/app").Data["token_id"]; got == old {
-						t.Error("the token of the deleted config is served")
-					}
+					check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 				})
 			})
 		}
 	}
 }
 
-// TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
 func TestConfigDelete_StopsRotation(t *testing.T) {
-	t.Parallel()
-	timed(t, "two days", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
 		w.remove("config/gst")
 		w.quiet(func() { advance(48 * time.Hour) })
@@ -175,35 +153,27 @@ func TestConfigDelete_StopsRotation(t *testing.T) {
 }
 
 func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.slow(5 * time.Second)
-			response := w.async("token/app")
-			advance(time.Second)
-			w.remove("config/gst")
-			r, refused := asRefusal(w.wait(response).unpack())
-			if !refused || r.status != http.StatusBadRequest {
-				t.Errorf("the reader got %v, want status 400", r)
-			}
-			w.says(r.message, "gst")
-			advance(time.Minute)
-			for key := range w.stored() {
-				if strings.HasPrefix(key, "token/") || strings.HasPrefix(key, "config/") {
-					t.Errorf("%s is stored after its config was deleted", key)
-				}
-			}
-			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.slow(5 * time.Second)
+		response := w.async("token/app")
+		advance(time.Second)
+		w.remove("config/gst")
+		r, refused := asRefusal(w.wait(response).unpack())
+		check(t, refused && r.status == http.StatusBadRequest, "the reader got %v, want status 400", r)
+		w.says(r.message, "gst")
+		advance(time.Minute)
+		for key := range w.stored() {
+			check(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
+				"%s is stored after its config was deleted", key)
+		}
+		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
+	})
 }
 
-// TestConfigDelete_ReadsOfTheRoleWriteNothing: what is kept of a deleted config is which of its tokens were revoked.
+// What is kept of a deleted config is which of its tokens were revoked.
 func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
-	t.Parallel()
-	timed(t, "a revoked token is remembered", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		w.remove("config/gst")
@@ -217,43 +187,9 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_SaysThatRevocationGoesOn: the upstream cannot be reached when the tokens are revoked, and the config is
-// deleted. The engine goes on with the revocation, so neither the deletion nor lookup says that only the vendor can end the
-// token.
-func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
-	t.Parallel()
-	timed(t, "pending", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		s.EveryMinute()
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-		s.revoke("")
-		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		said := strings.Join(resp.Warnings, "\n")
-		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(2 * time.Minute)
-		if s.Simulator.TokenAlive(first.access) {
-			t.Fatal("the revocation does not go on")
-		}
-		if strings.Contains(said, "only the vendor can end them") {
-			t.Errorf("the engine ended the token, and the deletion said: %s", said)
-		}
-		if strings.Contains(advice, "cannot be revoked here") {
-			t.Errorf("the engine ended the token, and lookup said: %s", advice)
-		}
-	})
-}
-
-// TestConfigDelete_ThrottleThatIsOverIsForgotten: a Retry-After was over two hours before the config was deleted and written
-// again.
+// A Retry-After was over two hours before the config was deleted and written again.
 func TestConfigDelete_ThrottleThatIsOverIsForgotten(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
 		s.failsWith(http.StatusTooManyRequests)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})

@@ -19,9 +19,7 @@ import (
 func roots(t *testing.T) string {
 	t.Helper()
 	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(ca.CertPEM())
 }
 
@@ -47,7 +45,6 @@ func secureOAuth() map[string]any {
 		"verify_connection", false)
 }
 
-// TestConfigMove_NeedsSecretsAgain: secrets are not sent elsewhere unless they are given again.
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
 	all := oauth().onlySecrets()
@@ -84,7 +81,6 @@ func verifying(verify bool) string {
 	return ", not verified,"
 }
 
-// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token is not sent elsewhere unless the secrets are given again.
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()
@@ -107,54 +103,45 @@ func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	})
 }
 
-// TestConfigMove_SigningSecretNotSent: a secret that only signs assertions is not sent itself unless it is given again.
+// A secret that only signs assertions is not sent itself unless it is given again.
 func TestConfigMove_SigningSecretNotSent(t *testing.T) {
-	t.Parallel()
-	f := assertion()
-	for _, format := range []string{"json", "query", "form"} {
-		timed(t, format, func(t *testing.T) {
-			w := f.mounted(t)
-			change := map[string]any{"request_format": format, "verify_connection": false}
-			w.badRequest(logical.UpdateOperation, "config/gst", change, "client_secret: must be given again", "request_format")
-			w.badRequest(logical.UpdateOperation, "config/gst", with(change, "client_secret", ""), "client_secret")
-			w.write("config/gst", merged(change, f.onlySecrets()))
-			w.write("config/gst", map[string]any{"request_format": "assertion", "assertion_audience": assertionAudience})
-		})
-	}
+	eachOf(t, []string{"json", "query", "form"}, func(t *testing.T, format string) {
+		f := assertion()
+		w := f.mounted(t)
+		change := map[string]any{"request_format": format, "verify_connection": false}
+		w.badRequest(logical.UpdateOperation, "config/gst", change, "client_secret: must be given again", "request_format")
+		w.badRequest(logical.UpdateOperation, "config/gst", with(change, "client_secret", ""), "client_secret")
+		w.write("config/gst", merged(change, f.onlySecrets()))
+		w.write("config/gst", map[string]any{"request_format": "assertion", "assertion_audience": assertionAudience})
+	})
 }
 
-// TestConfigMove_OldRefreshTokenNotSent: an old refresh token is never sent to a new refresh URL.
 func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
-			f := jwtV2()
-			w := f.mounted(t)
-			oldToken := text(t, w.read("token/app").Data, "access_token")
-			old := refreshToken(t, w.heard()[0])
-			w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
-			if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
-				t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		f := jwtV2()
+		w := f.mounted(t)
+		oldToken := text(t, w.read("token/app").Data, "access_token")
+		old := refreshToken(t, w.heard()[0])
+		w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
+		if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
+			t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
+		}
+		w.read("token/app")
+		for range 2 {
+			w.write("revoke/gst", nil)
+			w.Reload()
+			advance(time.Minute)
+		}
+		elsewhere := 0
+		for _, r := range w.heard() {
+			if !strings.Contains(r.URL, "/elsewhere/") {
+				continue
 			}
-			w.read("token/app")
-			for range 2 {
-				w.write("revoke/gst", nil)
-				w.Reload()
-				advance(time.Minute)
-			}
-			elsewhere := 0
-			for _, r := range w.heard() {
-				if !strings.Contains(r.URL, "/elsewhere/") {
-					continue
-				}
-				elsewhere++
-				w.hides(r.Text(), old)
-			}
-			if elsewhere == 0 {
-				t.Error("nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
-			}
-		})
-	}
+			elsewhere++
+			w.hides(r.Text(), old)
+		}
+		check(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
+	})
 }
 
 // refreshToken is the refresh token that a login got.
@@ -163,13 +150,11 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 	var response struct {
 		Refresh string `json:"refresh_token"`
 	}
-	if err := json.Unmarshal([]byte(login.Response), &response); err != nil || response.Refresh == "" {
-		t.Fatalf("no refresh token in the response to %s: %v", login.URL, err)
-	}
+	err := json.Unmarshal([]byte(login.Response), &response)
+	require(t, err == nil && response.Refresh != "", "no refresh token in the response to %s: %v", login.URL, err)
 	return response.Refresh
 }
 
-// TestConfigMove_OtherFieldsNeedNoSecrets: an update that does not change where secrets are sent needs no secrets.
 func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -15,7 +14,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestConfigPause_ReadsFailWithReason: a paused config gives no token and the reason.
 func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]bool{"with a token": true, "without one": false} {
@@ -28,9 +26,7 @@ func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 					rejected = w.read("token/app").Data["token_id"]
 				}
 				w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "pause_reason": "year-end audit: 100%d"}) })
-				if restart {
-					w.Reload()
-				}
+				w.reloadIf(restart)
 				for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 					w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d", "vault write mastersindia/config/gst paused=false")
 				}
@@ -48,20 +44,15 @@ func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 }
 
 func TestConfigPause_ResumedServesAgain(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.read("token/app")
-			w.write("config/gst", map[string]any{"paused": true})
-			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
-			if restart {
-				w.Reload()
-			}
-			w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
-			w.wantLiveToken()
-		})
-	}
+	each(t, map[string]bool{"at once": false, "after a restart": true}, func(t *testing.T, restart bool) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.write("config/gst", map[string]any{"paused": true})
+		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
+		w.reloadIf(restart)
+		w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
+		w.wantLiveToken()
+	})
 }
 
 func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
@@ -79,12 +70,10 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	})
 }
 
-// TestConfigPause_WarnsOfUnpausedAndUnverified: a reason alone does not pause a config, and new credentials of a paused one are not
-// verified: both writes succeed, and warn of it.
+// A reason alone does not pause a config, and new credentials of a paused one are not verified: both writes succeed, and warn of
+// it.
 func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
-	t.Parallel()
-	timed(t, "all writes", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const notPaused, unverified = "The config is not paused: to pause it: vault write mastersindia/config/gst paused=true",
 			"its login was not verified, since it is paused: after you resume it, see whether it logs in: vault write -f mastersindia/rotate/gst"
 		for n, step := range []struct {
@@ -101,13 +90,9 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 			{map[string]any{"paused": false, "pause_reason": "kept"}, ""},
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", step.data)
-			warns := ""
-			if resp != nil {
-				warns = strings.Join(resp.Warnings, " ")
-			}
-			if err != nil || resp.IsError() || (warns == "") != (step.says == "") || !strings.Contains(warns, step.says) {
-				t.Errorf("write %d: %v, warnings %q, want %q", n, err, warns, step.says)
-			}
+			warns := warningsOf(resp)
+			check(t, err == nil && !resp.IsError() && (warns == "") == (step.says == "") && strings.Contains(warns, step.says),
+				"write %d: %v, warnings %q, want %q", n, err, warns, step.says)
 		}
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 	})
@@ -116,9 +101,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 // TestConfigPause_ResumedByExportWarns writes back an export of before the pause: that resumes the account, and says so. A resume
 // that names no more than secrets is meant.
 func TestConfigPause_ResumedByExportWarns(t *testing.T) {
-	t.Parallel()
-	timed(t, "all writes", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		export := w.read("config/gst").Data
 		const resumed = "The config was paused (password leaked) and is resumed now: to pause it again: " +
 			"vault write mastersindia/config/gst paused=true pause_reason=..."
@@ -146,21 +129,14 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 			{map[string]any{"paused": true}, ""},
 		} {
 			resp := w.write("config/gst", step.data)
-			said := ""
-			if resp != nil {
-				said = strings.Join(resp.Warnings, " ")
-			}
-			if said != step.says {
-				t.Errorf("write %d warns %q, want %q", n, said, step.says)
-			}
+			said := warningsOf(resp)
+			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
 	})
 }
 
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		done := s.startRead()
 		s.waitUntil("the login", func() bool { return s.logins() == 1 })
@@ -176,13 +152,10 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	})
 }
 
-// TestConfigPause_LoginNotSentYet: storage is still being told that a login begins when the account is paused. The login is not
-// made.
+// Storage is still being told that a login begins when the account is paused. The login is not made.
 func TestConfigPause_LoginNotSentYet(t *testing.T) {
 	t.Parallel()
-	slow := func(s *testMount) {
-		s.Storage.Slow(mounttest.Put, "token/", 5*time.Second)
-	}
+	slow := func(s *testMount) { s.Storage.Slow(mounttest.Put, "token/", 5*time.Second) }
 	timed(t, "here", func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		slow(s)
@@ -190,9 +163,8 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 		advance(time.Second)
 		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
 		advance(time.Second)
-		if paused, _ := s.read("config/gst").Data["paused"].(bool); !paused {
-			t.Fatal("the pause is not stored")
-		}
+		paused, _ := s.read("config/gst").Data["paused"].(bool)
+		require(t, paused, "the pause is not stored")
 		s.wantLogins(0, "when the pause was stored")
 		s.wait(write)
 		s.wait(reader)
@@ -215,8 +187,7 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 
 // TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
 func TestConfig_EmptyPausedRefused(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := jwtV1().mounted(t, "paused", true)
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": ""}, "paused: is empty")
 		w.badRequest(logical.ReadOperation, "token/app", nil, "paused")

@@ -12,29 +12,24 @@ import (
 )
 
 func TestConfigSent_SendsConfiguredValues(t *testing.T) {
-	t.Parallel()
 	type wire struct {
 		of     fixture
 		change map[string]any
 		sent   []string
 	}
 	inJSON, inQuery := jwtV1(), firstVision()
-	for name, wire := range map[string]wire{
+	each(t, map[string]wire{
 		"user and password": {inJSON, nil, []string{
 			`"username":"clerk"`, `"password":"pass-of-clerk"`, "Content-Type: application/json",
 		}},
-		"a form": {inJSON, map[string]any{"request_format": "form"}, []string{
-			"username=clerk", "application/x-www-form-urlencoded",
-		}},
+		"a form": {inJSON, map[string]any{"request_format": "form"}, []string{"username=clerk", "application/x-www-form-urlencoded"}},
 		"a multipart body": {inJSON, map[string]any{"request_format": "multipart"}, []string{
 			`name="username"`, "multipart/form-data; boundary=",
 		}},
-		"a client": {oauth(), nil, []string{`"client_id":"oauth-app"`, `"client_secret":`, `"grant_type":"password"`}},
-		"a scope":  {inQuery, nil, []string{`"scope":"accounts cards"`, `"grant_type":"client_credentials"`}},
-		"a query":  {inQuery, map[string]any{"request_format": "query"}, []string{"scope=accounts", "Authorization: Basic "}},
-		"a SOAP action": {soap(), map[string]any{"soap_action": "urn:server#other"}, []string{
-			"urn:server#other",
-		}},
+		"a client":      {oauth(), nil, []string{`"client_id":"oauth-app"`, `"client_secret":`, `"grant_type":"password"`}},
+		"a scope":       {inQuery, nil, []string{`"scope":"accounts cards"`, `"grant_type":"client_credentials"`}},
+		"a query":       {inQuery, map[string]any{"request_format": "query"}, []string{"scope=accounts", "Authorization: Basic "}},
+		"a SOAP action": {soap(), map[string]any{"soap_action": "urn:server#other"}, []string{"urn:server#other"}},
 		"a SOAP user element": {soap(), map[string]any{"soap_username_element": "Benutzer"}, []string{
 			"<Benutzer>soap-clerk</Benutzer>",
 		}},
@@ -42,39 +37,28 @@ func TestConfigSent_SendsConfiguredValues(t *testing.T) {
 			"<Kennwort>pass-of-soap-clerk</Kennwort>",
 		}},
 		"a header": {inJSON, map[string]any{"headers": "X-Team=gst"}, []string{"X-Team: gst"}},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
-			w.write("config/gst", merged(with(wire.of.config, "verify_connection", false), wire.change))
-			w.write("role/app", map[string]any{"config": "gst"})
-			w.refusal("read", "token/app", nil)
-			heard := w.heard()
-			if len(heard) != 1 || heard[0].Method != http.MethodPost {
-				t.Fatalf("%d requests, want one POST", len(heard))
-			}
-			w.says(heard[0].Text(), wire.sent...)
-		})
-	}
+	}, func(t *testing.T, wire wire) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+		w.write("config/gst", merged(with(wire.of.config, "verify_connection", false), wire.change))
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.refusal("read", "token/app", nil)
+		heard := w.heard()
+		require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
+		w.says(heard[0].Text(), wire.sent...)
+	})
 }
 
 func TestConfigSent_TokenURLUnchanged(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{
+	eachOf(t, []string{
 		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",
-	} {
-		timed(t, path, func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
-			w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
-			w.write("role/app", map[string]any{"config": "gst"})
-			w.refusal("read", "token/app", nil)
-			if got := w.heard()[0].URL; got != upstreamURL+path {
-				t.Errorf("sent to %s, want %s", got, upstreamURL+path)
-			}
-			if got := w.read("config/gst").Data["token_url"]; got != upstreamURL+path {
-				t.Errorf("token_url is %v, want %s", got, upstreamURL+path)
-			}
-		})
-	}
+	}, func(t *testing.T, path string) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+		w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.refusal("read", "token/app", nil)
+		equal(t, "sent to", w.heard()[0].URL, upstreamURL+path)
+		equal(t, "token_url", w.read("config/gst").Data["token_url"], upstreamURL+path)
+	})
 }
 
 func TestConfigSent_SecretUnchanged(t *testing.T) {
@@ -91,9 +75,8 @@ func TestConfigSent_SecretUnchanged(t *testing.T) {
 		f.account.Password = " pass of clerk "
 		w := newTestMount(t, f.account)
 		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", " pass of clerk ")) })
-		if got := strings.Count(w.heard()[0].Body, " pass of clerk "); got != 1 {
-			t.Errorf("the password was sent %d times as it is, want once", got)
-		}
+		got := strings.Count(w.heard()[0].Body, " pass of clerk ")
+		check(t, got == 1, "the password was sent %d times as it is, want once", got)
 	})
 	timed(t, "letters of other scripts", func(t *testing.T) {
 		f := jwtV1()

@@ -32,13 +32,9 @@ func readFields() map[string]string {
 func overTheWire(t *testing.T, data map[string]any) map[string]any {
 	t.Helper()
 	encoded, err := json.Marshal(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	var decoded map[string]any
-	if err := json.Unmarshal(encoded, &decoded); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, json.Unmarshal(encoded, &decoded))
 	return decoded
 }
 
@@ -66,19 +62,14 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 	}
 	if want := readFields(); !maps.Equal(types, want) {
 		for name := range want {
-			if types[name] != want[name] {
-				t.Errorf("%s is %q, want %q", name, types[name], want[name])
-			}
+			check(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
 		}
 		for name := range types {
-			if want[name] == "" {
-				t.Errorf("%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
-			}
+			check(t, want[name] != "", "%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
 		}
 	}
 }
 
-// TestConfig_ReadHasAllFieldsButSecrets: a read of a config gives every field but the secrets in one type.
 func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -88,17 +79,13 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 			w.idle(func() { data = w.read("config/gst").Data })
 			checkConfigRead(t, data)
 			encoded, err := json.Marshal(data)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			w.hides(string(encoded), f.secrets()...)
 			for name, value := range f.config {
 				if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
 					continue
 				}
-				if data[name] != value {
-					t.Errorf("%s is %v, want %v as written", name, data[name], value)
-				}
+				check(t, data[name] == value, "%s is %v, want %v as written", name, data[name], value)
 			}
 		})
 	}
@@ -135,9 +122,7 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 				if _, given := f.config[name]; given {
 					continue
 				}
-				if !reflect.DeepEqual(got[name], want) {
-					t.Errorf("%s is %v, want %v", name, got[name], want)
-				}
+				check(t, reflect.DeepEqual(got[name], want), "%s is %v, want %v", name, got[name], want)
 			}
 		})
 	}
@@ -150,7 +135,6 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 	})
 }
 
-// TestConfig_ListHasKeyInfo: configs are listed with the facts that one looks for.
 func TestConfig_ListHasKeyInfo(t *testing.T) {
 	t.Parallel()
 	timed(t, "one a protocol", func(t *testing.T) {
@@ -164,17 +148,13 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 		w.idle(func() {
 			for _, path := range []string{"config/", "config"} {
 				resp := w.list(path)
-				if got := resp.Data["keys"]; !reflect.DeepEqual(got, names) {
-					t.Errorf("keys are %v, want %v", got, names)
-				}
+				equal(t, "keys", resp.Data["keys"], names)
 				info, ok := resp.Data["key_info"].(map[string]any)
 				if !ok || len(info) != len(names) {
 					t.Errorf("key_info is %v, want an entry for each", resp.Data["key_info"])
 				}
 				encoded, err := json.Marshal(resp.Data)
-				if err != nil {
-					t.Fatal(err)
-				}
+				noError(t, err)
 				for _, f := range fixtures() {
 					w.hides(string(encoded), f.secrets()...)
 					if _, ok := info[f.name].(map[string]any); !ok {
@@ -187,21 +167,16 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	timed(t, "none", func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.ListOperation, "config/", nil)
-		if err != nil || (resp != nil && (resp.IsError() || resp.Data["keys"] != nil)) {
-			t.Errorf("the list is %v, %v, want an empty one", resp, err)
-		}
+		check(t, err == nil && (resp == nil || (!resp.IsError() && resp.Data["keys"] == nil)),
+			"the list is %v, %v, want an empty one", resp, err)
 	})
 }
 
 func TestConfig_NamesAreCaseSensitive(t *testing.T) {
-	t.Parallel()
-	timed(t, "gst and GST", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.wantAbsent("config/GST")
 		w.write("config/GST", with(oauth().config, "verify_connection", false))
-		if got := w.read("config/gst").Data["protocol"]; got != "jwt" {
-			t.Errorf("config gst has protocol %v, want jwt as before", got)
-		}
+		equal(t, "config gst has protocol", w.read("config/gst").Data["protocol"], "jwt")
 	})
 }
 
@@ -218,13 +193,9 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w.loggingIn(1, func() { w.write("config/gst", f.config) })
 		data := overTheWire(t, w.read("config/gst").Data)
 		for _, name := range []string{"username", "client_id", "pause_reason"} {
-			if data[name] != f.config[name] {
-				t.Errorf("%s has not kept its value of %d bytes", name, len(long))
-			}
+			check(t, data[name] == f.config[name], "%s has not kept its value of %d bytes", name, len(long))
 		}
-		if got := data["headers"]; !reflect.DeepEqual(got, map[string]any{"X-Long": long}) {
-			t.Error("headers have not kept their value")
-		}
+		check(t, reflect.DeepEqual(data["headers"], map[string]any{"X-Long": long}), "headers have not kept their value")
 		w.write("role/app", map[string]any{"config": "gst"})
 		w.quiet(func() { w.read("token/app") })
 	})
@@ -232,13 +203,10 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w := jwtV1().mounted(t)
 		certificates := strings.Repeat(roots(t), 20)
 		w.write("config/gst", with(jwtV1().onlySecrets(), "ca_cert", certificates, "verify_connection", false))
-		if got := w.read("config/gst").Data["ca_cert"]; got != certificates {
-			t.Errorf("ca_cert has not kept its value of %d bytes", len(certificates))
-		}
+		check(t, w.read("config/gst").Data["ca_cert"] == certificates, "ca_cert has not kept its value of %d bytes", len(certificates))
 	})
 }
 
-// TestConfigRefused_ValueTooLong: a value that is too long is refused by its field and the limit.
 func TestConfigRefused_ValueTooLong(t *testing.T) {
 	t.Parallel()
 	long := "canary" + strings.Repeat("0123456789", 1024)
@@ -247,8 +215,6 @@ func TestConfigRefused_ValueTooLong(t *testing.T) {
 		"headers": map[string]any{"X-Long": long}, "token_url": "https://upstream.test/" + long,
 		"authorization_scheme": long,
 	} {
-		refuseAll(t, oauth(), []badWrite{
-			{field + " of 10 kB", with(oauth().config, field, value), []string{field, "longer than"}},
-		})
+		refuse(t, oauth(), field+" of 10 kB", with(oauth().config, field, value), field, "longer than")
 	}
 }

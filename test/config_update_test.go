@@ -62,9 +62,7 @@ func (f fixture) changes(t *testing.T) []change {
 			continue
 		}
 		c, known := of[field.Name]
-		if !known {
-			t.Fatalf("say here another value of %s", field.Name)
-		}
+		require(t, known, "say here another value of %s", field.Name)
 		c.field = field.Name
 		all = append(all, c)
 	}
@@ -91,19 +89,15 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 				}
 				w.quiet(func() { w.write("config/gst", data) })
 				got := overTheWire(t, w.read("config/gst").Data)
-				if want := with(before, c.field, c.want()); !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v", got, want)
-				}
+				want := with(before, c.field, c.want())
+				equal(t, "the config", got, want)
 				w.Reload()
-				if again := overTheWire(t, w.read("config/gst").Data); !reflect.DeepEqual(again, got) {
-					t.Errorf("after a restart the config is %v, want %v", again, got)
-				}
+				equal(t, "after a restart the config", overTheWire(t, w.read("config/gst").Data), got)
 			})
 		}
 	}
 }
 
-// TestConfigUpdate_EmptyFieldResetsToDefault: a field set to nothing goes back to its default.
 func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -121,12 +115,9 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 				w.write("config/gst", with(plain, c.field, c.written))
 				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
 				got, want := w.read("config/gst").Data, w.read("config/plain").Data
-				if !reflect.DeepEqual(got[c.field], want[c.field]) {
-					t.Errorf("%s is %v, want its default %v", c.field, got[c.field], want[c.field])
-				}
-				if !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v", got, want)
-				}
+				check(t, reflect.DeepEqual(got[c.field], want[c.field]),
+					"%s is %v, want its default %v", c.field, got[c.field], want[c.field])
+				equal(t, "the config", got, want)
 			})
 		}
 	}
@@ -140,20 +131,16 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_ReplacesAllHeaders: an update replaces all headers and nothing clears them.
 func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"headers", "refresh_headers"} {
-		for name, nothing := range map[string]any{
-			"an empty string": "", "an empty map": map[string]any{}, "an empty list": []any{},
-		} {
+		for name, nothing := range map[string]any{"an empty string": "", "an empty map": map[string]any{}, "an empty list": []any{}} {
 			timed(t, field+" cleared by "+name, func(t *testing.T) {
 				w := jwtV2().mounted(t)
 				w.write("config/gst", map[string]any{field: "X-One=1", "verify_connection": false})
 				w.write("config/gst", map[string]any{field: nothing, "verify_connection": false})
-				if got := overTheWire(t, w.read("config/gst").Data)[field]; !reflect.DeepEqual(got, map[string]any{}) {
-					t.Errorf("%s are %v, want none", field, got)
-				}
+				got := overTheWire(t, w.read("config/gst").Data)[field]
+				check(t, reflect.DeepEqual(got, map[string]any{}), "%s are %v, want none", field, got)
 			})
 		}
 		timed(t, field+" replaced", func(t *testing.T) {
@@ -161,14 +148,12 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 			w.write("config/gst", map[string]any{field: map[string]any{"X-One": "1", "X-Two": "2"}, "verify_connection": false})
 			w.write("config/gst", map[string]any{field: []any{"X-Three=3", "X-Four=a=b"}, "verify_connection": false})
 			want := map[string]any{"X-Three": "3", "X-Four": "a=b"}
-			if got := overTheWire(t, w.read("config/gst").Data)[field]; !reflect.DeepEqual(got, want) {
-				t.Errorf("%s are %v, want %v", field, got, want)
-			}
+			got := overTheWire(t, w.read("config/gst").Data)[field]
+			check(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
 		})
 	}
 }
 
-// TestConfigUpdate_HeadersAreSent: headers are sent with a login and refresh headers are added to a refresh.
 func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -176,12 +161,8 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 			w := f.mounted(t, "headers", f.headersAnd("X-Team", "gst"))
 			w.read("token/app")
 			for _, r := range w.heard() {
-				if got := r.Header.Get("X-Team"); got != "gst" {
-					t.Errorf("header X-Team is %q, want gst", got)
-				}
-				if r.Header.Get("Service") != "" {
-					t.Error("a refresh header was sent with a login")
-				}
+				equal(t, "header X-Team", r.Header.Get("X-Team"), "gst")
+				check(t, r.Header.Get("Service") == "", "a refresh header was sent with a login")
 			}
 		})
 	}
@@ -190,12 +171,8 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		refresh := w.heard()[1]
-		if got := refresh.Header.Get("Productid"); got != "einvoicing_global" {
-			t.Errorf("header Productid is %q on a refresh, want einvoicing_global", got)
-		}
-		if got := refresh.Header.Get("Service"); got != "online_service" {
-			t.Errorf("header Service is %q on a refresh, want online_service", got)
-		}
+		equal(t, "header Productid", refresh.Header.Get("Productid"), "einvoicing_global")
+		equal(t, "header Service", refresh.Header.Get("Service"), "online_service")
 	})
 }
 
@@ -215,17 +192,11 @@ func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 				w.loggingIn(1, func() { w.write("config/gst", move) })
 				w.quiet(func() {
 					data := w.read("token/app").Data
-					if data["access_token"] == old {
-						t.Error("the token of the old protocol is served")
-					}
-					if data["token_type"] != to.scheme {
-						t.Errorf("token_type is %v, want %s", data["token_type"], to.scheme)
-					}
+					check(t, data["access_token"] != old, "the token of the old protocol is served")
+					check(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
 				})
 				w.write("config/fresh", to.config)
-				if got, want := w.read("config/gst").Data, w.read("config/fresh").Data; !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v as if it were new", got, want)
-				}
+				equal(t, "the config", w.read("config/gst").Data, w.read("config/fresh").Data)
 			})
 		}
 	}
@@ -249,13 +220,13 @@ func cleared(from, to fixture) map[string]any {
 // TestConfigReplace_WarnsOfOtherAccount writes over the config of another account, as after a mistaken name: the login succeeds, and
 // so does the write, which says what it has replaced, without a value.
 func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
-	t.Parallel()
 	const account, roles = "The config was of another account: its ", " changed, and its roles return the token of the new account."
-	for name, c := range map[string]struct {
+	type testCase struct {
 		old, next fixture
 		changed   map[string]any
 		says      []string
-	}{
+	}
+	each(t, map[string]testCase{
 		"oauth by jwt": {oauth(), jwtV1(), nil, []string{
 			account + "protocol, token_url, username and client_id" + roles, "The config was of protocol oauth: its client_secret was deleted.",
 		}},
@@ -276,67 +247,54 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 		"the same":        {oauth(), oauth(), nil, nil},
 		"another way":     {firstVision(), firstVision(), map[string]any{"request_format": "query"}, nil},
 		"another setting": {jwtV1(), jwtV1(), map[string]any{"rotation_percent": 50}, nil},
-	} {
-		timed(t, name, func(t *testing.T) {
-			accounts := []simulator.Account{c.old.account}
-			if c.next.name != c.old.name {
-				accounts = append(accounts, c.next.account)
-			}
-			w := newTestMount(t, accounts...)
-			w.write("config/gst", c.old.config)
-			var said []string
-			if resp := w.write("config/gst", merged(c.next.config, c.changed)); resp != nil {
-				said = resp.Warnings
-			}
-			all := strings.Join(said, "\n")
-			w.says(all, c.says...)
-			if strings.Contains(all, "was of") != (len(c.says) > 0) || strings.Contains(all, "deleted") != (len(c.says) > 1) {
-				t.Errorf("warnings %q, want %q", said, c.says)
-			}
-			for _, secret := range append(c.old.secrets(), c.next.secrets()...) {
-				w.hides(all, secret)
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		accounts := []simulator.Account{c.old.account}
+		if c.next.name != c.old.name {
+			accounts = append(accounts, c.next.account)
+		}
+		w := newTestMount(t, accounts...)
+		w.write("config/gst", c.old.config)
+		var said []string
+		if resp := w.write("config/gst", merged(c.next.config, c.changed)); resp != nil {
+			said = resp.Warnings
+		}
+		all := strings.Join(said, "\n")
+		w.says(all, c.says...)
+		check(t, strings.Contains(all, "was of") == (len(c.says) > 0) && strings.Contains(all, "deleted") == (len(c.says) > 1),
+			"warnings %q, want %q", said, c.says)
+		for _, secret := range append(c.old.secrets(), c.next.secrets()...) {
+			w.hides(all, secret)
+		}
+	})
 }
 
-// TestConfigWrite_SecondConfigOfAnAccountWarns: with a single session each of two configs would end the other's token.
+// With a single session each of two configs would end the other's token.
 func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
-	t.Parallel()
 	const twin = "The config is stored. Config gst logs in to the same account: "
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			warns := func(path string, data map[string]any, want bool) {
-				t.Helper()
-				var said []string
-				if resp := w.write(path, data); resp != nil {
-					said = resp.Warnings
-				}
-				if strings.Contains(strings.Join(said, "\n"), twin) != want {
-					t.Errorf("write %s warns %q", path, said)
-				}
-			}
-			warns("config/gst", f.config, false)
-			warns("config/second", f.config, true)
-			warns("config/second", map[string]any{"rotation_percent": 50}, false)
-			name := "username"
-			if f.config[name] == nil {
-				name = "client_id"
-			}
-			warns("config/third", merged(f.config, map[string]any{name: "another", "verify_connection": false}), false)
-			for _, blank := range []string{" ", " a", "a "} {
-				w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{name: blank}, name)
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		warns := func(path string, data map[string]any, want bool) {
+			t.Helper()
+			said := warningsOf(w.write(path, data))
+			check(t, strings.Contains(said, twin) == want, "write %s warns %q", path, said)
+		}
+		warns("config/gst", f.config, false)
+		warns("config/second", f.config, true)
+		warns("config/second", map[string]any{"rotation_percent": 50}, false)
+		name := "username"
+		if f.config[name] == nil {
+			name = "client_id"
+		}
+		warns("config/third", merged(f.config, map[string]any{name: "another", "verify_connection": false}), false)
+		for _, blank := range []string{" ", " a", "a "} {
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{name: blank}, name)
+		}
+	})
 }
 
-// TestConfigWrite_BriefSecondsWarn: a number without a unit is seconds. The person who typed 24 may have meant hours.
+// A number without a unit is seconds. The person who typed 24 may have meant hours.
 func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for path, fields := range map[string][]string{
 			"config/gst": {"max_token_ttl", "default_token_ttl", "ledger_retention"}, "role/app": {"max_ttl"},
 		} {
@@ -347,15 +305,12 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 					}
 					resp := w.write(path, map[string]any{field: value})
 					says := fmt.Sprintf("No unit was given, so %s is %s seconds: for hours, write again with %s=%sh.", field, value, field, value)
-					if got := resp != nil && slices.Contains(resp.Warnings, says); got != want {
-						t.Errorf("%s %s=%s: %v", path, field, value, resp)
-					}
+					check(t, (resp != nil && slices.Contains(resp.Warnings, says)) == want, "%s %s=%s: %v", path, field, value, resp)
 				}
 			}
 		}
-		if resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30}); resp != nil {
-			t.Errorf("a timeout and a JSON number: %v", resp.Warnings)
-		}
+		resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30})
+		check(t, resp == nil, "a timeout and a JSON number: %v", resp)
 	})
 }
 
@@ -372,7 +327,7 @@ func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_EachFieldOfALoginCounts: a change of any one field that a login sends is another login, which is verified. Otherwise
+// A change of any one field that a login sends is another login, which is verified. Otherwise
 // the token of before would be served.
 func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 	t.Parallel()
@@ -392,15 +347,13 @@ func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 					t.Fatalf("%d logins, want 1: does %s count in account() of config.go, and in loginOf of backend/account/account.go?",
 						len(heard)-asked, c.field)
 				}
-				if c.field != upstream.FieldRefreshURL && heard[asked].Text() == heard[asked-1].Text() {
-					t.Errorf("the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)
-				}
+				check(t, c.field == upstream.FieldRefreshURL || heard[asked].Text() != heard[asked-1].Text(),
+					"the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)
 			})
 		}
 	}
 }
 
-// TestConfigUpdate_EachSecretCounts: a change of any one secret is another login.
 func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -422,9 +375,8 @@ func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 					}
 				}
 				w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
-				if after := moment(t, w.status(), "credentials_updated_at"); !after.After(before) {
-					t.Errorf("credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
-				}
+				after := moment(t, w.status(), "credentials_updated_at")
+				check(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
 			})
 		}
 	}

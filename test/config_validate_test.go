@@ -6,7 +6,6 @@ package test
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -24,20 +23,25 @@ type badWrite struct {
 	wants []string // what the message must say: the field, and what would be right
 }
 
-// refuseAll sends each write to a config that does not exist, and to one that does.
+// refuseAll refuses each write.
 func refuseAll(t *testing.T, f fixture, writes []badWrite) {
 	t.Helper()
 	for _, bad := range writes {
-		timed(t, "create with "+bad.name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.badRequest(logical.UpdateOperation, "config/gst", bad.data, bad.wants...)
-			w.wantAbsent("config/gst")
-		})
-		timed(t, "update with "+bad.name, func(t *testing.T) {
-			w := f.unserved(t)
-			w.badRequest(logical.UpdateOperation, "config/gst", bad.data, bad.wants...)
-		})
+		refuse(t, f, bad.name, bad.data, bad.wants...)
 	}
+}
+
+// refuse sends a write to a config that does not exist, and to one that does. The message must say wants.
+func refuse(t *testing.T, f fixture, name string, data map[string]any, wants ...string) {
+	t.Helper()
+	timed(t, "create with "+name, func(t *testing.T) {
+		w := newTestMount(t)
+		w.badRequest(logical.UpdateOperation, "config/gst", data, wants...)
+		w.wantAbsent("config/gst")
+	})
+	timed(t, "update with "+name, func(t *testing.T) {
+		f.unserved(t).badRequest(logical.UpdateOperation, "config/gst", data, wants...)
+	})
 }
 
 func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
@@ -61,32 +65,25 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_MisspelledConfigName: the error names the config and does not mention protocols.
 func TestConfigRefused_MisspelledConfigName(t *testing.T) {
-	t.Parallel()
-	for _, change := range []map[string]any{
+	eachOf(t, []map[string]any{
 		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
 		{"token_url": "canary"},
-	} {
-		timed(t, fmt.Sprint(change), func(t *testing.T) {
-			w := jwtV1().unserved(t)
-			w.badRequest(logical.UpdateOperation, "config/gts", change,
-				`config "gts" does not exist`, "did you mean gst?", "preset=...")
-		})
-	}
+	}, func(t *testing.T, change map[string]any) {
+		w := jwtV1().unserved(t)
+		w.badRequest(logical.UpdateOperation, "config/gts", change, `config "gts" does not exist`, "did you mean gst?", "preset=...")
+	})
 }
 
-// TestConfigRefused_AbsentSecretNotAskedFor: a secret that was never given is not asked for again. A change of protocol
-// needs one more secret, and one problem a secret says it all.
+// A secret that was never given is not asked for again. A change of protocol needs one more secret, and one problem a secret says
+// it all.
 func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt to oauth", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
 			"client_secret: is required", "password: must be given again")
-		if strings.Contains(said, "client_secret: must be given again") {
-			t.Errorf("a secret that was never given is asked for again: %s", said)
-		}
+		check(t, !strings.Contains(said, "client_secret: must be given again"),
+			"a secret that was never given is asked for again: %s", said)
 	})
 }
 
@@ -94,9 +91,7 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, credential := range simulator.Needs(f.account.Protocol) {
-			if !f.needs(credential) {
-				t.Errorf("%s: a config may lack %s, without which no login is possible", f.name, credential)
-			}
+			check(t, f.needs(credential), "%s: a config may lack %s, without which no login is possible", f.name, credential)
 		}
 		for field := range f.config {
 			if !f.needs(field) {
@@ -118,20 +113,15 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_FieldsOfAnotherProtocol: a config with fields that only other protocols or formats use is refused.
 func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 	t.Parallel()
-	values := map[string]string{
-		upstream.FieldRefreshURL: upstreamURL + "/canary/", upstream.FieldRefreshHeaders: "Service=canary",
-	}
+	values := map[string]string{upstream.FieldRefreshURL: upstreamURL + "/canary/", upstream.FieldRefreshHeaders: "Service=canary"}
 	for _, f := range fixtures() {
 		for _, field := range declaredFields() {
 			if _, used := f.spec().Use(field, f.format()); used {
 				continue
 			}
-			refuseAll(t, f, []badWrite{
-				{f.name + " and " + field, with(f.config, field, cmp.Or(values[field], "canary-secret")), []string{field}},
-			})
+			refuse(t, f, f.name+" and "+field, with(f.config, field, cmp.Or(values[field], "canary-secret")), field)
 		}
 	}
 }
@@ -149,7 +139,6 @@ func declaredFields() []string {
 	return names
 }
 
-// TestConfigRefused_UnsupportedRequestFormat: a request format that the protocol lacks is refused with those it has.
 func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	t.Parallel()
 	tried := []upstream.Format{"canary", "JSON", "Assertion"}
@@ -167,36 +156,34 @@ func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 			if slices.Contains(f.spec().Formats, format) {
 				continue
 			}
-			refuseAll(t, f, []badWrite{
-				{f.name + " in " + string(format), with(f.config, "request_format", string(format)), wants},
-			})
+			refuse(t, f, f.name+" in "+string(format), with(f.config, "request_format", string(format)), wants...)
 		}
 	}
 }
 
 func TestConfigRefused_UnusableURL(t *testing.T) {
 	t.Parallel()
-	urls := []struct{ name, url string }{
-		{"a relative URL", "/canary/token-auth/"},
-		{"a URL without a scheme", "canary.example/token-auth/"},
-		{"a URL of a host alone", "canary.example:443"},
-		{"a URL without a host", "https:///canary/"},
-		{"a URL of another scheme", "ftp://canary.example/"},
-		{"a file URL", "file:///etc/canary"},
-		{"no URL at all", "canary of canaries"},
-		{"a URL with a user", "https://canary@upstream.test/"},
-		{"a URL with a user and a password", "https://user:canary@upstream.test/"},
-		{"a URL with an empty user", "https://:canary@upstream.test/"},
-		{"a URL with a line break", "https://upstream.test/\r\ncanary: yes"},
-		{"a URL with a bad escape", "https://upstream.test/%zzcanary"},
-		{"a URL with a bad port", "https://upstream.test:canary/"},
-	}
-	for _, field := range []string{"token_url", "refresh_url", "proxy_url"} {
-		for _, u := range urls {
-			refuseAll(t, jwtV2(), []badWrite{
-				{field + " as " + u.name, with(jwtV2().config, field, u.url), []string{field}},
-			})
+	const space, port = "space", "65535"
+	for url, says := range map[string]string{
+		"/canary/token-auth/": "", "canary.example/token-auth/": "", "canary.example:443": "", "https:///canary/": "",
+		"ftp://canary.example/": "", "file:///etc/canary": "", "canary of canaries": "", "https://canary@upstream.test/": "",
+		"https://user:canary@upstream.test/": "", "https://:canary@upstream.test/": "", "https://upstream.test/\r\ncanary: yes": "",
+		"https://upstream.test/%zzcanary": "", "https://upstream.test:canary/": "", "http://canary.example/token auth/": space,
+		"http://canary.example/a\u00a0b": space, "http://canary.example:0/": port, "http://canary.example:99999/": port,
+		"http://canary.example:65536/": port, "http://[::1]:0/": port,
+	} {
+		for _, field := range []string{"token_url", "refresh_url", "proxy_url"} {
+			if field == "proxy_url" && says == space {
+				says = "full URL"
+			}
+			refuse(t, jwtV2(), field+" "+url, with(jwtV2().config, field, url), field, says)
 		}
+	}
+	for _, good := range []string{"http://upstream.test:65535/", "http://upstream.test:1/", "http://upstream.test/a%20b?c=d+e"} {
+		timed(t, good, func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", jwtConfig("token_url", good, "verify_connection", false))
+		})
 	}
 }
 
@@ -206,10 +193,8 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 		"refresh_url", "https://upstream.test/api/v2/api-token-refresh/", "verify_connection", false)
 	for _, field := range []string{"token_url", "refresh_url"} {
 		for _, scheme := range []string{"http", "HTTP"} {
-			refuseAll(t, jwtV2(), []badWrite{{
-				field + " as " + scheme + " that is not allowed",
-				with(secure, "allow_http", false, field, scheme+"://upstream.test/canary/"), []string{field, "https", "allow_http"},
-			}})
+			refuse(t, jwtV2(), field+" as "+scheme+" that is not allowed",
+				with(secure, "allow_http", false, field, scheme+"://upstream.test/canary/"), field, "https", "allow_http")
 		}
 	}
 	timed(t, "allow_http taken away while a URL is plain", func(t *testing.T) {
@@ -219,13 +204,10 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_InvalidCACert: roots that are no PEM certificates are refused.
 func TestConfigRefused_InvalidCACert(t *testing.T) {
 	t.Parallel()
 	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	good := string(ca.CertPEM())
 	const key = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n" // base64 of "canary": no key
 	bad := map[string]string{
@@ -241,9 +223,7 @@ func TestConfigRefused_InvalidCACert(t *testing.T) {
 		"one with another end":            strings.Replace(good, "-----END CERTIFICATE-----", "-----END KEY-----", 1) + good,
 	}
 	for name, roots := range bad {
-		refuseAll(t, jwtV1(), []badWrite{
-			{"roots that are " + name, jwtConfig("ca_cert", roots), []string{"ca_cert", "certificate"}},
-		})
+		refuse(t, jwtV1(), "roots that are "+name, jwtConfig("ca_cert", roots), "ca_cert", "certificate")
 	}
 	timed(t, "a comment before a certificate is accepted", func(t *testing.T) {
 		w := newTestMount(t)
@@ -271,9 +251,7 @@ func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	}
 	for _, field := range durationFields() {
 		for name, value := range durations {
-			refuseAll(t, jwtV1(), []badWrite{
-				{field + " as " + name, jwtConfig(field, value), []string{field, "whole seconds"}},
-			})
+			refuse(t, jwtV1(), field+" as "+name, jwtConfig(field, value), field, "whole seconds")
 		}
 	}
 }
@@ -294,22 +272,16 @@ func TestConfigRefused_SecretNotAString(t *testing.T) {
 	}
 	for _, field := range secretFields() {
 		for name, value := range values {
-			refuseAll(t, oauth(), []badWrite{
-				{field + " as " + name, with(oauth().config, field, value), []string{field, "string"}},
-			})
+			refuse(t, oauth(), field+" as "+name, with(oauth().config, field, value), field, "string")
 		}
 	}
 }
 
-// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the fix.
 func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
 	t.Parallel()
 	for _, field := range secretFields() {
 		for name, end := range map[string]string{"a newline": "\n", "a carriage return": "\r", "both": "\r\n"} {
-			refuseAll(t, oauth(), []badWrite{{
-				field + " that ends in " + name, with(oauth().config, field, "canary"+end),
-				[]string{field, "newline", "printf %s"},
-			}})
+			refuse(t, oauth(), field+" that ends in "+name, with(oauth().config, field, "canary"+end), field, "newline", "printf %s")
 		}
 	}
 }
@@ -323,9 +295,7 @@ func TestConfigRefused_ReservedHeader(t *testing.T) {
 	for _, field := range []string{"headers", "refresh_headers"} {
 		for _, name := range names {
 			for _, spelt := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
-				refuseAll(t, jwtV2(), []badWrite{
-					{field + " with " + spelt, with(jwtV2().config, field, map[string]any{spelt: "canary"}), []string{field}},
-				})
+				refuse(t, jwtV2(), field+" with "+spelt, with(jwtV2().config, field, map[string]any{spelt: "canary"}), field)
 			}
 		}
 		refuseAll(t, jwtV2(), []badWrite{
@@ -352,9 +322,7 @@ func TestConfigRefused_InvalidHeader(t *testing.T) {
 	}
 	for _, field := range []string{"headers", "refresh_headers"} {
 		for name, header := range headers {
-			refuseAll(t, jwtV2(), []badWrite{
-				{field + " with " + name, with(jwtV2().config, field, header), []string{field}},
-			})
+			refuse(t, jwtV2(), field+" with "+name, with(jwtV2().config, field, header), field)
 		}
 		refuseAll(t, jwtV2(), []badWrite{
 			{field + " as text without an equals sign", with(jwtV2().config, field, "canary"), []string{field}},
@@ -390,12 +358,9 @@ func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	}
 	for _, number := range numbers {
 		value, err := json.Marshal(number.value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		refuseAll(t, jwtV1(), []badWrite{{
-			number.field + " as " + string(value), jwtConfig(number.field, number.value), append(number.wants, number.field),
-		}})
+		noError(t, err)
+		refuse(t, jwtV1(), number.field+" as "+string(value),
+			jwtConfig(number.field, number.value), append(number.wants, number.field)...)
 	}
 }
 
@@ -406,27 +371,6 @@ func TestConfigRefused_InvalidBool(t *testing.T) {
 			{field + " as a word", jwtConfig(field, "canary"), []string{field}},
 			{field + " as a number too many", jwtConfig(field, 7), []string{field}},
 			{field + " as a list", jwtConfig(field, []any{true}), []string{field}},
-		})
-	}
-}
-
-func TestConfig_BadURLRefused(t *testing.T) {
-	t.Parallel()
-	for _, field := range []string{"token_url", "refresh_url", "proxy_url"} {
-		for bad, want := range map[string]string{
-			"http://canary.example/token auth/": "space", "http://canary.example/a\u00a0b": "space", "http://canary.example:0/": "65535",
-			"http://canary.example:99999/": "65535", "http://canary.example:65536/": "65535", "http://[::1]:0/": "65535",
-		} {
-			if field == "proxy_url" && want == "space" {
-				want = "full URL"
-			}
-			refuseAll(t, jwtV1(), []badWrite{{field + " " + bad, jwtConfig(field, bad), []string{field, want}}})
-		}
-	}
-	for _, good := range []string{"http://upstream.test:65535/", "http://upstream.test:1/", "http://upstream.test/a%20b?c=d+e"} {
-		timed(t, good, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", jwtConfig("token_url", good, "verify_connection", false))
 		})
 	}
 }

@@ -4,11 +4,10 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,65 +15,55 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestVerification_FailureHoldsLogins: a write of headers is verified with the stored password, and fails. Readers do not send that
-// again while what the verification has met holds logins back, as it does where a login has failed.
+// A write of headers is verified with the stored password, and fails. Readers do not send that again while what the verification
+// has met holds logins back, as it does where a login has failed.
 func TestVerification_FailureHoldsLogins(t *testing.T) {
-	t.Parallel()
 	throttled := func(d time.Duration) simulator.Fault {
 		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
 	}
-	for _, c := range []struct {
-		name    string
+	type testCase struct {
 		refused bool          // the upstream has another password
 		probe   time.Duration // after a first refusal; 0 is none
 		fault   simulator.Fault
 		hold    time.Duration
 		code    int // of readers meanwhile; 0 is any
-	}{
-		{"throttled", false, 0, throttled(10 * time.Minute), 9 * time.Minute, http.StatusTooManyRequests},
-		{"refused", true, 0, simulator.Fault{}, 14 * time.Minute, http.StatusBadRequest},
-		{"a probe, refused", true, 2 * time.Hour, simulator.Fault{}, 50 * time.Minute, http.StatusBadRequest},
-		{"a probe, throttled", true, 20 * time.Minute, throttled(time.Hour), 59 * time.Minute, 0},
-		{"a probe, down", true, 20 * time.Minute, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1}, 59 * time.Minute, 0},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				if c.refused {
-					s.changePassword()
-				}
-				if c.probe > 0 {
-					s.failed("app")
-					advance(c.probe)
-				}
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				before := s.logins()
-				s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-				s.wantLogins(before+1, "by the verification")
-				if restart {
-					s.Reload()
-				}
-				for range c.hold / time.Minute {
-					advance(time.Minute)
-					if err := s.failure("app"); c.code != 0 && codeOf(err) != c.code {
-						t.Errorf("a reader got %d (%v), want %d", codeOf(err), err, c.code)
-					}
-				}
-				s.wantLogins(before+1, "while the hold runs")
-				if !c.refused {
-					advance(2 * time.Minute)
-					s.token("app")
-				}
-			})
-		}
 	}
+	eachRestart(t, map[string]testCase{
+		"throttled":          {false, 0, throttled(10 * time.Minute), 9 * time.Minute, http.StatusTooManyRequests},
+		"refused":            {true, 0, simulator.Fault{}, 14 * time.Minute, http.StatusBadRequest},
+		"a probe, refused":   {true, 2 * time.Hour, simulator.Fault{}, 50 * time.Minute, http.StatusBadRequest},
+		"a probe, throttled": {true, 20 * time.Minute, throttled(time.Hour), 59 * time.Minute, 0},
+		"a probe, down":      {true, 20 * time.Minute, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1}, 59 * time.Minute, 0},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		if c.refused {
+			s.changePassword()
+		}
+		if c.probe > 0 {
+			s.failed("app")
+			advance(c.probe)
+		}
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		before := s.logins()
+		s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.wantLogins(before+1, "by the verification")
+		s.reloadIf(restart)
+		for range c.hold / time.Minute {
+			advance(time.Minute)
+			err := s.failure("app")
+			check(t, c.code == 0 || codeOf(err) == c.code, "a reader got %d (%v), want %d", codeOf(err), err, c.code)
+		}
+		s.wantLogins(before+1, "while the hold runs")
+		if !c.refused {
+			advance(2 * time.Minute)
+			s.token("app")
+		}
+	})
 }
 
-// TestVerification_RefusalsKeepTheirSchedule: a config is written again and again with a password that the upstream refuses.
+// A config is written again and again with a password that the upstream refuses.
 func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		for range 24 * 60 / 17 {
 			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
@@ -82,122 +71,63 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 		}
 		s.wantRefusedLogins(4)
 		for n, gap := range s.gaps() {
-			if gap < probes(n) || gap > probes(n)+17*time.Minute {
-				t.Errorf("login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
-			}
+			check(t, gap >= probes(n) && gap <= probes(n)+17*time.Minute,
+				"login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
 		}
 	})
 }
 
-// TestVerification_RefusedWhateverHeaders: a password that was refused is not sent again with the headers of an earlier write,
-// whose verification has met an outage.
-func TestVerification_RefusedWhateverHeaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.token("app")
-		mistyped := func(branch string) map[string]any {
-			return map[string]any{"password": "mistyped", "headers": map[string]any{"X-Branch": branch}}
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		for _, branch := range []string{"1", "2", "3"} {
-			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(time.Minute)
-		for _, branch := range []string{"4", "1", "2", "3"} {
-			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
-		}
-		s.wantRefusedLogins(1)
-	})
-}
-
-// TestVerification_FailureSurvivesRestart: what a failed verification holds back is held back after a restart as well.
 func TestVerification_FailureSurvivesRestart(t *testing.T) {
-	t.Parallel()
 	wrong := jwtConfig("password", "wrong-password")
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		fault simulator.Fault
 		data  map[string]any
 		first func(s *testMount, data map[string]any)
-	}{
-		{"refused, of a new config", simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
+	}
+	eachRestart(t, map[string]testCase{
+		"refused, of a new config": {simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
 			s.refused(logical.UpdateOperation, "config/other", data)
 		}},
-		{"throttled, of a new config", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1}, jwtConfig(),
+		"throttled, of a new config": {simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1}, jwtConfig(),
 			func(s *testMount, data map[string]any) { s.refused(logical.UpdateOperation, "config/other", data) }},
-		{"breaker open, deleted and written again", simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
+		"breaker open, deleted and written again": {simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
 			s.write("config/other", with(data, "verify_connection", false))
 			s.write("role/other", map[string]any{"config": "other"})
 			s.failed("other")
 			s.remove("config/other")
 		}},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, c.name+map[bool]string{true: ", restarted"}[restart], func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				c.first(s, c.data)
-				s.wantLogins(1, "the first")
-				for range 3 {
-					if restart {
-						s.Reload()
-					}
-					advance(time.Minute)
-					r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-					if r.status != http.StatusBadRequest && r.status != http.StatusTooManyRequests {
-						t.Errorf("the write is answered %d", r.status)
-					}
-				}
-				s.wantLogins(1, "while the hold runs")
-			})
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		c.first(s, c.data)
+		s.wantLogins(1, "the first")
+		for range 3 {
+			s.reloadIf(restart)
+			advance(time.Minute)
+			r := s.refusal(logical.UpdateOperation, "config/other", c.data)
+			check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
 		}
-	}
+		s.wantLogins(1, "while the hold runs")
+	})
 }
 
-// TestVerification_OtherPasswordRefusedSurvivesRestart: the same for a config that is there.
-func TestVerification_OtherPasswordRefusedSurvivesRestart(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		timed(t, map[bool]string{true: "restarted", false: "not"}[restart], func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.token("app")
-			for range 4 {
-				s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "wrong-password"})
-				if restart {
-					s.Reload()
-				}
-				advance(time.Minute)
-			}
-			s.wantRefusedLogins(1)
-		})
-	}
-}
-
-// TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the
-// same credentials does not bring the next login nearer.
+// The upstream throttles a login for ten minutes. Deleting the config and writing it again with the same credentials does not
+// bring the next login nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
-	t.Parallel()
-	for _, verified := range []bool{false, true} {
-		timed(t, fmt.Sprintf("verify_connection=%t", verified), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
-			s.failed("app")
-			s.wantLogins(1, "that was throttled")
-			s.remove("config/gst")
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("verify_connection", verified))
-			s.failed("app")
-			s.wantLogins(1, "while the Retry-After runs")
-		})
-	}
+	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
+		s.failed("app")
+		s.wantLogins(1, "that was throttled")
+		s.remove("config/gst")
+		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("verify_connection", verified))
+		s.failed("app")
+		s.wantLogins(1, "while the Retry-After runs")
+	})
 }
 
-// TestConfig_UnverifiedWriteDuringHold: the warning does not promise a login that is not made.
 func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
-	t.Parallel()
-	timed(t, "throttled", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "1800")
@@ -206,11 +136,62 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 		change := map[string]any{"headers": map[string]any{"X-Site": "7"}}
 		r := s.refusal(logical.UpdateOperation, "config/gst", change)
 		s.says(r.message, "verify_connection=false", "reads are served a token now, and would then fail")
-		warnings := strings.Join(s.write("config/gst", with(change, "verify_connection", false)).Warnings, " ")
+		warnings := warningsOf(s.write("config/gst", with(change, "verify_connection", false)))
 		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:0")
-		if strings.Contains(warnings, "next read logs in") {
-			t.Error("the warning promises a login")
-		}
+		check(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
 		s.quiet(func() { s.failed("app") })
+	})
+}
+
+// A password that a verification has found refused is refused from memory.
+func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
+	refuse := func(s *testMount, data ...any) {
+		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))
+		advance(10 * time.Second)
+	}
+	branch := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
+	down := simulator.Fault{Kind: simulator.FaultDown}
+	type testCase struct {
+		passwords int
+		happens   func(s *testMount)
+	}
+	each(t, map[string]testCase{
+		"two in turns": {2, func(s *testMount) {
+			for range 5 {
+				refuse(s, "password", "mistyped")
+				refuse(s, "password", "mistyped-too")
+			}
+		}},
+		"restarts": {1, func(s *testMount) {
+			for range 4 {
+				refuse(s, "password", "mistyped")
+				s.Reload()
+			}
+		}},
+		"other headers after outages": {1, func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, down)
+			for n := range 3 {
+				refuse(s, "password", "mistyped", "headers", branch(n))
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(time.Minute)
+			for _, n := range []int{3, 0, 1, 2} {
+				refuse(s, "password", "mistyped", "headers", branch(n))
+			}
+		}},
+		"sixteen outages": {1, func(s *testMount) {
+			refuse(s, "password", "mistyped")
+			s.Simulator.SetFault(simulator.JWT, down)
+			for n := range 16 {
+				refuse(s, "headers", branch(n))
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			refuse(s, "password", "mistyped")
+		}},
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		c.happens(s)
+		s.wantRefusedLogins(c.passwords)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -23,30 +22,28 @@ func (f fixture) wrong() map[string]any {
 }
 
 func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			var r refusal
-			w.loggingIn(1, func() {
-				r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-			})
-			w.says(r.message, "gst", "verify_connection=false")
-			w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
-			w.wantRefusedLogins(1)
-			if configs := w.storedUnder("config/"); len(configs) > 0 {
-				t.Errorf("%d configs are stored, want none", len(configs))
-			}
-			for key, value := range w.stored() {
-				w.hides(key+" "+value, canaries(f.wrong())...)
-			}
-			w.wantAbsent("config/gst")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		var r refusal
+		w.loggingIn(1, func() { r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest) })
+		w.says(r.message, "gst", "verify_connection=false")
+		w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
+		w.wantRefusedLogins(1)
+		configs := w.storedUnder("config/")
+		check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+		for key, value := range w.stored() {
+			w.hides(key+" "+value, canaries(f.wrong())...)
+		}
+		w.wantAbsent("config/gst")
+		w.loggingIn(1, func() { w.write("config/gst", f.config) }) // the right ones are tried at once
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.Reload()
+		w.quiet(w.wantLiveToken)
+	})
 }
 
-// TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that
-// is down or throttles is no fault of the write.
+// The message asks only for corrections of fields that can be wrong. An upstream that is down or throttles is no fault of the
+// write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
@@ -62,35 +59,28 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_OtherSettingsAfterRefusal: the credentials were refused since a header was forgotten. They are not sent again,
-// and the message does not say that this login has failed: it says how to log in with what was corrected.
+// The credentials were refused since a header was forgotten. They are not sent again, and the message does not say that this
+// login has failed: it says how to log in with what was corrected.
 func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
-	t.Parallel()
-	timed(t, "LATAM without apikey", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := latam()
 		s := newTestMount(t, f.account)
 		s.says(s.refused(logical.UpdateOperation, "config/gst", without(f.config, "headers")), "correct the credentials")
 		advance(time.Minute)
 		said := s.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, http.StatusBadRequest).message
 		s.says(said, "these credentials were not sent again", "write again with verify_connection=false", "vault write -f mastersindia/rotate/gst")
-		if s.Simulator.Counters().Logins != 1 {
-			t.Error("they were sent again")
-		}
-		if strings.Contains(said, "same login") {
-			t.Errorf("the login is another one: %s", said)
-		}
+		check(t, s.Simulator.Counters().Logins == 1, "they were sent again")
+		check(t, !strings.Contains(said, "same login"), "the login is another one: %s", said)
 		s.write("config/gst", with(f.config, "verify_connection", false))
 		s.mustRotate()
 		s.wantState("ready")
 	})
 }
 
-// TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
-// token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
+// A write that leaves the preset's refresh_url on another host than the new token_url gives a warning, since a revocation would
+// send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}
 		moved := with(preset, "token_url", "https://login.example/api/v2/token-auth/")
 		for n, write := range []struct {
@@ -104,20 +94,16 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 			{with(moved, "refresh_url", ""), false},
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
-			if err != nil || resp.IsError() {
-				t.Fatalf("write %d: %v, %v", n, resp, err)
-			}
-			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host"); warned != write.warned {
-				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
-			}
+			require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
+			warned := strings.Contains(warningsOf(resp), "refresh_url is on a different host")
+			check(t, warned == write.warned, "write %d: warned %v, want %v", n, warned, write.warned)
 		}
 	})
 }
 
 // TestConfigVerify_PlainServerAtHTTPSURL types https for a server that speaks http: what is wrong is the URL.
 func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
 		url := strings.Replace(upstreamURL, "http:", "https:", 1) + "/api/v1/token-auth/"
 		config := jwtConfig("token_url", url)
@@ -130,92 +116,58 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_TLSServerAtHTTPURL types http for a server that speaks TLS.
 func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		ca, err := simulator.NewCA()
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		s := overTLS(t, ca)
 		said := s.refused(logical.UpdateOperation, "config/new", jwtConfig("token_url", upstreamURL+"/api/v1/token-auth/"))
 		s.says(said, "the port expects TLS: write the URL with https://", "HTTP 400", "check that token_url is the login endpoint")
 	})
 }
 
-// TestConfigVerify_RefusedUpdateChangesNothing: an update with refused credentials leaves everything as it was.
 func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "verify_connection", true)
-			before, token := w.storedUnder("config/"), w.read("token/app").Data["token_id"]
-			w.loggingIn(1, func() {
-				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-				w.says(r.message, "gst", "verify_connection=false")
-			})
-			if keys := differing(before, w.storedUnder("config/")); len(keys) > 0 {
-				t.Errorf("storage has changed at %q", keys)
-			}
-			w.quiet(func() {
-				w.wantServed(token)
-				w.wantState("ready")
-			})
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "verify_connection", true)
+		before, token := w.storedUnder("config/"), w.read("token/app").Data["token_id"]
+		w.loggingIn(1, func() {
+			r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+			w.says(r.message, "gst", "verify_connection=false")
 		})
-	}
+		keys := differing(before, w.storedUnder("config/"))
+		check(t, len(keys) == 0, "storage has changed at %q", keys)
+		w.quiet(func() {
+			w.wantServed(token)
+			w.wantState("ready")
+		})
+	})
 }
 
-// TestConfigVerify_SameSecretsNotRetried: the same refused secrets are refused from memory.
 func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			for range 14 {
-				w.quiet(func() {
-					r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-					w.says(r.message, "verify_connection=false")
-					w.hides(r.message, canaries(f.wrong())...)
-				})
-				advance(time.Minute)
-			}
-			// Stored untried, they are still known to be refused, until the backoff is over.
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
+		for range 14 {
 			w.quiet(func() {
-				w.write("config/gst", with(f.wrong(), "verify_connection", false))
-				w.write("role/app", map[string]any{"config": "gst"})
-				w.refusal(logical.ReadOperation, "token/app", nil)
+				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+				w.says(r.message, "verify_connection=false")
+				w.hides(r.message, canaries(f.wrong())...)
 			})
-			w.loggingIn(1, func() {
-				advance(time.Minute)
-				w.refusal(logical.ReadOperation, "token/app", nil)
-			})
-		})
-		timed(t, f.name+" and its config exists", func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.write("config/gst", f.config)
-			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			w.quiet(func() { w.refusal(logical.UpdateOperation, "config/gst", f.wrong()) })
-		})
-	}
-}
-
-// TestConfigVerify_OtherSecretsTriedAtOnce: other secrets after refused ones are tried at once.
-func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			w.loggingIn(1, func() { w.write("config/gst", f.config) })
+			advance(time.Minute)
+		}
+		// Stored untried, they are still known to be refused, until the backoff is over.
+		w.quiet(func() {
+			w.write("config/gst", with(f.wrong(), "verify_connection", false))
 			w.write("role/app", map[string]any{"config": "gst"})
-			w.quiet(w.wantLiveToken)
+			w.refusal(logical.ReadOperation, "token/app", nil)
 		})
-	}
+		w.loggingIn(1, func() {
+			advance(time.Minute)
+			w.refusal(logical.ReadOperation, "token/app", nil)
+		})
+	})
 }
 
-// TestConfigVerify_UpstreamDownStoresNothing: an upstream that is down stores nothing and the code says that it may pass.
 func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 	t.Parallel()
 	faults := []struct {
@@ -247,13 +199,10 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 					w.says(r.message, "gst", "verify_connection=false")
 					w.hides(r.message, f.secrets()...)
 				})
-				if configs := w.storedUnder("config/"); len(configs) > 0 {
-					t.Errorf("%d configs are stored, want none", len(configs))
-				}
+				configs := w.storedUnder("config/")
+				check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 				for _, r := range w.heard() {
-					if strings.Contains(r.URL, "/elsewhere/") {
-						t.Error("a redirect was followed")
-					}
+					check(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
 				}
 			})
 		}
@@ -298,44 +247,21 @@ func TestConfigVerify_OnlyWhenLoginChanges(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_UntriedSecretsUsedLater: new secrets stored untried are used by the next read.
 func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "verify_connection", true)
-			old := w.read("token/app").Data["token_id"]
-			a := f.account
-			change := map[string]any{"password": "pass-two", "verify_connection": false}
-			a.Password = "pass-two"
-			if !f.needs("password") {
-				change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
-			}
-			w.Simulator.SetAccount(a)
-			w.quiet(func() { w.write("config/gst", change) })
-			w.loggingIn(1, func() {
-				if got := w.read("token/app").Data["token_id"]; got == old {
-					t.Error("the token of the old secrets is served")
-				}
-			})
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "verify_connection", true)
+		old := w.read("token/app").Data["token_id"]
+		a := f.account
+		change := map[string]any{"password": "pass-two", "verify_connection": false}
+		a.Password = "pass-two"
+		if !f.needs("password") {
+			change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
+		}
+		w.Simulator.SetAccount(a)
+		w.quiet(func() { w.write("config/gst", change) })
+		w.loggingIn(1, func() {
+			check(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
 		})
-	}
-}
-
-// TestConfigVerify_AlternatingPasswordsSentOnce: alternating between two refused passwords sends each once.
-func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newLatencyMount(t, jwtAccount())
-		for range 5 {
-			for _, password := range []string{"mistyped", "mistyped-too"} {
-				s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", password))
-				advance(10 * time.Second)
-			}
-		}
-		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
-			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are refused from memory", c.Logins, c.LoginsRefused)
-		}
 	})
 }
 
@@ -351,52 +277,37 @@ func TestAssertion_ShortSecretWarns(t *testing.T) {
 			resp := w.write("config/gst", data)
 			return resp != nil && len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "client_secret has fewer than 32 bytes")
 		}
-		if !warned(short.config) {
-			t.Error("no warning of a short secret")
-		}
+		check(t, warned(short.config), "no warning of a short secret")
 		w.wantLogins(1)
-		if warned(map[string]any{"rotation_percent": 70}) {
-			t.Error("a write that has nothing to do with the secret warns of it")
-		}
+		check(t, !warned(map[string]any{"rotation_percent": 70}), "a write that has nothing to do with the secret warns of it")
 		w.Simulator.SetAccount(assertion().account)
-		if warned(assertion().onlySecrets()) {
-			t.Error("a warning of a secret of 40 bytes")
-		}
+		check(t, !warned(assertion().onlySecrets()), "a warning of a secret of 40 bytes")
 		w.Simulator.SetAccount(short.account)
-		if !warned(short.onlySecrets()) {
-			t.Error("no warning of a short secret that replaces a long one")
-		}
+		check(t, warned(short.onlySecrets()), "no warning of a short secret that replaces a long one")
 	})
 	timed(t, "not where nothing is signed", func(t *testing.T) {
 		w := newTestMount(t, firstVision().account)
-		if resp := w.write("config/gst", firstVision().config); resp != nil {
-			t.Errorf("warnings %q", resp.Warnings)
-		}
+		equal(t, "warnings", warningsOf(w.write("config/gst", firstVision().config)), "")
 	})
 }
 
 // The audience is part of what a login sends: a change of it is verified, and a wrong one is not stored.
 func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
-	t.Parallel()
-	timed(t, "a wrong one, and the right one again", func(t *testing.T) {
-		w := assertion().mounted(t)
+	mountTest(t, assertion(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		said := ""
 		w.loggingIn(1, func() {
 			said = w.refusal(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "https://wrong.example/token"}).message
 		})
 		w.says(said, "was not stored", "API-Sec-003")
-		if got := w.read("config/gst").Data["assertion_audience"]; got != assertionAudience {
-			t.Errorf("assertion_audience is %v", got)
-		}
+		equal(t, "assertion_audience", w.read("config/gst").Data["assertion_audience"], assertionAudience)
 		w.quiet(func() { w.write("config/gst", map[string]any{"assertion_audience": assertionAudience}) })
 	})
 }
 
 // What only one request format uses goes with it.
 func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
-	t.Parallel()
-	timed(t, "assertion to json and back", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := assertion().unserved(t)
 		write := func(data map[string]any) map[string]any {
 			w.write("config/gst", with(data, "verify_connection", false))

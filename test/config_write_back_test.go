@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -22,82 +20,64 @@ func (w *testMount) unwritten(f func()) {
 	before := len(w.Storage.Accesses())
 	w.idle(f)
 	for _, access := range w.Storage.Accesses()[before:] {
-		if !strings.HasPrefix(access, mounttest.Get) && !strings.HasPrefix(access, mounttest.List) {
-			w.t.Errorf("storage access %q, want none that writes", access)
-		}
+		check(w.t, strings.HasPrefix(access, mounttest.Get) || strings.HasPrefix(access, mounttest.List),
+			"storage access %q, want none that writes", access)
 	}
 }
 
 func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "verify_connection", true)
-			token, before := w.read("token/app").Data, w.read("config/gst").Data
-			for name, back := range map[string]map[string]any{
-				"as it is":              before,
-				"as JSON":               overTheWire(t, before),
-				"without the secrets":   nil,
-				"with verify=true":      with(overTheWire(t, before), "verify_connection", true),
-				"with verify=false":     with(before, "verify_connection", false),
-				"as it was written":     f.config,
-				"only the same secrets": f.onlySecrets(),
-			} {
-				data := before
-				if back != nil {
-					data = merged(back, f.onlySecrets())
-				}
-				w.unwritten(func() { w.write("config/gst", data) })
-				if got := w.read("config/gst").Data; !reflect.DeepEqual(got, before) {
-					t.Errorf("%s: the read is %v, want %v as before", name, got, before)
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "verify_connection", true)
+		token, before := w.read("token/app").Data, w.read("config/gst").Data
+		for name, back := range map[string]map[string]any{
+			"as it is":              before,
+			"as JSON":               overTheWire(t, before),
+			"without the secrets":   nil,
+			"with verify=true":      with(overTheWire(t, before), "verify_connection", true),
+			"with verify=false":     with(before, "verify_connection", false),
+			"as it was written":     f.config,
+			"only the same secrets": f.onlySecrets(),
+		} {
+			data := before
+			if back != nil {
+				data = merged(back, f.onlySecrets())
 			}
-			w.quiet(func() {
-				w.wantServed(token["token_id"])
-			})
-		})
-	}
+			w.unwritten(func() { w.write("config/gst", data) })
+			got := w.read("config/gst").Data
+			check(t, reflect.DeepEqual(got, before), "%s: the read is %v, want %v as before", name, got, before)
+		}
+		w.quiet(func() { w.wantServed(token["token_id"]) })
+	})
 }
 
 func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
-	t.Parallel()
-	for _, name := range presets() {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", with(ofPreset(name), "verify_connection", false))
-			before := w.read("config/gst").Data
-			secrets := fixture{config: ofPreset(name)}.onlySecrets()
-			for _, data := range []map[string]any{
-				merged(before, secrets), merged(overTheWire(t, before), secrets), ofPreset(name), overTheWire(t, before),
-			} {
-				w.unwritten(func() { w.write("config/gst", data) })
-				if got := w.read("config/gst").Data; !reflect.DeepEqual(got, before) {
-					t.Errorf("the read is %v, want %v as before", got, before)
-				}
-			}
-		})
-	}
+	eachOf(t, presets(), func(t *testing.T, name string) {
+		w := newTestMount(t)
+		w.write("config/gst", with(ofPreset(name), "verify_connection", false))
+		before := w.read("config/gst").Data
+		secrets := fixture{config: ofPreset(name)}.onlySecrets()
+		for _, data := range []map[string]any{
+			merged(before, secrets), merged(overTheWire(t, before), secrets), ofPreset(name), overTheWire(t, before),
+		} {
+			w.unwritten(func() { w.write("config/gst", data) })
+			got := w.read("config/gst").Data
+			equal(t, "the read", got, before)
+		}
+	})
 }
 
 func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.write("config/gst", f.config)
-			copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
-			w.loggingIn(1, func() { w.write("config/copy", copied) })
-			if got, want := w.read("config/copy").Data, w.read("config/gst").Data; !reflect.DeepEqual(got, want) {
-				t.Errorf("the copy is %v, want %v", got, want)
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		w.write("config/gst", f.config)
+		copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
+		w.loggingIn(1, func() { w.write("config/copy", copied) })
+		equal(t, "the copy", w.read("config/copy").Data, w.read("config/gst").Data)
+	})
 }
 
-// TestConfigWriteBack_EquivalentValuesAreEqual: different notations of a value are equal.
 func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
-	t.Parallel()
-	timed(t, "durations, numbers and headers", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV2()
 		w := newTestMount(t, f.account)
 		w.write("config/gst", with(f.config, "request_timeout", "30s", "default_token_ttl", 3600, "headers", []any{
@@ -112,36 +92,17 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	})
 }
 
-// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write keeps the token.
-func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "the token stays", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		token := w.read("token/app").Data["token_id"]
-		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
-		w.quiet(func() {
-			w.wantServed(token)
-		})
-	})
-}
-
-// TestConfigWriteBack_WhileRefusedSaysSo: the password that the upstream refuses is written again. That changes nothing, and the
-// operator reads so: it looks like a success.
+// The password that the upstream refuses is written again. That changes nothing, and the operator reads so: it looks like a
+// success.
 func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		same := map[string]any{"password": "pass-of-clerk"}
 		s.token("app")
-		if resp := s.write("config/gst", same); resp != nil {
-			t.Errorf("warnings %q, and nothing is wrong", resp.Warnings)
-		}
+		equal(t, "warnings", warningsOf(s.write("config/gst", same)), "")
 		s.changePassword()
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("the upstream took the former password")
-		}
+		_ = s.failedRotate()
 		s.unwritten(func() {
-			if resp := s.write("config/gst", same); resp == nil || !contains(strings.Join(resp.Warnings, " "), "Nothing was changed", "rotate/gst") {
+			if resp := s.write("config/gst", same); resp == nil || !contains(warningsOf(resp), "Nothing was changed", "rotate/gst") {
 				t.Errorf("%v: the upstream refuses that password", resp)
 			}
 		})

@@ -4,9 +4,7 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,71 +15,52 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestConfigDelete_DamagedRecord: what is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the
-// config and writing it again is a way out.
+// What is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the config and writing it again is a
+// way out.
 func TestConfigDelete_DamagedRecord(t *testing.T) {
-	t.Parallel()
-	for name, record := range map[string]string{
+	each(t, map[string]string{
 		"damaged":                    "{\"schema\":1,",
 		"written by a later version": "{\"schema\":99}",
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.token("app")
-			s.Stop()
-			s.put("token/gst", record)
-			s.Start()
-			advance(time.Second)
-			s.failed("app")
-			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-				t.Errorf("the config cannot be deleted: %v", err)
-			}
-			if left := s.storedUnder("token/"); len(left) > 0 {
-				t.Error("the damaged record is left")
-			}
-			if r := s.refusal(logical.ReadOperation, "token/app", nil); r.status != http.StatusBadRequest {
-				t.Errorf("a read of a deleted config is answered %d: %s", r.status, r.message)
-			}
-			if _, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig()); err != nil {
-				t.Errorf("the config cannot be written again: %v", err)
-			}
-			if _, err := s.ask(t.Context(), "app", nil); err != nil {
-				t.Errorf("a read of the new config: %v", err)
-			}
-		})
-	}
+	}, func(t *testing.T, record string) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Stop()
+		s.put("token/gst", record)
+		s.Start()
+		advance(time.Second)
+		s.failed("app")
+		s.remove("config/gst")
+		check(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
+		r := s.refusal(logical.ReadOperation, "token/app", nil)
+		check(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
+		_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig())
+		check(t, err == nil, "the config cannot be written again: %v", err)
+		s.token("app")
+	})
 }
 
-// TestConfig_WrittenBesideDamagedRecord: there is no config, and what is stored of its tokens cannot be read, so it is no use to
-// anybody. The config is written as any other.
+// There is no config, and what is stored of its tokens cannot be read, so it is no use to anybody. The config is written as any
+// other.
 func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, fmt.Sprintf("verified %t", verify), func(t *testing.T) {
-			s := newTestMount(t, jwtAccount())
-			s.Stop()
-			s.put("token/gst", "{\"schema\":1,")
-			s.Start()
-			advance(time.Second)
-			if resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil); resp != nil || err != nil {
-				t.Errorf("the status of a config that is not there is %v, %v", resp, err)
-			}
-			s.write("config/gst", jwtConfig("verify_connection", verify))
-			s.write("role/app", map[string]any{"config": "gst"})
-			first := s.token("app")
-			s.Reload()
-			if again := s.token("app"); again.id != first.id {
-				t.Error("another token is served after a restart: the first was not stored")
-			}
-			s.write("revoke/gst", nil)
-			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-				t.Errorf("the config cannot be deleted: %v", err)
-			}
-		})
-	}
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		s := newTestMount(t, jwtAccount())
+		s.Stop()
+		s.put("token/gst", "{\"schema\":1,")
+		s.Start()
+		advance(time.Second)
+		resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil)
+		check(t, resp == nil && err == nil, "the status of a config that is not there is %v, %v", resp, err)
+		s.write("config/gst", jwtConfig("verify_connection", verify))
+		s.write("role/app", map[string]any{"config": "gst"})
+		first := s.token("app")
+		s.Reload()
+		check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
+		s.write("revoke/gst", nil)
+		s.remove("config/gst")
+	})
 }
 
-// TestConfigUpdate_DamagedRecord: a change of the account replaces the record that cannot be read, and needs no secret.
+// A change of the account replaces the record that cannot be read, and needs no secret.
 func TestConfigUpdate_DamagedRecord(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{"rotation_percent": 70, "headers": map[string]any{"X-Site": "7"}} {
@@ -95,23 +74,18 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 			advance(time.Second)
 			s.failed("app")
 			resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
-			s.says(strings.Join(resp.Warnings, " "), "could not be read, and was replaced")
+			s.says(warningsOf(resp), "could not be read, and was replaced")
 			_, warnings := s.revoke(lost.id)
 			s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
 			first := s.token("app")
 			s.Reload()
-			if again := s.token("app"); again.id != first.id {
-				t.Error("another token is served after a restart: the first was not stored")
-			}
+			check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
 		})
 	}
 }
 
-// TestConfig_DamagedEntryWrittenAgain: a config or role that cannot be read is deleted and written again.
 func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
-	t.Parallel()
-	timed(t, "both", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.put("config/gst", "{\"schema\":1,")
 		s.put("role/app", "{\"schema\":1,")
 		s.Reload()
@@ -123,36 +97,28 @@ func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
+// What is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
 func TestLookup_DamagedRecord(t *testing.T) {
-	t.Parallel()
-	for name, spoil := range map[string]func(*testMount){
+	each(t, map[string]func(*testMount){
 		"damaged":       func(s *testMount) { s.put("token/gst", "{\"schema\":1,") },
 		"storage fails": func(s *testMount) { s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage()) },
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			a := s.token("app")
-			advance(time.Second)
-			s.Stop()
-			spoil(s)
-			s.Start()
-			advance(time.Second)
-			found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
-			if err != nil {
-				t.Fatalf("lookup: %v", err)
-			}
-			s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
-			resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
-			if err != nil {
-				t.Fatalf("ledger/gst: %v", err)
-			}
-			s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
-		})
-	}
+	}, func(t *testing.T, spoil func(*testMount)) {
+		s := gstMount(t, time.Hour)
+		a := s.token("app")
+		advance(time.Second)
+		s.Stop()
+		spoil(s)
+		s.Start()
+		advance(time.Second)
+		found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
+		require(t, err == nil, "lookup: %v", err)
+		s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
+		resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
+		require(t, err == nil, "ledger/gst: %v", err)
+		s.says(warningsOf(resp), "Which of the tokens readers are given is not known", "token/gst")
+	})
 }
 
-// TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
 func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ damaged, path string }{
@@ -169,17 +135,14 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 			w.put(c.damaged, `{"schema":1,"canary`)
 			w.Reload()
 			resp, err := w.do(t.Context(), logical.ListOperation, c.path, nil)
-			if r, refused := asRefusal(resp, err); refused {
-				t.Fatalf("no list: %v", r)
-			}
-			if keys := resp.Data["keys"]; !reflect.DeepEqual(keys, names) {
-				t.Errorf("lists %v, want %v", keys, names)
-			}
+			r, refused := asRefusal(resp, err)
+			require(t, !refused, "no list: %v", r)
+			equal(t, "lists", resp.Data["keys"], names)
 			info, _ := resp.Data["key_info"].(map[string]any)
 			if info[names[0]] == nil || info["hurt"] != nil {
 				t.Errorf("details %v, want those of %s alone", info, names[0])
 			}
-			warnings := strings.Join(resp.Warnings, " ")
+			warnings := warningsOf(resp)
 			w.says(warnings, c.damaged)
 			w.hides(warnings, "canary")
 		})
@@ -207,11 +170,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				w.Reload()
 				w.minute()
 				// It is said what is wrong, and nothing of what is in there.
-				for _, r := range []struct {
-					op   logical.Operation
-					path string
-					data map[string]any
-				}{
+				for _, r := range []request{
 					{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
 					{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
 				} {
@@ -220,7 +179,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 						w.says(refused.message, "ledger/"+kind)
 						w.hides(refused.message, "canary")
 					} else if resp != nil {
-						w.hides(canonical(t, resp.Data)+strings.Join(resp.Warnings, " "), "canary")
+						w.hides(canonical(t, resp.Data)+warningsOf(resp), "canary")
 					}
 				}
 				// Logins go on, and tokens of this config and of others are noted and found.
@@ -229,9 +188,8 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				w.write("rotate/well", nil)
 				w.minute()
 				for config, path := range map[string]string{"gst": "token/app"} {
-					if found := w.lookUp("token_id", text(t, w.read(path).Data, "token_id")); found.Config != config {
-						t.Errorf("the next token of %s is not found", config)
-					}
+					check(t, w.lookUp("token_id", text(t, w.read(path).Data, "token_id")).Config == config,
+						"the next token of %s is not found", config)
 				}
 				if kind == "day" {
 					resp := w.read("ledger/gst")
@@ -239,19 +197,15 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
 					}
 				}
-				if got := len(w.ledgerOf("well")); got != 2 {
-					t.Errorf("%d entries of the other config, want 2", got)
-				}
+				equal(t, "entries of the other config", len(w.ledgerOf("well")), 2)
 				advance(4 * day)
-				if got := w.ledgerOf("well"); got != nil {
-					t.Errorf("trimming stopped at the damage: %s", describe(got))
-				}
+				got := w.ledgerOf("well")
+				check(t, got == nil, "trimming stopped at the damage: %s", describe(got))
 			})
 		}
 	}
 }
 
-// TestStorage_DamagedEntryHidesContent: an entry that cannot be understood is a clear error without its content.
 func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 	t.Parallel()
 	entries := map[string]string{
@@ -264,11 +218,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
 		"nothing":              ``,
 	}
-	paths := map[string][]struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}{
+	paths := map[string][]request{
 		"config/gst": {
 			{logical.ReadOperation, "config/gst", nil}, {logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
@@ -279,9 +229,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 			{logical.ReadOperation, "role/app", nil}, {logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
 		},
-		"token/gst": {
-			{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil},
-		},
+		"token/gst": {{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil}},
 	}
 	for key, requests := range paths {
 		for which, entry := range entries {
@@ -293,9 +241,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 					w.idle(func() {
 						refused := w.refusal(r.op, r.path, r.data)
 						w.hides(refused.message, "canary")
-						if refused.message == "" {
-							t.Error("the message is empty")
-						}
+						check(t, refused.message != "", "the message is empty")
 						if which == "a later schema" {
 							w.says(refused.message, "schema", "99")
 						}
@@ -306,11 +252,9 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 	}
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
-// deals with a leak needs all that there is.
+// A damaged page does not hide that another config got the token. An operator who deals with a leak needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "of two configs", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV1()
 		f.account.RepeatTokens = true
 		w := f.mounted(t)
@@ -326,14 +270,10 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 				hurt++
 			}
 		}
-		if hurt != 1 {
-			t.Fatalf("%d pages of gst, want one: this tests nothing", hurt)
-		}
+		require(t, hurt == 1, "%d pages of gst, want one: this tests nothing", hurt)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		if got := resp.Data["config"]; got != "other" {
-			t.Errorf("found for %v, want other", got)
-		}
-		warnings := strings.Join(resp.Warnings, " ")
+		equal(t, "found for", resp.Data["config"], "other")
+		warnings := warningsOf(resp)
 		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
 		w.hides(warnings, "canary")
 	})

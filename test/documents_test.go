@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestDocuments_LinksLeadSomewhere: each relative link of each document names a file or folder that is there, and each anchor a
-// heading.
+// Each relative link of each document names a file or folder that is there, and each anchor a heading.
 func TestDocuments_LinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(mounttest.ModuleRoot(t))
@@ -42,9 +41,7 @@ func TestDocuments_LinksLeadSomewhere(t *testing.T) {
 			}
 		}
 	}
-	if links < 100 {
-		t.Errorf("only %d links were found", links)
-	}
+	check(t, links >= 100, "only %d links were found", links)
 }
 
 // TestDocuments_EveryProtocolAndPresetIsThere: docs/configure.md has a command for each protocol, and the README each preset.
@@ -53,9 +50,7 @@ func TestDocuments_EveryProtocolAndPresetIsThere(t *testing.T) {
 	root := os.DirFS(mounttest.ModuleRoot(t))
 	read := func(file string) string {
 		text, err := fs.ReadFile(root, file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		return string(text)
 	}
 	readme := read("README.md")
@@ -73,9 +68,7 @@ func TestDocuments_EveryProtocolAndPresetIsThere(t *testing.T) {
 		}
 	}
 	for _, name := range presets() {
-		if !strings.Contains(readme, "`"+name+"`") {
-			t.Errorf("README.md does not say who uses the preset %s", name)
-		}
+		check(t, strings.Contains(readme, "`"+name+"`"), "README.md does not say who uses the preset %s", name)
 	}
 }
 
@@ -85,9 +78,7 @@ func documentsIn(t *testing.T, root fs.FS) []string {
 	var documents []string
 	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
 		files, err := fs.Glob(root, pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		documents = append(documents, files...)
 	}
 	return documents
@@ -97,9 +88,7 @@ func documentsIn(t *testing.T, root fs.FS) []string {
 func proseOf(t *testing.T, root fs.FS, file string) string {
 	t.Helper()
 	text, err := fs.ReadFile(root, file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(string(text), "")
 }
 

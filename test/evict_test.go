@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestEvict_UnusedAccountsLeaveMemory: accounts that were read once cost no memory later. Memory follows the accounts in use.
+// Accounts that were read once cost no memory later. Memory follows the accounts in use.
 func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, 15*time.Minute)
@@ -48,14 +48,11 @@ func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest /
 		left := (float64(heap()) - float64(before)) / read
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
 		// The storage of this test is in memory too, with what the ledger has of each account's newest token: 3,000 bytes of 9,500.
-		if left > inUse/2 {
-			t.Errorf("%.0f bytes an account that was not read for half an hour, want at most half of one in use: %.0f", left, inUse)
-		}
+		check(t, left <= inUse/2, "%.0f bytes an account that was not read for half an hour, want at most half of one in use: %.0f", left, inUse)
 		runtime.KeepAlive(s)
 	})
 }
 
-// TestEvict_MissingNamesAreNotKept: requests for names that do not exist use no memory.
 func TestEvict_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -87,9 +84,8 @@ func TestEvict_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // i
 			ask(fmt.Sprint("missing-", round, "-"))
 			s.Storage.Reset()
 		})
-		if each := least / many; each > 150 {
-			t.Errorf("at least %d bytes stay for each name that does not exist, want next to none", each)
-		}
+		each := least / many
+		check(t, each <= 150, "at least %d bytes stay for each name that does not exist, want next to none", each)
 		runtime.KeepAlive(s)
 	})
 }

@@ -19,12 +19,10 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestThrottled_WithoutRetryAfterInInvalidHold: a 429 without Retry-After that rotate/ meets beside a malformed request holds a
-// corrected request back for seconds, and not until the end of the malformed one's hold.
+// A 429 without Retry-After that rotate/ meets beside a malformed request holds a corrected request back for seconds, and not
+// until the end of the malformed one's hold.
 func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.failsWith(http.StatusBadRequest)
 		advance(2 * time.Minute)
@@ -42,38 +40,34 @@ func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 	})
 }
 
-// TestRotate_GivenUpInOpenBreaker: a forced login that is given up while the breaker is open may have been refused: the next is
-// made a minute later, as after any other.
+// A forced login that is given up while the breaker is open may have been refused: the next is made a minute later, as after any
+// other.
 func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
-	t.Parallel()
-	for name, giveUp := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
 		"headers": func(s *testMount) {
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
 		},
 		"crash": func(s *testMount) { s.Crash() },
 		"none":  func(*testMount) {},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			advance(2 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-			advance(time.Second)
-			s.wantLogins(2, "of which the second is forced")
-			giveUp(s)
-			release()
-			advance(6 * time.Second)
-			_, _ = s.rotate()
-			s.wantLogins(2, "of which the second was forced 7 s ago")
-		})
-	}
+	}, func(t *testing.T, giveUp func(s *testMount)) {
+		s := refusedMount(t)
+		advance(2 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+		advance(time.Second)
+		s.wantLogins(2, "of which the second is forced")
+		giveUp(s)
+		release()
+		advance(6 * time.Second)
+		_, _ = s.rotate()
+		s.wantLogins(2, "of which the second was forced 7 s ago")
+	})
 }
 
-// TestRotate_TimedOutInOpenBreaker: refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
+// Refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
 func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(2 * time.Minute)
 		s.slow(time.Minute)
@@ -84,12 +78,10 @@ func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 	})
 }
 
-// TestBreaker_ProbeBringsRevokedToken: a probe whose credentials the upstream has accepted closes the breaker, although the token
-// that it gives is a revoked one: the next login is made when that token has ended, and nothing says that credentials are refused.
+// A probe whose credentials the upstream has accepted closes the breaker, although the token that it gives is a revoked one: the
+// next login is made when that token has ended, and nothing says that credentials are refused.
 func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
 		s.token("app")
 		s.write("revoke/gst", nil)
@@ -99,32 +91,27 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
 		advance(15*time.Minute + time.Second)
 		message := s.failure("app").Error()
-		if strings.Contains(message, "refused the credentials") {
-			t.Errorf("after a login that the upstream has accepted a read says %s", message)
-		}
+		check(t, !strings.Contains(message, "refused the credentials"),
+			"after a login that the upstream has accepted a read says %s", message)
 		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(`{"token":"invented-access-token-8","expires_in":1800}`))
 		})
 		advance(20 * time.Minute) // the end of the revoked token is over
-		if _, err := s.ask(t.Context(), "app", nil); err != nil {
-			t.Errorf("the upstream has a new token since the revoked one has ended: %v", err)
-		}
+		_, err := s.ask(t.Context(), "app", nil)
+		check(t, err == nil, "the upstream has a new token since the revoked one has ended: %v", err)
 	})
 }
 
-// TestVerification_SaysWhatItMet: a verification that finds no upstream does not say that this has refused the credentials.
 func TestVerification_SaysWhatItMet(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(16 * time.Minute)
 		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
 		r := s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		s.wantLogins(1, "the refused one")
-		if strings.Contains(r.message, "its login failed: upstream refused the credentials") {
-			t.Errorf("of a login that never reached the upstream it is said: %s", r.message)
-		}
+		check(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
+			"of a login that never reached the upstream it is said: %s", r.message)
 	})
 }
 
@@ -144,48 +131,24 @@ func TestLogin_ProxyNotFoundIsNamed(t *testing.T) {
 
 // TestRotate_SaysWhatItMet: rotate/ says of its login what it met, also while an earlier failure holds the engine's own logins back.
 func TestRotate_SaysWhatItMet(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]simulator.Fault{
+	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: time.Hour}, "refused": {Kind: simulator.FaultRefuse},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.failed("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			advance(2 * time.Minute)
-			_, err := s.rotate()
-			s.wantLogins(2, "of which the second met a broken connection")
-			if code := codeOf(err); code != http.StatusBadGateway {
-				t.Errorf("rotate/ whose login met a broken connection is answered %d: %v", code, err)
-			}
-		})
-	}
-}
-
-// TestBreaker_ManyOutagesForgetNoRefusal: sixteen writes that meet an outage end no hold of refused credentials.
-func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	}, func(t *testing.T, fault simulator.Fault) {
 		s := gstMount(t, time.Hour)
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
-		s.wantRefusedLogins(1)
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.failed("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		for n := range 16 {
-			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": strconv.Itoa(n)}})
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
-		s.wantRefusedLogins(1)
+		advance(2 * time.Minute)
+		_, err := s.rotate()
+		s.wantLogins(2, "of which the second met a broken connection")
+		code := codeOf(err)
+		check(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
 	})
 }
 
-// TestBreaker_NewestOutageBesideManyRefusals: a failed login is remembered beside as many others as are kept, though its hold is the
-// shortest.
+// A failed login is remembered beside as many others as are kept, though its hold is the shortest.
 func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		for n := range 16 {
 			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped-" + strconv.Itoa(n)})
 		}
@@ -196,37 +159,29 @@ func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
 	})
 }
 
-// TestVerification_RecordOfNoConfigGoes: what a failed verification of a config that was never stored leaves in storage goes when it
-// says nothing any more, with a restart and without.
+// What a failed verification of a config that was never stored leaves in storage goes when it says nothing any more, with a
+// restart and without.
 func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]simulator.Fault{
+	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := newTestMount(t, jwtAccount())
-			s.EveryMinute()
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
-			if len(s.storedUnder("token/")) != 1 {
-				t.Fatalf("stored: %v", s.storedUnder("token/"))
-			}
-			for range 2 {
-				advance(4 * 24 * time.Hour)
-				if left := s.storedUnder("token/"); len(left) > 0 {
-					t.Errorf("days after the hold: %v", left)
-				}
-				s.Reload()
-			}
-		})
-	}
+	}, func(t *testing.T, fault simulator.Fault) {
+		s := newTestMount(t, jwtAccount())
+		s.EveryMinute()
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
+		require(t, len(s.storedUnder("token/")) == 1, "stored: %v", s.storedUnder("token/"))
+		for range 2 {
+			advance(4 * 24 * time.Hour)
+			left := s.storedUnder("token/")
+			check(t, len(left) == 0, "days after the hold: %v", left)
+			s.Reload()
+		}
+	})
 }
 
-// TestRepeatedToken_HoldKeepsItsReason: a forced login that meets an outage hides not why the engine makes no login for hours.
+// A forced login that meets an outage hides not why the engine makes no login for hours.
 func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":86400}`)
 		s.token("app")
 		s.write("revoke/gst", nil)
@@ -234,9 +189,7 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 		s.says(text(t, s.status(), "message"), "repeats a token that was revoked")
 		s.Upstream.Replace(s.Simulator.ServeHTTP)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("rotate/ met no outage")
-		}
+		_ = s.failedRotate()
 		advance(2 * time.Minute)
 		left := moment(t, s.status(), "next_attempt_at").Sub(s.Clock.Now())
 		if message := text(t, s.status(), "message"); left > time.Minute && !strings.Contains(message, "repeat") {
@@ -245,11 +198,9 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 	})
 }
 
-// TestVerification_BoundedWhileSettingsCannotBeRead: a write whose verification waits for settings that storage does not give ends.
+// A write whose verification waits for settings that storage does not give ends.
 func TestVerification_BoundedWhileSettingsCannotBeRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		caught, release := s.Storage.HoldNextPut("token/gst")

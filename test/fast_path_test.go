@@ -29,7 +29,6 @@ func warmed(t *testing.T) *testMount {
 	return w
 }
 
-// TestFastPath_TouchesNeitherStorageNorHost: a warm read accesses neither.
 func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	t.Parallel()
 	timed(t, "a thousand reads in a moment", func(t *testing.T) {
@@ -41,12 +40,9 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 				w.read("token/unleased")
 			}
 		})
-		if n := w.Storage.Count() - before; n != 0 {
-			t.Errorf("%d storage accesses, want 0", n)
-		}
-		if n := w.Node.Calls(); n != 0 {
-			t.Errorf("the host was asked %d times, want 0", n)
-		}
+		equal(t, "storage accesses", w.Storage.Count()-before, 0)
+		n := w.Node.Calls()
+		check(t, n == 0, "the host was asked %d times, want 0", n)
 	})
 	timed(t, "a minute of reads", func(t *testing.T) {
 		w := warmed(t)
@@ -54,9 +50,8 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			advance(100 * time.Millisecond)
 			w.read("token/app")
 		}
-		if n := w.Node.StateCalls(); n < 50 || n > 61 {
-			t.Errorf("the host was asked %d times in a minute for its state, want once a second", n)
-		}
+		n := w.Node.StateCalls()
+		check(t, n >= 50 && n <= 61, "the host was asked %d times in a minute for its state, want once a second", n)
 	})
 	timed(t, "one asks for all", func(t *testing.T) {
 		w := warmed(t)
@@ -68,55 +63,42 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 		for range 100 {
 			w.read("token/app") // these do not
 		}
-		if n := w.Node.StateCalls(); n != 1 {
-			t.Errorf("the host was asked %d times, want once", n)
-		}
+		n := w.Node.StateCalls()
+		check(t, n == 1, "the host was asked %d times, want once", n)
 		release()
 		readers.Wait()
 	})
 }
 
-// TestFastPath_SameResponseAsSlowPath: a warm read returns the same as a cold one.
 func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.write("role/free", map[string]any{"config": "gst", "lease": false})
-			w.read("token/app")
-			w.read("token/free")
-			advance(time.Minute)
-			for _, path := range []string{"token/app", "token/free"} {
-				warm := w.read(path)
-				// A parameter of Vault's own changes nothing, but is not for the short way.
-				cold, err := w.tryRead(path, map[string]any{"version": "0"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !maps.Equal(warm.Data, cold.Data) {
-					t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
-				}
-				if (warm.Secret == nil) != (cold.Secret == nil) {
-					t.Fatalf("%s: only one response has a lease", path)
-				}
-				if warm.Secret == nil {
-					continue
-				}
-				if warm.Secret.LeaseOptions != cold.Secret.LeaseOptions {
-					t.Errorf("%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
-				}
-				if !maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData) {
-					t.Errorf("%s: the leases' data differ", path)
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.write("role/free", map[string]any{"config": "gst", "lease": false})
+		w.read("token/app")
+		w.read("token/free")
+		advance(time.Minute)
+		for _, path := range []string{"token/app", "token/free"} {
+			warm := w.read(path)
+			// A parameter of Vault's own changes nothing, but is not for the short way.
+			cold, err := w.tryRead(path, map[string]any{"version": "0"})
+			noError(t, err)
+			if !maps.Equal(warm.Data, cold.Data) {
+				t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
 			}
-		})
-	}
+			require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
+			if warm.Secret == nil {
+				continue
+			}
+			check(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
+				"%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
+			check(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
+		}
+	})
 }
 
-// TestFastPath_ResponsesAreNotShared: a caller may modify its response.
+// A caller may modify its response.
 func TestFastPath_ResponsesAreNotShared(t *testing.T) {
-	t.Parallel()
-	timed(t, "changed by its reader", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := warmed(t)
 		first := w.read("token/app")
 		want := maps.Clone(first.Data)
@@ -128,7 +110,6 @@ func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	})
 }
 
-// TestFastPath_StopsWhenNodeLosesLeadership: a node that loses the lead underneath us stops serving.
 func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]consts.ReplicationState{
@@ -144,9 +125,8 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 					t.Errorf("%v, want the bare logical.ErrReadOnly", err)
 				}
 			}
-			if n := w.Node.StateCalls(); n < 3 {
-				t.Errorf("the host was asked %d times by 3 reads of a standby, want each time", n)
-			}
+			n := w.Node.StateCalls()
+			check(t, n >= 3, "the host was asked %d times by 3 reads of a standby, want each time", n)
 			w.Node.SetState(0)
 			w.read("token/app") // a node that gains the lead serves at once
 		})
@@ -156,9 +136,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 			w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
 			before := w.Node.StateCalls()
 			_, _ = w.tryRead("token/app", nil)
-			if w.Node.StateCalls() == before {
-				t.Error("the host was not asked after a change on another node")
-			}
+			check(t, w.Node.StateCalls() != before, "the host was not asked after a change on another node")
 		})
 	}
 	timed(t, "while a request asks", func(t *testing.T) {

@@ -105,9 +105,7 @@ func soap() fixture {
 
 func firstVision() fixture {
 	return fixture{
-		"firstvision", simulator.Account{
-			Protocol: simulator.FirstVision, ClientID: "card-app", ClientSecret: "secret-of-card-app",
-		},
+		"firstvision", simulator.Account{Protocol: simulator.FirstVision, ClientID: "card-app", ClientSecret: "secret-of-card-app"},
 		map[string]any{
 			"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
 			"client_id": "card-app", "client_secret": "secret-of-card-app", "scope": "accounts cards",
@@ -259,12 +257,8 @@ func moment(t *testing.T, data map[string]any, name string) time.Time {
 	t.Helper()
 	s := text(t, data, name)
 	at, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	if !strings.HasSuffix(s, "Z") {
-		t.Errorf("%s is %s, want it in UTC", name, s)
-	}
+	require(t, err == nil, "%s: %v", name, err)
+	check(t, strings.HasSuffix(s, "Z"), "%s is %s, want it in UTC", name, s)
 	return at
 }
 

@@ -209,15 +209,12 @@ func (f *fleet) check(t *testing.T) {
 			}
 		}
 	}
-	if seen > 5 {
-		t.Errorf("and %d more problems", seen-5)
-	}
+	check(t, seen <= 5, "and %d more problems", seen-5)
 	for _, leak := range f.leaks {
 		t.Error(leak)
 	}
-	if most := f.Upstream.MostInFlight(""); most > 1 {
-		t.Errorf("%d logins in flight at once", most)
-	}
+	most := f.Upstream.MostInFlight("")
+	check(t, most <= 1, "%d logins in flight at once", most)
 }
 
 // served fails the test if any read failed.
@@ -231,7 +228,5 @@ func (f *fleet) served(t *testing.T) {
 			}
 		}
 	}
-	if failed > 1 {
-		t.Errorf("%d reads failed in all", failed)
-	}
+	check(t, failed <= 1, "%d reads failed in all", failed)
 }

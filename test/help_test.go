@@ -17,17 +17,13 @@ func example(path string) string {
 	return strings.TrimPrefix(regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "gst"), "/")
 }
 
-// TestHelp_EveryPathHasSynopsisAndDescription: every path has help that reads like Vault's own.
 func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		synctest.Wait() // the engine looks into storage when it starts
 		before := len(w.Storage.Accesses())
 		defer func() {
-			if now := len(w.Storage.Accesses()); now != before {
-				t.Errorf("help makes %d storage accesses, want none", now-before)
-			}
+			now := len(w.Storage.Accesses())
+			check(t, now == before, "help makes %d storage accesses, want none", now-before)
 		}()
 		for path := range w.document().Paths {
 			resp, err := w.do(t.Context(), logical.HelpOperation, example(path), nil)
@@ -37,17 +33,14 @@ func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 			}
 			help := text(t, resp.Data, "help")
 			synopsis := regexp.MustCompile(`(?s)Matching Route:[^\n]*\n\n(.*?)\n\n`).FindStringSubmatch(help)
-			if synopsis == nil || !regexp.MustCompile(`^[A-Z][^\n]*\.$`).MatchString(synopsis[1]) {
-				t.Errorf("%s: the synopsis is no sentence on one line: %q", path, synopsis)
-			}
+			check(t, synopsis != nil && regexp.MustCompile(`^[A-Z][^\n]*\.$`).MatchString(synopsis[1]),
+				"%s: the synopsis is no sentence on one line: %q", path, synopsis)
 			_, description, found := strings.Cut(help, "## DESCRIPTION")
 			if description = strings.TrimSpace(description); !found || len(description) < 40 || !strings.Contains(description, ".") {
 				t.Errorf("%s: the description is %q", path, description)
 			}
 			for _, placeholder := range []string{"TODO", "FIXME", "<no description>", "%!", "<nil>", "{{"} {
-				if strings.Contains(help, placeholder) {
-					t.Errorf("%s: the help has %q in it", path, placeholder)
-				}
+				check(t, !strings.Contains(help, placeholder), "%s: the help has %q in it", path, placeholder)
 			}
 			checkWidth(t, path, help)
 		}
@@ -58,30 +51,21 @@ func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 func checkWidth(t *testing.T, of, help string) {
 	t.Helper()
 	for line := range strings.Lines(help) {
-		if columns := len(strings.TrimRight(line, "\n")); columns > 80 {
-			t.Errorf("%s: a line has %d columns: %s", of, columns, line)
-		}
+		columns := len(strings.TrimRight(line, "\n"))
+		check(t, columns <= 80, "%s: a line has %d columns: %s", of, columns, line)
 	}
 }
 
 func TestHelp_OfMountNamesEveryPath(t *testing.T) {
-	t.Parallel()
-	timed(t, "at its root", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		help := text(t, resp.Data, "help")
-		if !strings.Contains(help, "Masters India") {
-			t.Errorf("the help does not say what the engine is for: %q", help)
-		}
+		check(t, strings.Contains(help, "Masters India"), "the help does not say what the engine is for: %q", help)
 		checkWidth(t, "the mount", help)
 		for path := range w.document().Paths {
 			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-			if !strings.Contains(help, "^"+first) {
-				t.Errorf("the help does not name %s", path)
-			}
+			check(t, strings.Contains(help, "^"+first), "the help does not name %s", path)
 		}
 	})
 }

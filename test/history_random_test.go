@@ -56,10 +56,8 @@ func steps(jumps bool) *rapid.Generator[step] {
 
 // Run more of these with: go test -run TestHistory_ ./test -rapid.checks=5000.
 
-// TestHistory_RandomOperations: any history ends well.
 func TestHistory_RandomOperations(t *testing.T) { checkHistories(t, false) }
 
-// TestHistory_RandomOperationsAndClock: any history with a wild clock ends well.
 func TestHistory_RandomOperationsAndClock(t *testing.T) { checkHistories(t, true) }
 
 // checkHistories draws scenarios and runs each in a bubble of its own, which also notices what hangs and what is left running.

@@ -130,9 +130,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 				w := jwtV2().mounted(t)
 				for _, value := range hostileValues() {
 					var data map[string]any
-					if err := json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data); err != nil {
-						t.Fatal(err)
-					}
+					noError(t, json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data))
 					if path == "lookup" {
 						w.survive(logical.UpdateOperation, path, data)
 						continue
@@ -148,8 +146,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 
 // TestHostileCaller_RequestsCoverEveryField keeps a new field from being left out above.
 func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
-	t.Parallel()
-	timed(t, "by the OpenAPI document", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		d := newTestMount(t).document()
 		for path, described := range d.Paths {
 			if described.Post == nil || described.Post.RequestBody == nil {
@@ -158,17 +155,13 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 			prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "{")
 			schema := d.resolve(described.Post.RequestBody.Content["application/json"].Schema)
 			for field := range schema.Properties {
-				if !slices.Contains(fieldsOf(prefix), field) {
-					t.Errorf("no hostile value is sent to the field %s of %s", field, path)
-				}
+				check(t, slices.Contains(fieldsOf(prefix), field), "no hostile value is sent to the field %s of %s", field, path)
 			}
 		}
 	})
 }
 
-// TestHostileCaller_ParameterFloodShortMessage sends an excessive number of parameters.
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
-	t.Parallel()
 	const many = 10_000
 	unknown, headers := map[string]any{}, map[string]any{}
 	for n := range many {
@@ -179,16 +172,14 @@ func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	for range many {
 		nested = []any{nested}
 	}
-	timed(t, "on every path", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for path, operations := range namedPaths() {
 			for _, op := range operations {
 				if op == logical.DeleteOperation || path == "ledger/" {
 					continue
 				}
-				if said := w.badRequest(op, path+"gst", unknown, "unknown parameter"); len(said) > longestMessage {
-					t.Errorf("%s %s: a message of %d bytes", op, path, len(said))
-				}
+				said := w.badRequest(op, path+"gst", unknown, "unknown parameter")
+				check(t, len(said) <= longestMessage, "%s %s: a message of %d bytes", op, path, len(said))
 			}
 			for _, field := range fieldsOf(path) {
 				w.badRequest(logical.UpdateOperation, path+"gst", map[string]any{field: nested}, field)
@@ -206,9 +197,7 @@ func (w *testMount) survive(op logical.Operation, path string, data map[string]a
 	resp, err := w.do(w.t.Context(), op, path, data)
 	if resp != nil {
 		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
-		if encodeErr != nil {
-			w.t.Errorf("%s %q: the response cannot be encoded: %v", op, path, encodeErr)
-		}
+		check(w.t, encodeErr == nil, "%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		w.hides(string(warnings), marker)
 	}
 	r, refused := asRefusal(resp, err)

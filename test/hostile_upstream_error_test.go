@@ -232,14 +232,11 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 					now, status, turn = s, code, turn+1
 					before := asked
 					found[w.failWithShape(f, s, code)]++
-					if asked != before+1 {
-						t.Errorf("%s at %d: %d requests, want 1", s.name, code, asked-before)
-					}
+					check(t, asked == before+1, "%s at %d: %d requests, want 1", s.name, code, asked-before)
 					now, status, turn = good, http.StatusOK, turn+1
 					advance(61 * time.Second)
-					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil)); refused {
-						t.Fatalf("%s at %d: the next good login failed: %s", s.name, code, r.message)
-					}
+					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
+					require(t, !refused, "%s at %d: the next good login failed: %s", s.name, code, r.message)
 					advance(11 * time.Second)
 				}
 			}
@@ -254,9 +251,7 @@ func (w *testMount) failWithShape(f fixture, s shape, status int) string {
 	want := s.wanted(status)
 	r, refused := asRefusal(w.do(w.t.Context(), logical.UpdateOperation, "rotate/gst", nil))
 	if want == "" {
-		if refused {
-			w.t.Errorf("%s at %d: refused: %s", s.name, status, r.message)
-		}
+		check(w.t, !refused, "%s at %d: refused: %s", s.name, status, r.message)
 		return "good"
 	}
 	kind := fmt.Sprint(w.read("status/gst").Data["last_error_kind"])

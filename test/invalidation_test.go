@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -15,44 +14,36 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and
-// no other request would reload them.
+// The settings are written elsewhere while a cold reader waits for a login, and no other request would reload them.
 func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name   string
+	type testCase struct {
 		update map[string]any
 		most   time.Duration
-	}{
-		{"the login goes on", map[string]any{"ledger_retention": "24h"}, 6 * time.Second},
-		{"the login is given up", map[string]any{
+	}
+	each(t, map[string]testCase{
+		"the login goes on": {map[string]any{"ledger_retention": "24h"}, 6 * time.Second},
+		"the login is given up": {map[string]any{
 			"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false,
 		}, 12 * time.Second},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
-			began := time.Now()
-			reader := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
-			advance(time.Second)
-			s.wantLogins(1, "when the settings are written elsewhere")
-			s.elsewhere("config/gst", c.update)
-			r := s.wait(reader)
-			if refused, is := asRefusal(r.unpack()); is {
-				t.Fatalf("the reader got %v after %s, want the token", refused, r.at.Sub(began))
-			}
-			if took := r.at.Sub(began); took > c.most {
-				t.Errorf("the reader waited %s, want at most %s", took, c.most)
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := newClusters(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		began := time.Now()
+		reader := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
+		advance(time.Second)
+		s.wantLogins(1, "when the settings are written elsewhere")
+		s.elsewhere("config/gst", c.update)
+		r := s.wait(reader)
+		refused, is := asRefusal(r.unpack())
+		require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
+		took := r.at.Sub(began)
+		check(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
+	})
 }
 
-// TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written
-// elsewhere since it was read.
+// An account in use is rotated in the background also where its settings were written elsewhere since it was read.
 func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
@@ -63,67 +54,43 @@ func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
 	})
 }
 
-// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a
-// cluster which entries others have written.
+// A config that another node has changed takes effect. Vault notifies a node of a cluster which entries others have written.
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
 		first := s.token("app")
 		entry, err := s.Storage.Entries.Get(t.Context(), "config/gst")
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		var config map[string]any
-		if err := json.Unmarshal(entry.Value, &config); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, json.Unmarshal(entry.Value, &config))
 		config["username"], config["generation"] = "other", "ANOTHERGENERATION"
 		if entry.Value, err = json.Marshal(config); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Storage.Entries.Put(t.Context(), entry); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, s.Storage.Entries.Put(t.Context(), entry))
 		s.Backend().InvalidateKey(t.Context(), "config/gst")
 		a := s.token("app")
-		if a.id == first.id || s.logins() != 2 {
-			t.Errorf("after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
-		}
-		if s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK != 1 {
-			t.Error("the new user did not log in")
-		}
-		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
-			t.Fatal(err)
-		}
-		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role that was deleted returns %d, want 400", got)
-		}
+		check(t, a.id != first.id && s.logins() == 2,
+			"after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
+		check(t, s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK == 1, "the new user did not log in")
+		s.remove("role/app")
+		equal(t, "a role that was deleted returns", codeOf(s.failure("app")), 400)
 	})
 }
 
-// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is stale,
-// and nobody's plugin has stopped.
+// A change elsewhere during a login fails no reader. The login in flight is stale, and nobody's plugin has stopped.
 func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
-	t.Parallel()
-	for _, key := range []string{"config/gst", "token/gst"} {
-		timed(t, key, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			release := s.Upstream.Hold()
-			done := s.startRead()
-			advance(time.Second)
-			if got := s.logins(); got != 1 {
-				t.Fatalf("%d logins, want 1 in flight", got)
-			}
-			s.Backend().InvalidateKey(t.Context(), key)
-			release()
-			if err := <-done; err != nil {
-				t.Errorf("a reader got: %v", err)
-			}
-			if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
-				t.Errorf("%v failures, though no login has failed", n)
-			}
-		})
-	}
+	eachOf(t, []string{"config/gst", "token/gst"}, func(t *testing.T, key string) {
+		s := gstMount(t, time.Hour)
+		release := s.Upstream.Hold()
+		done := s.startRead()
+		advance(time.Second)
+		got := s.logins()
+		require(t, got == 1, "%d logins, want 1 in flight", got)
+		s.Backend().InvalidateKey(t.Context(), key)
+		release()
+		equal(t, "a reader got", <-done, nil)
+		n := s.status()["consecutive_failures"]
+		check(t, fmt.Sprint(n) == "0", "%v failures, though no login has failed", n)
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
@@ -21,75 +20,60 @@ import (
 func (s *testMount) landsLate(path string, data map[string]any, from, to string) {
 	s.t.Helper()
 	before, err := s.Storage.Entries.Get(s.t.Context(), path)
-	if err != nil || !bytes.Contains(before.Value, []byte(from)) {
-		s.t.Fatalf("the entry of %s is not as thought (%v): %s", path, err, before.Value)
-	}
+	require(s.t, err == nil && bytes.Contains(before.Value, []byte(from)),
+		"the entry of %s is not as thought (%v): %s", path, err, before.Value)
 	s.Storage.Fail(mounttest.Put, path, errors.New("storage: the leader was lost while the write was being replicated"))
 	message := s.refused(logical.UpdateOperation, path, data)
-	if !strings.Contains(message, "leader was lost") {
-		s.t.Fatalf("the write ended otherwise: %s", message)
-	}
+	require(s.t, strings.Contains(message, "leader was lost"), "the write ended otherwise: %s", message)
 	s.Storage.Heal()
 	s.token("app") // in between, by what storage has still
 	late := &logical.StorageEntry{Key: path, Value: bytes.Replace(before.Value, []byte(from), []byte(to), 1)}
-	if err := s.Storage.Entries.Put(s.t.Context(), late); err != nil {
-		s.t.Fatal(err)
-	}
+	noError(s.t, s.Storage.Entries.Put(s.t.Context(), late))
 }
 
 // deletionLandsLate is the same for a deletion.
 func (s *testMount) deletionLandsLate(path string) {
 	s.t.Helper()
 	s.Storage.Fail(mounttest.Delete, path, errors.New("storage: the leader was lost"))
-	if message := s.refused(logical.DeleteOperation, path, nil); !strings.Contains(message, "leader was lost") {
-		s.t.Fatal(message)
-	}
+	message := s.refused(logical.DeleteOperation, path, nil)
+	require(s.t, strings.Contains(message, "leader was lost"), "%v", message)
 	s.Storage.Heal()
 	s.token("app")
-	if err := s.Storage.Entries.Delete(s.t.Context(), path); err != nil {
-		s.t.Fatal(err)
-	}
+	noError(s.t, s.Storage.Entries.Delete(s.t.Context(), path))
 	s.wantAbsent(path)
 }
 
-// TestConfig_RepeatedAfterWriteThatLandsLate: the operator repeats the command, which finds nothing to change.
+// The operator repeats the command, which finds nothing to change.
 func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		data := map[string]any{"authorization_scheme": "Token"}
 		s.landsLate("config/gst", data, `"authorization_scheme":"JWT"`, `"authorization_scheme":"Token"`)
 		s.write("config/gst", data)
 		advance(2 * time.Minute)
-		if a := s.token("app"); a.data["token_type"] != "Token" {
-			t.Errorf("token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
-		}
+		a := s.token("app")
+		check(t, a.data["token_type"] == "Token", "token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
 	})
 }
 
 func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.write("config/other", jwtConfig("verify_connection", false))
 		s.token("app")
 		s.landsLate("role/app", map[string]any{"config": "other"}, `"config":"gst"`, `"config":"other"`)
 		s.write("role/app", map[string]any{"config": "other"})
-		if config := s.read("role/app").Data["config"]; config != "other" {
-			t.Fatalf("the role is of config %v: the write did not land", config)
-		}
+		config := s.read("role/app").Data["config"]
+		require(t, config == "other", "the role is of config %v: the write did not land", config)
 		advance(5 * time.Minute)
-		if a := s.token("app"); a.config != "other" {
-			t.Errorf("the role names config other, and its readers get the token of %s", a.config)
-		}
+		a := s.token("app")
+		check(t, a.config == "other", "the role names config other, and its readers get the token of %s", a.config)
 	})
 }
 
-// TestConfig_LateWriteIsNoticed: a write that failed and lands later is in force within minutes, also if nobody repeats it. Where the
-// operator repeats the command, it finds nothing to change.
+// A write that failed and lands later is in force within minutes, also if nobody repeats it. Where the operator repeats the
+// command, it finds nothing to change.
 func TestConfig_LateWriteIsNoticed(t *testing.T) {
 	t.Parallel()
 	for name, repeated := range map[string]bool{"paused": false, "paused, and the command is repeated": true} {
@@ -103,13 +87,11 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 				s.write("config/gst", map[string]any{"paused": true})
 				noticed = 5 * time.Minute
 			}
-			if paused := s.read("config/gst").Data["paused"]; paused != any(true) {
-				t.Fatalf("paused is %v: the write did not land", paused)
-			}
+			paused := s.read("config/gst").Data["paused"]
+			require(t, paused == any(true), "paused is %v: the write did not land", paused)
 			advance(noticed)
-			if a, err := s.ask(t.Context(), "app", nil); err == nil {
-				t.Errorf("token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
-			}
+			a, err := s.ask(t.Context(), "app", nil)
+			check(t, err != nil, "token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
 			advance(time.Hour)
 			_, _ = s.ask(t.Context(), "app", nil)
 			s.wantLogins(1, "since the config is paused")
@@ -121,9 +103,8 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s.token("app")
 		s.deletionLandsLate("config/gst")
 		advance(10 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", nil); err == nil {
-			t.Errorf("token %s is served of a config that is gone", a.id)
-		}
+		a, err := s.ask(t.Context(), "app", nil)
+		check(t, err != nil, "token %s is served of a config that is gone", a.id)
 		advance(time.Hour)
 		s.wantLogins(1, "since the config is gone")
 	})
@@ -133,28 +114,22 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s.token("app")
 		s.deletionLandsLate("role/app")
 		advance(2 * time.Hour)
-		if a, err := s.ask(t.Context(), "app", nil); err == nil {
-			t.Errorf("token %s is served through a role that is gone", a.id)
-		}
+		a, err := s.ask(t.Context(), "app", nil)
+		check(t, err != nil, "token %s is served through a role that is gone", a.id)
 	})
 }
 
-// TestConfigPause_TakenBackBeforeLateWrite: storage refuses a write that resumes a config; the operator takes it back, which is
-// answered as done; the refused write must not come into force after that.
+// Storage refuses a write that resumes a config; the operator takes it back, which is answered as done; the refused write must
+// not come into force after that.
 func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "paused", true)
 		s.EveryMinute()
 		s.Storage.Fail(mounttest.Put, "config/gst", errors.New("storage: the leader was lost while the write was being replicated"))
 		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"paused": false})
 		s.Storage.Heal()
 		s.Storage.Reset()
-		if resp := s.write("config/gst", map[string]any{"paused": true}); resp != nil {
-			t.Fatalf("the write warns: %q", resp.Warnings)
-		}
-		if s.Storage.Count(mounttest.Put) == 0 {
-			t.Error("nothing was written: the write of before may come into force")
-		}
+		equal(t, "warnings", warningsOf(s.write("config/gst", map[string]any{"paused": true})), "")
+		check(t, s.Storage.Count(mounttest.Put) != 0, "nothing was written: the write of before may come into force")
 	})
 }

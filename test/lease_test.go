@@ -21,10 +21,10 @@ func (f fixture) living(life time.Duration) fixture {
 }
 
 func TestLease_CappedByRoleAndMount(t *testing.T) {
-	t.Parallel()
-	for name, limits := range map[string]struct {
+	type testCase struct {
 		role, mount, want time.Duration
-	}{
+	}
+	each(t, map[string]testCase{
 		"neither":                 {0, 768 * time.Hour, 24*time.Hour - margin},
 		"the role":                {10 * time.Minute, 768 * time.Hour, 10 * time.Minute},
 		"the mount":               {0, time.Hour, time.Hour},
@@ -32,25 +32,19 @@ func TestLease_CappedByRoleAndMount(t *testing.T) {
 		"the mount below":         {2 * time.Hour, time.Hour, time.Hour},
 		"a limit beyond the life": {48 * time.Hour, 768 * time.Hour, 24*time.Hour - margin},
 		"a second":                {time.Second, 768 * time.Hour, time.Second},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(limits.mount) }, jwtV1().account)
-			w.mount(jwtV1())
-			w.write("role/app", map[string]any{"max_ttl": limits.role.String()})
-			resp := w.read("token/app")
-			if resp.Secret.TTL != limits.want || resp.Secret.MaxTTL != limits.want {
-				t.Errorf("lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
-			}
-			if len(resp.Warnings) > 0 {
-				t.Errorf("warnings %q on every read, want none", resp.Warnings)
-			}
-		})
-	}
+	}, func(t *testing.T, limits testCase) {
+		w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(limits.mount) }, jwtV1().account)
+		w.mount(jwtV1())
+		w.write("role/app", map[string]any{"max_ttl": limits.role.String()})
+		resp := w.read("token/app")
+		check(t, resp.Secret.TTL == limits.want && resp.Secret.MaxTTL == limits.want,
+			"lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
+		check(t, len(resp.Warnings) == 0, "warnings %q on every read, want none", resp.Warnings)
+	})
 }
 
 func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour, then ten minutes", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(time.Hour) }, jwtV1().account)
 		w.mount(jwtV1())
 		w.write("role/short", map[string]any{"config": "gst", "max_ttl": "11m"})
@@ -58,14 +52,12 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 		w.Node.SetMaxLease(10 * time.Minute)
 		advance(61 * time.Second)
 		for _, path := range []string{"token/app", "token/short"} {
-			if got := w.read(path).Secret.TTL; got != 10*time.Minute {
-				t.Errorf("%s: lease of %s, want 10m", path, got)
-			}
+			got := w.read(path).Secret.TTL
+			check(t, got == 10*time.Minute, "%s: lease of %s, want 10m", path, got)
 		}
 	})
 }
 
-// TestLease_TokenUnderSixSecondsIsExpired: a token with less than six seconds counts as expired, in memory as in storage.
 func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 	t.Parallel()
 	for left, alive := range map[time.Duration]bool{
@@ -77,21 +69,15 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 				w := oauth().living(time.Minute).mounted(t, "rotation_percent", 100)
 				first := w.read("token/app")
 				advance(time.Minute - left)
-				if restart {
-					w.Reload()
-				}
+				w.reloadIf(restart)
 				resp := w.read("token/app")
-				if same := resp.Data["token_id"] == first.Data["token_id"]; same != alive {
-					t.Errorf("the same token is served: %v, want %v", same, alive)
-				}
+				equal(t, "the same token is served", resp.Data["token_id"] == first.Data["token_id"], alive)
 				if !alive {
 					w.wantLogins(2)
 					return
 				}
 				w.wantLogins(1)
-				if resp.Secret.TTL != (left - margin).Truncate(time.Second) {
-					t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
-				}
+				check(t, resp.Secret.TTL == (left-margin).Truncate(time.Second), "lease of %s with %s left", resp.Secret.TTL, left)
 			})
 		}
 	}
@@ -101,29 +87,19 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 func (w *testMount) endLease(secret *logical.Secret) {
 	w.t.Helper()
 	resp, err := w.Backend().HandleRequest(w.t.Context(), w.leaseRequest(logical.RevokeOperation, secret))
-	if err != nil || (resp != nil && resp.IsError()) {
-		w.t.Errorf("the lease cannot be ended: %v, %v", resp, err)
-	}
+	check(w.t, err == nil && (resp == nil || !resp.IsError()), "the lease cannot be ended: %v, %v", resp, err)
 }
 
 func TestLease_RevokeKeepsSharedToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			first, second := w.read("token/app"), w.read("token/app")
-			w.idle(func() { w.endLease(first.Secret) })
-			w.quiet(func() {
-				w.wantServed(second.Data["token_id"])
-			})
-			if !w.Simulator.TokenAlive(text(t, second.Data, "access_token")) {
-				t.Error("the token was killed upstream")
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		first, second := w.read("token/app"), w.read("token/app")
+		w.idle(func() { w.endLease(first.Secret) })
+		w.quiet(func() { w.wantServed(second.Data["token_id"]) })
+		check(t, w.Simulator.TokenAlive(text(t, second.Data, "access_token")), "the token was killed upstream")
+	})
 }
 
-// TestLease_RevokeAlwaysSucceeds: ending a lease works whatever has happened since.
 func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 	t.Parallel()
 	since := map[string]func(w *testMount){
@@ -152,38 +128,28 @@ func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 	}
 }
 
-// TestLease_RevokeOfOtherVersions: ending a lease of another version works.
 func TestLease_RevokeOfOtherVersions(t *testing.T) {
-	t.Parallel()
-	for name, internal := range map[string]map[string]any{
+	each(t, map[string]map[string]any{
 		"nothing known":         {"secret_type": "mastersindia_token"},
 		"a later schema":        {"secret_type": "mastersindia_token", "schema": 99, "canary": map[string]any{"a": []any{1}}},
 		"a schema as text":      {"secret_type": "mastersindia_token", "schema": "two"},
 		"a schema over gRPC":    {"secret_type": "mastersindia_token", "schema": float64(1), "config": "gst", "role": "app"},
 		"no schema":             {"secret_type": "mastersindia_token", "config": "gst", "role": "app"},
 		"fields of other types": {"secret_type": "mastersindia_token", "schema": 1, "config": 5, "role": nil, "token_id": []any{}},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			token := w.read("token/app").Data["token_id"]
-			w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
-			w.quiet(func() {
-				w.wantServed(token)
-			})
-		})
-	}
+	}, func(t *testing.T, internal map[string]any) {
+		w := jwtV1().mounted(t)
+		token := w.read("token/app").Data["token_id"]
+		w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
+		w.quiet(func() { w.wantServed(token) })
+	})
 }
 
 func TestLease_NotRenewable(t *testing.T) {
-	t.Parallel()
-	timed(t, "asked all the same", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		secret := w.read("token/app").Secret
 		w.idle(func() {
 			resp, err := w.Backend().HandleRequest(t.Context(), w.leaseRequest(logical.RenewOperation, secret))
-			if err == nil && (resp == nil || !resp.IsError()) {
-				t.Errorf("the lease was renewed: %v", resp)
-			}
+			check(t, err != nil || (resp != nil && resp.IsError()), "the lease was renewed: %v", resp)
 		})
 	})
 }
@@ -195,40 +161,29 @@ func (w *testMount) leaseRequest(op logical.Operation, secret *logical.Secret) *
 	return req
 }
 
-// TestLease_EndsFiveSecondsBeforeToken: a lease ends five seconds before its token at whatever moment it is read.
 func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
-	t.Parallel()
 	const life = 20 * time.Minute
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			s := f.living(life).mounted(t)
-			first := s.token("app")
-			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-			var last tokenResponse
-			for {
-				advance(457 * time.Millisecond)
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil {
-					break
-				}
-				if a.id != first.id {
-					t.Fatal("another token although every login fails")
-				}
-				want := time.Until(first.expires) - 5*time.Second
-				if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
-					t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
-				}
-				last = a
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		s := f.living(life).mounted(t)
+		first := s.token("app")
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		var last tokenResponse
+		for {
+			advance(457 * time.Millisecond)
+			a, err := s.ask(t.Context(), "app", nil)
+			if err != nil {
+				break
 			}
-			if s.Simulator.Counters().Faulted == 0 {
-				t.Fatal("the upstream was never asked")
+			require(t, a.id == first.id, "another token although every login fails")
+			want := time.Until(first.expires) - 5*time.Second
+			if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
+				t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
 			}
-			if last.lease != time.Second {
-				t.Errorf("the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
-			}
-			if left := time.Until(first.expires); left >= 6*time.Second || left < 5*time.Second {
-				t.Errorf("reads began to fail with %s left, want just under 6s", left)
-			}
-		})
-	}
+			last = a
+		}
+		require(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked")
+		check(t, last.lease == time.Second, "the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
+		left := time.Until(first.expires)
+		check(t, left < 6*time.Second && left >= 5*time.Second, "reads began to fail with %s left, want just under 6s", left)
+	})
 }

@@ -56,8 +56,8 @@ func heal() map[string]func(*testMount) {
 	}
 }
 
-// TestLedgerFault_NothingLostAtAnyAccess: no word is lost wherever the ledger dies. A read, a rotation and a revocation, with the
-// storage of the ledger dying at each access.
+// No word is lost wherever the ledger dies. A read, a rotation and a revocation, with the storage of the ledger dying at each
+// access.
 func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 	t.Parallel()
 	for how, mend := range heal() {
@@ -74,44 +74,34 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				revokedAt := time.Now()
 				w.write("revoke/gst", map[string]any{"token_id": ids[0]})
 				synctest.Wait()
-				if storage.hits.Load() == 0 && n < 12 {
-					t.Fatal("nothing failed")
-				}
+				require(t, storage.hits.Load() != 0 || n >= 12, "nothing failed")
 				// Even now no lookup reports that the tokens are unknown, unless storage itself returns nothing.
 				for _, id := range ids {
-					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})); refused &&
-						!strings.Contains(r.message, mounttest.ErrStorage().Error()) {
-						t.Errorf("lookup while the ledger is dead: %v", r)
-					}
+					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}))
+					check(t, !refused || strings.Contains(r.message, mounttest.ErrStorage().Error()), "lookup while the ledger is dead: %v", r)
 				}
 				advance(time.Minute)
 				storage.heal()
 				mend(w)
 				tokens := w.ledgerOf("gst")
-				if len(tokens) != 2 || tokens[0].ID != ids[1] || tokens[1].ID != ids[0] {
-					t.Fatalf("the ledger has %s, want %q", describe(tokens), ids)
-				}
-				if tokens[0].State != "current" || tokens[0].Reason != "forced" || tokens[1].Reason != "first_read" {
-					t.Errorf("the ledger has %s", describe(tokens))
-				}
-				if tokens[1].State != "revoked" || !tokens[1].UsableUntil.Equal(revokedAt) {
-					t.Errorf("the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
-				}
+				require(t, len(tokens) == 2 && tokens[0].ID == ids[1] && tokens[1].ID == ids[0],
+					"the ledger has %s, want %q", describe(tokens), ids)
+				check(t, tokens[0].State == "current" && tokens[0].Reason == "forced" && tokens[1].Reason == "first_read",
+					"the ledger has %s", describe(tokens))
+				check(t, tokens[1].State == "revoked" && tokens[1].UsableUntil.Equal(revokedAt),
+					"the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
 				// And the ledger itself knows, not only the memory.
 				w.remove("config/gst")
 				w.Reload()
 				if found := w.lookUp("token_id", ids[0]); found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
 					t.Errorf("without the config: %s until %s", found.State, found.UsableUntil)
 				}
-				if found := w.lookUp("token_id", ids[1]); found.State != "superseded" {
-					t.Errorf("without the config the other is %s", found.State)
-				}
+				equal(t, "the state", w.lookUp("token_id", ids[1]).State, "superseded")
 			})
 		}
 	}
 }
 
-// TestLedgerFault_InterruptedTrimResumes leaves nothing behind.
 func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 	t.Parallel()
 	for _, reload := range []bool{false, true} {
@@ -127,85 +117,64 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 				last := text(t, w.read("token/app").Data, "token_id")
 				w.write("config/gst", map[string]any{"paused": true})
 				ids := w.ledgerOf("gst")
-				if len(ids) != 4 {
-					t.Fatalf("%d entries, want 4", len(ids))
-				}
+				require(t, len(ids) == 4, "%d entries, want 4", len(ids))
 				advance(time.Until(time.Now().Truncate(day).Add(day - time.Minute)))
 				storage.dieAfter(n)
 				advance(3 * time.Hour)
-				if n < 12 && storage.hits.Load() == 0 {
-					t.Fatal("nothing failed")
-				}
+				require(t, n >= 12 || storage.hits.Load() != 0, "nothing failed")
 				storage.heal()
-				if reload {
-					w.Reload()
-				}
+				w.reloadIf(reload)
 				advance(2 * time.Hour)
 				for _, token := range ids {
 					if token.ID != last {
 						w.forgotten(token.ID)
 					}
 				}
-				if tokens := w.ledgerOf("gst"); len(tokens) != 1 || tokens[0].ID != last {
-					t.Errorf("left are %s, want %s", describe(tokens), last)
-				}
-				if left := w.storedUnder("ledger/"); len(left) != 3 {
-					t.Errorf("%d entries are left in storage, want 3", len(left))
-				}
+				tokens := w.ledgerOf("gst")
+				check(t, len(tokens) == 1 && tokens[0].ID == last, "left are %s, want %s", describe(tokens), last)
+				left := w.storedUnder("ledger/")
+				check(t, len(left) == 3, "%d entries are left in storage, want 3", len(left))
 			})
 		}
 	}
 }
 
-// TestLedgerFault_UnwritableFailsNoLogin: a ledger that cannot be written fails no login and is tried again.
 func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
-	t.Parallel()
-	for _, access := range []string{mounttest.Get, mounttest.Put} {
-		timed(t, access, func(t *testing.T) {
-			w, book := oauth().logged(t)
-			w.Storage.Fail(access, "ledger/", mounttest.ErrStorage())
-			first := w.read("token/app").Data
-			counts := w.ledgerAccesses(func() {
-				for range 30 {
-					advance(11 * time.Second)
-					w.write("rotate/gst", nil)
-				}
-				w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
-			})
-			if sum := counts[access+" id"] + counts[access+" day"] + counts[access+" config"]; sum > 2 {
-				t.Errorf("a broken ledger is tried again with each login: %v", counts)
+	eachOf(t, []string{mounttest.Get, mounttest.Put}, func(t *testing.T, access string) {
+		w, book := oauth().logged(t)
+		w.Storage.Fail(access, "ledger/", mounttest.ErrStorage())
+		first := w.read("token/app").Data
+		counts := w.ledgerAccesses(func() {
+			for range 30 {
+				advance(11 * time.Second)
+				w.write("rotate/gst", nil)
 			}
-			if access == mounttest.Put { // what the ledger does not know yet is known all the same
-				found := w.lookUp("token_id", text(t, first, "token_id"))
-				if found.Config != "gst" || found.State != "superseded" || found.Reason != "first_read" {
-					t.Errorf("%s of %q, got by %s", found.State, found.Config, found.Reason)
-				}
-				if got := len(w.ledgerOf("gst")); got != 31 {
-					t.Errorf("%d entries while the ledger cannot be written, want 31", got)
-				}
-			}
-			w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
-			for range 5 {
-				counts := w.ledgerAccesses(w.minute)
-				if sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts); sum == 0 || sum > 5 {
-					t.Errorf("a minute's try makes %v", counts)
-				}
-			}
-			w.Storage.Heal()
-			w.minute()
-			if got := len(w.ledgerOf("gst")); got != 31 {
-				t.Errorf("%d entries, want 31", got)
-			}
-			if n := strings.Count(book.String(), "the ledger could not be written"); n < 2 || n > 10 {
-				t.Errorf("it was logged %d times", n)
-			}
+			w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
 		})
-	}
+		check(t, counts[access+" id"]+counts[access+" day"]+counts[access+" config"] <= 2,
+			"a broken ledger is tried again with each login: %v", counts)
+		if access == mounttest.Put { // what the ledger does not know yet is known all the same
+			found := w.lookUp("token_id", text(t, first, "token_id"))
+			check(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
+				"%s of %q, got by %s", found.State, found.Config, found.Reason)
+			equal(t, "entries while the ledger cannot be written", len(w.ledgerOf("gst")), 31)
+		}
+		w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
+		for range 5 {
+			counts := w.ledgerAccesses(w.minute)
+			sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts)
+			check(t, sum != 0 && sum <= 5, "a minute's try makes %v", counts)
+		}
+		w.Storage.Heal()
+		w.minute()
+		equal(t, "entries", len(w.ledgerOf("gst")), 31)
+		n := strings.Count(book.String(), "the ledger could not be written")
+		check(t, n >= 2 && n <= 10, "it was logged %d times", n)
+	})
 }
 
 func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
-	t.Parallel()
-	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := newTestMount(t, jwtV2().account)
 		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
@@ -221,9 +190,8 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 		w.write("rotate/gst", nil)
 		w.write("revoke/gst", nil)
 		w.read("token/app")
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("it took %s", took)
-		}
+		took := time.Since(began)
+		check(t, took <= time.Second, "it took %s", took)
 		close(release)
 		w.minute()
 		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {
@@ -232,28 +200,25 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 	})
 }
 
-// TestLedgerFault_RevocationBeforeItsEntryKept: a revocation that overtakes the note of its token is kept.
 func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
-	t.Parallel()
-	timed(t, "while the note waits", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		given := w.read("token/app").Data
 		id := text(t, given, "token_id")
 		advance(time.Minute)
 		w.write("revoke/gst", map[string]any{"token_id": id})
 		revokedAt := time.Now()
+		equal(t, "the token before its config is deleted", w.lookUp("token_id", id).State, "revoked")
 		w.remove("config/gst")
+		equal(t, "the token", w.lookUp("token_id", id).State, "revoked")
 		w.Storage.Heal()
 		advance(time.Minute)
 		w.minute()
 		found := w.lookUp("token_id", id)
-		if found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
-			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
-		}
-		if keys := w.storedUnder("ledger/id/"); len(keys) != 1 || !slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)) {
-			t.Errorf("the ledger has %d tokens", len(keys))
-		}
+		check(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
+			"%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
+		keys := w.storedUnder("ledger/id/")
+		check(t, len(keys) == 1 && slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)), "the ledger has %d tokens", len(keys))
 	})
 }
 
@@ -264,12 +229,10 @@ func firstKey(entries map[string]string) string {
 	return ""
 }
 
-// TestLedger_WriteThatLandsAfterItWasGivenUp: a write of the ledger hangs, is given up and made again, and lands after all when
-// the ledger has learnt of another token. It takes nothing away.
+// A write of the ledger hangs, is given up and made again, and lands after all when the ledger has learnt of another token. It
+// takes nothing away.
 func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
-	t.Parallel()
-	timed(t, "the page", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		page := ""
 		s.token("app")
@@ -277,9 +240,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 		for key := range s.storedUnder("ledger/day/") {
 			page = key
 		}
-		if page == "" {
-			t.Fatal("the ledger has no page")
-		}
+		require(t, page != "", "the ledger has no page")
 		caught, release := s.Storage.HoldNextPut(page)
 		advance(11 * time.Second)
 		second := s.mustRotate()["token_id"].(string)
@@ -296,32 +257,23 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 			for _, token := range s.ledgerOf("gst") {
 				found = found || token.ID == id
 			}
-			if !found {
-				t.Errorf("the %s token is not in ledger/gst any more", name)
-			}
-			if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}); err != nil {
-				t.Errorf("lookup of the %s token: %v", name, err)
-			}
+			check(t, found, "the %s token is not in ledger/gst any more", name)
+			_, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
+			check(t, err == nil, "lookup of the %s token: %v", name, err)
 		}
 	})
 }
 
-// TestLedger_ListHasConfigsNotYetStored: the ledger takes no writes. What ledger/<config> shows from memory, the list names.
+// The ledger takes no writes. What ledger/<config> shows from memory, the list names.
 func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
-	t.Parallel()
-	timed(t, "its first token", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		s.token("app")
-		if tokens, _ := s.read("ledger/gst").Data["tokens"].([]any); len(tokens) != 1 {
-			t.Fatalf("ledger/gst has %d tokens, want 1", len(tokens))
-		}
+		tokens, _ := s.read("ledger/gst").Data["tokens"].([]any)
+		require(t, len(tokens) == 1, "ledger/gst has %d tokens, want 1", len(tokens))
 		resp, err := s.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if names, _ := resp.Data["keys"].([]string); !slices.Contains(names, "gst") {
-			t.Errorf("the list has %v, want gst", names)
-		}
+		noError(t, err)
+		names, _ := resp.Data["keys"].([]string)
+		check(t, slices.Contains(names, "gst"), "the list has %v, want gst", names)
 	})
 }

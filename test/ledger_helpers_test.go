@@ -36,9 +36,7 @@ func (w *testMount) ledgerOf(config string) []remembered {
 	w.t.Helper()
 	synctest.Wait()
 	resp, err := w.tryRead("ledger/"+config, nil)
-	if err != nil {
-		w.t.Fatalf("ledger/%s: %v", config, err)
-	}
+	require(w.t, err == nil, "ledger/%s: %v", config, err)
 	if resp == nil {
 		return nil
 	}
@@ -56,9 +54,7 @@ func recode(t *testing.T, data map[string]any, into any) {
 	if err == nil {
 		err = json.Unmarshal(encoded, into)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 }
 
 // lookUp is the response of lookup to a token, or a token_id.
@@ -75,9 +71,7 @@ func (w *testMount) forgotten(tokenID string) {
 	w.t.Helper()
 	synctest.Wait()
 	r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID})
-	if r.status != http.StatusNotFound || !r.coded {
-		w.t.Errorf("lookup of %s: %v, want a bare 404", tokenID, r)
-	}
+	check(w.t, r.status == http.StatusNotFound && r.coded, "lookup of %s: %v, want a bare 404", tokenID, r)
 	w.says(r.message, tokenID, "ledger_retention")
 }
 
@@ -93,9 +87,7 @@ func (w *testMount) reasons() []string {
 
 func (w *testMount) wantReasons(want ...string) {
 	w.t.Helper()
-	if got := w.reasons(); !slices.Equal(got, want) {
-		w.t.Errorf("the ledger has %v, want %v", got, want)
-	}
+	equal(w.t, "the ledger has", w.reasons(), want)
 }
 
 // ledgerAccesses are those of the ledger's storage while f runs: "put ledger/id/…" becomes "put id".
@@ -131,9 +123,7 @@ func (w *testMount) runAdvice(advice string) *logical.Response {
 	w.t.Helper()
 	_, command, found := strings.Cut(advice, "vault ")
 	words := strings.Fields(command)
-	if !found || len(words) < 2 {
-		w.t.Fatalf("no command in %q", advice)
-	}
+	require(w.t, found && len(words) >= 2, "no command in %q", advice)
 	path := strings.TrimPrefix(words[1], "mastersindia/")
 	if words[0] == "read" {
 		return w.read(path)

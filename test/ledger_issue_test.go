@@ -11,11 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestLedgerIssue_OneEntryWithReason: every way to get a token leaves one entry with its reason.
 func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -65,9 +62,7 @@ func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 					w.read("token/app")
 					w.read("status/gst")
 				}))
-				if written != 0 {
-					t.Errorf("%d writes of the ledger without a login", written)
-				}
+				check(t, written == 0, "%d writes of the ledger without a login", written)
 				w.wantReasons(want...)
 			})
 		}
@@ -79,67 +74,52 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	t.Helper()
 	given := w.read("token/app").Data
 	tokens := w.ledgerOf("gst")
-	if len(tokens) == 0 {
-		t.Fatal("the ledger is empty")
-	}
+	require(t, len(tokens) != 0, "the ledger is empty")
 	newest := tokens[0]
-	if newest.ID != given["token_id"] || newest.State != "current" {
-		t.Errorf("the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
-	}
+	check(t, newest.ID == given["token_id"] && newest.State == "current",
+		"the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
 	if got, want := newest.IssuedAt, moment(t, given, "issued_at"); !got.Equal(want) {
 		t.Errorf("issued_at is %s, want %s", got, want)
 	}
 	if got, want := newest.ExpiresAt, moment(t, given, "expires_at"); !got.Equal(want) || !newest.UsableUntil.Equal(want) {
 		t.Errorf("expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
 	}
-	if life := newest.ExpiresAt.Sub(newest.IssuedAt); life < f.life-time.Second || life > f.life {
-		t.Errorf("a life of %s, want %s", life, f.life)
-	}
+	life := newest.ExpiresAt.Sub(newest.IssuedAt)
+	check(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
 }
 
-// TestLedgerIssue_ReadsAndWritesOfLogin: a login costs the ledger three reads and two writes.
 func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
-	t.Parallel()
-	timed(t, "and one more a day", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		advance(time.Minute)
 		w.ledgerOf("gst")
 		counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
-		if counts["get id"]+counts["get config"]+counts["get day"] != 3 || writes(counts) != 2 || counts["list day"] != 0 {
-			t.Errorf("a login makes %v", counts)
-		}
+		check(t, counts["get id"]+counts["get config"]+counts["get day"] == 3 && writes(counts) == 2 && counts["list day"] == 0,
+			"a login makes %v", counts)
 		advance(24 * time.Hour)
-		if counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) }); writes(counts) != 3 {
-			t.Errorf("the first login of a day makes %v", counts)
-		}
+		counts = w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
+		check(t, writes(counts) == 3, "the first login of a day makes %v", counts)
 	})
 }
 
 func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.refusing(func() {
-				w.loggingIn(1, func() { w.refusal(logical.ReadOperation, "token/app", nil) })
-				advance(2 * time.Minute)
-				w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "rotate/gst", nil) })
-				w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/new", f.config) })
-				w.Reload()
-				advance(time.Minute)
-			})
-			if stored := w.storedUnder("ledger/"); len(stored) != 0 {
-				t.Errorf("the ledger has %d entries", len(stored))
-			}
-			if got := w.ledgerOf("gst"); got != nil {
-				t.Errorf("the ledger has %s", describe(got))
-			}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.refusing(func() {
+			w.loggingIn(1, func() { w.refusal(logical.ReadOperation, "token/app", nil) })
+			advance(2 * time.Minute)
+			w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "rotate/gst", nil) })
+			w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/new", f.config) })
+			w.Reload()
+			advance(time.Minute)
 		})
-	}
+		stored := w.storedUnder("ledger/")
+		check(t, len(stored) == 0, "the ledger has %d entries", len(stored))
+		got := w.ledgerOf("gst")
+		check(t, got == nil, "the ledger has %s", describe(got))
+	})
 }
 
-// TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
 func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	timed(t, "a revocation before it", func(t *testing.T) {
@@ -163,10 +143,8 @@ func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_RepeatedTokenHasOneEntry: a token that the upstream gives again has one entry.
 func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
-	t.Parallel()
-	timed(t, "three times", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV1()
 		f.account.RepeatTokens = true // within one second
 		w := f.mounted(t)
@@ -177,9 +155,7 @@ func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 }
 
 func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
-	t.Parallel()
-	timed(t, "three pages", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		want := 300
 		for n := range want {
 			if w.write("rotate/gst", nil); n%100 == 57 {
@@ -191,153 +167,67 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 		seen := map[string]bool{}
 		for n, token := range tokens {
 			seen[token.ID] = true
-			if n > 0 && token.IssuedAt.After(tokens[n-1].IssuedAt) {
-				t.Fatalf("entry %d is newer than the one before it", n)
-			}
+			require(t, n == 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
 		}
-		if len(tokens) != want || len(seen) != want {
-			t.Errorf("%d entries of %d tokens, want %d", len(tokens), len(seen), want)
-		}
+		check(t, len(tokens) == want && len(seen) == want, "%d entries of %d tokens, want %d", len(tokens), len(seen), want)
 		for key, value := range w.storedUnder("ledger/day/") {
-			if got := strings.Count(value, "token_id"); got > 128 {
-				t.Errorf("%s has %d tokens", key, got)
-			}
+			got := strings.Count(value, "token_id")
+			check(t, got <= 128, "%s has %d tokens", key, got)
 		}
 		for _, n := range []int{0, 127, 128, 129, 255, 256, 299} {
-			if found := w.lookUp("token_id", tokens[n].ID); found.ID != tokens[n].ID || found.Config != "gst" {
-				t.Errorf("token %d is not found", n)
-			}
+			found := w.lookUp("token_id", tokens[n].ID)
+			check(t, found.ID == tokens[n].ID && found.Config == "gst", "token %d is not found", n)
 		}
 	})
 }
 
-// TestLedger_ReasonAfterRevokeOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
-// reason of its own.
+// Of the one token that takes the place of a revoked one, and of none that comes later for a reason of its own.
 func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		do   func(s *testMount)
-		want []string // the oldest first; "" is any but after_revoke
-	}{
-		{"read", func(s *testMount) {
+	revoked := func(passed time.Duration, then func(s *testMount)) func(s *testMount) {
+		return func(s *testMount) {
 			s.revoke("")
-			advance(time.Minute)
+			advance(passed)
+			then(s)
 			s.token("app")
-			advance(45 * time.Minute)
-		}, []string{"first_read", "after_revoke", "rotation"}},
-		{"superseded token", func(s *testMount) {
+		}
+	}
+	rotates := func(*testMount) { advance(45 * time.Minute) }
+	type testCase struct {
+		happens, after func(s *testMount)
+		want           []string // the oldest first; "" is any but after_revoke
+	}
+	eachRestart(t, map[string]testCase{
+		"read":            {revoked(time.Minute, nothing), rotates, []string{"first_read", "after_revoke", "rotation"}},
+		"forced rotation": {revoked(time.Minute, func(s *testMount) { s.mustRotate() }), rotates, []string{"first_read", "forced", "rotation"}},
+		"long after":      {revoked(72*time.Hour, nothing), nothing, []string{"first_read", ""}}, // the revoked token is dead by itself
+		"superseded token": {func(s *testMount) {
 			first := s.token("app")
 			advance(time.Minute)
 			s.mustRotate()
 			s.token("app")
 			s.revoke(first.id)
-			advance(45 * time.Minute)
-		}, []string{"first_read", "forced", "rotation"}},
-		{"forced rotation", func(s *testMount) {
-			s.revoke("")
-			advance(time.Minute)
-			s.mustRotate()
-			s.token("app")
-			advance(45 * time.Minute)
-		}, []string{"first_read", "forced", "rotation"}},
-		{"verification", func(s *testMount) {
-			s.revoke("")
-			advance(time.Minute)
+		}, rotates, []string{"first_read", "forced", "rotation"}},
+		"verification": {revoked(time.Minute, func(s *testMount) {
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 			advance(2 * time.Hour) // no reads, and the token expires
-			s.token("app")
-		}, []string{"first_read", "verification", ""}},
-		{"long after", func(s *testMount) {
-			s.revoke("")
-			advance(72 * time.Hour) // the revoked token is dead by itself
-			s.token("app")
-		}, []string{"first_read", ""}},
-		{"config deleted and made anew", func(s *testMount) {
-			s.revoke("")
-			advance(time.Minute)
+		}), nothing, []string{"first_read", "verification", ""}},
+		"config deleted and made anew": {revoked(time.Minute, func(s *testMount) {
 			s.remove("config/gst")
 			s.write("config/gst", jwtConfig("verify_connection", false))
 			advance(time.Minute)
-			s.token("app")
-		}, []string{"first_read", ""}},
-	} {
-		for _, restart := range []bool{false, true} {
-			name := c.name
-			if restart {
-				name += ", restart"
-			}
-			timed(t, name, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.EveryMinute()
-				s.token("app")
-				advance(time.Minute)
-				c.do(s)
-				if restart {
-					s.Reload()
-					advance(time.Minute)
-				}
-				got := s.reasons()
-				if !slices.EqualFunc(got, c.want, func(got, want string) bool {
-					return got == want || want == "" && got != "after_revoke"
-				}) {
-					t.Errorf("the ledger has %q, want %q", got, c.want)
-				}
-			})
-		}
-	}
-}
-
-func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w, book := f.logged(t)
-			token := text(t, w.read("token/app").Data, "access_token")
-			w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
-			advance(time.Minute)
-			w.write("rotate/gst", nil)
-			w.minute()
-			said := []string{book.String()}
-			hear := func(op logical.Operation, path string, data map[string]any) {
-				resp, err := w.do(t.Context(), op, path, data)
-				if err != nil {
-					said = append(said, err.Error())
-				}
-				if resp != nil {
-					said = append(said, canonical(t, resp.Data), strings.Join(resp.Warnings, " "))
-				}
-			}
-			second := text(t, w.read("token/app").Data, "access_token")
-			look := func() {
-				for _, secret := range []string{token, second} {
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token_id": secret})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret, "token_id": secret})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret + "x"})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": []any{secret}})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"tokn": secret})
-				}
-				hear(logical.ReadOperation, "ledger/gst", nil)
-				hear(logical.ListOperation, "ledger/", nil)
-			}
-			look()
-			w.Storage.Heal()
-			w.minute()
-			look()
-			if got := len(w.ledgerOf("gst")); got != 2 {
-				t.Fatalf("%d entries, want 2", got)
-			}
-			secrets := append(w.issued(), token, second)
-			w.hides(strings.Join(append(said, book.String()), "\n"), secrets...)
-			for key, value := range w.stored() {
-				if !strings.HasPrefix(key, "token/") {
-					w.hides(key+" "+value, secrets...)
-				}
-			}
-			for _, access := range w.Storage.Accesses() {
-				w.hides(access, secrets...)
-			}
-		})
-	}
+		}), nothing, []string{"first_read", ""}},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		c.happens(s)
+		c.after(s)
+		s.reloadIf(restart)
+		advance(time.Minute)
+		got := s.reasons()
+		check(t, slices.EqualFunc(got, c.want, func(got, want string) bool {
+			return got == want || want == "" && got != "after_revoke"
+		}), "the ledger has %q, want %q", got, c.want)
+	})
 }

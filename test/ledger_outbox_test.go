@@ -52,9 +52,7 @@ func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *logBuffer,
 		readers.Go(func() {
 			advance(time.Duration(n) * gap)
 			a, err := s.ask(t.Context(), fmt.Sprintf("rc%05d", n), nil)
-			if err != nil {
-				t.Errorf("account %d: %v", n, err)
-			}
+			check(t, err == nil, "account %d: %v", n, err)
 			ids[n] = a.id
 		})
 	}
@@ -73,7 +71,7 @@ func (s *testMount) unknown(ids []string) (missing int) {
 	return missing
 }
 
-// TestLedger_KnowsEveryFirstRead: however many log in at once, the ledger is written of each token, by a restart at the latest.
+// However many log in at once, the ledger is written of each token, by a restart at the latest.
 func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it is heavy
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) { //nolint:paralleltest // as above
@@ -83,9 +81,8 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 					s.Crash()
 				}
 				advance(5 * time.Minute)
-				if missing := s.unknown(ids); missing > 0 {
-					t.Errorf("the ledger does not know %d of %d current tokens", missing, ledgerMany)
-				}
+				missing := s.unknown(ids)
+				check(t, missing <= 0, "the ledger does not know %d of %d current tokens", missing, ledgerMany)
 				if said := log.linesWith("missing"); len(said) > 0 {
 					t.Errorf("%d lines say that something is missing, such as %s", len(said), said[0])
 				}
@@ -95,15 +92,14 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// TestLedger_RestartWritesOnlyUnsaved: a restart of many accounts that the ledger knows all about writes nothing into it,
-// logs no error, and loses no unsaved revocation.
+// A restart of many accounts that the ledger knows all about writes nothing into it, logs no error, and loses no unsaved
+// revocation.
 func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
 		advance(5 * time.Minute)
-		if missing := s.unknown(ids); missing > 0 || len(log.linesWith("missing")) > 0 {
-			t.Fatalf("the ledger does not know %d tokens before the restart", missing)
-		}
+		missing := s.unknown(ids)
+		require(t, missing == 0 && len(log.linesWith("missing")) <= 0, "the ledger does not know %d tokens before the restart", missing)
 		// The ledger fails while a token is revoked: the revocation is unsaved when the plugin starts again.
 		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
 		restarted := s.ledgerAccesses(func() {

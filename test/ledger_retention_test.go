@@ -15,7 +15,6 @@ import (
 
 const day = 24 * time.Hour
 
-// TestLedgerRetention_AsConfigured: a token is remembered for as long as the config says.
 func TestLedgerRetention_AsConfigured(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]time.Duration{"0": 0, "default": 720 * time.Hour, "36h": 36 * time.Hour} {
@@ -34,14 +33,12 @@ func TestLedgerRetention_AsConfigured(t *testing.T) {
 					w.remove("config/gst")
 				}
 				advance(time.Until(end.Add(keep)))
-				if found := w.lookUp("token_id", id); len(w.ledgerOf("gst")) == 0 || found.State != "expired" {
-					t.Errorf("%s, want expired and in the ledger", found.State)
-				}
+				found := w.lookUp("token_id", id)
+				check(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
 				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
 				w.forgotten(id)
-				if got := w.ledgerOf("gst"); got != nil {
-					t.Errorf("still remembered: %s", describe(got))
-				}
+				got := w.ledgerOf("gst")
+				check(t, got == nil, "still remembered: %s", describe(got))
 				if left := w.storedUnder("ledger/"); len(left) != 0 {
 					t.Errorf("left in storage: %q", slices.Collect(maps.Keys(left)))
 				}
@@ -76,16 +73,14 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 			kept := map[string]string{"shorter": "first_read", "longer": "forced"}[name]
 			w.wantReasons(kept)
 			advance(10 * day)
-			if got := w.ledgerOf("gst"); got != nil {
-				t.Errorf("still remembered: %s", describe(got))
-			}
+			got := w.ledgerOf("gst")
+			check(t, got == nil, "still remembered: %s", describe(got))
 		})
 	}
 }
 
 func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
-	t.Parallel()
-	timed(t, "for a fortnight of days", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "240h")
 		issued := 0
 		for range 14 {
@@ -97,36 +92,28 @@ func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 			advance(day - 4*time.Minute)
 		}
 		kept := len(w.ledgerOf("gst"))
-		if kept >= issued || kept < 10*4 {
-			t.Errorf("%d of %d tokens are left", kept, issued)
-		}
+		check(t, kept < issued && kept >= 10*4, "%d of %d tokens are left", kept, issued)
 		// In a day nothing but one day is read, and the days are listed once.
 		counts := w.ledgerAccesses(func() { advance(day) })
-		if counts["list day"] != 3 || counts["get day"] != 1 || counts["delete day"] != 1 || counts["delete id"] != 4 {
-			t.Errorf("a day's trimming makes %v", counts)
-		}
-		if counts := w.ledgerAccesses(func() { advance(time.Until(time.Now().Truncate(day).Add(23 * time.Hour))) }); len(counts) > 0 {
-			t.Errorf("with nothing to do, trimming makes %v", counts)
-		}
+		check(t, counts["list day"] == 3 && counts["get day"] == 1 && counts["delete day"] == 1 && counts["delete id"] == 4,
+			"a day's trimming makes %v", counts)
+		counts = w.ledgerAccesses(func() { advance(time.Until(time.Now().Truncate(day).Add(23 * time.Hour))) })
+		check(t, len(counts) == 0, "with nothing to do, trimming makes %v", counts)
 	})
 }
 
-// TestLedgerRetention_KeptThroughConfigDelete: a config that was deleted keeps its ledger through its namesake.
 func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
-	t.Parallel()
-	timed(t, "of another account", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := oauth()
 		w := f.mounted(t)
 		first := text(t, w.read("token/app").Data, "token_id")
 		w.ledgerOf("gst")
 		w.remove("config/gst")
 		w.Reload()
-		if found := w.lookUp("token_id", first); found.Config != "gst" || found.State != "superseded" {
-			t.Errorf("%s of %s", found.State, found.Config)
-		}
-		if resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil); err != nil || resp.Data["keys"] == nil {
-			t.Errorf("the list has no gst: %v, %v", resp, err)
-		}
+		found := w.lookUp("token_id", first)
+		check(t, found.Config == "gst" && found.State == "superseded", "%s of %s", found.State, found.Config)
+		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
+		check(t, err == nil && resp.Data["keys"] != nil, "the list has no gst: %v, %v", resp, err)
 		w.Simulator.SetAccount(jwtAccount())
 		w.mount(jwtV1())
 		w.read("token/app")
@@ -135,20 +122,15 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		if tokens[0].ID == first {
 			tokens[0], tokens[1] = tokens[1], tokens[0] // issued at one moment
 		}
-		if tokens[0].State != "current" || tokens[1].State != "superseded" || tokens[1].ID != first {
-			t.Errorf("the ledger has %s", describe(tokens))
-		}
+		check(t, tokens[0].State == "current" && tokens[1].State == "superseded" && tokens[1].ID == first,
+			"the ledger has %s", describe(tokens))
 		w.write("revoke/gst", nil)
-		if got := w.lookUp("token_id", first).State; got != "superseded" {
-			t.Errorf("revoking another account's tokens makes the first one %s", got)
-		}
+		equal(t, "revoking another account's tokens makes the first one", w.lookUp("token_id", first).State, "superseded")
 	})
 }
 
-// TestLedgerRetention_InList: the list says how long each ledger is remembered.
 func TestLedgerRetention_InList(t *testing.T) {
-	t.Parallel()
-	timed(t, "with key_info", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "48h")
 		if resp, _ := w.do(t.Context(), logical.ListOperation, "ledger/", nil); resp != nil && resp.Data["keys"] != nil {
 			t.Errorf("an empty list has %v", resp.Data)
@@ -164,9 +146,8 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		recode(t, resp.Data, &list)
 		want := time.Now().Add(49 * time.Hour).UTC().Format(time.DateOnly)
-		if !slices.Equal(list.Keys, []string{"gst"}) || list.Info["gst"].Until != want {
-			t.Errorf("the list is %v, want gst until %s", list, want)
-		}
+		check(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want,
+			"the list is %v, want gst until %s", list, want)
 		w.wantAbsent("ledger/nobody")
 		w.wantAbsent("ledger/GST")
 		w.badRequest(logical.ReadOperation, "ledger/gst", map[string]any{"config": "canary"}, "config")
@@ -198,9 +179,7 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 					advance(40 * day)
 				}
 			})
-			if len(counts) > 0 {
-				t.Errorf("accesses on a standby: %v", counts)
-			}
+			check(t, len(counts) == 0, "accesses on a standby: %v", counts)
 		})
 	}
 	timed(t, "and a key of it that another node has changed takes nothing from memory", func(t *testing.T) {
@@ -212,77 +191,43 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 		}
 		before := len(w.Storage.Accesses())
 		w.read("token/app")
-		if got := w.Storage.Accesses()[before:]; len(got) != 0 {
-			t.Errorf("a warm read makes %q", got)
-		}
+		got := w.Storage.Accesses()[before:]
+		check(t, len(got) == 0, "a warm read makes %q", got)
 	})
 }
 
-// TestLedger_ClockFarAheadForAMoment: the same of what the ledger remembers.
-func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
-	t.Parallel()
-	timed(t, "forty days", func(t *testing.T) {
-		const ahead = 40 * 24 * time.Hour
-		s := gstMount(t, time.Hour)
-		s.EveryMinute()
-		a := s.token("app")
-		advance(time.Minute)
-		s.lookUp("token_id", a.id)
-		s.Clock.Jump(ahead)
-		advance(2 * time.Hour)
-		s.Clock.Jump(-ahead)
-		advance(time.Minute)
-		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
-			t.Errorf("two hours after the token was issued: %v", err)
-		}
-	})
-}
-
-// TestLedger_RenewedTokenIsRemembered: the upstream has one token and renews it at its end. What is handed out is known to the
-// ledger all the time.
+// The upstream has one token and renews it at its end. What is handed out is known to the ledger all the time.
 func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
-	t.Parallel()
-	for _, retention := range []string{"0", "24h"} {
-		timed(t, "retention "+retention, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "ledger_retention", retention)
-			s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":72000}`)
-			s.EveryMinute()
-			unknown, reads := 0, 0
-			for end := time.Now().Add(8 * 24 * time.Hour); time.Now().Before(end); advance(30 * time.Minute) {
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil {
-					continue // for some seconds at each end
-				}
-				reads++
-				if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
-					unknown++
-				}
+	eachOf(t, []string{"0", "24h"}, func(t *testing.T, retention string) {
+		s := gstMount(t, time.Hour, "ledger_retention", retention)
+		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":72000}`)
+		s.EveryMinute()
+		unknown, reads := 0, 0
+		for end := time.Now().Add(8 * 24 * time.Hour); time.Now().Before(end); advance(30 * time.Minute) {
+			a, err := s.ask(t.Context(), "app", nil)
+			if err != nil {
+				continue // for some seconds at each end
 			}
-			if reads < 300 {
-				t.Fatalf("%d reads were served in eight days", reads)
+			reads++
+			if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
+				unknown++
 			}
-			if tokens := s.ledgerOf("gst"); len(tokens) != 1 {
-				t.Errorf("ledger/ has the one token %d times", len(tokens))
-			}
-			if unknown > 0 {
-				t.Errorf("lookup does not know the token that readers are given, %d times of %d", unknown, reads)
-			}
-		})
-	}
+		}
+		require(t, reads >= 300, "%d reads were served in eight days", reads)
+		tokens := s.ledgerOf("gst")
+		check(t, len(tokens) == 1, "ledger/ has the one token %d times", len(tokens))
+		check(t, unknown <= 0, "lookup does not know the token that readers are given, %d times of %d", unknown, reads)
+	})
 }
 
 func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
-	t.Parallel()
-	timed(t, "lookup", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":3600}`)
 		s.EveryMinute()
 		a := s.token("app")
 		advance(65 * time.Minute)
 		again := s.token("app")
-		if again.id != a.id || again.left < 30*time.Minute {
-			t.Fatalf("token %s with %s left: it was not renewed", again.id, again.left)
-		}
+		require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)

@@ -5,9 +5,7 @@ package test
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,41 +19,31 @@ import (
 func canonical(t *testing.T, data map[string]any) string {
 	t.Helper()
 	encoded, err := json.Marshal(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(encoded)
 }
 
 func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			given := w.read("token/app").Data
-			token, id := text(t, given, "access_token"), text(t, given, "token_id")
-			for _, value := range []string{
-				token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
-				text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
-			} {
-				if found := w.lookUp("token", value); found.ID != id || found.Config != "gst" {
-					t.Errorf("found %s of %q", found.ID, found.Config)
-				}
-			}
-			for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
-				if found := w.lookUp("token_id", value); found.ID != id {
-					t.Errorf("%q: found %s", value, found.ID)
-				}
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		given := w.read("token/app").Data
+		token, id := text(t, given, "access_token"), text(t, given, "token_id")
+		for _, value := range []string{
+			token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
+			text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
+		} {
+			found := w.lookUp("token", value)
+			check(t, found.ID == id && found.Config == "gst", "found %s of %q", found.ID, found.Config)
+		}
+		for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
+			found := w.lookUp("token_id", value)
+			check(t, found.ID == id, "%q: found %s", value, found.ID)
+		}
+	})
 }
 
-// TestLookup_InvalidRequestHidesToken: a lookup that cannot be made is refused without the token.
 func TestLookup_InvalidRequestHidesToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "by what is wrong", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		given := w.read("token/app").Data
 		token, id := text(t, given, "access_token"), text(t, given, "token_id")
 		for name, c := range map[string]struct {
@@ -78,9 +66,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 		} {
 			message := w.badRequest(logical.UpdateOperation, "lookup", c.data, c.says...)
 			w.hides(message, token)
-			if t.Failed() {
-				t.Fatalf("%s: %q", name, message)
-			}
+			require(t, !t.Failed(), "%s: %q", name, message)
 		}
 	})
 }
@@ -96,9 +82,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				{"token": stranger}, {"token": "Bearer " + stranger}, {"token_id": tokenID(stranger)}, {"token": id},
 			} {
 				r := w.refusal(logical.UpdateOperation, "lookup", data)
-				if r.status != http.StatusNotFound || !r.coded {
-					t.Errorf("%v, want a bare 404", r)
-				}
+				check(t, r.status == http.StatusNotFound && r.coded, "%v, want a bare 404", r)
 				w.says(r.message, "is unknown", "mastersindia/", "of this cluster", "its record was lost when Vault was restored")
 				w.hides(r.message, stranger)
 				if _, whole := data["token"]; whole {
@@ -113,68 +97,59 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 	timed(t, "and a read is no lookup", func(t *testing.T) {
 		w := oauth().mounted(t)
 		for _, op := range []logical.Operation{logical.ReadOperation, logical.DeleteOperation, logical.ListOperation} {
-			if r := w.refusal(op, "lookup", nil); r.status != http.StatusMethodNotAllowed {
-				t.Errorf("%s: %v, want 405", op, r)
-			}
+			r := w.refusal(op, "lookup", nil)
+			check(t, r.status == http.StatusMethodNotAllowed, "%s: %v, want 405", op, r)
 		}
 	})
 }
 
 func TestLookup_StateOfToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			first := w.read("token/app").Data
-			id, end := text(t, first, "token_id"), moment(t, first, "expires_at")
-			wants := func(state string, until time.Time) {
-				t.Helper()
-				found := w.lookUp("token_id", id)
-				if found.State != state || !found.UsableUntil.Equal(until) || !found.ExpiresAt.Equal(end) {
-					t.Errorf("%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
-				}
-				for _, token := range w.ledgerOf("gst") {
-					if token.ID == id && (token.State != state || !token.UsableUntil.Equal(until)) {
-						t.Errorf("ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
-					}
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		first := w.read("token/app").Data
+		id, end := text(t, first, "token_id"), moment(t, first, "expires_at")
+		wants := func(state string, until time.Time) {
+			t.Helper()
+			found := w.lookUp("token_id", id)
+			check(t, found.State == state && found.UsableUntil.Equal(until) && found.ExpiresAt.Equal(end),
+				"%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
+			for _, token := range w.ledgerOf("gst") {
+				check(t, token.ID != id || (token.State == state && token.UsableUntil.Equal(until)),
+					"ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
 			}
-			wants("current", end)
-			w.write("config/gst", map[string]any{"paused": true})
-			wants("current", end)
-			w.write("config/gst", map[string]any{"paused": false})
-			advance(time.Minute)
-			w.write("rotate/gst", nil)
-			wants("superseded", end)
+		}
+		wants("current", end)
+		w.write("config/gst", map[string]any{"paused": true})
+		wants("current", end)
+		w.write("config/gst", map[string]any{"paused": false})
+		advance(time.Minute)
+		w.write("rotate/gst", nil)
+		wants("superseded", end)
+		w.Reload()
+		wants("superseded", end)
+		advance(time.Minute)
+		revokedAt := time.Now()
+		w.write("revoke/gst", map[string]any{"token_id": id})
+		advance(time.Minute)
+		until := end
+		if f.name == "jwt-v2" {
+			until = revokedAt
+		}
+		for range 2 {
+			wants("revoked", until)
 			w.Reload()
-			wants("superseded", end)
-			advance(time.Minute)
-			revokedAt := time.Now()
-			w.write("revoke/gst", map[string]any{"token_id": id})
-			advance(time.Minute)
-			until := end
-			if f.name == "jwt-v2" {
-				until = revokedAt
-			}
-			for range 2 {
-				wants("revoked", until)
-				w.Reload()
-			}
-			if alive := w.Simulator.TokenAlive(text(t, first, "access_token")); alive != until.After(time.Now()) {
-				t.Errorf("the token is alive: %t", alive)
-			}
-			advance(time.Until(end) + time.Second)
-			wants("revoked", until)
-			w.remove("config/gst")
-			wants("revoked", until)
-		})
-	}
+		}
+		alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
+		check(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
+		advance(time.Until(end) + time.Second)
+		wants("revoked", until)
+		w.remove("config/gst")
+		wants("revoked", until)
+	})
 }
 
-// TestLookup_ShortLivedTokenIsExpired: a token that is too short to be handed out is expired.
 func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
-	t.Parallel()
-	timed(t, "current and superseded", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := oauth().living(time.Minute)
 		w := f.mounted(t, "rotation_percent", 99)
 		first := w.read("token/app").Data
@@ -183,13 +158,11 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 		w.refusing(func() {
 			advance(time.Until(end) - 7*time.Second)
 			for n, state := range []string{"superseded", "expired", "expired"} {
-				if got := w.lookUp("token_id", text(t, first, "token_id")).State; got != state {
-					t.Errorf("%d s later the old one is %s, want %s", 2*n, got, state)
-				}
+				got := w.lookUp("token_id", text(t, first, "token_id")).State
+				check(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
 				for _, token := range w.ledgerOf("gst") {
-					if token.State == "superseded" && n > 0 {
-						t.Errorf("a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
-					}
+					check(t, token.State != "superseded" || n == 0,
+						"a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
 				}
 				advance(2 * time.Second)
 			}
@@ -201,97 +174,59 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 	})
 }
 
-// TestLookup_AdviceCommandsWork runs it.
 func TestLookup_AdviceCommandsWork(t *testing.T) {
+	type testCase struct {
+		happens func(w *testMount, f fixture)
+		says    string
+		revokes bool // the command does, of what is superseded only where the upstream can
+	}
+	cases := map[string]testCase{
+		"current":    {func(*testMount, fixture) {}, "it is being handed out", true},
+		"paused":     {func(w *testMount, _ fixture) { w.write("config/gst", map[string]any{"paused": true}) }, "paused", true},
+		"superseded": {func(w *testMount, _ fixture) { w.write("rotate/gst", nil) }, "it is no longer handed out", true},
+		"expired":    {func(_ *testMount, f fixture) { advance(f.life + time.Hour) }, "it is no longer valid", false},
+		"deleted":    {func(w *testMount, _ fixture) { w.remove("config/gst") }, "was deleted", false},
+		"recreated":  {func(w *testMount, f fixture) { w.remove("config/gst"); w.mount(f) }, "valid upstream until", false},
+	}
 	t.Parallel()
-	for _, f := range fixtures() {
-		killable := f.name == "jwt-v2"
-		given := func(w *testMount) (token, id string) {
-			data := w.read("token/app").Data
-			return text(w.t, data, "access_token"), text(w.t, data, "token_id")
-		}
-		timed(t, f.name+" current", func(t *testing.T) {
-			w := f.mounted(t)
-			token, id := given(w)
-			advice := w.lookUp("token", token).Advice
-			w.says(advice, "it is being handed out", "revoke/gst token_id="+id)
-			if !killable {
-				w.says(advice, "only the vendor")
-			}
-			tokens, _ := overTheWire(t, w.runAdvice(advice).Data)["tokens"].(map[string]any)
-			if tokens[id] == nil || w.Simulator.TokenAlive(token) == killable {
-				t.Errorf("revoked were %v", tokens)
-			}
-			if _, now := given(w); now == id {
-				t.Error("the token is still handed out")
-			}
-		})
-		timed(t, f.name+" paused", func(t *testing.T) {
-			w := f.mounted(t)
-			token, _ := given(w)
-			w.write("config/gst", map[string]any{"paused": true})
-			advice := w.lookUp("token", token).Advice
-			w.says(advice, "paused")
-			w.runAdvice(advice)
-			if state := w.lookUp("token", token).State; state != "revoked" {
-				t.Errorf("the state is %s, want revoked", state)
-			}
-		})
-		timed(t, f.name+" superseded", func(t *testing.T) {
-			w := f.mounted(t)
-			token, id := given(w)
-			advance(time.Minute)
-			w.write("rotate/gst", nil)
-			advice := w.lookUp("token", token).Advice
-			w.says(advice, "it is no longer handed out")
-			w.runAdvice(advice)
-			if killable {
-				w.says(advice, "to revoke it upstream", "revoke/gst token_id="+id)
-			} else {
-				w.says(advice, "vendor")
-			}
-			if w.Simulator.TokenAlive(token) == killable {
-				t.Error("the advice does not do what it says")
-			}
-		})
-		timed(t, f.name+" expired", func(t *testing.T) {
-			w := f.mounted(t)
-			token, _ := given(w)
-			advance(f.life + time.Hour)
-			advice := w.lookUp("token", token).Advice
-			w.says(advice, "it is no longer valid")
-			w.runAdvice(advice)
-		})
-		for _, again := range []string{"deleted", "recreated"} {
-			timed(t, f.name+" "+again, func(t *testing.T) {
+	for name, c := range cases {
+		for _, f := range fixtures() {
+			timed(t, f.name+" "+name, func(t *testing.T) {
+				killable := f.name == "jwt-v2"
 				w := f.mounted(t)
-				token, _ := given(w)
+				given := w.read("token/app").Data
+				token, id := text(t, given, "access_token"), text(t, given, "token_id")
 				advance(time.Minute)
-				w.remove("config/gst")
-				if again == "recreated" {
-					w.mount(f)
-				}
+				c.happens(w, f)
 				found := w.lookUp("token", token)
-				if found.State != "superseded" || found.Config != "gst" || found.Reason != "first_read" {
-					t.Errorf("%s of %s, want superseded of gst", found.State, found.Config)
+				w.says(found.Advice, c.says)
+				resp := w.runAdvice(found.Advice)
+				switch {
+				case !c.revokes && name != "expired":
+					check(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
+						"%s of %s, want superseded of gst", found.State, found.Config)
+					w.says(found.Advice, "valid upstream until", "vendor")
+					equal(t, "warnings of the command", warningsOf(resp), "")
+				case c.revokes:
+					check(t, w.Simulator.TokenAlive(token) != killable, "the advice does not do what it says: %s", found.Advice)
+					if killable || name != "superseded" {
+						w.says(found.Advice, "revoke/gst token_id="+id)
+						equal(t, "state", w.lookUp("token", token).State, "revoked")
+					}
+					if !killable && name != "paused" {
+						w.says(found.Advice, "vendor")
+					}
 				}
-				w.says(found.Advice, "valid upstream until", "vendor")
-				if again == "deleted" {
-					w.says(found.Advice, "was deleted")
-				}
-				if resp := w.runAdvice(found.Advice); len(resp.Warnings) > 0 {
-					t.Errorf("the command of %q returns %q", found.Advice, resp.Warnings)
+				if name == "current" {
+					check(t, w.read("token/app").Data["token_id"] != id, "the token is still handed out")
 				}
 			})
 		}
 	}
 }
 
-// TestLookup_FailedRevocationShowsRetry: the advice for a revocation that failed upstream has the command to try again.
 func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
-	t.Parallel()
-	timed(t, "and ends the token when it did", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		given := w.read("token/app").Data
 		token, end := text(t, given, "access_token"), moment(t, given, "expires_at")
 		advance(time.Minute)
@@ -300,33 +235,26 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 		w.Simulator.SetFault("", simulator.Fault{})
 		advance(time.Hour)
 		found := w.lookUp("token", token)
-		if found.State != "revoked" || !found.UsableUntil.Equal(end) || !w.Simulator.TokenAlive(token) {
-			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
-		}
+		check(t, found.State == "revoked" && found.UsableUntil.Equal(end) && w.Simulator.TokenAlive(token),
+			"%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		w.says(found.Advice, "try again")
 		killedAt := time.Now()
 		w.runAdvice(found.Advice)
-		if w.Simulator.TokenAlive(token) {
-			t.Fatal("the token should be dead")
-		}
+		require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
 		advance(time.Minute)
 		for range 2 {
-			if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
-				t.Errorf("usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
-			}
+			found := w.lookUp("token", token)
+			check(t, found.UsableUntil.Equal(killedAt), "usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
 			w.Reload()
 		}
 		w.remove("config/gst")
-		if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
-			t.Errorf("the ledger says %s, want %s", found.UsableUntil, killedAt)
-		}
+		found = w.lookUp("token", token)
+		check(t, found.UsableUntil.Equal(killedAt), "the ledger says %s, want %s", found.UsableUntil, killedAt)
 	})
 }
 
-// TestLookup_TokenOfTwoConfigs: a lookup reports both configs that got the same token.
 func TestLookup_TokenOfTwoConfigs(t *testing.T) {
-	t.Parallel()
-	timed(t, "with ledgers of their own", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV1()
 		f.account.RepeatTokens = true
 		w := f.mounted(t, "ledger_retention", "24h")
@@ -334,22 +262,17 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		w.write("role/long", map[string]any{"config": "long"})
 		given := w.read("token/app").Data
 		id := text(t, given, "token_id")
-		if other := w.read("token/long").Data["token_id"]; other != id {
-			t.Fatal("the upstream should have given the same token")
-		}
+		require(t, w.read("token/long").Data["token_id"] == id, "the upstream should have given the same token")
 		for range 3 {
 			if a, b := w.ledgerOf("gst"), w.ledgerOf("long"); len(a) != 1 || len(b) != 1 {
 				t.Fatalf("%d and %d entries, want one each", len(a), len(b))
 			}
-			if writes(w.ledgerAccesses(w.Reload)) != 0 {
-				t.Error("a restart writes what is known")
-			}
+			check(t, writes(w.ledgerAccesses(w.Reload)) == 0, "a restart writes what is known")
 		}
 		w.lookUp("token_id", id)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		if len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "ledger/") {
-			t.Errorf("warnings %q, want one of the other config", resp.Warnings)
-		}
+		check(t, len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "ledger/"),
+			"warnings %q, want one of the other config", resp.Warnings)
 		advance(time.Minute)
 		w.write("revoke/gst", nil)
 		if a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State; a != "revoked" || b != "current" {
@@ -359,13 +282,10 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
 		}
 		w.remove("config/gst")
-		if got := w.ledgerOf("gst")[0].State; got != "revoked" {
-			t.Errorf("the revocation was remembered for the wrong config: %s", got)
-		}
+		equal(t, "the revocation was remembered for the wrong config", w.ledgerOf("gst")[0].State, "revoked")
 		advance(4 * 24 * time.Hour)
-		if got := w.ledgerOf("gst"); got != nil {
-			t.Errorf("still remembered: %s", describe(got))
-		}
+		got := w.ledgerOf("gst")
+		check(t, got == nil, "still remembered: %s", describe(got))
 		if found := w.lookUp("token_id", id); found.Config != "long" {
 			t.Errorf("found for %s, want long", found.Config)
 		}
@@ -374,111 +294,45 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-func TestLookup_FieldsAreDocumented(t *testing.T) {
-	t.Parallel()
-	timed(t, "field by field", func(t *testing.T) {
-		w := oauth().mounted(t)
-		d := w.document()
-		id := w.read("token/app").Data["token_id"]
-		w.ledgerOf("gst")
-		post := d.Paths["/lookup"].Post
-		documented := slices.Sorted(maps.Keys(d.resolve(post.Responses["200"].Content["application/json"].Schema).Properties))
-		if got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data)); !slices.Equal(got, documented) {
-			t.Errorf("fields are %v, documented are %v", got, documented)
-		}
-		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
-		if !body.Properties["token"].Attributes.Sensitive {
-			t.Error("token is not marked as sensitive")
-		}
-		for operation, want := range map[*documentOperation]string{
-			post: "masters-india-look-up-token", d.Paths["/ledger/{name}"].Get: "masters-india-read-ledger",
-			d.Paths["/ledger/"].Get: "masters-india-list-ledgers",
-		} {
-			if operation == nil || operation.OperationID != want {
-				t.Errorf("no operation %s: %v", want, operation)
-			}
-		}
-	})
-}
-
-// TestLookup_DeletedConfigWhoseTokensCannotBeRevoked: lookup promises no revocation that nobody makes.
+// Lookup promises no revocation that nobody makes.
 func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
-	t.Parallel()
-	timed(t, "unsupported", func(t *testing.T) {
-		s := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		out, _ := s.revoke("")
-		if out[first.id].upstream != "unsupported" {
-			t.Fatalf("revoke/ says %v", out)
-		}
+		require(t, out[first.id].upstream == "unsupported", "revoke/ says %v", out)
 		s.remove("config/gst")
 		s.Upstream.Reset()
 		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
 		advance(10 * time.Minute)
-		if n := len(s.Upstream.Requests()); n > 0 || !s.Simulator.TokenAlive(first.access) {
-			t.Fatalf("%d requests: something was revoked", n)
-		}
-		if strings.Contains(advice, "goes on") {
-			t.Errorf("nothing revokes the token, and lookup says: %s", advice)
-		}
+		n := len(s.Upstream.Requests())
+		require(t, n == 0 && s.Simulator.TokenAlive(first.access), "%d requests: something was revoked", n)
+		check(t, !strings.Contains(advice, "goes on"), "nothing revokes the token, and lookup says: %s", advice)
 	})
 }
 
-// TestLookup_RevocationNotYetInLedgerOutlivesConfig: the ledger takes no writes when a token is revoked, and then its config is
-// deleted.
-func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "killed upstream", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(time.Minute)
-		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
-		told, _ := s.revoke("")
-		if got := told[first.id].upstream; got != "killed" {
-			t.Fatalf("the upstream is said to have %s the token", got)
-		}
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Fatalf("the token is said to be %s before its config is deleted, want revoked", found.State)
-		}
-		s.remove("config/gst")
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Errorf("the token is said to be %s, want revoked; advice: %s", found.State, found.Advice)
-		}
-	})
-}
-
-// TestLookup_RightAfterStart: before the accounts were read at start, what the ledger lacks is not known.
+// Before the accounts were read at start, what the ledger lacks is not known.
 func TestLookup_RightAfterStart(t *testing.T) {
-	t.Parallel()
-	timed(t, "slow storage", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		first := s.token("app")
 		s.Storage.Slow(mounttest.Get, "token/", 3*time.Second)
 		s.Crash()
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id})
-		if r.status != http.StatusServiceUnavailable || strings.Contains(r.message, "not issued") {
-			t.Errorf("lookup right after start: %d %s", r.status, r.message)
-		}
-		if found := s.ledgerOf("gst"); len(found) != 1 || found[0].ID != first.id {
-			t.Errorf("ledger/gst right after start: %v", found)
-		}
+		check(t, r.status == http.StatusServiceUnavailable && !strings.Contains(r.message, "not issued"),
+			"lookup right after start: %d %s", r.status, r.message)
+		found := s.ledgerOf("gst")
+		check(t, len(found) == 1 && found[0].ID == first.id, "ledger/gst right after start: %v", found)
 		advance(10 * time.Second)
 		s.lookUp("token_id", first.id)
 		r = s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
-		if r.status != http.StatusNotFound {
-			t.Errorf("lookup of an unknown token: %d %s", r.status, r.message)
-		}
+		check(t, r.status == http.StatusNotFound, "lookup of an unknown token: %d %s", r.status, r.message)
 	})
 }
 
-// TestLookup_AccountCannotBeRead: storage never gives one of the accounts. lookup names it, rather than say for ever that the plugin
-// has just started.
+// Storage never gives one of the accounts. lookup names it, rather than say for ever that the plugin has just started.
 func TestLookup_AccountCannotBeRead(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.EveryMinute()
 		s.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage())
@@ -486,8 +340,6 @@ func TestLookup_AccountCannotBeRead(t *testing.T) {
 		advance(time.Hour)
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
 		s.says(r.message, "gst")
-		if strings.Contains(r.message, "just started") {
-			t.Errorf("lookup an hour after start: %d %s", r.status, r.message)
-		}
+		check(t, !strings.Contains(r.message, "just started"), "lookup an hour after start: %d %s", r.status, r.message)
 	})
 }

@@ -24,13 +24,9 @@ func (s *testMount) copyAccount(n int, record func(raw []byte, name string) []by
 	s.t.Helper()
 	copyEntry := func(from, to string, change func([]byte) []byte) {
 		entry, err := s.Storage.Entries.Get(s.t.Context(), from)
-		if err != nil || entry == nil {
-			s.t.Fatalf("get %s: %v, %v", from, entry, err)
-		}
+		require(s.t, err == nil && entry != nil, "get %s: %v, %v", from, entry, err)
 		value := change(append([]byte(nil), entry.Value...))
-		if err := s.Storage.Entries.Put(s.t.Context(), &logical.StorageEntry{Key: to, Value: value}); err != nil {
-			s.t.Fatal(err)
-		}
+		noError(s.t, s.Storage.Entries.Put(s.t.Context(), &logical.StorageEntry{Key: to, Value: value}))
 	}
 	same := func(raw []byte) []byte { return raw }
 	for k := range n {
@@ -117,24 +113,17 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 	idle := heap()
 	perAccount := (float64(idle) - float64(before)) / manyAccounts
 	t.Logf("ready in %s, all of storage seen after %s, %.0f bytes an idle account", ready, settled, perAccount)
-	if ready > 10*time.Second {
-		t.Errorf("the first token of a mount with %d accounts took %s: it must not wait for all of them", manyAccounts, ready)
-	}
-	if perAccount > 2048 {
-		t.Errorf("%.0f bytes an idle account, want at most 2048", perAccount)
-	}
-	if first.config != "c05000" {
-		t.Errorf("the token is of config %s", first.config)
-	}
+	check(t, ready <= 10*time.Second,
+		"the first token of a mount with %d accounts took %s: it must not wait for all of them", manyAccounts, ready)
+	check(t, perAccount <= 2048, "%.0f bytes an idle account, want at most 2048", perAccount)
+	check(t, first.config == "c05000", "the token is of config %s", first.config)
 	for _, prefix := range []string{"config/", "role/", "status/"} {
 		began := time.Now()
 		resp := s.list(prefix)
 		keys, _ := resp.Data["keys"].([]string)
 		info, _ := resp.Data["key_info"].(map[string]any)
 		t.Logf("list %s: %d keys, %d with facts, in %s", prefix, len(keys), len(info), time.Since(began))
-		if len(keys) < manyAccounts+1 {
-			t.Errorf("list %s has %d keys, want at least %d", prefix, len(keys), manyAccounts+1)
-		}
+		check(t, len(keys) >= manyAccounts+1, "list %s has %d keys, want at least %d", prefix, len(keys), manyAccounts+1)
 	}
 	// The quickest of several: the machine may be busy with other things, but it is not so all the time.
 	periodic := time.Hour
@@ -144,18 +133,14 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 		periodic = min(periodic, time.Since(began))
 	}
 	t.Logf("the periodic work took %s", periodic)
-	if periodic > 100*time.Millisecond {
-		t.Errorf("the periodic work took %s: it runs under Vault's lock and must follow the accounts in use", periodic)
-	}
+	check(t, periodic <= 100*time.Millisecond,
+		"the periodic work took %s: it runs under Vault's lock and must follow the accounts in use", periodic)
 	s.forgetRecords()
 	listed := (float64(heap()) - float64(before)) / manyAccounts
 	t.Logf("%.0f bytes an idle account after the lists", listed)
-	if listed > 2048 {
-		t.Errorf("%.0f bytes an idle account after the lists, want at most 2048", listed)
-	}
-	if got := s.logins(); got > 2 {
-		t.Errorf("%d logins, want 2", got)
-	}
+	check(t, listed <= 2048, "%.0f bytes an idle account after the lists, want at most 2048", listed)
+	got := s.logins()
+	check(t, got <= 2, "%d logins, want 2", got)
 	runtime.KeepAlive(s)
 }
 

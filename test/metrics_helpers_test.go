@@ -32,15 +32,11 @@ func (w *testMount) scrape() scraped {
 
 func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	t.Helper()
-	if resp.Data[logical.HTTPStatusCode] != http.StatusOK {
-		t.Errorf("status code %v, want 200", resp.Data[logical.HTTPStatusCode])
-	}
-	if kind := text(t, resp.Data, logical.HTTPContentType); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
-		t.Errorf("content type %q", kind)
-	}
-	if resp.Secret != nil || len(resp.Warnings) > 0 {
-		t.Error("a response with a lease or a warning is none that Vault passes on as it is")
-	}
+	check(t, resp.Data[logical.HTTPStatusCode] == http.StatusOK, "status code %v, want 200", resp.Data[logical.HTTPStatusCode])
+	kind := text(t, resp.Data, logical.HTTPContentType)
+	check(t, strings.HasPrefix(kind, "text/plain; version=0.0.4"), "content type %q", kind)
+	check(t, resp.Secret == nil && len(resp.Warnings) == 0,
+		"a response with a lease or a warning is none that Vault passes on as it is")
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)
 	if !ok {
 		t.Fatalf("the body is %T", resp.Data[logical.HTTPRawBody])
@@ -52,14 +48,10 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 			continue
 		}
 		name, ours := strings.CutPrefix(line, "mastersindia_")
-		if !ours {
-			t.Errorf("a metric without the engine's prefix: %s", line)
-		}
+		check(t, ours, "a metric without the engine's prefix: %s", line)
 		at := strings.LastIndex(name, " ")
 		value, err := strconv.ParseFloat(name[at+1:], 64)
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
-		}
+		check(t, err == nil, "%s: %v", line, err)
 		if _, twice := s.samples[name[:at]]; twice {
 			t.Errorf("%s is there twice", name[:at])
 		}
@@ -72,9 +64,8 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 func (s scraped) wants(t *testing.T, want map[string]float64) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if got, there := s.samples[name]; !there || got != want[name] {
-			t.Errorf("%s is %v (there: %t), want %v", name, got, there, want[name])
-		}
+		got, there := s.samples[name]
+		check(t, there && got == want[name], "%s is %v (there: %t), want %v", name, got, there, want[name])
 	}
 }
 
@@ -115,9 +106,7 @@ func (s scraped) countersOnly(t *testing.T) map[string]float64 {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(s.text))
-	if err != nil {
-		t.Fatalf("the text cannot be parsed: %v", err)
-	}
+	require(t, err == nil, "the text cannot be parsed: %v", err)
 	counters := map[string]bool{}
 	for name, family := range families {
 		name = strings.TrimPrefix(name, "mastersindia_")
@@ -142,8 +131,7 @@ func (s scraped) notBehind(t *testing.T, before scraped) {
 	t.Helper()
 	now := s.countersOnly(t)
 	for name, value := range before.countersOnly(t) {
-		if got, there := now[name]; !there || got < value {
-			t.Errorf("%s went from %v to %v (there: %t)", name, value, got, there)
-		}
+		got, there := now[name]
+		check(t, there && got >= value, "%s went from %v to %v (there: %t)", name, value, got, there)
 	}
 }

@@ -17,10 +17,8 @@ import (
 // mostSeries is how many configs are counted one by one.
 const mostSeries = 1000
 
-// TestMetricsLimit_ThousandConfigsThenOther: a thousand configs are counted one by one and the rest together.
 func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
-	t.Parallel()
-	timed(t, "all in use", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := jwtV1().mounted(t, "ledger_retention", 0)
 		w.read("token/app")
 		const many = mostSeries + 4 // and gst
@@ -29,16 +27,12 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		synctest.Wait()
 		first := w.scrape()
 		names := first.configs()
-		if len(names) != mostSeries+1 || !slices.Contains(names, "_other") {
-			t.Fatalf("%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
-		}
-		if n := len(first.of("token_expiry_timestamp_seconds")); n != mostSeries {
-			t.Errorf("%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
-		}
+		require(t, len(names) == mostSeries+1 && slices.Contains(names, "_other"),
+			"%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
+		n := len(first.of("token_expiry_timestamp_seconds"))
+		check(t, n == mostSeries, "%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
 		others := sharing(names, many)
-		if len(others) < 4 {
-			t.Fatalf("%v share a count, want at least four", others)
-		}
+		require(t, len(others) >= 4, "%v share a count, want at least four", others)
 		w.quiet(func() {
 			for k := range many {
 				w.read(fmt.Sprintf("token/rc%05d", k))
@@ -49,9 +43,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		second.wants(t, map[string]float64{
 			`accounts{state="ready"}`: many + 1, `reads_total{config="_other",result="ok"}`: float64(len(others)),
 		})
-		if got := second.counted("reads_total")["ok"]; got != many {
-			t.Errorf("%v reads are counted, want %d", got, many)
-		}
+		equal(t, "reads are counted", second.counted("reads_total")["ok"], float64(many))
 		w.roomAfterDelete(second, names[1], others[0])
 	})
 }
@@ -93,16 +85,11 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	}
 	w.Simulator.SetFault("", simulator.Fault{})
 	w.write("config/new", jwtConfig())
-	if names := w.scrape().configs(); !slices.Contains(names, "new") {
-		w.t.Error("a new config got none of the room that a deleted one has left")
-	}
+	check(w.t, slices.Contains(w.scrape().configs(), "new"), "a new config got none of the room that a deleted one has left")
 }
 
-// TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that are not in use take no series.
 func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a restart with many tokens that are long dead", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		const many = mostSeries + 100
 		w.copyAccount(many, longAgo)
@@ -110,9 +97,8 @@ func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 		synctest.Wait()
 		w.list("status/")
 		now := w.scrape()
-		if names := now.configs(); !slices.Equal(names, []string{"gst"}) {
-			t.Errorf("%d configs have series, want only the one in use", len(names))
-		}
+		names := now.configs()
+		check(t, slices.Equal(names, []string{"gst"}), "%d configs have series, want only the one in use", len(names))
 		now.wants(t, map[string]float64{`accounts{state="idle"}`: many, `accounts{state="ready"}`: 1})
 	})
 }

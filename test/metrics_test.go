@@ -26,9 +26,8 @@ import (
 // counts checks a counter of config gst: what has happened, by its last label, and nothing else.
 func (s scraped) counts(t *testing.T, metric string, want map[string]float64) {
 	t.Helper()
-	if got := s.counted(metric); !maps.Equal(got, want) {
-		t.Errorf("%s: %v, want %v", metric, got, want)
-	}
+	got := s.counted(metric)
+	check(t, maps.Equal(got, want), "%s: %v, want %v", metric, got, want)
 }
 
 // durations checks that the histogram has an observation of each login that was counted.
@@ -40,9 +39,8 @@ func (s scraped) durations(t *testing.T) {
 			logins += n
 		}
 	}
-	if got := s.samples["login_duration_seconds_count"]; got != logins {
-		t.Errorf("%v durations for %v logins", got, logins)
-	}
+	got := s.samples["login_duration_seconds_count"]
+	check(t, got == logins, "%v durations for %v logins", got, logins)
 }
 
 func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
@@ -103,9 +101,7 @@ func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
 }
 
 func TestMetrics_StartAtZero(t *testing.T) {
-	t.Parallel()
-	timed(t, "so that the first failure is an increase", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		zero := map[string]float64{}
 		for _, kind := range []string{"rejected", "invalid", "throttled", "unavailable", "malformed", "error"} {
@@ -134,9 +130,8 @@ func TestMetrics_CountVerifications(t *testing.T) {
 	timed(t, "one that fails, of a config that is not there", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
-		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which are not stored", got)
-		}
+		got := w.scrape().configs()
+		check(t, len(got) == 0, "series of %v, which are not stored", got)
 	})
 	timed(t, "one that fails, of a config that is there", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -147,22 +142,18 @@ func TestMetrics_CountVerifications(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig()) })
-		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which is not stored", got)
-		}
+		got := w.scrape().configs()
+		check(t, len(got) == 0, "series of %v, which is not stored", got)
 	})
 }
 
 func TestMetrics_RotationsByReason(t *testing.T) {
-	t.Parallel()
-	timed(t, "each", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		id := w.read("token/app").Data["token_id"]
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
-			if _, err := w.tryRead("token/app", map[string]any{"rejected_token_id": id}); err != nil {
-				t.Fatal(err)
-			}
+			_, err := w.tryRead("token/app", map[string]any{"rejected_token_id": id})
+			noError(t, err)
 		})
 		advance(time.Minute)
 		w.loggingIn(1, func() { w.write("rotate/gst", nil) })
@@ -175,9 +166,7 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 }
 
 func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
-	t.Parallel()
-	timed(t, "while a login hangs", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.slow(700 * time.Millisecond)
 		var responses []<-chan asyncResult
 		for range 3 {
@@ -203,9 +192,7 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 }
 
 func TestMetrics_TokenExpiry(t *testing.T) {
-	t.Parallel()
-	timed(t, "and nothing of one that is dead", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		const name = `token_expiry_timestamp_seconds{config="gst"}`
 		for range 2 {
 			ends := moment(t, w.read("token/app").Data, "expires_at")
@@ -217,16 +204,13 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 		w.Start()
 		w.read("token/app")
 		advance(2 * time.Hour)
-		if value, there := w.scrape().samples[name]; there {
-			t.Errorf("%s is %v, long after the token's death", name, value)
-		}
+		value, there := w.scrape().samples[name]
+		check(t, !there, "%s is %v, long after the token's death", name, value)
 	})
 }
 
 func TestMetrics_CircuitBreakerOpen(t *testing.T) {
-	t.Parallel()
-	timed(t, "until the right password is written", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		const name = `breaker_open{config="gst"}`
 		w.scrape().wants(t, map[string]float64{name: 0, `accounts{state="ready"}`: 1})
@@ -243,11 +227,8 @@ func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	})
 }
 
-// TestMetrics_AccountsByState: metrics count accounts by state also those not in memory.
 func TestMetrics_AccountsByState(t *testing.T) {
-	t.Parallel()
-	timed(t, "five of them and a hundred", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, name := range []string{"refused", "paused", "failing"} {
 			w.write("config/"+name, jwtConfig("verify_connection", false))
 			w.write("role/"+name, map[string]any{"config": name})
@@ -276,28 +257,21 @@ func TestMetrics_AccountsByState(t *testing.T) {
 	})
 }
 
-// TestMetrics_BuildInfoOfEachMount: metrics name the build and do not mix mounts.
 func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
-	t.Parallel()
-	timed(t, "two in one process", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
 		b, err := factory(t.Context(), &logical.BackendConfig{StorageView: &logical.InmemStorage{}, System: &logical.StaticSystemView{}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		resp, err := b.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: "metrics"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		one, other := jwtV1().mounted(t), oauth().mounted(t)
 		one.read("token/app")
 		one.read("token/app")
 		other.read("token/app")
 		bare := scrapeOf(t, resp)
 		bare.wants(t, map[string]float64{`build_info{commit="0123456789ab",version="v1.2.3"}`: 1, `accounts{state="idle"}`: 0})
-		if got := bare.configs(); len(got) > 0 {
-			t.Errorf("an empty mount has series of %v", got)
-		}
+		got := bare.configs()
+		check(t, len(got) == 0, "an empty mount has series of %v", got)
 		for w, reads := range map[*testMount]float64{one: 2, other: 1} {
 			w.scrape().wants(t, map[string]float64{
 				`reads_total{config="gst",result="ok"}`: reads, "login_duration_seconds_count": 1, `accounts{state="ready"}`: 1,
@@ -307,33 +281,24 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 }
 
 func TestMetrics_PromtoolLint(t *testing.T) {
-	t.Parallel()
-	timed(t, "after everything has happened", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.collectMessages(jwtV2())
 		now := w.scrape()
 		problems, err := promlint.New(strings.NewReader(now.text)).Lint()
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		for _, p := range problems {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
-		if counters := now.countersOnly(t); len(counters) < 20 {
-			t.Errorf("only %d counters", len(counters))
-		}
+		counters := now.countersOnly(t)
+		check(t, len(counters) >= 20, "only %d counters", len(counters))
 		for _, own := range []string{"go_goroutines", "process_resident_memory_bytes", "process_start_time_seconds"} {
-			if now.samples[own] == 0 {
-				t.Errorf("no %s", own)
-			}
+			check(t, now.samples[own] != 0, "no %s", own)
 		}
 	})
 }
 
 func TestMetrics_CountersNeverDecrease(t *testing.T) {
-	t.Parallel()
-	timed(t, "in a week of rotations, idleness, outages and changes", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		before := w.scrape()
 		later := func(d time.Duration) {
 			t.Helper()
@@ -361,9 +326,8 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 			w.Backend().InvalidateKey(t.Context(), "config/gst")
 			later(16 * time.Hour)
 		}
-		if n := before.counted("logins_total"); n["ok"] < 14 || n["unavailable"] < 7 {
-			t.Errorf("the week was too quiet to prove anything: %v", n)
-		}
+		n := before.counted("logins_total")
+		check(t, n["ok"] >= 14 && n["unavailable"] >= 7, "the week was too quiet to prove anything: %v", n)
 	})
 }
 
@@ -372,19 +336,15 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	gone := func(t *testing.T, w *testMount) {
 		t.Helper()
 		synctest.Wait()
-		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which is deleted", got)
-		}
+		got := w.scrape().configs()
+		check(t, len(got) == 0, "series of %v, which is deleted", got)
 	}
-	remove := func(w *testMount) {
-		w.remove("config/gst")
-	}
+	remove := func(w *testMount) { w.remove("config/gst") }
 	timed(t, "here", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		if got := w.scrape().configs(); !slices.Equal(got, []string{"gst"}) {
-			t.Fatalf("series of %v before", got)
-		}
+		got := w.scrape().configs()
+		require(t, slices.Equal(got, []string{"gst"}), "series of %v before", got)
 		remove(w)
 		gone(t, w)
 		w.refused(logical.ReadOperation, "token/app", nil)
@@ -416,48 +376,35 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	timed(t, "on another cluster", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		if err := w.Storage.Entries.Delete(t.Context(), "config/gst"); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, w.Storage.Entries.Delete(t.Context(), "config/gst"))
 		w.Backend().InvalidateKey(t.Context(), "config/gst")
 		gone(t, w)
 	})
 }
 
 func TestMetrics_ScrapeCostsOneList(t *testing.T) {
-	t.Parallel()
-	timed(t, "of a mount with a token and one without", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
 		w.read("token/app")
 		w.Reload()
 		synctest.Wait()
 		before := len(w.Storage.Accesses())
 		w.idle(func() { w.scrape() })
-		if got := w.Storage.Accesses()[before:]; !slices.Equal(got, []string{"list config/"}) {
-			t.Errorf("storage was asked for %q, want one list", got)
-		}
+		equal(t, "storage was asked for", w.Storage.Accesses()[before:], []string{"list config/"})
 		w.Storage.Fail(mounttest.List, "config/", mounttest.ErrStorage())
-		if r := w.refusal(logical.ReadOperation, "metrics", nil); r.status != 500 {
-			t.Errorf("with a storage that is broken: %v", r)
-		}
+		r := w.refusal(logical.ReadOperation, "metrics", nil)
+		check(t, r.status == 500, "with a storage that is broken: %v", r)
 	})
 }
 
-// TestMetrics_HelpShowsCommand: the help of metrics says how to read them. They take no parameter.
 func TestMetrics_HelpShowsCommand(t *testing.T) {
-	t.Parallel()
-	timed(t, "with a command", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
-		if got := w.document().Paths["/metrics"].Get.Responses["200"].Description; got != "Metrics." {
-			t.Errorf("the document says %q of the response", got)
-		}
+		got := w.document().Paths["/metrics"].Get.Responses["200"].Description
+		check(t, got == "Metrics.", "the document says %q of the response", got)
 	})
 }
 
@@ -520,19 +467,15 @@ func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 	w.scrape().wants(t, map[string]float64{`reads_total{config="gst",result="ok"}`: float64(served.Load()), "waiting_readers": 0})
 }
 
-// TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp: a reader that has waited as long as readers wait, and got a 504, is a read that
-// failed. cancelled is for one that did not wait, and no alert looks at it.
+// A reader that has waited as long as readers wait, and got a 504, is a read that failed. cancelled is for one that did not wait,
+// and no alert looks at it.
 func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
-	t.Parallel()
-	timed(t, "the upstream needs 20 s", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-		if code := codeOf(s.failure("app")); code != 504 {
-			t.Fatalf("a reader is answered %d, want 504", code)
-		}
-		if reads := s.scrape().counted("reads_total"); reads["cancelled"] != 0 {
-			t.Errorf("reads_total %v: the reader has waited to the end", reads)
-		}
+		mustEqual(t, "a reader is answered", codeOf(s.failure("app")), 504)
+		reads := s.scrape().counted("reads_total")
+		check(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
 		advance(time.Minute)
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestMetrics_WriteElsewhereHidesNoBreaker: another cluster writes a field that has nothing to do with the login. Until the
-// settings are read again, metrics say of the account what is known of it.
+// Another cluster writes a field that has nothing to do with the login. Until the settings are read again, metrics say of the
+// account what is known of it.
 func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker", func(t *testing.T) {
@@ -36,9 +36,7 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	timed(t, "token", func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.token("app")
-		if s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 {
-			t.Fatal("no expiry before")
-		}
+		require(t, s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0, "no expiry before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 		now := s.scrape()
 		if now.samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 || now.samples[`accounts{state="ready"}`] != 1 {
@@ -48,8 +46,7 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	})
 }
 
-// TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts: a rotation is under way when another cluster writes a field that has nothing
-// to do with the login. It counts as any other.
+// A rotation is under way when another cluster writes a field that has nothing to do with the login. It counts as any other.
 func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 	t.Parallel()
 	for result, fault := range map[string]simulator.Fault{
@@ -66,21 +63,15 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 			advance(12 * time.Second)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			if got := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]; got != before+1 {
-				t.Errorf("logins_total says %v, want %v", got, before+1)
-			}
-			if got := count(t, s.status(), "logins"); got != "2" {
-				t.Errorf("status/ counts %s logins, want 2", got)
-			}
+			equal(t, "logins_total says", s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1)
+			got := count(t, s.status(), "logins")
+			check(t, got == "2", "status/ counts %s logins, want 2", got)
 		})
 	}
 }
 
-// TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
 func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a restart", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Reload()
 		s.token("app")
@@ -89,9 +80,8 @@ func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
 		for range 3 {
 			s.refused(logical.ReadOperation, "token/app", nil)
 		}
-		if reads := s.scrape().counted("reads_total"); reads["error"] != 3 {
-			t.Errorf("reads_total %v after three reads that failed with the storage's error", reads)
-		}
+		reads := s.scrape().counted("reads_total")
+		check(t, reads["error"] == 3, "reads_total %v after three reads that failed with the storage's error", reads)
 		s.Storage.Heal()
 	})
 }

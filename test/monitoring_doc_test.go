@@ -30,9 +30,7 @@ const monitoringDocument = "/docs/monitoring.md"
 func tableIn(t *testing.T, title string, key int) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(mounttest.ModuleRoot(t) + monitoringDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	rows, inside := map[string][]string{}, false
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "|") {
@@ -69,9 +67,7 @@ func realMetrics(t *testing.T) map[string][3][]string {
 	w.read("token/app")
 	textParser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := textParser.TextToMetricFamilies(strings.NewReader(w.scrape().text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	all := map[string][3][]string{}
 	for name, family := range families {
 		labels, values := map[string]bool{}, map[string]bool{}
@@ -91,14 +87,11 @@ func realMetrics(t *testing.T) map[string][3][]string {
 }
 
 func TestMonitoringDoc_MetricsTable(t *testing.T) {
-	t.Parallel()
-	timed(t, "and every value of a label is named", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		rows := tableIn(t, "name", 0)
 		for name, is := range realMetrics(t) {
 			if shared := regexp.MustCompile(`^mastersindia_(go|process)_`).FindString(name); shared != "" {
-				if rows[shared+"*"] == nil {
-					t.Errorf("%s is not in the document, nor is %s*", name, shared)
-				}
+				check(t, rows[shared+"*"] != nil, "%s is not in the document, nor is %s*", name, shared)
 				continue
 			}
 			row := rows[name]
@@ -107,41 +100,30 @@ func TestMonitoringDoc_MetricsTable(t *testing.T) {
 				t.Errorf("%s is not in the document", name)
 				continue
 			}
-			if row[1] != is[0][0] || !slices.Equal(named(row[2]), is[1]) {
-				t.Errorf("%s is a %s with labels %v; the document has %q and %q", name, is[0][0], is[1], row[1], row[2])
-			}
+			check(t, row[1] == is[0][0] && slices.Equal(named(row[2]), is[1]),
+				"%s is a %s with labels %v; the document has %q and %q", name, is[0][0], is[1], row[1], row[2])
 			for _, value := range is[2] {
-				if !slices.Contains(named(row[3]), value) {
-					t.Errorf("%s: the document does not name %q", name, value)
-				}
+				check(t, slices.Contains(named(row[3]), value), "%s: the document does not name %q", name, value)
 			}
 		}
 		for name := range rows {
-			if !strings.HasSuffix(name, "_*") {
-				t.Errorf("the engine has no metric %s", name)
-			}
+			check(t, strings.HasSuffix(name, "_*"), "the engine has no metric %s", name)
 		}
 	})
 }
 
 func TestMonitoringDoc_ExamplesUseExistingMetrics(t *testing.T) {
-	t.Parallel()
-	timed(t, "alerts, their tests and the dashboard", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		known := realMetrics(t)
 		for _, file := range []string{"alerts.yml", "alerts_test.yml", "dashboard.json"} {
 			text, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "examples/monitoring", file))
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			names := regexp.MustCompile(`\bmastersindia_\w+`).FindAllString(string(text), -1)
-			if len(names) < 8 {
-				t.Errorf("%s names only %d metrics", file, len(names))
-			}
+			check(t, len(names) >= 8, "%s names only %d metrics", file, len(names))
 			for _, name := range names {
 				bare := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
-				if _, there := known[name]; !there && (known[bare][0] == nil || known[bare][0][0] != "histogram") {
-					t.Errorf("%s: there is no metric %s", file, name)
-				}
+				_, there := known[name]
+				check(t, there || (known[bare][0] != nil && known[bare][0][0] == "histogram"), "%s: there is no metric %s", file, name)
 			}
 		}
 	})
@@ -191,9 +173,7 @@ func logLines(t *testing.T) []logLine {
 			return inspect(filepath.Join(root, path))
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return lines
 }
 
@@ -243,9 +223,7 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 	t.Parallel()
 	rows := tableIn(t, "level", 1)
 	lines := logLines(t)
-	if len(lines) < 15 {
-		t.Fatalf("only %d log lines were found in the source", len(lines))
-	}
+	require(t, len(lines) >= 15, "only %d log lines were found in the source", len(lines))
 	found := map[string]bool{}
 	for _, line := range lines {
 		found[line.message] = true
@@ -258,13 +236,9 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 			t.Errorf("%s: %q has level %s and fields %v; the document has %q and %q",
 				line.at, line.message, line.level, line.fields, row[0], row[2])
 		}
-		if row[3] == "" {
-			t.Errorf("%q: the document does not say what to do", line.message)
-		}
+		check(t, row[3] != "", "%q: the document does not say what to do", line.message)
 	}
 	for message := range rows {
-		if !found[message] {
-			t.Errorf("the engine has no log line %q", message)
-		}
+		check(t, found[message], "the engine has no log line %q", message)
 	}
 }

@@ -49,6 +49,14 @@ func newLatencyMount(t *testing.T, accounts ...simulator.Account) *testMount {
 	return newTestMountWith(t, func(w *testMount) { w.Upstream.Latency = time.Nanosecond }, accounts...)
 }
 
+// reloadIf reloads the plugin if it is to be restarted.
+func (w *testMount) reloadIf(restart bool) {
+	w.t.Helper()
+	if restart {
+		w.Reload()
+	}
+}
+
 // minute has the plugin do what Vault has it do once a minute.
 func (w *testMount) minute() {
 	w.t.Helper()
@@ -65,6 +73,15 @@ func advance(d time.Duration) {
 // advanceUntil advances the clock until a moment.
 func advanceUntil(at time.Time) { advance(time.Until(at)) }
 
+// request is one that a test sends.
+type request struct {
+	op   logical.Operation
+	path string
+	data map[string]any
+}
+
+func (r request) String() string { return string(r.op) + " " + r.path }
+
 // do sends a request, and checks that the response is one that the engine documents.
 func (w *testMount) do(ctx context.Context, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	req, resp, err := w.Do(ctx, op, path, data)
@@ -79,9 +96,7 @@ func (w *testMount) write(path string, data map[string]any) *logical.Response {
 	if err == nil && resp != nil && resp.IsError() {
 		err = resp.Error()
 	}
-	if err != nil {
-		w.t.Fatalf("write %s: %v", path, err)
-	}
+	require(w.t, err == nil, "write %s: %v", path, err)
 	return resp
 }
 
@@ -89,12 +104,8 @@ func (w *testMount) write(path string, data map[string]any) *logical.Response {
 func (w *testMount) read(path string) *logical.Response {
 	w.t.Helper()
 	resp, err := w.tryRead(path, nil)
-	if err != nil {
-		w.t.Fatalf("read %s: %v", path, err)
-	}
-	if resp == nil {
-		w.t.Fatalf("read %s: 404", path)
-	}
+	require(w.t, err == nil, "read %s: %v", path, err)
+	require(w.t, resp != nil, "read %s: 404", path)
 	return resp
 }
 
@@ -102,9 +113,8 @@ func (w *testMount) read(path string) *logical.Response {
 func (w *testMount) list(path string) *logical.Response {
 	w.t.Helper()
 	resp, err := w.do(w.t.Context(), logical.ListOperation, path, nil)
-	if r, refused := asRefusal(resp, err); refused {
-		w.t.Fatalf("list %s: %v", path, r)
-	}
+	r, refused := asRefusal(resp, err)
+	require(w.t, !refused, "list %s: %v", path, r)
 	return resp
 }
 
@@ -120,16 +130,9 @@ func (w *testMount) tryRead(path string, data map[string]any) (*logical.Response
 // refused sends a request that must fail, and returns the message.
 func (w *testMount) refused(op logical.Operation, path string, data map[string]any) string {
 	w.t.Helper()
-	resp, err := w.do(w.t.Context(), op, path, data)
-	switch {
-	case err != nil:
-		return err.Error()
-	case resp != nil && resp.IsError():
-		return resp.Error().Error()
-	default:
-		w.t.Fatalf("%s %s was not refused", op, path)
-		return ""
-	}
+	r, refused := asRefusal(w.do(w.t.Context(), op, path, data))
+	require(w.t, refused, "%s %s was not refused", op, path)
+	return r.message
 }
 
 // jwtAccount is an account of the simulator for protocol jwt. Its names and secrets are invented.
@@ -163,7 +166,6 @@ func (w *testMount) logins() int { return w.Simulator.Counters().Logins }
 // wantLogins checks how many login attempts have reached the upstream; why says more of that number.
 func (w *testMount) wantLogins(want int, why ...string) {
 	w.t.Helper()
-	if got := w.logins(); got != want {
-		w.t.Errorf("%d logins, want %d %s", got, want, strings.Join(why, " "))
-	}
+	got := w.logins()
+	check(w.t, got == want, "%d logins, want %d %s", got, want, strings.Join(why, " "))
 }

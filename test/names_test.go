@@ -18,9 +18,7 @@ func TestNames_InvalidRefusedWithRule(t *testing.T) {
 				w := jwtV1().mounted(t)
 				for _, op := range operations {
 					message := w.badRequest(op, path+name, body(path, op), "name", "128")
-					if len(name) > 3 && strings.Contains(message, name) {
-						t.Errorf("%s: the message repeats the name: %q", op, message)
-					}
+					check(t, len(name) <= 3 || !strings.Contains(message, name), "%s: the message repeats the name: %q", op, message)
 				}
 			})
 		}
@@ -45,43 +43,33 @@ func TestNames_MissingRefused(t *testing.T) {
 	}
 }
 
-// TestNames_ValidUsedUnchanged: a name within the rule is taken as it is.
 func TestNames_ValidUsedUnchanged(t *testing.T) {
-	t.Parallel()
-	for which, name := range map[string]string{
+	each(t, map[string]string{
 		"one letter": "a", "one digit": "7", "one underscore": "_", "128 characters": strings.Repeat("Ab1.-_c9", 16),
 		"upper case": "GST", "a dot within": "gst.in", "underscores at both ends": "_gst_", "a hyphen within": "gst-in",
 		"a name of a path": "config", "a word of the command line": "list", "digits alone": "0123456789",
 		"a hyphen and a dot in a row": "a-.b", "two hyphens in a row": "a--b", "two underscores in a row": "a__b",
-	} {
-		timed(t, which, func(t *testing.T) {
-			w := newTestMount(t, jwtAccount())
-			w.write("config/"+name, jwtConfig())
-			w.write("role/"+name, map[string]any{"config": name})
-			if got := w.read("token/" + name).Data["config"]; got != name {
-				t.Errorf("config is %v, want %s", got, name)
-			}
-			w.read("config/" + name)
-			w.read("role/" + name)
-			w.read("status/" + name)
-			w.write("revoke/"+name, nil)
-			w.write("rotate/"+name, nil)
-			w.remove("role/" + name)
-			w.remove("config/" + name)
-			if left := w.storedUnder("config/"); len(left) > 0 {
-				t.Errorf("%d configs are left", len(left))
-			}
-		})
-	}
+	}, func(t *testing.T, name string) {
+		w := newTestMount(t, jwtAccount())
+		w.write("config/"+name, jwtConfig())
+		w.write("role/"+name, map[string]any{"config": name})
+		equal(t, "config", w.read("token/" + name).Data["config"], name)
+		w.read("config/" + name)
+		w.read("role/" + name)
+		w.read("status/" + name)
+		w.write("revoke/"+name, nil)
+		w.write("rotate/"+name, nil)
+		w.remove("role/" + name)
+		w.remove("config/" + name)
+		left := w.storedUnder("config/")
+		check(t, len(left) == 0, "%d configs are left", len(left))
+	})
 }
 
-// TestNames_MetricsLabelRefused: a config of that name could not be told from the label under which metrics count many together.
+// A config of that name could not be told from the label under which metrics count many together.
 func TestNames_MetricsLabelRefused(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"config/", "role/"} {
-		timed(t, path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.badRequest(logical.UpdateOperation, path+"_other", body(path, logical.UpdateOperation), "name")
-		})
-	}
+	eachOf(t, []string{"config/", "role/"}, func(t *testing.T, path string) {
+		w := jwtV1().mounted(t)
+		w.badRequest(logical.UpdateOperation, path+"_other", body(path, logical.UpdateOperation), "name")
+	})
 }

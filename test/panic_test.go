@@ -23,6 +23,14 @@ type clockPanic struct {
 	left  atomic.Int64 // calls until the panic; below 0 there is none
 }
 
+// newClockPanic gives the mount such a clock, which does not panic until calls are left.
+func newClockPanic(s *testMount, below string) *clockPanic {
+	c := &clockPanic{below: below}
+	c.left.Store(-1)
+	s.Clock.BeforeReading(c.beforeReading)
+	return c
+}
+
 func (c *clockPanic) beforeReading() {
 	if c.left.Load() >= 0 && isCaller(c.below) && c.left.Add(-1) < 0 {
 		panic("the clock of the test has stopped")
@@ -50,7 +58,7 @@ func expectPanic(send func()) {
 	send()
 }
 
-// TestPanic_LeavesNoLock: a panic in the middle of a request is that request's end, and not the account's.
+// A panic in the middle of a request is that request's end, and not the account's.
 func TestPanic_LeavesNoLock(t *testing.T) {
 	t.Parallel()
 	request := func(op logical.Operation, path string, data map[string]any) func(s *testMount) {
@@ -96,10 +104,8 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
 	const hangs = 12 * time.Second // less than the engine waits for anything, and much on a busy machine
-	clock := &clockPanic{below: ".expectPanic"}
-	clock.left.Store(-1)
 	s := gstMount(t, time.Hour)
-	s.Clock.BeforeReading(clock.beforeReading)
+	clock := newClockPanic(s, ".expectPanic")
 	s.Reload()
 	if warm {
 		s.token("app")
@@ -148,122 +154,98 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	return true
 }
 
-// TestPanic_InAResult: the engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an
-// error at most, and the next request what is in storage.
+// The engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an error at most,
+// and the next request what is in storage.
 func TestPanic_InAResult(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}{
+	type testCase request
+	each(t, map[string]testCase{
 		"read":   {logical.ReadOperation, "token/app", nil},
 		"rotate": {logical.UpdateOperation, "rotate/gst", nil},
 		"write":  {logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}},
-	} {
-		timed(t, name, func(t *testing.T) {
-			panicked := 0
-			for call := range int64(20) {
-				clock := &clockPanic{below: ".(*worker).ended"}
-				clock.left.Store(-1)
-				s := gstMount(t, time.Hour)
-				s.EveryMinute()
-				s.Clock.BeforeReading(clock.beforeReading)
-				revoked := s.token("app")
-				advance(time.Minute)
-				s.revoke("")
-				clock.left.Store(call)
-				s.wait(s.asyncRequest(t.Context(), c.op, c.path, c.data))
-				if clock.left.Swap(-1) >= 0 {
-					break
-				}
-				panicked++
-				advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
-				a := s.token("app")
-				if a.id == revoked.id || !s.Simulator.TokenAlive(a.access) {
-					t.Errorf("call %d: a read gives a token that was revoked, or is dead", call)
-				}
-				if n := s.logins(); n > 4 {
-					t.Errorf("call %d: %d logins", call, n)
-				}
-				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
-				s.Stop()
+	}, func(t *testing.T, c testCase) {
+		panicked := 0
+		for call := range int64(20) {
+			s := gstMount(t, time.Hour)
+			s.EveryMinute()
+			clock := newClockPanic(s, ".(*worker).ended")
+			revoked := s.token("app")
+			advance(time.Minute)
+			s.revoke("")
+			clock.left.Store(call)
+			s.wait(s.asyncRequest(t.Context(), c.op, c.path, c.data))
+			if clock.left.Swap(-1) >= 0 {
+				break
 			}
-			t.Logf("%d calls panicked", panicked)
-			if panicked == 0 {
-				t.Fatal("nothing has panicked")
-			}
-		})
-	}
+			panicked++
+			advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
+			a := s.token("app")
+			check(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
+				"call %d: a read gives a token that was revoked, or is dead", call)
+			n := s.logins()
+			check(t, n <= 4, "call %d: %d logins", call, n)
+			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
+			s.Stop()
+		}
+		t.Logf("%d calls panicked", panicked)
+		require(t, panicked != 0, "nothing has panicked")
+	})
 }
 
-// TestPanic_InStorage: an access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and
-// neither of the account nor of the ledger.
+// An access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and neither of the
+// account nor of the ledger.
 func TestPanic_InStorage(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		kind, prefix string
 		cold         bool
-	}{
+	}
+	each(t, map[string]testCase{
 		"note of a login": {mounttest.Put, "token/", false},
 		"load":            {mounttest.Get, "token/", true},
 		"ledger":          {mounttest.Put, "ledger/", false},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.EveryMinute()
-			if c.cold {
-				s.Reload()
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		if c.cold {
+			s.Reload()
+		}
+		var panicked atomic.Bool
+		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+			if kind == c.kind && strings.HasPrefix(key, c.prefix) && panicked.CompareAndSwap(false, true) {
+				panic("the storage of the test has stopped")
 			}
-			var panicked atomic.Bool
-			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-				if kind == c.kind && strings.HasPrefix(key, c.prefix) && panicked.CompareAndSwap(false, true) {
-					panic("the storage of the test has stopped")
-				}
-				return mounttest.Fault{}
-			})
-			_, _ = s.ask(t.Context(), "app", nil)
-			advance(time.Second) // the ledger is written in the background
-			if !panicked.Load() {
-				t.Fatal("nothing has panicked")
-			}
-			advance(5 * time.Minute)
-			a, err := s.ask(t.Context(), "app", nil)
-			if err != nil {
-				t.Fatalf("five minutes after the panic a read says: %v", err)
-			}
-			write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
-			select {
-			case <-write:
-			case <-time.After(5 * time.Minute):
-				t.Error("five minutes after the panic a write of the config is not answered")
-			}
-			advance(5 * time.Minute)
-			keys := 0
-			for key := range s.storedUnder("ledger/id/") {
-				if strings.HasSuffix(key, a.id) {
-					keys++
-				}
-			}
-			if keys == 0 {
-				t.Error("ten minutes after the panic the ledger's storage does not know the token")
-			}
+			return mounttest.Fault{}
 		})
-	}
+		_, _ = s.ask(t.Context(), "app", nil)
+		advance(time.Second) // the ledger is written in the background
+		require(t, panicked.Load(), "nothing has panicked")
+		advance(5 * time.Minute)
+		a, err := s.ask(t.Context(), "app", nil)
+		require(t, err == nil, "five minutes after the panic a read says: %v", err)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
+		select {
+		case <-write:
+		case <-time.After(5 * time.Minute):
+			t.Error("five minutes after the panic a write of the config is not answered")
+		}
+		advance(5 * time.Minute)
+		keys := 0
+		for key := range s.storedUnder("ledger/id/") {
+			if strings.HasSuffix(key, a.id) {
+				keys++
+			}
+		}
+		check(t, keys != 0, "ten minutes after the panic the ledger's storage does not know the token")
+	})
 }
 
-// TestPanic_InAResultKeepsRecord: storage cannot be read when the engine wants to read the account again after a panic. What it has
-// of the account stays.
+// Storage cannot be read when the engine wants to read the account again after a panic. What it has of the account stays.
 func TestPanic_InAResultKeepsRecord(t *testing.T) {
-	t.Parallel()
-	timed(t, "rotate", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		panicked := 0
 		for call := range int64(20) {
-			clock := &clockPanic{below: ".(*worker).ended"}
-			clock.left.Store(-1)
 			s := gstMount(t, 24*time.Hour)
 			s.EveryMinute()
-			s.Clock.BeforeReading(clock.beforeReading)
+			clock := newClockPanic(s, ".(*worker).ended")
 			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
 			revoked := s.token("app")
 			s.revoke("")
@@ -279,32 +261,24 @@ func TestPanic_InAResultKeepsRecord(t *testing.T) {
 			panicked++
 			advance(3 * time.Minute)
 			s.Storage.Heal()
-			if a := s.token("app"); a.id != second.id {
-				t.Errorf("call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
-			}
+			a := s.token("app")
+			check(t, a.id == second.id, "call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
 			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
 			_, _ = s.rotate()
-			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == revoked.id {
-				t.Errorf("call %d: a read gives a token that was revoked", call)
-			}
+			s.wantNotRead(revoked.id)
 			s.Stop()
 		}
-		if panicked == 0 {
-			t.Fatal("nothing has panicked")
-		}
+		require(t, panicked != 0, "nothing has panicked")
 	})
 }
 
-// TestPanic_InEachResult: the engine panics whenever it takes note of a write. That does not become a loop of writes.
+// The engine panics whenever it takes note of a write. That does not become a loop of writes.
 func TestPanic_InEachResult(t *testing.T) {
-	t.Parallel()
-	timed(t, "write", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const most = 100
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
-		clock := &clockPanic{below: ".(*worker).ended"}
-		clock.left.Store(-1)
-		s.Clock.BeforeReading(clock.beforeReading)
+		clock := newClockPanic(s, ".(*worker).ended")
 		first := s.token("app")
 		advance(2 * time.Minute)
 		writes := 0
@@ -318,12 +292,9 @@ func TestPanic_InEachResult(t *testing.T) {
 		})
 		s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
 		advance(10 * time.Minute)
-		if writes < 2 || writes > 30 {
-			t.Errorf("%d writes in ten minutes, want one or two a minute", writes)
-		}
+		check(t, writes >= 2 && writes <= 30, "%d writes in ten minutes, want one or two a minute", writes)
 		s.Storage.Heal()
-		if a := s.token("app"); a.id != first.id {
-			t.Errorf("a read gives token %s, want %s, which storage has", a.id, first.id)
-		}
+		a := s.token("app")
+		check(t, a.id == first.id, "a read gives token %s, want %s, which storage has", a.id, first.id)
 	})
 }

@@ -12,16 +12,8 @@ import (
 )
 
 // everyRequest is one for each operation of each path, of which every one works.
-func everyRequest() []struct {
-	op   logical.Operation
-	path string
-	data map[string]any
-} {
-	return []struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}{
+func everyRequest() []request {
+	return []request{
 		{logical.UpdateOperation, "config/new", jwtConfig("verify_connection", false)},
 		{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
 		{logical.ReadOperation, "config/gst", nil},
@@ -47,54 +39,37 @@ func everyRequest() []struct {
 }
 
 func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
-	t.Parallel()
-	for _, r := range everyRequest() {
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			for name, value := range map[string]any{
-				"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
-				"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
-			} {
-				w.badRequest(r.op, r.path, with(r.data, name, value), name)
-			}
-		})
-	}
-}
-
-// TestParams_VaultsOwnAccepted: what Vault adds itself is let through.
-func TestParams_VaultsOwnAccepted(t *testing.T) {
-	t.Parallel()
-	for _, r := range everyRequest() {
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			for name, value := range map[string]any{
-				"list": "true", "help": "1", "after": "", "limit": json.Number("10"),
-			} {
-				w := jwtV1().mounted(t)
-				if refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value))); is {
-					t.Errorf("%s: %v", name, refused)
-				}
-			}
-		})
-	}
-}
-
-func TestParams_LongNameCutInMessage(t *testing.T) {
-	t.Parallel()
-	timed(t, "on a write", func(t *testing.T) {
+	eachOf(t, everyRequest(), func(t *testing.T, r request) {
 		w := jwtV1().mounted(t)
-		message := w.badRequest(logical.UpdateOperation, "config/gst",
-			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
-		if len(message) > 2_000 {
-			t.Errorf("a message of %d bytes", len(message))
+		for name, value := range map[string]any{
+			"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
+			"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
+		} {
+			w.badRequest(r.op, r.path, with(r.data, name, value), name)
 		}
 	})
 }
 
-// TestParams_NameInBodyIgnored: a name in the body does not move a write.
+func TestParams_VaultsOwnAccepted(t *testing.T) {
+	eachOf(t, everyRequest(), func(t *testing.T, r request) {
+		for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
+			w := jwtV1().mounted(t)
+			refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value)))
+			check(t, !is, "%s: %v", name, refused)
+		}
+	})
+}
+
+func TestParams_LongNameCutInMessage(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		message := w.badRequest(logical.UpdateOperation, "config/gst",
+			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
+		check(t, len(message) <= 2_000, "a message of %d bytes", len(message))
+	})
+}
+
 func TestParams_NameInBodyIgnored(t *testing.T) {
-	t.Parallel()
-	timed(t, "name and path differ", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"name": "other", "rotation_percent": 50})
 		w.wantAbsent("config/other")
 		_, _ = w.do(t.Context(), logical.ReadOperation, "token/app", map[string]any{"role": "other"})
@@ -104,23 +79,20 @@ func TestParams_NameInBodyIgnored(t *testing.T) {
 
 // TestParams_EmptySecretSaidToBeEmpty: password=- and token=- were given, and standard input had nothing.
 func TestParams_EmptySecretSaidToBeEmpty(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			for field := range f.onlySecrets() {
-				const says = ": is empty: standard input, the file or the variable that it came from had nothing in it"
-				w.badRequest(logical.UpdateOperation, "config/new", with(f.config, field, ""), field+says)
-				w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{field: ""}, field+says)
-				w.badRequest(logical.UpdateOperation, "config/new", without(f.config, field), field+": is required", field+"=-")
-			}
-			for _, field := range []string{"token", "token_id"} {
-				w.badRequest(logical.UpdateOperation, "lookup", map[string]any{field: ""}, field+": is empty: standard input")
-			}
-			w.badRequest(logical.UpdateOperation, "lookup", map[string]any{"token": " \n"}, "token: is empty: standard input")
-			w.badRequest(logical.UpdateOperation, "lookup", nil, "token: is required")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		for field := range f.onlySecrets() {
+			const says = ": is empty: standard input, the file or the variable that it came from had nothing in it"
+			w.badRequest(logical.UpdateOperation, "config/new", with(f.config, field, ""), field+says)
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{field: ""}, field+says)
+			w.badRequest(logical.UpdateOperation, "config/new", without(f.config, field), field+": is required", field+"=-")
+		}
+		for _, field := range []string{"token", "token_id"} {
+			w.badRequest(logical.UpdateOperation, "lookup", map[string]any{field: ""}, field+": is empty: standard input")
+		}
+		w.badRequest(logical.UpdateOperation, "lookup", map[string]any{"token": " \n"}, "token: is empty: standard input")
+		w.badRequest(logical.UpdateOperation, "lookup", nil, "token: is required")
+	})
 }
 
 // namedPaths are the paths of the contract that end in a name, with what can be done to them.
@@ -186,19 +158,16 @@ func badNames() map[string]string {
 	}
 }
 
-// TestParams_TooLongSaysTheLimit: a duration beyond any number is too long, and not in the wrong form.
+// A duration beyond any number is too long, and not in the wrong form.
 func TestParams_TooLongSaysTheLimit(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, long := range []any{
 			"99999999999999999999", "9999999999h", "2562048h", "99999999999999999999s", json.Number("99999999999999999999"), float64(1e30),
 			"9223372036854775807", "1h99999999999999999999m", 9601 * 3600, "9223372036854775807h",
 		} {
 			const rule = "from 1s to 9600h"
-			if said := w.refusal(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": long}); !strings.Contains(said.message, rule) {
-				t.Errorf("max_ttl=%v: %s\nwant: %s", long, said.message, rule)
-			}
+			said := w.refusal(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": long})
+			check(t, strings.Contains(said.message, rule), "max_ttl=%v: %s\nwant: %s", long, said.message, rule)
 			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_timeout": long}, "from 1s to 60s")
 			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"ledger_retention": long}, "from 0s to 9600h")
 		}

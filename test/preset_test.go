@@ -37,9 +37,7 @@ func presetTable() map[string]presetFacts {
 		"einvoice-production": {protocol: "jwt", url: router},
 		"eway-production":     {protocol: "jwt", url: router},
 		"eway-sandbox":        {protocol: "jwt", url: "https://sandb-api.edoc.mastersindia.co/api/v1/token-auth/"},
-		"platform-production": {
-			protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/",
-		},
+		"platform-production": {protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/"},
 		"prod-api-production": {protocol: "jwt", url: "https://prod-api.mastersindia.co/api/v1/token-auth/"},
 		"ksa-qa": {
 			protocol: "jwt", url: ksa + "/api/v2/token-auth/", refreshURL: ksa + "/api/v2/api-token-refresh/",
@@ -123,12 +121,8 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			w := newTestMount(t)
 			w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
 			data := overTheWire(t, w.read("config/gst").Data)
-			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
-				t.Errorf("the config is %v, want %v", got, want)
-			}
-			if data["preset"] != name {
-				t.Errorf("preset is %v, want %s", data["preset"], name)
-			}
+			equal(t, "the config", filled(data), facts.fields())
+			check(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
 			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
 				t.Errorf("scope is %v, want %s", data["scope"], want)
 			}
@@ -136,7 +130,6 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 	}
 }
 
-// TestPreset_ReadHasFieldsAndEvidence: a preset's read says what it fills and how far that is known.
 func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
@@ -145,26 +138,19 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 			var resp *logical.Response
 			w.idle(func() { resp = w.read("preset/" + name) })
 			data := overTheWire(t, resp.Data)
-			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
-				t.Errorf("the preset is %v, want %v", got, want)
-			}
+			equal(t, "the preset", filled(data), facts.fields())
 			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
 				if s, ok := data[field].(string); !ok || s == "" {
 					t.Errorf("%s is %v, want words", field, data[field])
 				}
 			}
-			if got, want := data["revocable"], facts.refreshURL != ""; got != want {
-				t.Errorf("revocable is %v, want %v", got, want)
-			}
+			equal(t, "revocable", data["revocable"], facts.refreshURL != "")
 		})
 	}
 }
 
-// TestPreset_ListNamesAll: presets are listed.
 func TestPreset_ListNamesAll(t *testing.T) {
-	t.Parallel()
-	timed(t, "all of them", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.idle(func() {
 			resp := w.list("preset/")
 			keys, _ := resp.Data["keys"].([]string)
@@ -173,18 +159,14 @@ func TestPreset_ListNamesAll(t *testing.T) {
 			}
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for _, name := range presets() {
-				if info[name] == nil {
-					t.Errorf("no key_info for %s", name)
-				}
+				check(t, info[name] != nil, "no key_info for %s", name)
 			}
 		})
 	})
 }
 
 func TestPreset_NotWritable(t *testing.T) {
-	t.Parallel()
-	timed(t, "write and delete", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(_ *testing.T, w *testMount) {
 		w.idle(func() {
 			w.refusal(logical.UpdateOperation, "preset/ksa-qa", map[string]any{"token_url": "https://canary.example/"})
 			w.refusal(logical.DeleteOperation, "preset/ksa-qa", nil)
@@ -192,17 +174,13 @@ func TestPreset_NotWritable(t *testing.T) {
 	})
 }
 
-// TestPreset_PlainHTTPNeedsAllowHTTP: the preset for plain HTTP needs leave.
 func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
-	t.Parallel()
-	timed(t, "without allow_http", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.UpdateOperation, "config/gst",
 			with(without(ofPreset("einvoice-soap-staging"), "allow_http"), "verify_connection", false), "allow_http")
 	})
 }
 
-// TestPreset_NamedFieldsWin: what the same write names wins over the preset.
 func TestPreset_NamedFieldsWin(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{
@@ -218,9 +196,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 			w.write("config/gst", with(ofPreset("ksa-qa"), field, value, "allow_http", true, "verify_connection", false))
 			got := filled(overTheWire(t, w.read("config/gst").Data))
 			want := with(presetTable()["ksa-qa"].fields(), field, value)
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("the config is %v, want %v", got, want)
-			}
+			equal(t, "the config", got, want)
 		})
 	}
 	timed(t, "protocol", func(t *testing.T) {
@@ -228,26 +204,19 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 		w.write("config/gst", merged(with(oauth().config, "verify_connection", false), map[string]any{
 			"preset": "einvoice-sandbox", "request_format": "json", "authorization_scheme": "Bearer",
 		}))
-		if got := w.read("config/gst").Data["protocol"]; got != "oauth" {
-			t.Errorf("protocol is %v, want oauth", got)
-		}
+		equal(t, "protocol", w.read("config/gst").Data["protocol"], "oauth")
 	})
 }
 
 func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
-	t.Parallel()
-	timed(t, "headers", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
 		w.write("config/gst", map[string]any{"rotation_percent": 50})
 		data := overTheWire(t, w.read("config/gst").Data)
-		if want := map[string]any{"X-Team": "gst"}; !reflect.DeepEqual(data["headers"], want) {
-			t.Errorf("headers are %v, want %v", data["headers"], want)
-		}
-		if data["preset"] != "ksa-qa" {
-			t.Errorf("preset is %v, want ksa-qa", data["preset"])
-		}
+		want := map[string]any{"X-Team": "gst"}
+		check(t, reflect.DeepEqual(data["headers"], want), "headers are %v, want %v", data["headers"], want)
+		check(t, data["preset"] == "ksa-qa", "preset is %v, want ksa-qa", data["preset"])
 	})
 }
 
@@ -271,25 +240,19 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 			w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
-			if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, c.want) {
-				t.Errorf("the config is %v, want %v", got, c.want)
-			}
+			equal(t, "the config", filled(overTheWire(t, w.read("config/gst").Data)), c.want)
 		})
 	}
 	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 		message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"preset": "ksa-qa"}, "password")
-		if strings.Contains(message, "canary") {
-			t.Error("the message repeats what is stored")
-		}
+		check(t, !strings.Contains(message, "canary"), "the message repeats what is stored")
 	})
 }
 
 func TestPreset_KeepsOtherFields(t *testing.T) {
-	t.Parallel()
-	timed(t, "timeouts and the rest", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		kept := map[string]any{
 			"rotation_percent": 50, "request_timeout": 20, "max_token_ttl": 3600, "pause_reason": "audit", "ledger_retention": 60,
 		}
@@ -297,22 +260,18 @@ func TestPreset_KeepsOtherFields(t *testing.T) {
 		w.write("config/gst", with(ofPreset("einvoice-sandbox"), "verify_connection", false))
 		got, want := overTheWire(t, w.read("config/gst").Data), overTheWire(t, kept)
 		for field := range want {
-			if got[field] != want[field] {
-				t.Errorf("%s is %v, want %v as before", field, got[field], want[field])
-			}
+			check(t, got[field] == want[field], "%s is %v, want %v as before", field, got[field], want[field])
 		}
 	})
 }
 
 // The two pages of the vendor name different hosts for these.
 func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
-	t.Parallel()
 	other := map[string]string{
 		"firstvision-emea-production": "emea.api.fiservapps.com", "firstvision-apac-uat": "cat-fsapi-apac.fiservsoa.com",
 		"firstvision-apac-production": "fsapi-apac.fiservsoa.com",
 	}
-	timed(t, "all of them", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		for name, host := range other {
 			data := w.read("preset/" + name).Data
 			if said := text(t, data, "caveat"); !strings.Contains(said, "disagree") || !strings.Contains(said, host) {
@@ -324,9 +283,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 
 // A preset that fills no scope keeps the one that is stored, unless another preset filled it; one that has a scope replaces it.
 func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
-	t.Parallel()
-	timed(t, "there and back", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		secrets := firstVision().onlySecrets()
 		write := func(preset string, more ...any) map[string]any {
 			w.write("config/gst", with(with(secrets, "preset", preset, "verify_connection", false), more...))
@@ -334,9 +291,8 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 		}
 		write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
 		data := write("firstvision-sandbox")
-		if data["scope"] != "cards" || data["assertion_audience"] != "" {
-			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
-		}
+		check(t, data["scope"] == "cards" && data["assertion_audience"] == "",
+			"scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		if data = write("firstvision-apac-uat"); data["scope"] != "apac_firstvision" || data["assertion_audience"] == "" {
 			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		}
@@ -344,9 +300,8 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 			t.Errorf("scope is %v, want what the write named", data["scope"])
 		}
 		data = write("firstvision-sandbox-v2", "scope", "firstvision.all")
-		if data["assertion_audience"] != "" || data["request_format"] != "json" {
-			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
-		}
+		check(t, data["assertion_audience"] == "" && data["request_format"] == "json",
+			"assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		if data = write("firstvision-apac-uat", "request_format", "query"); data["assertion_audience"] != "" {
 			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		}
@@ -357,9 +312,7 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 
 // TestPreset_WithAnotherProtocol has a preset give the URL alone: the rest of it is about its own protocol.
 func TestPreset_WithAnotherProtocol(t *testing.T) {
-	t.Parallel()
-	timed(t, "on create", func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.write("config/gst", with(without(oauth().config, "token_url"), "preset", "ksa-qa", "verify_connection", false))
 		data := w.read("config/gst").Data
 		for field, want := range map[string]any{
@@ -367,9 +320,7 @@ func TestPreset_WithAnotherProtocol(t *testing.T) {
 			"token_url": "https://qa-globalback.mastersindia-einv.com/api/v2/token-auth/", "refresh_headers": map[string]string{},
 			"headers": map[string]string{"Productid": "einvoicing_global"},
 		} {
-			if !reflect.DeepEqual(data[field], want) {
-				t.Errorf("%s is %v, want %v", field, data[field], want)
-			}
+			check(t, reflect.DeepEqual(data[field], want), "%s is %v, want %v", field, data[field], want)
 		}
 	})
 }
@@ -391,13 +342,9 @@ func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
 		timed(t, fmt.Sprint(change.data["token_url"], change.data["protocol"], change.data["preset"]), func(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
-			if got := w.read("config/gst").Data["preset"]; got != "ksa-qa" {
-				t.Fatalf("preset is %v, want ksa-qa", got)
-			}
+			mustEqual(t, "preset", w.read("config/gst").Data["preset"], "ksa-qa")
 			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
-			if got := w.read("config/gst").Data["preset"]; got != change.want {
-				t.Errorf("preset is %q, want %q", got, change.want)
-			}
+			equal(t, "preset", w.read("config/gst").Data["preset"], change.want)
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -36,15 +35,11 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 			met.failed++
 			if !nearEnd(time.Now(), stated) {
 				met.unexplained++
-				if met.unexplained < 5 {
-					s.t.Errorf("a read far from the token's end: %v", err)
-				}
+				check(s.t, met.unexplained >= 5, "a read far from the token's end: %v", err)
 			}
 			if !strings.Contains(err.Error(), "repeat") && !strings.Contains(err.Error(), "same token") {
 				met.unexplained++
-				if met.unexplained < 5 {
-					s.t.Errorf("the message does not say that the upstream repeats its token: %v", err)
-				}
+				check(s.t, met.unexplained >= 5, "the message does not say that the upstream repeats its token: %v", err)
 			}
 		}
 	}
@@ -52,70 +47,57 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 	return met
 }
 
-// TestRepeated_RenewedTokenIsServed: the upstream has one token, and says at each login that it lives for another hour.
+// The upstream has one token, and says at each login that it lives for another hour.
 func TestRepeated_RenewedTokenIsServed(t *testing.T) {
-	t.Parallel()
-	for _, percent := range []int{66, 100} {
-		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
-			s := gstMount(t, time.Hour, "rotation_percent", percent)
-			s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
-			s.EveryMinute()
-			began := time.Now()
-			met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
-				return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
-			})
-			ends := int(time.Since(began)/time.Hour) + 1
-			if most := 8 * ends; met.failed > most {
-				t.Errorf("%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
-			}
-			// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
-			if got := len(s.Upstream.LoginTimes()); got > 25*ends || got < ends-1 {
-				t.Errorf("%d logins in ten hours, want at least one and at most 25 an hour", got)
-			}
+	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
+		s := gstMount(t, time.Hour, "rotation_percent", percent)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.EveryMinute()
+		began := time.Now()
+		met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
+			return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
 		})
-	}
+		ends := int(time.Since(began)/time.Hour) + 1
+		most := 8 * ends
+		check(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
+		// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
+		got := len(s.Upstream.LoginTimes())
+		check(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
+	})
 }
 
-// TestRepeated_FallingLifeEndsInNewToken: the upstream repeats its token with what is left of its life, and has another one once
-// that is over.
+// The upstream repeats its token with what is left of its life, and has another one once that is over.
 func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
-	t.Parallel()
-	for _, percent := range []int{66, 100} {
-		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
-			s := gstMount(t, time.Hour, "rotation_percent", percent)
-			var mu sync.Mutex
-			var born time.Time
-			number := 0
-			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-				mu.Lock()
-				defer mu.Unlock()
-				if born.IsZero() || time.Since(born) >= time.Hour {
-					born, number = time.Now(), number+1
-				}
-				left := int((time.Hour - time.Since(born)) / time.Second)
-				w.Header().Set("Content-Type", "application/json")
-				_, _ = fmt.Fprintf(w, `{"token":"token-number-%d","expires_in":%d}`, number, left)
-			})
-			s.EveryMinute()
-			met := s.readOver(5*time.Hour, func(now, _ time.Time) bool {
-				mu.Lock()
-				defer mu.Unlock()
-				lived := now.Sub(born)
-				return lived > time.Hour-7*time.Second
-			})
-			if met.failed > 5*8 {
-				t.Errorf("%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
-			}
+	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
+		s := gstMount(t, time.Hour, "rotation_percent", percent)
+		var mu sync.Mutex
+		var born time.Time
+		number := 0
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			mu.Lock()
 			defer mu.Unlock()
-			if number < 5 {
-				t.Errorf("%d tokens in five hours: the test did not reach their ends", number)
+			if born.IsZero() || time.Since(born) >= time.Hour {
+				born, number = time.Now(), number+1
 			}
+			left := int((time.Hour - time.Since(born)) / time.Second)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"token":"token-number-%d","expires_in":%d}`, number, left)
 		})
-	}
+		s.EveryMinute()
+		met := s.readOver(5*time.Hour, func(now, _ time.Time) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			lived := now.Sub(born)
+			return lived > time.Hour-7*time.Second
+		})
+		check(t, met.failed <= 5*8, "%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
+		mu.Lock()
+		defer mu.Unlock()
+		check(t, number >= 5, "%d tokens in five hours: the test did not reach their ends", number)
+	})
 }
 
-// TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once stated.
+// The upstream repeats a token that was revoked, also after the end that it once stated.
 func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{15 * time.Minute, 55 * time.Minute, 25 * time.Hour, 8 * 24 * time.Hour} {
@@ -130,62 +112,40 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 				before := len(s.Upstream.LoginTimes())
 				for range max(4, int(30*time.Hour/every)) {
 					advance(every)
-					if restart {
-						s.Reload()
-					}
-					if a, err := s.ask(t.Context(), "app", nil); err == nil {
-						t.Fatalf("token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
-					}
+					s.reloadIf(restart)
+					a, err := s.ask(t.Context(), "app", nil)
+					require(t, err != nil, "token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
 				}
-				if data, err := s.rotate(); err == nil {
-					t.Errorf("rotate/ returns token %v, which was revoked", data["token_id"])
-				}
-				if len(s.Upstream.LoginTimes()) == before {
-					t.Error("the upstream was not asked: nothing was repeated")
-				}
+				_ = s.failedRotate()
+				check(t, len(s.Upstream.LoginTimes()) != before, "the upstream was not asked: nothing was repeated")
 			})
 		}
 	}
 }
 
-// TestRepeated_RevokedTokenIsNeverServedLater: the upstream gives another token first, and the revoked one long after its end.
+// The upstream gives another token first, and the revoked one long after its end.
 func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name string
-		ask  func(s *testMount) error
-	}{
-		{"read", func(s *testMount) error {
-			_, err := s.ask(s.t.Context(), "app", nil)
-			return err
-		}},
-		{"rotate", func(s *testMount) error {
-			_, err := s.rotate()
-			return err
-		}},
-		{"verification", func(s *testMount) error {
-			resp, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-			if err == nil && resp.IsError() {
-				err = resp.Error()
-			}
-			return err
-		}},
-		{"restart and read", func(s *testMount) error {
-			s.Reload()
-			_, err := s.ask(s.t.Context(), "app", nil)
-			return err
-		}},
-		{"write and read", func(s *testMount) error {
-			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
-			_, err := s.ask(s.t.Context(), "app", nil)
-			return err
-		}},
+	read := func(s *testMount) error {
+		_, err := s.ask(s.t.Context(), "app", nil)
+		return err
+	}
+	headers := func(s *testMount, verify bool) error {
+		_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst",
+			map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
+		return err
+	}
+	for name, ask := range map[string]func(s *testMount) error{
+		"read":             read,
+		"rotate":           func(s *testMount) error { _, err := s.rotate(); return err },
+		"verification":     func(s *testMount) error { return headers(s, true) },
+		"restart and read": func(s *testMount) error { s.Reload(); return read(s) },
+		"write and read":   func(s *testMount) error { noError(s.t, headers(s, false)); return read(s) },
 	} {
 		for _, between := range []bool{false, true} {
 			for _, after := range []time.Duration{30 * time.Minute, 2 * time.Hour, 30 * time.Hour} {
-				t.Run(fmt.Sprintf("%s, another between %t, after %s", c.name, between, after), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) { repeatRevoked(t, between, after, c.ask) })
+				timed(t, fmt.Sprintf("%s, another between %t, after %s", name, between, after), func(t *testing.T) {
+					repeatRevoked(t, between, after, ask)
 				})
 			}
 		}
@@ -208,10 +168,7 @@ func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*te
 	s.loginsReturn(`{"token":"the-revoked-token","expires_in":3600}`)
 	before := len(s.Upstream.LoginTimes())
 	err := ask(s)
-	if a, failed := s.ask(t.Context(), "app", nil); failed == nil && a.id == first.id {
-		t.Errorf("token %s is served, which was revoked (asked first: %v)", a.id, err)
-	}
-	if !between && len(s.Upstream.LoginTimes()) == before {
-		t.Error("the upstream was not asked")
-	}
+	a, failed := s.ask(t.Context(), "app", nil)
+	check(t, failed != nil || a.id != first.id, "token %s is served, which was revoked (asked first: %v)", a.id, err)
+	check(t, between || len(s.Upstream.LoginTimes()) != before, "the upstream was not asked")
 }

@@ -11,8 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // repeating is an upstream that responses with the token it has given before, until that is about to die.
@@ -43,47 +44,36 @@ func (s *testMount) loginsReturn(body string) {
 	})
 }
 
-// TestRepeatedToken_CausesNoLoginStorm: an upstream that gives the same token again is not asked again and again. Some give a new
-// token only when the old one is about to die.
+// An upstream that gives the same token again is not asked again and again. Some give a new token only when the old one is about
+// to die.
 func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	for name, until := range map[string]time.Duration{
+	each(t, map[string]time.Duration{
 		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
-	} {
-		timed(t, name, func(t *testing.T) {
-			const life = time.Hour
-			s := gstMount(t, life)
-			s.repeating(life, until)
-			s.EveryMinute()
-			failed := 0
-			for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil {
-					failed++
-					continue
-				}
-				if !s.livesFor(a, a.lease) {
-					t.Fatalf("a lease of %s outlives its token, said to have %s left", a.lease, a.left)
-				}
-				if a.left < 6*time.Second-time.Second {
-					t.Fatalf("a token with %s left was served", a.left)
-				}
+	}, func(t *testing.T, until time.Duration) {
+		const life = time.Hour
+		s := gstMount(t, life)
+		s.repeating(life, until)
+		s.EveryMinute()
+		failed := 0
+		for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
+			a, err := s.ask(t.Context(), "app", nil)
+			if err != nil {
+				failed++
+				continue
 			}
-			logins := len(s.Upstream.LoginTimes())
-			t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
-			// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
-			if logins > 3*25 {
-				t.Errorf("%d logins in 3 hours, want at most 25 a token", logins)
-			}
-			if failed > 3*60 {
-				t.Errorf("%d reads failed", failed)
-			}
-		})
-	}
+			require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token, said to have %s left", a.lease, a.left)
+			require(t, a.left >= 6*time.Second-time.Second, "a token with %s left was served", a.left)
+		}
+		logins := len(s.Upstream.LoginTimes())
+		t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
+		// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
+		check(t, logins <= 3*25, "%d logins in 3 hours, want at most 25 a token", logins)
+		check(t, failed <= 3*60, "%d reads failed", failed)
+	})
 }
 
-// TestRepeatedToken_UnderOtherSettings: a token that is given again under other settings is the same token. It lives no longer
-// than before, and is not served once it was revoked.
+// A token that is given again under other settings is the same token. It lives no longer than before, and is not served once it
+// was revoked.
 func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -98,50 +88,46 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 				}
 				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
 				if revoked {
-					if a, err := s.ask(t.Context(), "app", nil); err == nil {
-						t.Errorf("token %s was served, and %s was revoked", a.id, first.id)
-					}
+					a, err := s.ask(t.Context(), "app", nil)
+					check(t, err != nil, "token %s was served, and %s was revoked", a.id, first.id)
 					return
 				}
 				if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
 					t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
 				}
-				if out := s.write("revoke/gst", nil); len(out.Warnings) != 1 {
-					t.Errorf("warnings %q of the one token that is out", out.Warnings)
-				}
+				out := s.write("revoke/gst", nil)
+				check(t, len(out.Warnings) == 1, "warnings %q of the one token that is out", out.Warnings)
 			})
 		}
 	}
 }
 
-// TestRepeatedToken_RotateNamesNoPrevious: rotate that gives the same token again names no previous one, nor one of those before
-// it, which another rotation replaced.
+// Rotate that gives the same token again names no previous one, nor one of those before it, which another rotation replaced.
 func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
-	t.Parallel()
-	for _, earlier := range []bool{false, true} {
-		timed(t, fmt.Sprintf("another token before it %t", earlier), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			if earlier {
-				s.token("app")
-				advance(time.Minute)
-			}
-			s.repeating(time.Hour, 0)
-			repeated := any(s.token("app").id)
-			if earlier {
-				repeated = s.mustRotate()["token_id"]
-				advance(time.Minute)
-			}
-			for range 2 { // the second gets the first
-				if data := s.mustRotate(); data["token_id"] != repeated || data["previous_token_id"] != "" {
-					t.Errorf("rotate returns %v, want token %v again and none replaced", data, repeated)
-				}
-			}
-		})
-	}
+	eachOf(t, []bool{false, true}, func(t *testing.T, earlier bool) {
+		s := gstMount(t, time.Hour)
+		if earlier {
+			s.token("app")
+			advance(time.Minute)
+		}
+		s.repeating(time.Hour, 0)
+		repeated := any(s.token("app").id)
+		if earlier {
+			repeated = s.mustRotate()["token_id"]
+			advance(time.Minute)
+		}
+		for range 2 { // the second gets the first
+			resp := s.write("rotate/gst", nil)
+			check(t, resp.Data["token_id"] == repeated && resp.Data["previous_token_id"] == "",
+				"rotate returns %v, want token %v again and none replaced", resp.Data, repeated)
+		}
+		advance(time.Minute)
+		s.says(warningsOf(s.write("rotate/gst", nil))+text(t, s.status(), "message"), "repeat")
+	})
 }
 
-// TestRepeatedToken_CorrectedLifeCounts: a corrected life counts for a token that is given again. Where the upstream tells no
-// life, the settings do, and they may have been wrong. The life is counted from when the token was first given all the same.
+// A corrected life counts for a token that is given again. Where the upstream tells no life, the settings do, and they may have
+// been wrong. The life is counted from when the token was first given all the same.
 func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -150,9 +136,8 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 				s := gstMount(t, time.Hour, "default_token_ttl", "1h")
 				s.loginsReturn(`{"token":"the-only-token-there-is"}`)
 				first := s.token("app")
-				if left := time.Until(first.expires); left > time.Hour {
-					t.Fatalf("the token is said to live for %s: this tests nothing", left)
-				}
+				left := time.Until(first.expires)
+				require(t, left <= time.Hour, "the token is said to live for %s: this tests nothing", left)
 				advance(after)
 				s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
 				advance(2 * time.Hour)
@@ -165,12 +150,9 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	}
 }
 
-// TestRepeatedToken_ClockSetBack: a clock that is set back lengthens no life of a token that is given again. A
-// former token is not set right when the clock is.
+// A clock that is set back lengthens no life of a token that is given again. A former token is not set right when the clock is.
 func TestRepeatedToken_ClockSetBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		began := time.Now()
 		first := s.token("app")
@@ -178,17 +160,15 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
 		s.Clock.Jump(-40 * time.Minute)
 		a := s.token("app")
-		if left := time.Hour - time.Since(began); a.id != first.id || a.left > left {
-			t.Errorf("token %s is said to have %s left, want %s with %s", a.id, a.left, first.id, left)
-		}
+		left := time.Hour - time.Since(began)
+		check(t, a.id == first.id && a.left <= left, "token %s is said to have %s left, want %s with %s", a.id, a.left, first.id, left)
 	})
 }
 
-// TestRevoke_RepeatedTokenCausesNoLoginStorm: the upstream gives the revoked token again to the end of its life. It is not asked
-// for it every minute until then, and the message says what is the matter.
+// The upstream gives the revoked token again to the end of its life. It is not asked for it every minute until then, and the
+// message says what is the matter.
 func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	timed(t, "a life of a day", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const life = 24 * time.Hour
 		s := gstMount(t, life)
 		s.repeating(life, 0)
@@ -202,42 +182,16 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 			text = s.failure("app").Error()
 		}
 		s.says(text, "repeats a token that was revoked")
-		if got := len(s.Upstream.LoginTimes()) - before; got > 40 {
-			t.Errorf("%d logins in six hours, each of which has brought the revoked token", got)
-		}
-		if strings.Contains(text, "token_url") {
-			t.Errorf("the message blames token_url, which is the login endpoint: %s", text)
-		}
+		got := len(s.Upstream.LoginTimes()) - before
+		check(t, got <= 40, "%d logins in six hours, each of which has brought the revoked token", got)
+		check(t, !strings.Contains(text, "token_url"), "the message blames token_url, which is the login endpoint: %s", text)
 	})
 }
 
-// TestRepeatedToken_MessageBlamesNoSetting: the upstream repeats its token to the end. What readers are told in the last seconds
-// does not send anybody to look after token_url: logins there succeed.
-func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
-	t.Parallel()
-	timed(t, "at the end", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":600}`)
-		first := s.token("app")
-		advance(7 * time.Minute)
-		if again := s.mustRotate()["token_id"]; again != first.id {
-			t.Fatalf("token %v after %s: the upstream does not repeat it", again, first.id)
-		}
-		advanceUntil(first.expires.Add(-3 * time.Second))
-		text := s.failure("app").Error()
-		s.says(text, "repeats its last token")
-		if strings.Contains(text, "token_url") {
-			t.Errorf("the message blames token_url: %s", text)
-		}
-	})
-}
-
-// TestRepeatedToken_StatusSaysThatReadsFail: the upstream repeats its token to the end, so that for a few seconds there is none.
-// status/ says what readers are told meanwhile, and not that the next read logs in.
+// The upstream repeats its token to the end, so that for a few seconds there is none. status/ says what readers are told
+// meanwhile, and not that the next read logs in.
 func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
-	t.Parallel()
-	timed(t, "just before its end", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.repeating(time.Hour, 0)
 		s.token("app")
 		advance(time.Minute)
@@ -246,39 +200,82 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 		s.quiet(func() {
 			message := s.failure("app").Error()
 			status := s.status()
-			if status["state"] != "backing_off" || status["last_error_kind"] != "malformed" {
-				t.Errorf("state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
-			}
+			check(t, status["state"] == "backing_off" && status["last_error_kind"] == "malformed",
+				"state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
 			s.says(text(t, status, "message"), "repeats its last token", "reads fail", text(t, status, "next_attempt_at"))
-			s.says(message, text(t, status, "next_attempt_at"))
-			if got := count(t, status, "consecutive_failures"); got != "0" {
-				t.Errorf("%s consecutive failures, and no login has failed", got)
-			}
+			s.says(message, "repeats its last token", text(t, status, "next_attempt_at"))
+			check(t, !strings.Contains(message, "token_url"), "the message blames token_url, where logins succeed: %s", message)
+			equal(t, "consecutive failures, and no login has failed", count(t, status, "consecutive_failures"), "0")
 		})
 		advanceUntil(moment(t, s.status(), "next_attempt_at"))
 		s.token("app")
-		if got := s.status()["state"]; got != "ready" {
-			t.Errorf("state %v, want ready", got)
+		equal(t, "state", s.status()["state"], "ready")
+	})
+}
+
+// The upstream repeats its token and says that it ends in a moment, long before the end that was stated first. The account is not
+// held until that first end.
+func TestRepeated_EarlierEndIsUsed(t *testing.T) {
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"the-one-token","expires_in":86400}`)
+		a := s.token("app")
+		advance(time.Hour)
+		s.loginsReturn(`{"token":"the-one-token","expires_in":3}`)
+		_ = s.failedRotate()
+		s.loginsReturn(`{"token":"another-token","expires_in":86400}`)
+		advance(5 * time.Minute)
+		after, err := s.ask(t.Context(), "app", map[string]any{"rejected_token_id": a.id})
+		if err != nil || after.id == a.id {
+			t.Errorf("five minutes later a read gives the token that has ended (%v): next attempt %v", err, s.status()["next_attempt_at"])
 		}
 	})
 }
 
-// TestRepeatedToken_RotateSaysSo: rotate/ says that it replaced nothing, since the upstream repeats its token.
-func TestRepeatedToken_RotateSaysSo(t *testing.T) {
-	t.Parallel()
-	timed(t, "rotate", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
-		first := s.token("app")
-		advance(5 * time.Minute)
-		resp := s.write("rotate/gst", nil)
-		if resp.Data["token_id"] != first.id || len(s.Upstream.Logins()) != 2 {
-			t.Fatalf("rotate/ says %v after %d logins", resp.Data, len(s.Upstream.Logins()))
+// Tokens whose claims are whole seconds are the same where two logins come within one. That is no upstream which repeats its
+// token to the end: the token is rotated ahead of time, and no reader notices anything.
+func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
+	each(t, map[string]func(s *testMount){
+		"rotate": func(s *testMount) {
+			resp := s.write("rotate/gst", nil)
+			if said := warningsOf(resp); !strings.Contains(said, "not replaced") || strings.Contains(said, "expires") {
+				s.t.Errorf("rotate/ says %q of a token that is the same for this second", said)
+			}
+		},
+		"other headers": func(s *testMount) { s.write("config/gst", map[string]any{"headers": "X-Branch=7"}) },
+	}, func(t *testing.T, again func(s *testMount)) {
+		const life = time.Hour
+		s := newLatencyMount(t, jwtAccount(withTTL(life), func(a *simulator.Account) { a.RepeatTokens = true }))
+		s.EveryMinute()
+		s.write("config/gst", jwtConfig())
+		s.write("role/app", map[string]any{"config": "gst"})
+		first := s.token("app").id
+		again(s)
+		if second := s.token("app").id; second != first || s.logins() != 2 {
+			t.Fatalf("token %s after %s and %d logins: the upstream should have given the same again", second, first, s.logins())
 		}
-		said := strings.Join(resp.Warnings, " ")
-		message := text(t, s.status(), "message")
-		if !strings.Contains(said+message, "repeat") {
-			t.Errorf("rotate/ replaced nothing, warnings %q, and status/ says: %s", resp.Warnings, message)
+		for end := time.Now().Add(3 * life); time.Now().Before(end); advance(time.Second) {
+			a := s.token("app")
+			require(t, a.lease >= life/3-10*time.Second, "a lease of %s, want a third of %s at least", a.lease, life)
 		}
 	})
+}
+
+// The upstream repeats a token whose rotation is due within its first minute.
+func TestRepeated_YoungTokenCausesNoLoginStorm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		life    time.Duration
+		percent int
+	}{{time.Minute, 66}, {time.Hour, 1}} {
+		timed(t, c.life.String(), func(t *testing.T) {
+			s := gstMount(t, c.life, "rotation_percent", c.percent)
+			s.repeating(c.life, 0)
+			s.EveryMinute()
+			for end := time.Now().Add(2 * c.life); time.Now().Before(end); advance(time.Second) {
+				_, _ = s.ask(t.Context(), "app", nil)
+			}
+			got := len(s.Upstream.LoginTimes())
+			check(t, got >= 3 && got <= 8, "%d logins in the lives of two tokens, want two or three a life", got)
+		})
+	}
 }

@@ -17,8 +17,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestUpstreamHangs_NoRequestIsOpenForLong: sealing and step-down wait for the requests that are open. None waits for longer than
-// revoke/ does for a login that it did not begin; a verification ends with its own request_timeout.
+// Sealing and step-down wait for the requests that are open. None waits for longer than revoke/ does for a login that it did not
+// begin; a verification ends with its own request_timeout.
 func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 	t.Parallel()
 	branch := map[string]any{"headers": map[string]any{"X-Branch": "7"}}
@@ -30,16 +30,15 @@ func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 			advance(time.Second)
 			began := time.Now()
 			_, err := s.do(t.Context(), logical.UpdateOperation, path, data)
-			if waited := time.Since(began); waited > 30*time.Second {
-				t.Errorf("%s has held up sealing and step-down for %s (%v)", path, waited, err)
-			}
+			waited := time.Since(began)
+			check(t, waited <= 30*time.Second, "%s has held up sealing and step-down for %s (%v)", path, waited, err)
 			s.wait(reader)
 			advance(2 * time.Minute)
 		})
 	}
 }
 
-// TestStorageHangs_NoRequestIsOpenForLong: the same while storage takes the record of an account and does not respond.
+// The same while storage takes the record of an account and does not respond.
 func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -77,58 +76,51 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 				began := time.Now()
 				_, resp, err := s.Do(ctx, c.op, c.path, c.data)
 				waited := time.Since(began)
-				if waited < 10*time.Second || waited > 30*time.Second {
-					t.Errorf("%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
-				}
+				check(t, waited >= 10*time.Second && waited <= 30*time.Second,
+					"%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
 				if strings.HasPrefix(c.path, "config/") && err == nil &&
-					(resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "Vault's storage")) {
+					(resp == nil || !strings.Contains(warningsOf(resp), "Vault's storage")) {
 					t.Errorf("the response is %v, want a warning that storage has not taken all", resp)
 				}
 				s.Storage.Heal()
 				advance(10 * time.Minute)
-				if _, err := s.ask(t.Context(), "app", nil); (err != nil) != (c.op == logical.DeleteOperation) {
-					t.Errorf("a read when storage is well again: %v", err)
-				}
+				_, err = s.ask(t.Context(), "app", nil)
+				check(t, (err != nil) == (c.op == logical.DeleteOperation), "a read when storage is well again: %v", err)
 			})
 		}
 	}
 }
 
-// TestRead_ColdReaderWaitsAtMost15Seconds: sealing and step-down wait for the requests in flight.
+// Sealing and step-down wait for the requests in flight.
 func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name      string
+	type testCase struct {
 		data      func(s *testMount) map[string]any
 		meanwhile func(s *testMount)
-	}{
-		{"plain", nil, func(*testMount) {}},
-		{"rejected", func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
-		{"settings written meanwhile", nil, func(s *testMount) {
+	}
+	each(t, map[string]testCase{
+		"plain":    {nil, func(*testMount) {}},
+		"rejected": {func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
+		"settings written meanwhile": {nil, func(s *testMount) {
 			for _, name := range []string{"7", "8", "9", "10", "11"} {
 				advance(4 * time.Second)
 				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": name}, "verify_connection": false})
 			}
 		}},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "request_timeout", "60s")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
-			began := time.Now()
-			var data map[string]any
-			if c.data != nil {
-				data = c.data(s)
-			}
-			read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
-			go c.meanwhile(s)
-			r := s.wait(read)
-			if waited := r.at.Sub(began); waited > 15*time.Second+100*time.Millisecond {
-				t.Errorf("a reader without a token waited %s, want at most 15 s", waited)
-			}
-			if refused, is := asRefusal(r.unpack()); !is || refused.status != http.StatusGatewayTimeout {
-				t.Errorf("the reader got %v, want 504", refused)
-			}
-			advance(30 * time.Second)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
+		began := time.Now()
+		var data map[string]any
+		if c.data != nil {
+			data = c.data(s)
+		}
+		read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
+		go c.meanwhile(s)
+		r := s.wait(read)
+		waited := r.at.Sub(began)
+		check(t, waited <= 15*time.Second+100*time.Millisecond, "a reader without a token waited %s, want at most 15 s", waited)
+		refused, is := asRefusal(r.unpack())
+		check(t, is && refused.status == http.StatusGatewayTimeout, "the reader got %v, want 504", refused)
+		advance(30 * time.Second)
+	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestAdvice_LeavesNamespaceOut: a caller whose VAULT_NAMESPACE names the namespace types the mount's path without it. Vault passes
-// that header on only where the mount allows it, so without it the path is the full one.
+// A caller whose VAULT_NAMESPACE names the namespace types the mount's path without it. Vault passes that header on only where
+// the mount allows it, so without it the path is the full one.
 func TestAdvice_LeavesNamespaceOut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, header, want string }{
@@ -29,9 +29,8 @@ func TestAdvice_LeavesNamespaceOut(t *testing.T) {
 				req.Headers = map[string][]string{"X-Vault-Namespace": {c.header}}
 			}
 			resp, err := w.Backend().HandleRequest(t.Context(), req)
-			if err != nil || !resp.IsError() || !strings.Contains(resp.Error().Error(), c.want) {
-				t.Errorf("answered %v, %v, want %s", resp, err, c.want)
-			}
+			check(t, err == nil && resp.IsError() && strings.Contains(resp.Error().Error(), c.want),
+				"answered %v, %v, want %s", resp, err, c.want)
 		})
 	}
 }

@@ -34,9 +34,8 @@ func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, 
 		return // the SDK refuses it
 	}
 	documented := path.Operations[req.Operation].Properties().Responses
-	if problem := undocumented(documented, req.Operation, resp, err); problem != "" {
-		w.t.Errorf("%s %s: %s", req.Operation, req.Path, problem)
-	}
+	problem := undocumented(documented, req.Operation, resp, err)
+	check(w.t, problem == "", "%s %s: %s", req.Operation, req.Path, problem)
 }
 
 // declared is what the engine declares of a path, nil where there is none such.
@@ -141,18 +140,14 @@ func isOfType(value any, t framework.FieldType) bool {
 }
 
 func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := oauth().mounted(t) // the one protocol whose responses have client_id
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) { // the one protocol whose responses have client_id
 		lookup := map[string]any{"token_id": w.read("token/app").Data["token_id"]}
 		synctest.Wait() // the token is written to the ledger
 		seen := make(map[string]bool)
 		ask := func(op logical.Operation, path string, data map[string]any) {
 			t.Helper()
 			resp, err := w.do(t.Context(), op, path, data)
-			if err != nil || resp.IsError() {
-				t.Fatalf("%s %s: %v %v", op, path, resp, err)
-			}
+			require(t, err == nil && !resp.IsError(), "%s %s: %v %v", op, path, resp, err)
 			declared := declared(w.Backend(), path)
 			seen[declared.Pattern+" "+string(op)] = true
 			if path == "metrics" {
@@ -193,9 +188,8 @@ func checkNested(t *testing.T, path string, fields map[string]*framework.FieldSc
 		for _, item := range within {
 			facts, _ := item.(map[string]any)
 			for fact := range facts {
-				if !regexp.MustCompile(`\b` + fact + `\b`).MatchString(field.Description) {
-					t.Errorf("%s: %s has %s, which its description does not name: %s", path, name, fact, field.Description)
-				}
+				check(t, regexp.MustCompile(`\b`+fact+`\b`).MatchString(field.Description),
+					"%s: %s has %s, which its description does not name: %s", path, name, fact, field.Description)
 			}
 		}
 	}

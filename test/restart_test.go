@@ -25,15 +25,11 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 					restart(s)
 					a := s.token("app")
 					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
-						if a.data[field] != first.data[field] {
-							t.Fatalf("%s is another after a %s", field, name)
-						}
+						require(t, a.data[field] == first.data[field], "%s is another after a %s", field, name)
 					}
 				}
 				for _, o := range s.readConcurrently(100, toApp, nil) {
-					if o.err != nil || o.response.id != first.id {
-						t.Fatalf("after a %s: %v", name, o.err)
-					}
+					require(t, o.err == nil && o.response.id == first.id, "after a %s: %v", name, o.err)
 				}
 				s.wantLogins(1)
 			})
@@ -41,11 +37,9 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 	}
 }
 
-// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once even without reads.
+// A token found alive at start is rotated in time once even without reads.
 func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.token("app")
 		advance(30 * time.Minute)
 		s.Reload()
@@ -57,20 +51,16 @@ func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	})
 }
 
-// TestRestart_OverdueRotation: a reload with a rotation overdue serves the old token and rotates.
 func TestRestart_OverdueRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Stop()
 		advance(50 * time.Minute)
 		s.Start()
 		a := s.token("app")
 		advance(5 * time.Second)
-		if b := s.token("app"); b.id == first.id || s.logins() != 2 {
-			t.Errorf("the overdue token was not replaced: %s, %d logins", a.id, s.logins())
-		}
+		check(t, s.token("app").id != first.id && s.logins() == 2,
+			"the overdue token was not replaced: %s, %d logins", a.id, s.logins())
 	})
 }
 
@@ -92,14 +82,11 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 				status := s.status()
 				for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
 					again(s)
-					if got := codeOf(s.failure("app")); got != before {
-						t.Fatalf("after a %s the read returns %d, before it was %d", restart, got, before)
-					}
+					got := codeOf(s.failure("app"))
+					require(t, got == before, "after a %s the read returns %d, before it was %d", restart, got, before)
 					now := s.status()
 					for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
-						if now[field] != status[field] {
-							t.Fatalf("after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
-						}
+						require(t, now[field] == status[field], "after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
 					}
 				}
 				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
@@ -113,11 +100,8 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 	}
 }
 
-// TestRestart_KeepsCircuitBreakerSchedule: the schedule of refused credentials goes on over reloads.
 func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
 		for end := time.Now().Add(7 * 24 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, time.Hour-time.Minute)
@@ -128,7 +112,6 @@ func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	})
 }
 
-// TestRestart_DuringLoginIsOneFailure: a login that a crash or a reload cuts off counts as one failure.
 func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
@@ -138,9 +121,8 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			done := s.startRead()
 			s.waitUntil("the login", func() bool { return s.logins() == 1 })
 			restart(s)
-			if err := <-done; codeOf(err) != http.StatusServiceUnavailable {
-				t.Errorf("a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
-			}
+			err := <-done
+			check(t, codeOf(err) == http.StatusServiceUnavailable, "a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
 			release()
 			status := s.status()
 			if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
@@ -150,28 +132,22 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			s.wantLogins(1, "before the backoff is over")
 			advance(2 * time.Second)
 			s.token("app")
-			if n := s.status()["consecutive_failures"]; n != 0 {
-				t.Errorf("%v failures after a login that succeeded, want 0", n)
-			}
+			equal(t, "failures after a login that succeeded", s.status()["consecutive_failures"], 0)
 			s.wantLogins(2)
 		})
 	}
 }
 
-// TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow. Its backoff runs from when it
-// began, however often the plugin is restarted after that.
+// An unfinished login counts once however many restarts follow. Its backoff runs from when it began, however often the plugin is
+// restarted after that.
 func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		release := s.Upstream.Hold()
 		for end := time.Now().Add(24 * time.Hour); s.logins() < 4; {
-			if time.Now().After(end) {
-				t.Fatal("no probe within a day")
-			}
+			require(t, !time.Now().After(end), "no probe within a day")
 			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 			advance(10 * time.Second) // less than request_timeout
 		}
@@ -183,20 +159,16 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		for end := time.Now().Add(26 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, 50*time.Minute)
 			s.Reload()
-			if got := s.status()["consecutive_failures"]; s.logins() == 4 && got != failures {
-				t.Fatalf("%v failures after a reload, before it %v", got, failures)
-			}
+			got := s.status()["consecutive_failures"]
+			require(t, s.logins() != 4 || got == failures, "%v failures after a reload, before it %v", got, failures)
 		}
 		s.wantLogins(5, "of which one in the 26 hours after the probe that a crash cut off")
 	})
 }
 
-// TestRestart_CrashesCauseNoLoginStorm: crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at
-// once and sends the request again.
+// Crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at once and sends the request again.
 func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		defer release()
 		began := time.Now()
@@ -218,30 +190,22 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has responded loses one token and nothing else.
 func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
 		s.wantLogins(2)
 		s.Crash()
 		release()
-		if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
-			t.Error("a dead token was served")
-		}
+		check(t, s.Simulator.TokenAlive(s.token("app").access), "a dead token was served")
 		advance(time.Minute)
-		if a := s.token("app"); a.id == first.id || s.logins() != 3 {
-			t.Errorf("%d logins, want 3: the rotation is tried again", s.logins())
-		}
+		check(t, s.token("app").id != first.id && s.logins() == 3, "%d logins, want 3: the rotation is tried again", s.logins())
 	})
 }
 
 func TestStop_EndsLoginsAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		const many = 20
 		s.accounts(many)
@@ -249,53 +213,31 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		var readers sync.WaitGroup
 		for n := range many {
 			readers.Go(func() {
-				if _, err := s.ask(t.Context(), account(n), nil); codeOf(err) != 503 {
-					t.Errorf("a reader during a stop got %d (%v), want 503", codeOf(err), err)
-				}
+				_, err := s.ask(t.Context(), account(n), nil)
+				check(t, codeOf(err) == 503, "a reader during a stop got %d (%v), want 503", codeOf(err), err)
 			})
 		}
 		advance(time.Second)
-		if got := s.logins(); got != many {
-			t.Fatalf("%d logins in flight, want %d", got, many)
-		}
+		mustEqual(t, "logins in flight", s.logins(), many)
 		began := time.Now()
 		s.Stop()
-		if took := time.Since(began); took != 0 {
-			t.Errorf("stop took %s", took)
-		}
+		equal(t, "stop took", time.Since(began), time.Duration(0))
 		readers.Wait()
-		if took := time.Since(began); took != 0 {
-			t.Errorf("readers were let go %s after the stop", took)
-		}
+		took := time.Since(began)
+		check(t, took == 0, "readers were let go %s after the stop", took)
 		advance(time.Hour)
-		if got := s.logins(); got != many {
-			t.Errorf("%d logins after the stop", got-many)
-		}
+		got := s.logins()
+		check(t, got == many, "%d logins after the stop", got-many)
 	})
 }
 
 func TestStop_NotDelayedByStorage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.LoseStorage()
 		began := time.Now()
 		s.Stop()
 		s.Stop() // twice does no harm
-		if took := time.Since(began); took != 0 {
-			t.Errorf("stop took %s", took)
-		}
-	})
-}
-
-func TestRestart_ServesTokenOfVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.write("config/gst", jwtConfig())
-		w.write("role/app", map[string]any{"config": "gst"})
-		w.Reload()
-		w.quiet(func() { w.read("token/app") })
+		equal(t, "stop took", time.Since(began), time.Duration(0))
 	})
 }

@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRetryAfter_ObeyedForAnHour: Retry-After is obeyed for at most an hour.
 func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable} {
@@ -24,79 +22,60 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 				want := min(asked, time.Hour)
 				s.readEvery("app", max(want/600, time.Second), 4*want)
 				for n, gap := range s.gaps() {
-					if gap < want || gap > want+want/600+time.Second {
-						t.Fatalf("attempt %d came after %s, want %s", n+2, gap, want)
-					}
+					require(t, gap >= want && gap <= want+want/600+time.Second, "attempt %d came after %s, want %s", n+2, gap, want)
 				}
-				if got := s.Simulator.Counters().Faulted; got != s.logins() || got < 3 {
-					t.Errorf("%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
-				}
+				got := s.Simulator.Counters().Faulted
+				check(t, got == s.logins() && got >= 3, "%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
 			})
 		}
 	}
 }
 
 func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
-		if served := s.readEvery("app", time.Second, 58*time.Minute); served != 58*60 {
-			t.Errorf("%d of %d reads were served", served, 58*60)
-		}
+		served := s.readEvery("app", time.Second, 58*time.Minute)
+		check(t, served == 58*60, "%d of %d reads were served", served, 58*60)
 		for n, gap := range s.gaps()[1:] {
-			if gap < 10*time.Minute || gap > 10*time.Minute+2*time.Second {
-				t.Errorf("rotation %d was tried after %s, want 10m", n+2, gap)
-			}
+			check(t, gap >= 10*time.Minute && gap <= 10*time.Minute+2*time.Second, "rotation %d was tried after %s, want 10m", n+2, gap)
 		}
-		if got := s.Simulator.Counters().Faulted; got != 2 {
-			t.Errorf("%d rotations were throttled between minute 39.6 and 58, want 2", got)
-		}
+		equal(t, "rotations were throttled between minute 39.6 and 58", s.Simulator.Counters().Faulted, 2)
 	})
 }
 
-// TestRetryAfter_LongerOneOfRotateIsObeyed: the upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner.
-// The engine does not log in by itself before that.
+// The upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner. The engine does not log in
+// by itself before that.
 func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
-	t.Parallel()
-	for name, first := range map[string]simulator.Fault{
+	eachRestart(t, map[string]simulator.Fault{
 		"throttled for two minutes":   {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Minute, Remaining: 1},
 		"refused, for 15 minutes":     {Kind: simulator.FaultRefuse, Remaining: 1},
 		"down, for about a second":    {Kind: simulator.FaultDown, Remaining: 1},
 		"throttled for half a minute": {Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Second, Remaining: 1},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, first)
-				s.failed("app")
-				if first.Kind == simulator.FaultRefuse {
-					advance(10 * time.Minute)
-				} else if first.RetryAfter > 0 {
-					advance(first.RetryAfter / 2)
-				}
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
-				if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
-					t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
-				}
-				s.wantLogins(2, "one of them by rotate/")
-				if restart {
-					s.Reload()
-				}
-				for asked := time.Now(); time.Since(asked) < 29*time.Minute; advance(10 * time.Second) {
-					if err := s.failure("app"); codeOf(err) != http.StatusTooManyRequests && first.Kind != simulator.FaultRefuse {
-						t.Fatalf("a reader got %d (%v), want 429", codeOf(err), err)
-					}
-					s.wantLogins(2, "within the half hour of the Retry-After")
-				}
-				if at := fmt.Sprint(s.status()["next_attempt_at"]); at == "" {
-					t.Error("next_attempt_at is empty while the Retry-After runs")
-				}
-				advance(2 * time.Minute)
-				s.token("app")
-			})
+	}, func(t *testing.T, first simulator.Fault, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, first)
+		s.failed("app")
+		if first.Kind == simulator.FaultRefuse {
+			advance(10 * time.Minute)
+		} else if first.RetryAfter > 0 {
+			advance(first.RetryAfter / 2)
 		}
-	}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
+		if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
+			t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
+		}
+		s.wantLogins(2, "one of them by rotate/")
+		s.reloadIf(restart)
+		for asked := time.Now(); time.Since(asked) < 29*time.Minute; advance(10 * time.Second) {
+			if err := s.failure("app"); codeOf(err) != http.StatusTooManyRequests && first.Kind != simulator.FaultRefuse {
+				t.Fatalf("a reader got %d (%v), want 429", codeOf(err), err)
+			}
+			s.wantLogins(2, "within the half hour of the Retry-After")
+		}
+		check(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
+		advance(2 * time.Minute)
+		s.token("app")
+	})
 }

@@ -4,11 +4,9 @@
 package test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -17,10 +15,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRevoke_ContinuesWithoutReads: the refresh endpoint hangs, and the account is not read any more. The tokens are killed once
-// it responds again, also where the plugin starts anew meanwhile, and storage does not respond for the first minute of that.
+// The refresh endpoint hangs, and the account is not read any more. The tokens are killed once it responds again, also where the
+// plugin starts anew meanwhile, and storage does not respond for the first minute of that.
 func TestRevoke_ContinuesWithoutReads(t *testing.T) {
-	t.Parallel()
 	failing := func(access string) func(s *testMount) {
 		return func(s *testMount) {
 			s.Storage.Fail(access, "token/", mounttest.ErrStorage())
@@ -29,84 +26,40 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 			s.Storage.Heal()
 		}
 	}
-	for name, meanwhile := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"the same process": func(*testMount) {}, "a restart": (*testMount).Reload,
 		"a restart without lists": failing(mounttest.List), "a restart without reads": failing(mounttest.Get),
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.EveryMinute()
-			a := s.token("app")
-			mend := s.hangingRefresh()
-			revoked, _ := s.revoke("")
-			if got := revoked[a.id].upstream; got != "unknown" {
-				t.Fatalf("upstream is %q, want unknown: the endpoint did not hang", got)
-			}
-			meanwhile(s)
-			advance(30 * time.Minute)
-			mend()
-			advance(5 * time.Minute)
-			if s.Simulator.TokenAlive(a.access) {
-				t.Error("the revoked token is alive five minutes after the endpoint was mended")
-			}
-		})
-	}
+	}, func(t *testing.T, meanwhile func(s *testMount)) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		a := s.token("app")
+		mend := s.hangingRefresh()
+		revoked, _ := s.revoke("")
+		mustEqual(t, "upstream", revoked[a.id].upstream, "unknown")
+		meanwhile(s)
+		advance(30 * time.Minute)
+		mend()
+		advance(5 * time.Minute)
+		check(t, !s.Simulator.TokenAlive(a.access), "the revoked token is alive five minutes after the endpoint was mended")
+	})
 }
 
-// TestRevoke_WarnsThatItIsNotStored: storage does not respond. An operator who gets a success relies on it after a
-// restart.
+// Storage does not respond. An operator who gets a success relies on it after a restart.
 func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		a := s.token("app")
 		advance(time.Minute)
 		caught, release := s.Storage.HoldNextPut("token/gst")
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
-		if !closed(caught) {
-			t.Fatal("the write was not held")
-		}
-		if refused, is := asRefusal(r.unpack()); is {
-			t.Fatalf("revoke/ got %v, want 200", refused)
-		}
+		require(t, closed(caught), "the write was not held")
+		refused, is := asRefusal(r.unpack())
+		require(t, !is, "revoke/ got %v, want 200", refused)
 		warned := slices.ContainsFunc(r.resp.Warnings, func(w string) bool { return strings.Contains(w, "restart") })
 		s.LoseStorage()
 		s.Stop()
 		s.Start()
 		defer release() // the write that was held never lands
-		if after := s.token("app"); after.id == a.id && !warned {
-			t.Error("a restart brings the token back, and revoke/ did not warn of that")
-		}
-	})
-}
-
-// TestRevoke_ThrottledUpstreamIsLeftAlone: the upstream that is to kill a token says when to come back. It is not asked every
-// minute until then.
-func TestRevoke_ThrottledUpstreamIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	timed(t, "Retry-After of half an hour", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		s.EveryMinute()
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-			Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, On: simulator.OnRefresh,
-		})
-		s.revoke("")
-		advance(29 * time.Minute)
-		refreshes := 0
-		for _, r := range s.heard() {
-			if strings.Contains(r.URL, "refresh") {
-				refreshes++
-			}
-		}
-		if refreshes > 1 {
-			t.Errorf("the refresh endpoint was asked %d times within 29 minutes, and had said to come back in 30", refreshes)
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(5 * time.Minute)
-		if s.Simulator.TokenAlive(first.access) {
-			t.Error("the token was not killed when the upstream could be asked again")
-		}
+		check(t, s.token("app").id != a.id || warned, "a restart brings the token back, and revoke/ did not warn of that")
 	})
 }
 
@@ -119,11 +72,10 @@ func clockAhead(s *testMount) {
 	s.Clock.Jump(-48 * time.Hour)
 }
 
-// TestRevoke_GoesOnTellingAfterWhatFollows: the upstream cannot be reached when the tokens are revoked. It is told later,
-// whatever the operator does next about the account.
+// The upstream cannot be reached when the tokens are revoked. It is told later, whatever the operator does next about the
+// account.
 func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
-	t.Parallel()
-	for name, follows := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"nothing": func(*testMount) {},
 		"paused":  func(s *testMount) { s.write("config/gst", map[string]any{"paused": true}) },
 		"another password": func(s *testMount) {
@@ -145,65 +97,57 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 			s.remove("config/gst")
 			clockAhead(s)
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.EveryMinute()
-			first := s.token("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-			told, _ := s.revoke("")
-			if got := told[first.id].upstream; got != "unknown" {
-				t.Fatalf("the upstream is said to have %s the token", got)
-			}
-			follows(s)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			advance(10 * time.Minute)
-			if s.Simulator.TokenAlive(first.access) {
-				advice := ""
-				if resp, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id}); err == nil {
-					advice, _ = resp.Data["advice"].(string)
-				}
-				t.Errorf("ten minutes after the upstream is back the token lives; lookup says: %s", advice)
-			}
-		})
-	}
-}
-
-// TestRevoke_LookupSaysUntilWhenAfterDelete: a revocation of which the upstream does not know is lost where the config is deleted
-// and the process ends. Until when the token is good can be looked up, as where it was killed.
-func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
-	t.Parallel()
-	for _, restarted := range []bool{false, true} {
-		timed(t, fmt.Sprintf("restarted %t", restarted), func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.EveryMinute()
-			first := s.token("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-			s.revoke("")
-			s.remove("config/gst")
-			if restarted {
-				s.Reload()
-			}
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			advance(10 * time.Minute)
-			found := s.lookUp("token_id", first.id)
-			lives := s.Simulator.TokenAlive(first.access)
-			if restarted && strings.Contains(found.Advice, "goes on") {
-				t.Errorf("nothing revokes the token any more, and lookup says: %s", found.Advice)
-			}
-			if found.State != "revoked" || found.UsableUntil.After(time.Now()) != lives || lives != restarted {
-				t.Errorf("%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
-			}
-		})
-	}
-}
-
-// TestRevoke_AgainWithOtherRoots: the upstream cannot be reached when the tokens are revoked, and the operator mends that with
-// ca_cert. The refresh_url is what it was, so that the revocation can be made again.
-func TestRevoke_AgainWithOtherRoots(t *testing.T) {
-	t.Parallel()
-	timed(t, "revoked again", func(t *testing.T) {
+	}, func(t *testing.T, follows func(s *testMount)) {
 		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		told, _ := s.revoke("")
+		got := told[first.id].upstream
+		require(t, got == "unknown", "the upstream is said to have %s the token", got)
+		follows(s)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(10 * time.Minute)
+		if s.Simulator.TokenAlive(first.access) {
+			advice := ""
+			if resp, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id}); err == nil {
+				advice, _ = resp.Data["advice"].(string)
+			}
+			t.Errorf("ten minutes after the upstream is back the token lives; lookup says: %s", advice)
+		}
+	})
+}
+
+// A revocation of which the upstream does not know is lost where the config is deleted and the process ends. Until when the token
+// is good can be looked up, as where it was killed.
+func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, restarted bool) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke("")
+		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
+		noError(t, err)
+		said := warningsOf(resp) + s.lookUp("token_id", first.id).Advice // the engine goes on with it
+		check(t, !strings.Contains(said, "only the vendor can end them") && !strings.Contains(said, "cannot be revoked here"),
+			"the deletion and lookup said: %s", said)
+		s.reloadIf(restarted)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(10 * time.Minute)
+		found := s.lookUp("token_id", first.id)
+		lives := s.Simulator.TokenAlive(first.access)
+		check(t, !restarted || !strings.Contains(found.Advice, "goes on"),
+			"nothing revokes the token any more, and lookup says: %s", found.Advice)
+		check(t, found.State == "revoked" && found.UsableUntil.After(time.Now()) == lives && lives == restarted,
+			"%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
+	})
+}
+
+// The upstream cannot be reached when the tokens are revoked, and the operator mends that with ca_cert. The refresh_url is what
+// it was, so that the revocation can be made again.
+func TestRevoke_AgainWithOtherRoots(t *testing.T) {
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 		s.revoke("")

@@ -13,53 +13,47 @@ import (
 	"time"
 )
 
-// TestRevoke_SaysWhyUpstreamDidNot: an operator who pulls the kill switch learns what is wrong with it, and the log has it once,
-// however often the upstream is asked again.
+// An operator who pulls the kill switch learns what is wrong with it, and the log has it once, however often the upstream is
+// asked again.
 func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		status int
 		cause  string
-	}{
+	}
+	each(t, map[string]testCase{
 		"moved":       {http.StatusMovedPermanently, "set refresh_url to the final address"},
 		"no such URL": {http.StatusNotFound, "HTTP 404"},
 		"down":        {http.StatusInternalServerError, "upstream reports an error (HTTP 500"},
 		"refused":     {http.StatusUnauthorized, "upstream refused the refresh token (HTTP 401"},
-	} {
-		timed(t, name, func(t *testing.T) {
-			f := jwtV2().living(24 * time.Hour)
-			s, log := f.logged(t)
-			s.EveryMinute()
-			a := s.token("app")
-			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
-			_, warnings := s.revoke("")
-			s.says(strings.Join(warnings, " "), c.cause)
-			s.says(s.lookUp("token_id", a.id).Advice, c.cause)
-			advance(5 * time.Minute)
-			for _, words := range []string{"the upstream has not revoked a token", c.cause} {
-				if got := strings.Count(log.String(), words); got != 1 {
-					t.Errorf("the log says %q %d times, want once", words, got)
-				}
-			}
-			s.Upstream.Replace(s.Simulator.ServeHTTP)
-			if c.status == http.StatusUnauthorized { // which is not tried again by itself
-				s.revoke(a.id)
-			}
-			advance(time.Minute)
-			if s.Simulator.TokenAlive(a.access) {
-				t.Error("the token is alive")
-			}
-			if got := strings.Count(log.String(), "the upstream has revoked a token after all"); got != 1 {
-				t.Errorf("the log has %d lines of the revocation, want one", got)
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		f := jwtV2().living(24 * time.Hour)
+		s, log := f.logged(t)
+		s.EveryMinute()
+		a := s.token("app")
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
+		_, warnings := s.revoke("")
+		s.says(strings.Join(warnings, " "), c.cause)
+		s.says(s.lookUp("token_id", a.id).Advice, c.cause)
+		advance(5 * time.Minute)
+		for _, words := range []string{"the upstream has not revoked a token", c.cause} {
+			got := strings.Count(log.String(), words)
+			check(t, got == 1, "the log says %q %d times, want once", words, got)
+		}
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		if c.status == http.StatusUnauthorized { // which is not tried again by itself
+			s.revoke(a.id)
+		}
+		advance(time.Minute)
+		check(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
+		if got := strings.Count(log.String(), "the upstream has revoked a token after all"); got != 1 {
+			t.Errorf("the log has %d lines of the revocation, want one", got)
+		}
+	})
 }
 
-// TestRevoke_CauseHasNoSecret: an upstream that repeats what it was sent puts no refresh token into a warning or the log.
+// An upstream that repeats what it was sent puts no refresh token into a warning or the log.
 func TestRevoke_CauseHasNoSecret(t *testing.T) {
-	t.Parallel()
-	timed(t, "echoed", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV2().living(24 * time.Hour)
 		s, log := f.logged(t)
 		a := s.token("app")
@@ -71,19 +65,16 @@ func TestRevoke_CauseHasNoSecret(t *testing.T) {
 		_, warnings := s.revoke("")
 		requests := s.heard()
 		sent := regexp.MustCompile(`eyJ[\w.-]{40,}`).FindString(requests[len(requests)-1].Body)
-		if sent == "" {
-			t.Fatal("no refresh token was sent: this tests nothing")
-		}
+		require(t, sent != "", "no refresh token was sent: this tests nothing")
 		said := strings.Join(warnings, " ") + s.lookUp("token_id", a.id).Advice + log.String()
 		s.says(said, "upstream refused the refresh token (HTTP 401")
 		s.hides(said, append(f.secrets(), sent, a.access)...)
 	})
 }
 
-// TestRevoke_CauseAfterDeleteHasNoSecret: the upstream names a token, short as a word, of a config that was deleted meanwhile.
+// The upstream names a token, short as a word, of a config that was deleted meanwhile.
 func TestRevoke_CauseAfterDeleteHasNoSecret(t *testing.T) {
-	t.Parallel()
-	timed(t, "echoed", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV2().living(24 * time.Hour)
 		s, log := f.logged(t)
 		s.EveryMinute()

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -27,67 +26,46 @@ func (s *testMount) hangingRefresh() (mend func()) {
 	return func() { mended.Store(true) }
 }
 
-// TestRevoke_ReturnsInTimeAndContinues: the refresh endpoint hangs. The response comes within 30 s all the same, the tokens
-// are out of use at once, and they are killed when the upstream is well again.
+// The refresh endpoint hangs. The response comes within 30 s all the same, the tokens are out of use at once, and they are killed
+// when the upstream is well again.
 func TestRevoke_ReturnsInTimeAndContinues(t *testing.T) {
-	t.Parallel()
-	for _, timeout := range []string{"15s", "60s"} {
-		t.Run("request_timeout="+timeout, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { revokeWhileRefreshHangs(t, timeout) })
-		})
-	}
+	eachOf(t, []string{"15s", "60s"}, func(t *testing.T, timeout string) {
+		s := ksaMount(t, 24*time.Hour)
+		s.write("config/gst", map[string]any{"request_timeout": timeout})
+		s.EveryMinute()
+		held := []tokenResponse{s.token("app")}
+		for range 5 {
+			advance(15 * time.Second)
+			s.mustRotate()
+			held = append(held, s.token("app"))
+		}
+		mend := s.hangingRefresh()
+		began := time.Now()
+		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
+		refused, is := asRefusal(r.unpack())
+		require(t, !is, "revoke/ got %v, want 200", refused)
+		took := r.at.Sub(began)
+		check(t, took <= 30*time.Second+100*time.Millisecond, "revoke/ returned after %s, want at most 30 s", took)
+		tokens, _ := r.resp.Data["tokens"].(map[string]any)
+		for n, a := range held {
+			said, _ := tokens[a.id].(map[string]any)
+			check(t, said["upstream"] == "unknown", "token %d: %v, want unknown", n, said)
+			require(t, s.Simulator.TokenAlive(a.access), "token %d is dead: the endpoint did not hang", n)
+		}
+		current := s.token("app")
+		for _, a := range held {
+			check(t, a.id != current.id, "a revoked token is served")
+		}
+		mend()
+		advance(5 * time.Minute)
+		for n, a := range held {
+			check(t, !s.Simulator.TokenAlive(a.access), "token %d is alive five minutes after the endpoint was mended", n)
+		}
+	})
 }
 
-func revokeWhileRefreshHangs(t *testing.T, timeout string) {
-	t.Helper()
-	s := ksaMount(t, 24*time.Hour)
-	s.write("config/gst", map[string]any{"request_timeout": timeout})
-	s.EveryMinute()
-	held := []tokenResponse{s.token("app")}
-	for range 5 {
-		advance(15 * time.Second)
-		s.mustRotate()
-		held = append(held, s.token("app"))
-	}
-	mend := s.hangingRefresh()
-	began := time.Now()
-	r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
-	if refused, is := asRefusal(r.unpack()); is {
-		t.Fatalf("revoke/ got %v, want 200", refused)
-	}
-	if took := r.at.Sub(began); took > 30*time.Second+100*time.Millisecond {
-		t.Errorf("revoke/ returned after %s, want at most 30 s", took)
-	}
-	tokens, _ := r.resp.Data["tokens"].(map[string]any)
-	for n, a := range held {
-		said, _ := tokens[a.id].(map[string]any)
-		if said["upstream"] != "unknown" {
-			t.Errorf("token %d: %v, want unknown", n, said)
-		}
-		if !s.Simulator.TokenAlive(a.access) {
-			t.Fatalf("token %d is dead: the endpoint did not hang", n)
-		}
-	}
-	current := s.token("app")
-	for _, a := range held {
-		if a.id == current.id {
-			t.Error("a revoked token is served")
-		}
-	}
-	mend()
-	advance(5 * time.Minute)
-	for n, a := range held {
-		if s.Simulator.TokenAlive(a.access) {
-			t.Errorf("token %d is alive five minutes after the endpoint was mended", n)
-		}
-	}
-}
-
-// TestRevoke_ActsOnEveryToken: however many there are.
 func TestRevoke_ActsOnEveryToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const many = 530
 		s := ksaMount(t, 24*time.Hour)
 		s.token("app")
@@ -96,22 +74,17 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 			s.mustRotate()
 		}
 		tokens := s.accessTokens()
-		if got := len(tokens); got != many {
-			t.Fatalf("%d tokens were issued, want %d", got, many)
-		}
+		mustEqual(t, "tokens were issued", len(tokens), many)
 		revoked, _ := s.revoke("")
 		advance(5 * time.Minute) // the revocation upstream may continue
-		if got := len(revoked); got != many {
-			t.Errorf("revoke/ acted on %d tokens, want %d", got, many)
-		}
+		got := len(revoked)
+		check(t, got == many, "revoke/ acted on %d tokens, want %d", got, many)
 		alive := 0
 		for _, token := range tokens {
 			if s.Simulator.TokenAlive(token) {
 				alive++
 			}
 		}
-		if alive > 0 {
-			t.Errorf("%d of %d tokens are alive upstream", alive, many)
-		}
+		check(t, alive == 0, "%d of %d tokens are alive upstream", alive, many)
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRevoke_ThrottledByFormerEndpoint: a Retry-After holds revocations back at the endpoint that asked for it only.
+// A Retry-After holds revocations back at the endpoint that asked for it only.
 func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(s *testMount){
@@ -48,33 +48,9 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 	}
 }
 
-// TestRevoke_WarningDuringRetryAfter: in a Retry-After the warning does not advise a command that would ask nobody.
-func TestRevoke_WarningDuringRetryAfter(t *testing.T) {
-	t.Parallel()
-	timed(t, "throttled", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-			Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
-		})
-		s.revoke("")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(time.Minute)
-		_, warnings := s.revoke("")
-		said := strings.Join(warnings, " ")
-		s.Upstream.Reset()
-		s.revoke("")
-		if n := len(s.Upstream.Requests()); n == 0 && s.Simulator.TokenAlive(first.access) && strings.Contains(said, "run the command again") {
-			t.Errorf("run again, the command asks nobody; the warning: %s", said)
-		}
-	})
-}
-
-// TestRevoke_RefreshThatGivesTheSameToken: an exchange that brings the token which it was to end has not ended it.
+// An exchange that brings the token which it was to end has not ended it.
 func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "same", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		asked := 0
 		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
@@ -87,23 +63,16 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 			_, _ = w.Write([]byte(`{"token":"` + first.access + `","refresh_token":"yet-another-refresh","expires_in":80000}`))
 		})
 		out, warnings := s.revoke("")
-		if asked != 1 || !s.Simulator.TokenAlive(first.access) {
-			t.Fatalf("%d exchanges, or the token is dead", asked)
-		}
+		require(t, asked == 1 && s.Simulator.TokenAlive(first.access), "%d exchanges, or the token is dead", asked)
 		found := s.write("lookup", map[string]any{"token_id": first.id}).Data
-		if out[first.id].upstream == "killed" || len(warnings) == 0 {
-			t.Errorf("the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
-				"until %v, %v", out, warnings, found["usable_until"], found["advice"])
-		}
+		check(t, out[first.id].upstream != "killed" && len(warnings) != 0, "the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
+			"until %v, %v", out, warnings, found["usable_until"], found["advice"])
 	})
 }
 
-// TestRevoke_HeedsRetryAfterOfRefresh: the upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are
-// made after that.
+// The upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are made after that.
 func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
-	t.Parallel()
-	timed(t, "16 tokens", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		for range 15 {
@@ -115,16 +84,17 @@ func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 		})
 		s.Upstream.Reset()
 		out, _ := s.revoke("")
-		advance(58 * time.Minute)
-		if n := len(s.Upstream.Requests()); n < 1 || n > 4 || len(out) != 16 {
-			t.Errorf("%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
-		}
+		advance(time.Minute)
+		_, warnings := s.revoke("")
+		check(t, !contains(strings.Join(warnings, " "), "run the command again"), "run again, the command asks nobody: %q", warnings)
+		advance(57 * time.Minute)
+		n := len(s.Upstream.Requests())
+		check(t, n >= 1 && n <= 4 && len(out) == 16, "%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(5 * time.Minute)
 		for _, token := range s.ledgerOf("gst") {
-			if !token.UsableUntil.Before(token.ExpiresAt) {
-				t.Errorf("token %s was not revoked when the upstream could be asked again", token.ID)
-			}
+			check(t, token.UsableUntil.Before(token.ExpiresAt),
+				"token %s was not revoked when the upstream could be asked again", token.ID)
 		}
 	})
 }

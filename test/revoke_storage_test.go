@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,8 +14,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestRevoke_SlowTokenWriteLandsLast: the write that stores a new token is still under way while the account is loaded anew and
-// revoked. When that write lands at last, a restart must not bring the revoked token back.
+// The write that stores a new token is still under way while the account is loaded anew and revoked. When that write lands at
+// last, a restart must not bring the revoked token back.
 func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 	t.Parallel()
 	for _, meanwhile := range []struct {
@@ -31,25 +30,20 @@ func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 	} {
 		for _, login := range []string{"first read", "rotation"} {
 			for _, landsAfter := range []time.Duration{2 * time.Second, 40 * time.Second} {
-				t.Run(meanwhile.name+", "+login+", lands after "+landsAfter.String(), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) { slowTokenWrite(t, login == "rotation", landsAfter, meanwhile.do) })
-				})
+				timed(t, meanwhile.name+", "+login+", lands after "+landsAfter.String(), func(t *testing.T) { slowTokenWrite(t, login == "rotation", landsAfter, meanwhile.do) })
 			}
 		}
 	}
 }
 
-// TestRevokeUnsaved_KeptThroughReloads: a revocation that storage did not take outlives whatever has the account loaded anew.
-// An operator who cannot revoke then tries to pause the account, which fails as well.
+// A revocation that storage did not take outlives whatever has the account loaded anew. An operator who cannot revoke then tries
+// to pause the account, which fails as well.
 func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
-	t.Parallel()
-	for name, happens := range map[string]func(s *testMount){
+	eachRestart(t, map[string]func(s *testMount){
 		"a pause that is not stored": func(s *testMount) {
 			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-			if _, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true}); err == nil {
-				s.t.Error("the write of config/gst succeeded although storage failed")
-			}
+			_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
+			check(s.t, err != nil, "the write of config/gst succeeded although storage failed")
 		},
 		"a write of another cluster":    func(s *testMount) { s.elsewhere(1) },
 		"two writes of another cluster": func(s *testMount) { s.elsewhere(2) },
@@ -57,27 +51,23 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 			s.elsewhere(1)
 			s.write("config/gst", map[string]any{"pause_reason": "moving house"})
 		},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, and a restart %t", name, restart), func(t *testing.T) {
-				s := ksaMount(t, 24*time.Hour)
-				first := s.token("app")
-				advance(time.Minute)
-				s.failRevoke()
-				s.Storage.Heal()
-				happens(s)
-				s.Storage.Heal()
-				if restart {
-					for range 3 {
-						s.minute()
-						synctest.Wait()
-					}
-					s.Reload()
-				}
-				s.wantNotServed(first.id)
-			})
+	}, func(t *testing.T, happens func(s *testMount), restart bool) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		s.failRevoke()
+		s.Storage.Heal()
+		happens(s)
+		s.Storage.Heal()
+		if restart {
+			for range 3 {
+				s.minute()
+				synctest.Wait()
+			}
+			s.Reload()
 		}
-	}
+		s.wantNotServed(first.id)
+	})
 }
 
 // elsewhere is a number of writes of config gst by another cluster.
@@ -118,14 +108,12 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 	revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
 	advance(landsAfter)
 	release()
-	if r := s.wait(revoked); r.err != nil {
-		t.Fatalf("revoke/ failed: %v", r.err)
-	}
+	r := s.wait(revoked)
+	require(t, r.err == nil, "revoke/ failed: %v", r.err)
 	advance(time.Minute)
 	for _, restart := range []func(){func() {}, s.Reload, s.Crash} {
 		restart()
-		if a := s.token("app"); slices.Contains(gone, a.id) {
-			t.Errorf("token %s is served, which was revoked: all that were out are %v", a.id, gone)
-		}
+		a := s.token("app")
+		check(t, !slices.Contains(gone, a.id), "token %s is served, which was revoked: all that were out are %v", a.id, gone)
 	}
 }

@@ -7,9 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -76,24 +74,18 @@ func (s *testMount) failRevoke() {
 	s.t.Helper()
 	s.Storage.FailPuts(1000)
 	_, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-	if err == nil {
-		s.t.Fatal("revoke/ succeeded although storage failed")
-	}
+	require(s.t, err != nil, "revoke/ succeeded although storage failed")
 	s.says(err.Error(), "no longer handed out until the plugin restarts", "run the command again")
 }
 
 // wantNotServed reads a token, which must not be the revoked one.
 func (s *testMount) wantNotServed(revoked string) {
 	s.t.Helper()
-	if a := s.token("app"); a.id == revoked {
-		s.t.Error("a revoked token was served")
-	}
+	check(s.t, s.token("app").id != revoked, "a revoked token was served")
 }
 
-// TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, crash bool) {
 		s := ksaMount(t, time.Hour)
 		var held []tokenResponse
 		for range 4 {
@@ -103,78 +95,46 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 		}
 		held = append(held, s.token("app"))
 		logins := s.logins()
+		if crash {
+			s.Crash()
+		}
 		revoked, warnings := s.revoke("")
-		if len(revoked) != len(held) || len(warnings) != 0 {
-			t.Errorf("%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
-		}
+		check(t, len(revoked) == len(held) && len(warnings) == 0,
+			"%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
 		for n, a := range held {
-			if got := revoked[a.id]; got.upstream != "killed" || got.validUntil == "" {
-				t.Errorf("token %d: %+v, want killed", n, got)
-			}
-			if s.Simulator.TokenAlive(a.access) {
-				t.Errorf("token %d lives upstream after revoke", n)
-			}
+			got := revoked[a.id]
+			check(t, got.upstream == "killed" && got.validUntil != "", "token %d: %+v, want killed", n, got)
+			check(t, !s.Simulator.TokenAlive(a.access), "token %d lives upstream after revoke", n)
 		}
-		if c := s.Simulator.Counters(); c.RefreshesOK != len(held) {
-			t.Errorf("%d exchanges, want %d", c.RefreshesOK, len(held))
-		}
+		c := s.Simulator.Counters()
+		check(t, c.RefreshesOK == len(held), "%d exchanges, want %d", c.RefreshesOK, len(held))
 		s.wantLogins(logins, "before and after the revocation")
 		next := s.token("app")
-		if !s.Simulator.TokenAlive(next.access) {
-			t.Error("the next read gave a dead token")
-		}
+		check(t, s.Simulator.TokenAlive(next.access), "the next read gave a dead token")
 		for _, a := range held {
-			if next.id == a.id {
-				t.Error("a revoked token was served")
-			}
+			check(t, next.id != a.id, "a revoked token was served")
 		}
 		s.wantLogins(logins+1, "after the next read")
 	})
 }
 
-func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
-		first := s.token("app")
-		advance(15 * time.Second)
-		s.mustRotate()
-		second := s.token("app")
-		s.Crash()
-		revoked, _ := s.revoke("")
-		if revoked[first.id].upstream != "killed" || revoked[second.id].upstream != "killed" {
-			t.Errorf("after a restart revoke returns %+v, want both killed", revoked)
-		}
-		if s.Simulator.TokenAlive(first.access) || s.Simulator.TokenAlive(second.access) {
-			t.Error("a token lives upstream after revoke")
-		}
-	})
-}
-
-// TestRevoke_UnsupportedShowsExpiry: revoke says until when a token lives that cannot be killed.
 func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		first := s.token("app")
+	eachOf(t, []string{"", upstreamURL + "/api/v2/api-token-refresh/"}, func(t *testing.T, refreshURL string) {
+		s := gstMount(t, time.Hour, "refresh_url", refreshURL)
+		first := s.token("app") // which comes without a refresh token
+		equal(t, "can_revoke_upstream", s.status()["can_revoke_upstream"], false)
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
-		if len(revoked) != 1 || revoked[first.id] != want {
-			t.Errorf("revoke returns %+v, want %s: %+v", revoked, first.id, want)
-		}
-		if len(warnings) == 0 || !contains(warnings[0], first.id, want.validUntil) {
-			t.Errorf("warnings %q, want one that names the token that lives on, and until when", warnings)
-		}
+		check(t, len(revoked) == 1 && revoked[first.id] == want, "revoke returns %+v, want %s: %+v", revoked, first.id, want)
+		check(t, len(warnings) != 0 && contains(warnings[0], first.id, want.validUntil),
+			"warnings %q, want one that names the token that lives on, and until when", warnings)
 		s.wantNotServed(first.id)
 		// Asked again, it says the same of the token that lives on.
 		revoked, _ = s.revoke(first.id)
-		if revoked[first.id] != want {
-			t.Errorf("asked again, revoke returns %+v", revoked)
-		}
+		check(t, revoked[first.id] == want, "asked again, revoke returns %+v", revoked)
 	})
 }
 
-// TestRevoke_UpstreamDownStopsServing: revoke with the upstream away still takes the tokens out of use.
 func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -190,12 +150,8 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			first := s.token("app")
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			revoked, warnings := s.revoke("")
-			if got := revoked[first.id].upstream; got != c.upstream {
-				t.Errorf("upstream %q, want %q", got, c.upstream)
-			}
-			if len(warnings) == 0 || !contains(warnings[0], first.id) {
-				t.Errorf("warnings %q, want one: the token may live on", warnings)
-			}
+			equal(t, "upstream", revoked[first.id].upstream, c.upstream)
+			check(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
 			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
 				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
 			}
@@ -203,40 +159,28 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			s.wantNotServed(first.id)
 			// When the upstream is back, the old token can be killed.
 			revoked, _ = s.revoke(first.id)
-			if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-				t.Errorf("asked again, revoke returns %+v", revoked)
-			}
+			check(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
+				"asked again, revoke returns %+v", revoked)
 		})
 	}
 }
 
 func TestRevoke_NotServedAfterRestart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		// The upstream hangs during the revocation; Vault crashes meanwhile.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
 		s.startRevoke()
 		advance(time.Second)
-		if s.Simulator.Counters().Refreshes != 1 {
-			t.Fatal("the upstream got no revocation")
-		}
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a token was served while it is being revoked")
-		}
+		require(t, s.Simulator.Counters().Refreshes == 1, "the upstream got no revocation")
+		check(t, s.token("app").id != first.id, "a token was served while it is being revoked")
 		s.Crash()
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served after a restart")
-		}
+		check(t, s.token("app").id != first.id, "a revoked token was served after a restart")
 	})
 }
 
-// TestRevoke_OfUnusedAccount: revoke of a cold account returns no tokens.
 func TestRevoke_OfUnusedAccount(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
 			t.Errorf("revoke returns %+v, warnings %q", revoked, warnings)
 		}
@@ -245,112 +189,61 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 		if revoked, _ := s.revoke(""); len(revoked) != 0 {
 			t.Errorf("revoke of expired tokens returns %+v", revoked)
 		}
-		if got := s.Simulator.Counters().Refreshes; got != 0 {
-			t.Errorf("%d exchanges, want none", got)
-		}
+		equal(t, "exchanges", s.Simulator.Counters().Refreshes, 0)
 	})
 }
 
-// TestRevoke_DuringLoginDropsItsToken: revoke during a login in flight throws away what it brings.
 func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
 		release := s.Upstream.Hold()
 		readers := []<-chan tokenResponse{s.startToken(), s.startToken(), s.startToken()}
 		advance(time.Second)
 		logins := s.logins()
-		if logins != 3 {
-			t.Fatalf("%d logins, want 3, the last of them in flight", logins)
-		}
+		require(t, logins == 3, "%d logins, want 3, the last of them in flight", logins)
 		revokedAt := time.Now()
 		s.revoke("")
 		release()
 		for _, reader := range readers {
 			a := <-reader
-			if a.id == first.id || a.issued.Before(revokedAt) || !s.Simulator.TokenAlive(a.access) {
-				t.Errorf("after the revocation a reader was given a token of %s, want one of a new login", a.issued)
-			}
+			check(t, a.id != first.id && !a.issued.Before(revokedAt) && s.Simulator.TokenAlive(a.access),
+				"after the revocation a reader was given a token of %s, want one of a new login", a.issued)
 		}
-		if got := s.logins() - logins; got != 1 {
-			t.Errorf("%d logins for those who waited, want 1", got)
-		}
-		if most := s.Upstream.MostInFlight(""); most != 1 {
-			t.Errorf("%d logins in flight at once", most)
-		}
+		equal(t, "logins for those who waited", s.logins()-logins, 1)
+		equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
 	})
 }
 
 func TestRevoke_OfPausedConfig(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
-		if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-			t.Errorf("revoke of a paused config returns %+v", revoked)
-		}
+		check(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
+			"revoke of a paused config returns %+v", revoked)
 		s.failed("app")
 		s.wantLogins(1)
 	})
 }
 
-// TestRevoke_RepeatedTokenNotServed: a token that is given again after its revocation is not served.
 func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		// Two logins within one second give the same token, as with the vendor.
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.RepeatTokens = true }))
 		first := s.token("app")
 		s.revoke("")
-		if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
-			t.Fatal("a revoked token was served since the upstream gave it again")
-		}
-		if got := s.Simulator.Counters().LoginsOK; got != 2 {
-			t.Fatalf("%d logins, want 2", got)
-		}
+		s.wantNotRead(first.id)
+		mustEqual(t, "logins", s.Simulator.Counters().LoginsOK, 2)
 		advance(3 * time.Second)
 		s.wantNotServed(first.id)
 	})
 }
 
-func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		first := s.token("app")
-		release := s.Upstream.Hold()
-		written := make(chan struct{})
-		go func() {
-			defer close(written)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-		}()
-		advance(time.Second)
-		s.wantLogins(2, "one of them the verification in flight")
-		s.revoke("")
-		read := s.startToken()
-		advance(time.Second)
-		release()
-		<-written
-		if a := <-read; a.id == first.id {
-			t.Error("a revoked token was served")
-		}
-		if most := s.Upstream.MostInFlight(""); most != 1 {
-			t.Errorf("%d logins of one account in flight at once", most)
-		}
-	})
-}
-
-// TestRevokeUnsaved_KeptWhileIdle: a revocation that storage did not take outlives the idle time. An account that nobody reads is
-// let go from memory, but not while storage would bring the revoked token back.
+// A revocation that storage did not take outlives the idle time. An account that nobody reads is let go from memory, but not
+// while storage would bring the revoked token back.
 func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(_ *testing.T, s *testMount) {
 		first := s.token("app")
 		s.EveryMinute()
 		advance(30*time.Minute + 30*time.Second)
@@ -361,64 +254,42 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 	})
 }
 
-// TestRevokeUnsaved_KeptWhileBeingWritten: storage takes its time over a revocation, and Vault's minute, in which idle accounts
-// leave memory, or a write of another cluster comes in the middle.
+// Storage takes its time over a revocation, and Vault's minute, in which idle accounts leave memory, or a write of another
+// cluster comes in the middle.
 func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
-	t.Parallel()
-	for name, comes := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"the minute":               (*testMount).minute,
 		"write of another cluster": func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			first := s.token("app")
-			advance(30 * time.Minute)
-			s.Storage.SlowPuts(3 * time.Second)
-			revoked := s.startRevoke()
-			advance(time.Second)
-			comes(s)
-			if id := s.status()["token_id"]; id == first.id {
-				t.Error("a token is said to be served while it is being revoked")
-			}
-			<-revoked
-			s.wantNotServed(first.id)
-		})
-	}
-}
-
-// TestRevoke_KilledStaysKilled: of two who revoke at a time, one asks the upstream, which would refuse the second.
-func TestRevoke_KilledStaysKilled(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	}, func(t *testing.T, comes func(s *testMount)) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second, On: simulator.OnRefresh})
-		var all sync.WaitGroup
-		for range 2 {
-			all.Go(func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) })
-			advance(time.Second)
-		}
-		all.Wait()
-		if c := s.Simulator.Counters(); c.Refreshes != 1 || c.RefreshesOK != 1 {
-			t.Fatalf("%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
-		}
-		s.wantKilled(first.id)
+		advance(30 * time.Minute)
+		s.Storage.SlowPuts(3 * time.Second)
+		revoked := s.startRevoke()
+		advance(time.Second)
+		comes(s)
+		check(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
+		<-revoked
+		s.wantNotServed(first.id)
 	})
 }
 
-// TestRevoke_KeptThroughEviction: a revocation is kept although the account was evicted meanwhile. It was not read, and
-// Vault's minute comes while the upstream is asked.
-func TestRevoke_KeptThroughEviction(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+// While the upstream is asked another revokes, or Vault's minute comes, in which accounts that are not read leave memory. The
+// upstream would refuse a second exchange.
+func TestRevoke_KilledStaysKilled(t *testing.T) {
+	each(t, map[string]func(s *testMount){
+		"a second revocation": func(s *testMount) { <-s.startRevoke() }, "the minute": (*testMount).minute,
+	}, func(t *testing.T, comes func(s *testMount)) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
 		revoked := s.startRevoke()
 		advance(time.Second)
-		s.minute()
+		comes(s)
 		<-revoked
+		c := s.Simulator.Counters()
+		require(t, c.Refreshes == 1 && c.RefreshesOK == 1, "%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
 		s.wantKilled(first.id)
 	})
 }
@@ -426,85 +297,63 @@ func TestRevoke_KeptThroughEviction(t *testing.T) {
 // wantKilled checks that a token was killed upstream, without a warning that it may be valid.
 func (s *testMount) wantKilled(id string) {
 	s.t.Helper()
-	if until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until"); until.After(time.Now()) {
-		s.t.Errorf("a token that was killed is said to be usable until %s", until)
-	}
+	until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until")
+	check(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
 	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
 		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
 }
 
-// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token
-// once more.
+// A config of the same name may be written again, and its upstream may give its one token once more.
 func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		s.revoke("")
-		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-			t.Fatal(err)
-		}
+		s.remove("config/gst")
 		s.write("config/gst", jwtConfig())
-		if a, err := s.ask(t.Context(), "app", nil); err == nil {
-			t.Errorf("token %s is served, and %s was revoked", a.id, first.id)
-		}
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Errorf("the token is said to be %s, want revoked", found.State)
-		}
+		a, err := s.ask(t.Context(), "app", nil)
+		check(t, err != nil, "token %s is served, and %s was revoked", a.id, first.id)
+		found := s.lookUp("token_id", first.id)
+		check(t, found.State == "revoked", "the token is said to be %s, want revoked", found.State)
 	})
 }
 
-// TestRevoke_OneTokenLeavesOthers: what is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
+// What is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
 func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(15 * time.Second)
 		s.mustRotate()
 		second := s.token("app")
 		for _, empty := range []any{"", " ", "\n"} {
 			r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": empty})
-			if r.status != http.StatusBadRequest || !strings.HasPrefix(r.message, "token_id: is empty") {
-				t.Errorf("%q: %d %s", empty, r.status, r.message)
-			}
+			check(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"),
+				"%q: %d %s", empty, r.status, r.message)
 		}
 		if r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil}); r.status != http.StatusBadRequest {
 			t.Errorf("null: %d %s", r.status, r.message)
 		}
 		for _, a := range []string{first.access, second.access} {
-			if !s.Simulator.TokenAlive(a) {
-				t.Fatal("a token was killed by an empty token_id")
-			}
+			require(t, s.Simulator.TokenAlive(a), "a token was killed by an empty token_id")
 		}
-		if got := s.token("app"); got.id != second.id {
-			t.Errorf("the token changed from %s to %s", second.id, got.id)
-		}
+		got := s.token("app")
+		check(t, got.id == second.id, "the token changed from %s to %s", second.id, got.id)
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
-			t.Errorf("the ID in capitals revoked %v, want %s", revoked, first.id)
-		}
-		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
-			t.Error("not the named token alone was killed")
-		}
+		check(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
+			"the ID in capitals revoked %v, want %s", revoked, first.id)
+		check(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access), "not the named token alone was killed")
 		logins := s.logins()
-		if a := s.token("app"); a.id != second.id || s.logins() != logins {
-			t.Error("the current token was dropped with a superseded one")
-		}
+		check(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)
-		if a := s.token("app"); a.id == second.id || s.Simulator.TokenAlive(second.access) {
-			t.Error("the current token was revoked by its ID and is still served, or alive")
-		}
+		check(t, s.token("app").id != second.id && !s.Simulator.TokenAlive(second.access),
+			"the current token was revoked by its ID and is still served, or alive")
 	})
 }
 
-// TestRevoke_TokenItselfSaysHowToFindID: a token that is given in place of its ID is refused with the command that finds the ID.
+// A token that is given in place of its ID is refused with the command that finds the ID.
 func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
-	t.Parallel()
-	timed(t, "both parameters", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		token := text(t, w.read("token/app").Data, "access_token")
 		for _, parameter := range []string{"token", "token_id"} {
 			message := w.badRequest(logical.UpdateOperation, "revoke/gst", map[string]any{parameter: token},
@@ -515,12 +364,9 @@ func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
 	})
 }
 
-// TestRevoke_ReadsFailAfterwards: a revocation takes away the token that readers were still served while no login succeeds. It
-// warns that reads fail now.
+// A revocation takes away the token that readers were still served while no login succeeds. It warns that reads fail now.
 func TestRevoke_ReadsFailAfterwards(t *testing.T) {
-	t.Parallel()
-	timed(t, "refused credentials", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		if _, warnings := w.revoke(""); len(warnings) != 0 {
 			t.Errorf("a revocation after which reads log in warns: %q", warnings)
@@ -531,31 +377,23 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 		advance(time.Minute)
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 		_, warnings := w.revoke("")
-		if !slices.ContainsFunc(warnings, func(warning string) bool {
+		check(t, slices.ContainsFunc(warnings, func(warning string) bool {
 			return contains(warning, "No token is left to serve", "upstream refused the credentials", "reads fail", "vault write mastersindia/config/gst")
-		}) {
-			t.Errorf("it warns %q, want that reads fail now", warnings)
-		}
+		}), "it warns %q, want that reads fail now", warnings)
 		w.badRequest(logical.ReadOperation, "token/app", nil, "upstream refused the credentials")
 	})
 }
 
-// TestRevoke_TokenOfAnotherConfig: the token is one that the ledger knows of another config, or one of this config that has expired.
-// The warning says so, with the command for the right config.
+// The token is one that the ledger knows of another config, or one of this config that has expired. The warning says so, with the
+// command for the right config.
 func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
 		s.write("role/kiosk", map[string]any{"config": "other"})
 		first, other := s.token("app"), s.token("kiosk")
-		if other.id == first.id {
-			t.Fatal("both configs have the same token")
-		}
+		require(t, other.id != first.id, "both configs have the same token")
 		revoked, warnings := s.revoke(other.id)
-		if len(revoked) != 0 || !s.Simulator.TokenAlive(other.access) {
-			t.Errorf("revoked %v", revoked)
-		}
+		check(t, len(revoked) == 0 && s.Simulator.TokenAlive(other.access), "revoked %v", revoked)
 		s.says(strings.Join(warnings, " "), "nothing was revoked", "was issued for config other: vault write mastersindia/revoke/other "+
 			"token_id="+other.id)
 		advance(2 * time.Hour)
@@ -568,61 +406,48 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 	})
 }
 
-// TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
-// response comes later.
+// The upstream has issued the token of a verification when revoke/ is called, and its response comes later.
 func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
-		s.token("app")
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		first := s.token("app")
 		release := s.Upstream.Hold()
 		written := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst",
 			map[string]any{"headers": map[string]any{"Productid": "einvoicing_global", "X-Branch": "7"}})
 		advance(time.Second)
-		issued := s.logins()
-		if issued != 2 {
-			t.Fatalf("%d logins, want 2, one of them the verification in flight", issued)
-		}
+		s.wantLogins(2, "one of them the verification in flight")
 		s.revoke("")
+		read := s.startToken()
+		advance(time.Second)
 		release()
-		if _, err := s.wait(written).unpack(); codeOf(err) != http.StatusConflict || !strings.Contains(err.Error(), `config "gst"`) {
-			t.Errorf("the write is answered by %v", err)
-		}
-		s.token("app")
-		if got := s.logins(); got == issued {
-			t.Error("a token is served that was issued before the revocation")
-		}
+		_, err := s.wait(written).unpack()
+		require(t, codeOf(err) == http.StatusConflict, "the write is answered by %v", err)
+		s.says(err.Error(), `config "gst"`)
+		check(t, (<-read).id != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
+		equal(t, "logins of one account in flight at once", s.Upstream.MostInFlight(""), 1)
 	})
 }
 
-// TestRevoke_AdviceOfDeletedConfigCanBeTyped: a token_id is given to the wrong config, and the config that it was issued for is
-// deleted.
+// A token_id is given to the wrong config, and the config that it was issued for is deleted.
 func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
-	t.Parallel()
-	timed(t, "deleted", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		id := text(t, w.read("token/app").Data, "token_id")
 		w.write("config/other", with(jwtV1().config, "verify_connection", false))
 		w.remove("config/gst")
 		resp := w.write("revoke/other", map[string]any{"token_id": id})
-		_, advice, _ := strings.Cut(strings.Join(resp.Warnings, " "), ": nothing was revoked.")
+		_, advice, _ := strings.Cut(warningsOf(resp), ": nothing was revoked.")
 		w.runAdvice(advice)
 	})
 }
 
 // TestRevoke_TokenOfFormerConfig: revoke/ does not say of a token that lives upstream that it has expired.
 func TestRevoke_TokenOfFormerConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "deleted and written again", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		a := s.token("app")
 		s.remove("config/gst")
 		s.write("config/gst", jwtV2().config)
 		out, warnings := s.revoke(a.id)
 		s.says(strings.Join(warnings, " "), "from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z")
-		if len(out) > 0 || !s.Simulator.TokenAlive(a.access) {
-			t.Errorf("something was revoked: %v", out)
-		}
+		check(t, len(out) == 0 && s.Simulator.TokenAlive(a.access), "something was revoked: %v", out)
 	})
 	timed(t, "revoked before that", func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)

@@ -16,8 +16,8 @@ import (
 )
 
 func TestRole_ReadAsWritten(t *testing.T) {
-	t.Parallel()
-	for name, role := range map[string]struct{ written, read map[string]any }{
+	type testCase struct{ written, read map[string]any }
+	each(t, map[string]testCase{
 		"a limit as a duration": {map[string]any{"max_ttl": "15m"}, map[string]any{"max_ttl": 900.0, "lease": true}},
 		"a limit as a number":   {map[string]any{"max_ttl": 900}, map[string]any{"max_ttl": 900.0, "lease": true}},
 		"a limit as JSON":       {map[string]any{"max_ttl": json.Number("900")}, map[string]any{"max_ttl": 900.0, "lease": true}},
@@ -33,24 +33,18 @@ func TestRole_ReadAsWritten(t *testing.T) {
 				"gstin": "29ABCDE1234F2Z5", "mode": "Buyer", "empty": "",
 			}},
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("role/other", with(role.written, "config", "gst"))
-			got, want := overTheWire(t, w.read("role/other").Data), with(role.read, "config", "gst")
-			if role.written["metadata"] == nil {
-				want["metadata"] = map[string]any{}
-			}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("the role is %v, want %v", got, want)
-			}
-			w.unwritten(func() { w.write("role/other", got) })
-			w.Reload()
-			if again := overTheWire(t, w.read("role/other").Data); !reflect.DeepEqual(again, want) {
-				t.Errorf("after a restart the role is %v, want %v", again, want)
-			}
-		})
-	}
+	}, func(t *testing.T, role testCase) {
+		w := jwtV1().mounted(t)
+		w.write("role/other", with(role.written, "config", "gst"))
+		got, want := overTheWire(t, w.read("role/other").Data), with(role.read, "config", "gst")
+		if role.written["metadata"] == nil {
+			want["metadata"] = map[string]any{}
+		}
+		equal(t, "the role", got, want)
+		w.unwritten(func() { w.write("role/other", got) })
+		w.Reload()
+		equal(t, "after a restart the role", overTheWire(t, w.read("role/other").Data), want)
+	})
 }
 
 func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
@@ -67,21 +61,15 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 			w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
 			w.write("role/limited", map[string]any{field: change.written})
 			want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
-			if got := overTheWire(t, w.read("role/limited").Data); !reflect.DeepEqual(got, want) {
-				t.Errorf("the role is %v, want %v", got, want)
-			}
+			equal(t, "the role", overTheWire(t, w.read("role/limited").Data), want)
 		})
 	}
 	timed(t, "lease", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.write("role/app", map[string]any{"lease": false})
-		if w.read("token/app").Secret != nil {
-			t.Error("the token is leased")
-		}
+		check(t, w.read("token/app").Secret == nil, "the token is leased")
 		w.write("role/app", map[string]any{"lease": true})
-		if w.read("token/app").Secret == nil {
-			t.Error("the token is not leased")
-		}
+		check(t, w.read("token/app").Secret != nil, "the token is not leased")
 	})
 	timed(t, "the limit and the lease at once", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -91,39 +79,28 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 	})
 }
 
-// TestRole_ListHasKeyInfo: roles are listed with the facts that one looks for.
 func TestRole_ListHasKeyInfo(t *testing.T) {
-	t.Parallel()
-	timed(t, "three", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("role/b", map[string]any{"config": "gst", "max_ttl": "1h"})
 		w.write("role/APP", map[string]any{"config": "gst", "lease": false})
 		w.idle(func() {
 			for _, path := range []string{"role/", "role"} {
 				resp := w.list(path)
-				if got, want := resp.Data["keys"], []string{"APP", "app", "b"}; !reflect.DeepEqual(got, want) {
-					t.Errorf("keys are %v, want %v", got, want)
-				}
+				equal(t, "keys", resp.Data["keys"], []string{"APP", "app", "b"})
 				info, _ := overTheWire(t, resp.Data)["key_info"].(map[string]any)
 				want := map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true}
-				if got, _ := info["b"].(map[string]any); !reflect.DeepEqual(got, want) {
-					t.Errorf("key_info of b is %v, want %v", info["b"], want)
-				}
+				got, _ := info["b"].(map[string]any)
+				check(t, reflect.DeepEqual(got, want), "key_info of b is %v, want %v", info["b"], want)
 			}
 		})
 	})
 }
 
-// TestRole_NamesAreCaseSensitive: role names that differ in case are different roles.
 func TestRole_NamesAreCaseSensitive(t *testing.T) {
-	t.Parallel()
-	timed(t, "app and APP", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
 		w.write("role/APP", map[string]any{"config": "gst", "lease": false})
-		if w.read("token/app").Secret == nil {
-			t.Error("role app has taken on the settings of role APP")
-		}
+		check(t, w.read("token/app").Secret != nil, "role app has taken on the settings of role APP")
 		w.remove("role/APP")
 		w.read("token/app")
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
@@ -131,9 +108,7 @@ func TestRole_NamesAreCaseSensitive(t *testing.T) {
 }
 
 func TestRole_DeletedGivesNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "and says what to type", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
 		w.quiet(func() { w.remove("role/app") })
 		w.badRequest(logical.ReadOperation, "token/app", nil, "app", "vault write mastersindia/role/app")
@@ -144,49 +119,39 @@ func TestRole_DeletedGivesNoToken(t *testing.T) {
 }
 
 func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour, then ten minutes", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, limit := range []time.Duration{time.Hour, 10 * time.Minute, 2 * time.Hour} {
 			w.write("role/app", map[string]any{"max_ttl": limit.String()})
-			if got := w.read("token/app").Secret.TTL; got != limit {
-				t.Errorf("lease of %s, want %s", got, limit)
-			}
+			equal(t, "lease", w.read("token/app").Secret.TTL, limit)
 		}
 	})
 }
 
 // Metadata is what each request needs besides the token: one login serves many GSTINs.
 func TestRole_MetadataComesWithTheToken(t *testing.T) {
-	t.Parallel()
-	for _, leased := range []bool{true, false} {
-		timed(t, fmt.Sprintf("lease=%t", leased), func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("role/pune", map[string]any{"config": "gst", "lease": leased, "metadata": []any{"gstin=27ABCDE1234F2Z5", "mode=Buyer"}})
-			w.write("role/goa", map[string]any{"config": "gst", "lease": leased, "metadata": "gstin=30ABCDE1234F2Z5"})
-			wanted := map[string]map[string]any{
-				"pune": {"gstin": "27ABCDE1234F2Z5", "mode": "Buyer"}, "goa": {"gstin": "30ABCDE1234F2Z5"}, "app": nil,
+	eachOf(t, []bool{true, false}, func(t *testing.T, leased bool) {
+		w := jwtV1().mounted(t)
+		w.write("role/pune", map[string]any{"config": "gst", "lease": leased, "metadata": []any{"gstin=27ABCDE1234F2Z5", "mode=Buyer"}})
+		w.write("role/goa", map[string]any{"config": "gst", "lease": leased, "metadata": "gstin=30ABCDE1234F2Z5"})
+		wanted := map[string]map[string]any{
+			"pune": {"gstin": "27ABCDE1234F2Z5", "mode": "Buyer"}, "goa": {"gstin": "30ABCDE1234F2Z5"}, "app": nil,
+		}
+		for range 2 { // through the router, and from memory
+			for name, want := range wanted {
+				got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
+				check(t, has == (want != nil) && maps.Equal(got, want), "metadata of %s is %v, want %v", name, got, want)
 			}
-			for range 2 { // through the router, and from memory
-				for name, want := range wanted {
-					got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
-					if has != (want != nil) || !maps.Equal(got, want) {
-						t.Errorf("metadata of %s is %v, want %v", name, got, want)
-					}
-				}
-			}
-			w.wantLogins(1)
-			w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
-			if got := overTheWire(t, w.read("token/goa").Data)["metadata"]; !reflect.DeepEqual(got, map[string]any{"gstin": "30XXXXX1234F2Z5"}) {
-				t.Errorf("after an update metadata is %v", got)
-			}
-			w.write("role/goa", map[string]any{"metadata": ""})
-			if got, has := w.read("token/goa").Data["metadata"]; has {
-				t.Errorf("after it was cleared metadata is %v", got)
-			}
-			w.wantLogins(1)
-		})
-	}
+		}
+		w.wantLogins(1)
+		w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
+		equal(t, "after an update metadata",
+			overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"})
+		w.write("role/goa", map[string]any{"metadata": ""})
+		if got, has := w.read("token/goa").Data["metadata"]; has {
+			t.Errorf("after it was cleared metadata is %v", got)
+		}
+		w.wantLogins(1)
+	})
 }
 
 func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
@@ -223,9 +188,8 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 			w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
 			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": bad.metadata}, "metadata", bad.want)
 			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": bad.metadata}, "metadata", bad.want)
-			if got := overTheWire(t, w.read("role/app").Data)["metadata"]; !reflect.DeepEqual(got, map[string]any{"gstin": "29ABCDE1234F2Z5"}) {
-				t.Errorf("the refused write changed the metadata to %v", got)
-			}
+			equal(t, "the refused write changed the metadata to",
+				overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"})
 		})
 	}
 	timed(t, "as much as there may be", func(t *testing.T) {
@@ -235,18 +199,15 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 			most[fmt.Sprintf("name-%02d", n)] = strings.Repeat("x", 1017)
 		}
 		w.write("role/app", map[string]any{"metadata": most})
-		if got, _ := overTheWire(t, w.read("token/app").Data)["metadata"].(map[string]any); !maps.Equal(got, most) {
-			t.Errorf("%d pairs came back", len(got))
-		}
+		got, _ := overTheWire(t, w.read("token/app").Data)["metadata"].(map[string]any)
+		check(t, maps.Equal(got, most), "%d pairs came back", len(got))
 	})
 }
 
-// TestRole_ChangeThatMayNotBeMeantWarns: a role that is given another config returns another account's token from then on, and
-// metadata that a write leaves out are gone.
+// A role that is given another config returns another account's token from then on, and metadata that a write leaves out are
+// gone.
 func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/ksa", jwtConfig("verify_connection", false))
 		for n, step := range []struct {
 			data map[string]any
@@ -264,16 +225,73 @@ func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 			if n == 5 {
 				w.remove("config/ksa")
 			}
-			said := ""
-			if resp := w.write("role/app", step.data); resp != nil {
-				said = strings.Join(resp.Warnings, " ")
-			}
-			if said != step.says {
-				t.Errorf("write %d warns %q, want %q", n, said, step.says)
-			}
+			said := warningsOf(w.write("role/app", step.data))
+			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
-		if got := w.read("token/app").Data["config"]; got != "gst" {
-			t.Errorf("the role is of %v, want gst", got)
+		equal(t, "the role is", w.read("token/app").Data["config"], "gst")
+	})
+}
+
+func TestRoleRefused_InvalidFields(t *testing.T) {
+	t.Parallel()
+	type refused struct {
+		data  map[string]any
+		wants []string
+	}
+	limit := func(value any) refused {
+		return refused{map[string]any{"config": "gst", "max_ttl": value}, []string{"max_ttl", "whole seconds"}}
+	}
+	bad := map[string]refused{
+		"nothing":                      {nil, []string{"config"}},
+		"no config":                    {map[string]any{"max_ttl": "1h"}, []string{"config"}},
+		"an empty config":              {map[string]any{"config": ""}, []string{"config"}},
+		"a config that does not exist": {map[string]any{"config": "nobody"}, []string{"config", "vault write mastersindia/config/"}},
+		"a config in another case":     {map[string]any{"config": "GST"}, []string{"config", "vault write mastersindia/config/"}},
+		"a config no name can have":    {map[string]any{"config": "canary/../gst"}, []string{"config"}},
+		"an unknown parameter":         {map[string]any{"config": "gst", "ttl": "canary"}, []string{"ttl"}},
+		"a parameter in another case":  {map[string]any{"config": "gst", "Lease": true}, []string{"Lease"}},
+		"a limit and no lease":         {map[string]any{"config": "gst", "max_ttl": "1h", "lease": false}, []string{"max_ttl", "lease"}},
+		"a lease that is a word":       {map[string]any{"config": "gst", "lease": "canary"}, []string{"lease"}},
+		"a lease that is a list":       {map[string]any{"config": "gst", "lease": []any{true}}, []string{"lease"}},
+		"a limit of half a second":     limit("500ms"),
+		"a limit of a fraction":        limit(86397.5),
+		"a limit of one and a half":    limit("1.5s"),
+		"a limit that is a word":       limit("canary"),
+		"a negative limit":             limit(-86397),
+		"a negative limit as text":     limit("-86397s"),
+		"a negative limit as JSON":     limit(json.Number("-86397")),
+		"a limit that is true":         limit(true),
+		"a config that is a number":    {map[string]any{"config": 86397}, []string{"config"}},
+		"a config that is a list":      {map[string]any{"config": []any{"canary"}}, []string{"config"}},
+		"a config that is a map":       {map[string]any{"config": map[string]any{"canary": "gst"}}, []string{"config"}},
+		"a field of a config":          {map[string]any{"config": "gst", "password": "canary"}, []string{"password"}},
+	}
+	for name, b := range bad {
+		timed(t, "create with "+name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.badRequest(logical.UpdateOperation, "role/other", b.data, b.wants...)
+		})
+		if name == "nothing" || name == "no config" {
+			continue // an update need not name it
 		}
+		timed(t, "update with "+name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.badRequest(logical.UpdateOperation, "role/app", b.data, b.wants...)
+		})
+	}
+	timed(t, "a limit for a role without a lease", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("role/app", map[string]any{"lease": false})
+		w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": "1h"}, "max_ttl", "lease")
+	})
+	timed(t, "no lease for a role with a limit", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("role/app", map[string]any{"max_ttl": "1h"})
+		w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"lease": false}, "max_ttl", "lease")
+	})
+	timed(t, "an update of a role whose config was deleted", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.remove("config/gst")
+		w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"config": "gst"}, "gst", "vault write mastersindia/config/gst")
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -30,96 +29,77 @@ func (s *testMount) rotate() (map[string]any, error) {
 	}
 }
 
+// failedRotate rotates, which must fail.
+func (s *testMount) failedRotate() error {
+	s.t.Helper()
+	data, err := s.rotate()
+	require(s.t, err != nil, "rotate/ returns %v and should have failed", data)
+	return err
+}
+
 // mustRotate rotates with success.
 func (s *testMount) mustRotate() map[string]any {
 	s.t.Helper()
 	data, err := s.rotate()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	noError(s.t, err)
 	return data
 }
 
 func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		first := s.token("app")
-		advance(time.Minute)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		data := s.mustRotate()
+		first := s.token("app")
+		check(t, data["token_id"] == first.id && data["previous_token_id"] == "" && data["previous_valid_until"] == "",
+			"rotate of an unused account returns %v, want token %s and none before it", data, first.id)
+		advance(time.Minute)
+		data = s.mustRotate()
 		second := s.token("app")
-		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate returns %v; the token was %s and is %s", data, first.id, second.id)
-		}
+		check(t, second.id != first.id && data["token_id"] == second.id && data["previous_token_id"] == first.id,
+			"rotate returns %v; the token was %s and is %s", data, first.id, second.id)
 		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
-		if data["previous_valid_until"] != until || data["expires_at"] != expires {
-			t.Errorf("rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
-		}
-		if !s.Simulator.TokenAlive(first.access) {
-			t.Error("the old token was killed: it is superseded, not revoked")
-		}
+		check(t, data["previous_valid_until"] == until && data["expires_at"] == expires,
+			"rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
+		check(t, s.Simulator.TokenAlive(first.access), "the old token was killed: it is superseded, not revoked")
 		s.wantLogins(2)
 	})
 }
 
-// TestRotate_UnusedAccountHasNoPrevious: rotate of a cold account names no previous token.
-func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+// Rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns the rotation that was made.
+func TestRotate_OncePerTenSeconds(t *testing.T) {
+	each(t, map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload}, func(t *testing.T, restart func(*testMount)) {
 		s := gstMount(t, time.Hour)
-		data := s.mustRotate()
-		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
-			t.Errorf("rotate returns %v, want no previous token", data)
+		s.token("app")
+		advance(time.Minute)
+		resp := s.write("rotate/gst", nil)
+		made := resp.Data
+		equal(t, "warnings", warningsOf(resp), "")
+		for range 9 {
+			advance(time.Second)
+			restart(s)
+			resp := s.write("rotate/gst", nil)
+			s.says(warningsOf(resp), "No login was made", "less than 10 seconds ago")
+			again := resp.Data
+			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
+				require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
+			}
 		}
-		if a := s.token("app"); a.id != data["token_id"] || s.logins() != 1 {
-			t.Errorf("%d logins, want that of rotate, whose token is shared", s.logins())
-		}
+		s.wantLogins(2, "of which one within 10 s of rotate")
+		advance(1100 * time.Millisecond)
+		again, err := s.rotate()
+		check(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
+			"after 10 s rotate returns %v (%v)", again, err)
 	})
 }
 
-// TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns
-// the rotation that was made.
-func TestRotate_OncePerTenSeconds(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.token("app")
-			advance(time.Minute)
-			made := s.mustRotate()
-			for range 9 {
-				advance(time.Second)
-				restart(s)
-				again := s.mustRotate()
-				for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
-					if again[field] != made[field] {
-						t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
-					}
-				}
-			}
-			s.wantLogins(2, "of which one within 10 s of rotate")
-			advance(1100 * time.Millisecond)
-			again, err := s.rotate()
-			if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
-				t.Errorf("after 10 s rotate returns %v (%v)", again, err)
-			}
-		})
-	}
-}
-
-// TestRotate_ConcurrentCallsMakeOneLogin: many who rotate at once make one login.
 func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, latency())
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
-				if _, err := s.rotate(); err != nil {
-					t.Error(err)
-				}
+				_, err := s.rotate()
+				check(t, err == nil, "%v", err)
 			})
 		}
 		all.Wait()
@@ -128,58 +108,46 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 }
 
 func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		fault simulator.Fault
 		code  int
 		next  string
-	}{
-		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
-		{
-			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
+	}
+	each(t, map[string]testCase{
+		"refused": {simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
+		"throttled": {
+			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
 			"2000-01-01T00:22:01Z", // as the upstream has asked last
 		},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, c.fault)
-			s.failed("app")
-			advance(2 * time.Minute)
-			if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
-				t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
-			}
-			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
-				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
-			}
-			if now := s.status()["next_attempt_at"]; now != c.next {
-				t.Errorf("after a rotate that failed the next attempt is at %v, want %s", now, c.next)
-			}
-			s.failsWith(c.code)
-			advance(2 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			s.mustRotate()
-			s.token("app")
-			s.wantState("ready")
-			s.wantLogins(3)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		s.failed("app")
+		advance(2 * time.Minute)
+		equal(t, "rotate against an upstream that refuses", codeOf(s.failedRotate()), c.code)
+		if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
+			t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
+		}
+		equal(t, "after a rotate that failed the next attempt is at", s.status()["next_attempt_at"], c.next)
+		s.failsWith(c.code)
+		advance(2 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.mustRotate()
+		s.token("app")
+		s.wantState("ready")
+		s.wantLogins(3)
+	})
 }
 
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
-			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
-				t.Fatalf("rotate with refused credentials: %v", err)
-			}
+			require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate with refused credentials is no 400")
 		}
 		for n, gap := range s.gaps() {
-			if gap < time.Minute || gap > time.Minute+2*time.Second {
-				t.Errorf("login %d came after %s, want 1m", n+2, gap)
-			}
+			check(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
 		}
 		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
 			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
@@ -187,85 +155,66 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	})
 }
 
-// TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must
-// not take the old refusal for a new one.
+// Rotate that was not made says so. An operator who has had the account unlocked by the vendor must not take the old refusal for
+// a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
-	t.Parallel()
 	const untried = "no new login was made: rotate/ logs in again from "
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+	t.Parallel()
+	timed(t, "after a refusal", func(t *testing.T) {
+		s := refusedMount(t)
 		again := time.Now().Add(time.Minute + time.Second) // rounded up
 		advance(20 * time.Second)
-		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
-			t.Errorf("rotate within a minute of a refusal: %v", err)
-		}
+		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
 		s.wantLogins(1)
-		if said := s.failure("app").Error(); strings.Contains(said, untried) {
-			t.Errorf("a read speaks of rotate: %s", said)
-		}
+		said := s.failure("app").Error()
+		check(t, !strings.Contains(said, untried), "a read speaks of rotate: %s", said)
 		advance(41 * time.Second)
-		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
-			t.Errorf("rotate that was made and refused: %v", err)
-		}
+		said = s.failedRotate().Error()
+		check(t, !strings.Contains(said, untried), "rotate that was made and refused: %s", said)
 		s.wantLogins(2)
 	})
-	synctest.Test(t, func(t *testing.T) {
+	timed(t, "after an outage", func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
-			t.Errorf("rotate that met an outage: %v", err)
-		}
-		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried) || strings.Contains(err.Error(), "now: ") {
-			t.Errorf("rotate at once after the outage was met: %v, want when rotate/ logs in again, and not now", err)
-		}
+		said := s.failedRotate().Error()
+		check(t, !strings.Contains(said, untried), "rotate that met an outage: %s", said)
+		said = s.failedRotate().Error()
+		s.says(said, untried)
+		check(t, !strings.Contains(said, "now: "), "rotate at once after the outage: %s", said)
 		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
-		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
-			t.Errorf("rotate within 10 s of the last: %v", err)
-		}
+		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
 	})
 }
 
-// TestRotate_KeepsProbeSchedule: probes keep their schedule whatever rotate meets. A forced login that finds the upstream down
-// says nothing of the credentials.
+// Probes keep their schedule whatever rotate meets. A forced login that finds the upstream down says nothing of the credentials.
 func TestRotate_KeepsProbeSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-		if _, err := s.rotate(); err == nil || s.Simulator.Counters().Faulted != 1 {
-			t.Fatalf("rotate did not meet the outage: %v", err)
-		}
+		_ = s.failedRotate()
+		equal(t, "outages met", s.Simulator.Counters().Faulted, 1)
 		s.wantState("rejected")
 		s.failsWith(http.StatusBadRequest)
 		s.readEvery("app", time.Minute, 6*time.Hour)
 		times := s.Upstream.LoginTimes()
 		before := len(times)
 		s.readEvery("app", time.Minute, 6*time.Hour)
-		if got := len(s.Upstream.LoginTimes()) - before; got != 0 {
-			t.Errorf("%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
-		}
+		got := len(s.Upstream.LoginTimes()) - before
+		check(t, got == 0, "%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
 	})
 }
 
-// TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
-// token for a new one.
+// Rotate that could not begin is no rotation. An operator who tries again must not take the old token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.FailPuts(1)
-		if data, err := s.rotate(); err == nil {
-			t.Fatalf("rotate returns %v although storage failed", data)
-		}
+		_ = s.failedRotate()
 		advance(3 * time.Second)
 		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
 			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
@@ -274,76 +223,44 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	})
 }
 
-// TestRotate_AfterLoginThatCouldNotBegin: the credentials were refused 20 minutes ago, and storage took no writes when the probe was
-// due. Nothing was sent, so rotate/ need not wait for a minute.
+// The credentials were refused 20 minutes ago, and storage took no writes when the probe was due. Nothing was sent, so rotate/
+// need not wait for a minute.
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
-	t.Parallel()
-	timed(t, "breaker open", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(20 * time.Minute)
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		s.failed("app")
 		s.Storage.Heal()
 		advance(500 * time.Millisecond)
-		if got := s.logins(); got != 1 {
-			t.Fatalf("%d logins, want only the one that was refused", got)
-		}
+		mustEqual(t, "logins", s.logins(), 1)
 		message := s.refused(logical.UpdateOperation, "rotate/gst", nil)
-		if got := s.logins(); got != 2 {
-			t.Errorf("rotate/ made no login: %s", message)
-		}
+		check(t, s.logins() == 2, "rotate/ made no login: %s", message)
 		advance(50 * time.Minute) // refused for the second time: an hour
 		s.failed("app")
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins within an hour of the second refusal, want 2", got)
-		}
+		equal(t, "logins within an hour of the second refusal", s.logins(), 2)
 	})
 }
 
 // TestRotate_RefusedInThrottleKeepsRetryAfter: rotate/ may log in during a Retry-After. Where the upstream refuses the credentials
 // then, the next login is made when the Retry-After is over, and not at the breaker's first probe.
 func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
 		s.failsWith(http.StatusTooManyRequests)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.changePassword()
 		advance(10 * time.Minute)
-		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
-			t.Fatalf("rotate/ with refused credentials: %v", err)
-		}
+		require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate/ with refused credentials is no 400")
 		s.wantLogins(2, "the throttled one and the forced one")
 		s.readEvery("app", time.Minute, 49*time.Minute)
 		s.wantLogins(2, "within the hour of the Retry-After")
 	})
 }
 
-// TestRotate_TooSoonSaysSo checks that a rotation which returns the result of the last one says that it made no login.
-func TestRotate_TooSoonSaysSo(t *testing.T) {
-	t.Parallel()
-	timed(t, "twice, then later", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		advance(time.Minute)
-		for n, warns := range []int{0, 1, 0} {
-			resp := w.write("rotate/gst", nil)
-			if len(resp.Warnings) != warns {
-				t.Errorf("rotation %d warns %q, want %d warnings", n, resp.Warnings, warns)
-			}
-			for _, warning := range resp.Warnings {
-				w.says(warning, "No login was made", "less than 10 seconds ago")
-			}
-			advance(time.Duration(n) * 10 * time.Second)
-		}
-	})
-}
-
-// TestRotate_TooSoonAfterVerification: the token that is returned is not the result of the last rotation.
+// The token that is returned is not the result of the last rotation.
 func TestRotate_TooSoonAfterVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.mustRotate()
 		advance(time.Second)
 		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
@@ -357,21 +274,16 @@ func TestRotate_TooSoonAfterVerification(t *testing.T) {
 	})
 }
 
-// TestRotate_TooSoonAfterOutage: the refusal that the response names is not what the last login met.
+// The refusal that the response names is not what the last login met.
 func TestRotate_TooSoonAfterOutage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
 		advance(time.Minute + time.Second)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("rotate/ met no outage")
-		}
-		_, err := s.rotate()
-		if err == nil || !strings.Contains(err.Error(), "refused the credentials") || strings.Contains(err.Error(), "last login") {
-			t.Errorf("rotate/ too soon: %v", err)
-		}
+		_ = s.failedRotate()
+		err := s.failedRotate()
+		check(t, strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
+			"rotate/ too soon: %v", err)
 	})
 }

@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
@@ -15,48 +14,41 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestSecondary_WritesElsewhereDoNotMultiplyLogins: each write of the primary comes while a login of the secondary is in flight.
+// Each write of the primary comes while a login of the secondary is in flight.
 func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
+	type testCase struct {
 		write func(n int) map[string]any
 		most  int // logins in 20 s
-	}{
+	}
+	each(t, map[string]testCase{
 		// The login sends the same before and after: it goes on.
-		{"rotation_percent", func(n int) map[string]any { return map[string]any{"rotation_percent": 50 + n} }, 2},
+		"rotation_percent": {func(n int) map[string]any { return map[string]any{"rotation_percent": 50 + n} }, 2},
 		// What is in flight is of no use any more. One login at a time, of 10 s each, or ended early and held off like a failure.
-		{"headers", func(n int) map[string]any {
+		"headers": {func(n int) map[string]any {
 			return map[string]any{"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false}
 		}, 6},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
-			for n := range 20 {
-				go func() { _, _ = s.ask(t.Context(), "app", nil) }()
-				advance(500 * time.Millisecond)
-				s.elsewhere("config/gst", c.write(n))
-				advance(500 * time.Millisecond)
-			}
-			if got := s.logins(); got > c.most || got == 0 {
-				t.Errorf("%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
-			}
-			if most := s.Upstream.MostInFlight(""); most > 1 {
-				t.Errorf("%d logins in flight at once, want 1", most)
-			}
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			advance(time.Minute)
-			s.token("app")
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := newClusters(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+		for n := range 20 {
+			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+			advance(500 * time.Millisecond)
+			s.elsewhere("config/gst", c.write(n))
+			advance(500 * time.Millisecond)
+		}
+		got := s.logins()
+		check(t, got <= c.most && got != 0, "%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
+		most := s.Upstream.MostInFlight("")
+		check(t, most <= 1, "%d logins in flight at once, want 1", most)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(time.Minute)
+		s.token("app")
+	})
 }
 
-// TestSecondary_RemoteWriteAndListAreNoUse: an account without reads is left alone, though its settings are written
-// elsewhere and its status is looked at.
+// An account without reads is left alone, though its settings are written elsewhere and its status is looked at.
 func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
@@ -65,16 +57,15 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 		for n := range 20 {
 			s.elsewhere("config/gst", map[string]any{"pause_reason": fmt.Sprint("none ", n)})
 			s.list("status/")
-			if used, is := s.status()["in_use"].(bool); used || !is {
-				t.Error("the account is in use after a look at the status")
-			}
+			used, is := s.status()["in_use"].(bool)
+			check(t, !used && is, "the account is in use after a look at the status")
 			advance(15 * time.Minute)
 		}
 		s.wantLogins(2, "since the second token was not read")
 	})
 }
 
-// TestSecondary_ForwardsWritesAndLogsIn: a performance secondary hands on writes and logs in for itself.
+// A performance secondary hands on writes and logs in for itself.
 func TestSecondary_ForwardsWritesAndLogsIn(t *testing.T) {
 	t.Parallel()
 	timed(t, "writes", func(t *testing.T) {

@@ -34,9 +34,7 @@ func (w *testMount) collectMessages(f fixture) []string {
 			return
 		}
 		encoded, err := json.Marshal(resp.Data)
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		noError(w.t, err)
 		said = append(said, string(encoded))
 	}
 	readAll := func() {
@@ -69,6 +67,14 @@ func (w *testMount) collectMessages(f fixture) []string {
 		w.Storage.Heal()
 	}
 	send(logical.UpdateOperation, "rotate/gst", nil)
+	for _, token := range w.issued() {
+		for _, data := range []map[string]any{
+			{"token": token}, {"token_id": token}, {"token": token, "token_id": token}, {"token": token + "x"}, {"token": []any{token}},
+			{"tokn": token},
+		} {
+			send(logical.UpdateOperation, "lookup", data)
+		}
+	}
 	advance(time.Minute)
 	send(logical.UpdateOperation, "revoke/gst", nil)
 	readAll()

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
@@ -101,7 +100,6 @@ func (f fixture) picks() []func(mounttest.Request) string {
 	return picks
 }
 
-// TestSecrecy_EchoedSecretsNotPassedOn: an upstream that echoes secrets is not passed on.
 func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	query := firstVision()
@@ -123,9 +121,7 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 					}
 					words = append(words, w.refusal(logical.UpdateOperation, "rotate/"+name, nil).message)
 					encoded, err := json.Marshal(w.read("status/" + name).Data)
-					if err != nil {
-						t.Fatal(err)
-					}
+					noError(t, err)
 					words = append(words, string(encoded))
 				}
 				if got, want := len(w.heard()), len(f.picks()); got < want {
@@ -145,7 +141,6 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 	}
 }
 
-// TestSecrecy_UpstreamTextIsCut: what an upstream says is cut and known fields only.
 func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("lorem ipsum ", 1000)
@@ -169,20 +164,14 @@ func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 			w.mount(f)
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
 			for _, text := range []string{r.message, text(t, w.read("status/gst").Data, "last_error")} {
-				if len(text) > 1000 {
-					t.Errorf("a message of %d bytes", len(text))
-				}
-				if strings.ContainsAny(text, "\x00\x1b\r\n\u2028") {
-					t.Errorf("control characters in %q", text)
-				}
+				check(t, len(text) <= 1000, "a message of %d bytes", len(text))
+				check(t, !strings.ContainsAny(text, "\x00\x1b\r\n\u2028"), "control characters in %q", text)
 				if name != "many problems" {
 					w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
 				}
 			}
 			for line := range strings.SplitSeq(book.String(), "\n") {
-				if len(line) > 2000 {
-					t.Errorf("a log line of %d bytes", len(line))
-				}
+				check(t, len(line) <= 2000, "a log line of %d bytes", len(line))
 			}
 		})
 	}
@@ -197,25 +186,18 @@ func (s *testMount) respond(status int, body string) {
 	})
 }
 
-// TestSecrecy_StoredPasswordInVerification: the refusal of a verification shows no stored password.
 func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"it is not the password pass-of-clerk"}`)
 		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "quite-another-word"})
-		if strings.Contains(message, "pass-of-clerk") {
-			t.Errorf("%s", message)
-		}
+		check(t, !strings.Contains(message, "pass-of-clerk"), "%s", message)
 	})
 }
 
-// TestSecrecy_ShortSupersededToken: a superseded token that is too short to be known by its form is in no message, also after a restart.
+// A superseded token that is too short to be known by its form is in no message, also after a restart.
 func TestSecrecy_ShortSupersededToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"tok-first-one","expires_in":3600}`)
 		s.token("app")
 		advance(time.Minute)
@@ -225,8 +207,6 @@ func TestSecrecy_ShortSupersededToken(t *testing.T) {
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"session of tok-first-one is open, invalid_grant"}`)
 		advance(time.Minute)
 		_, err := s.rotate()
-		if err == nil || strings.Contains(err.Error(), "tok-first-one") {
-			t.Errorf("%v", err)
-		}
+		check(t, err != nil && !strings.Contains(err.Error(), "tok-first-one"), "%v", err)
 	})
 }

@@ -54,49 +54,34 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	t.Helper()
 	ids := make(map[string]int)
 	for _, o := range outcomes {
-		if o.err != nil {
-			t.Fatalf("a reader got no token: %v", o.err)
-		}
+		require(t, o.err == nil, "a reader got no token: %v", o.err)
 		ids[o.response.id]++
 	}
-	if len(ids) != 1 {
-		t.Fatalf("%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
-	}
+	require(t, len(ids) == 1, "%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
 	return outcomes[0].response.id
 }
 
-// TestTokenShared_ThousandReadersMakeOneLogin: a thousand readers at once through four roles make one login.
 func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			s := f.mounted(t)
-			for n := range 4 {
-				s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
-			}
-			s.slow(3 * time.Second)
-			outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
-			sameToken(t, outcomes)
-			for _, o := range outcomes {
-				if o.waited != 3*time.Second {
-					t.Fatalf("a reader waited %s for a login of 3s", o.waited)
-				}
-			}
-			if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
-			}
-			if got := s.Upstream.MostInFlight(""); got != 1 {
-				t.Errorf("%d logins in flight at once, want 1", got)
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		s := f.mounted(t)
+		for n := range 4 {
+			s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
+		}
+		s.slow(3 * time.Second)
+		outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
+		sameToken(t, outcomes)
+		for _, o := range outcomes {
+			require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
+		}
+		if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
+			t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
+		}
+		equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
+	})
 }
 
-// TestTokenShared_CanceledReaderCancelsNoOthers: a reader who gives up does not cancel the login for the others.
 func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -109,9 +94,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
 				t.Errorf("a reader who gave up got: %v", err)
 			}
-			if waited := time.Since(began); waited != time.Second {
-				t.Errorf("a reader who gave up after 1s was kept for %s", waited)
-			}
+			equal(t, "a reader who gave up after 1s was kept for", time.Since(began), time.Second)
 		})
 		synctest.Wait()
 		sameToken(t, s.readConcurrently(20, toApp, nil))
@@ -120,54 +103,40 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 	})
 }
 
-// TestTokenShared_LoginOutlivesItsReaders: a login goes on when all its readers have gone.
 func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
 		for _, o := range s.readConcurrentlyIn(impatient, 2, toApp, nil) {
-			if o.err == nil {
-				t.Fatal("a reader got a token after it gave up")
-			}
+			require(t, o.err != nil, "a reader got a token after it gave up")
 		}
 		advance(10 * time.Second)
-		if got := s.Simulator.Counters().LoginsOK; got != 1 {
-			t.Fatalf("%d logins succeeded, want the one that the reader left behind", got)
-		}
+		mustEqual(t, "logins succeeded", s.Simulator.Counters().LoginsOK, 1)
 		s.token("app")
 		s.wantLogins(1, "the token of the first should have been kept")
 	})
 }
 
 func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "7s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
-		if took := time.Since(began); took != 7*time.Second {
-			t.Errorf("the read returned after %s, want request_timeout (7s)", took)
-		}
+		equal(t, "the read returned after", time.Since(began), 7*time.Second)
 		s.wantLogins(1)
 	})
 }
 
-// TestTokenShared_CanceledBeforeRead: a reader that has gone before its read costs at most one login.
 func TestTokenShared_CanceledBeforeRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _ = s.do(ctx, logical.ReadOperation, "token/app", nil)
 		advance(10 * time.Second)
 		s.token("app")
-		if got := s.logins(); got > 1 {
-			t.Errorf("%d logins, want at most one", got)
-		}
+		got := s.logins()
+		check(t, got <= 1, "%d logins, want at most one", got)
 	})
 }

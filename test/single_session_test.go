@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -29,10 +28,8 @@ func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount
 	return s
 }
 
-// TestSingleSession_OneLiveToken: a single session has one living token and no lease outlives it.
 func TestSingleSession_OneLiveToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const life = 15 * time.Minute
 		s := singleSessionMount(t, life)
 		s.Simulator.SetFault(simulator.JWT, latency())
@@ -51,9 +48,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 					living++
 				}
 			}
-			if living != 1 {
-				t.Fatalf("%d tokens live, want 1", living)
-			}
+			require(t, living == 1, "%d tokens live, want 1", living)
 			if a.left > 20*time.Second && a.left < life-20*time.Second {
 				advance(7 * time.Second)
 			} else {
@@ -67,9 +62,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 			}
 		}
 		for n, gap := range s.gaps() {
-			if gap < life-6*time.Second {
-				t.Errorf("login %d came %s after the one before: a token that lived was replaced", n+2, gap)
-			}
+			check(t, gap >= life-6*time.Second, "login %d came %s after the one before: a token that lived was replaced", n+2, gap)
 		}
 		if got, most := s.logins(), int(3*time.Hour/(life-6*time.Second))+1; got > most {
 			t.Errorf("%d logins in 3 hours, want at most %d", got, most)
@@ -77,10 +70,8 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_ClientsHoldNoDeadToken: clients of a single session never hold a dead token under a lease.
 func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, latency())
 		s.EveryMinute()
@@ -89,82 +80,72 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 		f.run(8 * time.Hour)
 		f.check(t)
 		f.served(t)
-		if got := len(s.loginsBefore(f.until)); got > 9 {
-			t.Errorf("%d logins in 8 hours, want at most 9", got)
-		}
+		got := len(s.loginsBefore(f.until))
+		check(t, got <= 9, "%d logins in 8 hours, want at most 9", got)
 	})
 }
 
-// TestSingleSession_SuspectAfterCrashDuringLogin: a single session crashed in mid login does not serve the stored token. A
-// verification is a login as any other.
+// A single session crashed in mid login does not serve the stored token. A verification is a login as any other.
 func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		path     string
 		data     map[string]any
 		restarts int
-	}{
+	}
+	each(t, map[string]testCase{
 		"once":                                   {"rotate/gst", nil, 1},
 		"verification":                           {"config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}, 1},
 		"and reloaded after a login that failed": {"rotate/gst", nil, 2},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			first := s.token("app")
-			advance(10 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
-			advance(time.Second)
-			if s.logins() != 2 || s.Simulator.TokenAlive(first.access) {
-				t.Fatal("the login that is to be cut off has not killed the old token")
-			}
-			if c.restarts > 1 {
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			}
-			s.Crash()
-			release()
+	}, func(t *testing.T, c testCase) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		advance(10 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
+		advance(time.Second)
+		require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
+			"the login that is to be cut off has not killed the old token")
+		if c.restarts > 1 {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		}
+		s.Crash()
+		release()
+		s.wantNoDeadToken("the login in mid-crash")
+		if c.restarts > 1 {
+			advance(2 * time.Second)
 			s.wantNoDeadToken("the login in mid-crash")
-			if c.restarts > 1 {
-				advance(2 * time.Second)
-				s.wantNoDeadToken("the login in mid-crash")
-				if s.Simulator.Counters().Faulted == 0 {
-					t.Fatal("the upstream was not asked")
-				}
-				s.Reload()
-				s.wantNoDeadToken("the login in mid-crash")
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			}
-			advance(time.Minute)
-			s.wantLiveToken()
-		})
-	}
+			require(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
+			s.Reload()
+			s.wantNoDeadToken("the login in mid-crash")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		}
+		advance(time.Minute)
+		s.wantLiveToken()
+	})
 }
 
 func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
-	t.Parallel()
-	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			s.token("app")
-			advance(10 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-			advance(time.Second)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			if blind {
-				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-			}
-			s.Crash()
-			release()
-			s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
-			s.Reload()
-			s.wantNoDeadToken("the login in mid-crash")
-		})
-	}
+	each(t, map[string]bool{"taken up at start": false, "taken up by the write": true}, func(t *testing.T, blind bool) {
+		s := singleSessionMount(t, time.Hour)
+		s.token("app")
+		advance(10 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+		advance(time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if blind {
+			s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+		}
+		s.Crash()
+		release()
+		s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
+		s.Reload()
+		s.wantNoDeadToken("the login in mid-crash")
+	})
 }
 
-// TestSingleSession_TokenKilledByALoginIsNotServed: a new login has killed the token that is out, and storage takes its time over
-// what the login brought. Readers are not given the dead one meanwhile.
+// A new login has killed the token that is out, and storage takes its time over what the login brought. Readers are not given the
+// dead one meanwhile.
 func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -189,9 +170,7 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 			})
 			done := s.asyncRequest(t.Context(), logical.UpdateOperation, c.path, c.data)
 			advance(time.Second)
-			if s.Simulator.TokenAlive(first.access) || s.logins() == logins {
-				t.Fatal("the first token lives: no login has killed it")
-			}
+			require(t, !s.Simulator.TokenAlive(first.access) && s.logins() != logins, "the first token lives: no login has killed it")
 			dead := 0
 			for range 6 {
 				a, err := s.ask(t.Context(), "app", nil)
@@ -200,9 +179,7 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 				}
 				advance(time.Second)
 			}
-			if dead > 0 {
-				t.Errorf("%s of 6 reads were given a token that is dead upstream", fmt.Sprint(dead))
-			}
+			check(t, dead == 0, "%s of 6 reads were given a token that is dead upstream", fmt.Sprint(dead))
 			s.wait(done)
 			advance(time.Minute)
 			s.Storage.Heal()
@@ -210,30 +187,20 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 	}
 }
 
-// TestSingleSession_VerificationNeverSentKeepsToken: a caller gives up a verification before storage has taken note of it, so
-// that nothing was sent. The token that is out is as good as before.
+// A caller gives up a verification before storage has taken note of it, so that nothing was sent. The token that is out is as
+// good as before.
 func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "storage is slow", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		first := s.token("app")
-		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-			if kind == mounttest.Put && key == "token/gst" {
-				return mounttest.Fault{Wait: 20 * time.Second}
-			}
-			return mounttest.Fault{}
-		})
+		s.Storage.Slow(mounttest.Put, "token/gst", 20*time.Second)
 		s.quiet(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			s.refusalIn(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 			for range 2 {
-				if a := s.token("app"); a.id != first.id {
-					t.Error("another token is served")
-				}
-				if got := s.read("status/gst").Data["state"]; got != "ready" {
-					t.Errorf("state is %v, want ready", got)
-				}
+				check(t, s.token("app").id == first.id, "another token is served")
+				equal(t, "state", s.read("status/gst").Data["state"], "ready")
 				advance(time.Minute)
 				s.Storage.Heal()
 				s.Reload()
@@ -242,28 +209,23 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_SuspectAfterLostResponse: the same without a crash. The response to a login is lost on its way back: the
-// upstream has logged in, and nobody knows.
+// The same without a crash. The response to a login is lost on its way back: the upstream has logged in, and nobody knows.
 func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
-	t.Parallel()
-	for name, login := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _ = s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },
 		"a verification": func(s *testMount) {
 			_, _ = s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			first := s.token("app")
-			advance(10 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
-			login(s)
-			if s.Simulator.Counters().Faulted != 1 || s.Simulator.TokenAlive(first.access) {
-				t.Fatal("the login was not cut, or has not killed the old token")
-			}
-			s.wantNoDeadToken("the lost login")
-		})
-	}
+	}, func(t *testing.T, login func(s *testMount)) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		advance(10 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
+		login(s)
+		require(t, s.Simulator.Counters().Faulted == 1 && !s.Simulator.TokenAlive(first.access),
+			"the login was not cut, or has not killed the old token")
+		s.wantNoDeadToken("the lost login")
+	})
 }
 
 // TestSingleSession_TokenSurvivesLoginElsewhere: logins that cannot have reached the upstream, or are of another user, end no

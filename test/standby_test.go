@@ -46,7 +46,6 @@ func (w *testMount) forwards(op logical.Operation, path string, data map[string]
 	}
 }
 
-// TestStandby_ForwardsToActiveNode: a performance standby hands on what only the active node may do.
 func TestStandby_ForwardsToActiveNode(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
@@ -59,9 +58,8 @@ func TestStandby_ForwardsToActiveNode(t *testing.T) {
 				return
 			}
 			w.idle(func() {
-				if refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data)); is {
-					t.Errorf("refused: %v", refused)
-				}
+				refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data))
+				check(t, !is, "refused: %v", refused)
 			})
 		})
 	}
@@ -88,7 +86,6 @@ func standbys() map[string]consts.ReplicationState {
 	}
 }
 
-// TestStandby_NeverLogsIn: a node that may not log in never does.
 func TestStandby_NeverLogsIn(t *testing.T) {
 	t.Parallel()
 	for name, state := range standbys() {
@@ -97,11 +94,7 @@ func TestStandby_NeverLogsIn(t *testing.T) {
 			w.EveryMinute()
 			w.quiet(func() { advance(48 * time.Hour) }) // past the rotation, and past the token's end
 		})
-		for _, r := range []struct {
-			op   logical.Operation
-			path string
-			data map[string]any
-		}{
+		for _, r := range []request{
 			{logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "rotate/gst", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}},
@@ -124,9 +117,7 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 		w.Stop()
 		w.Node.SetState(0)
 		w.Start()
-		w.quiet(func() {
-			w.wantServed(token)
-		})
+		w.quiet(func() { w.wantServed(token) })
 		w.EveryMinute()
 		w.loggingIn(1, func() { advance(17 * time.Hour) }) // and rotates it
 	})
@@ -140,9 +131,7 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 }
 
 func TestStandby_StopsRotating(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)

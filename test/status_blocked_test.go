@@ -23,66 +23,54 @@ func count(t *testing.T, data map[string]any, field string) string {
 	return fmt.Sprint(data[field])
 }
 
-// TestStatus_StorageThatTakesNoWrites: a login that cannot even begin shows in status/ and in metrics.
+// A login that cannot even begin shows in status/ and in metrics.
 func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		ask  func(s *testMount) error
-	}{
-		{"read", func(s *testMount) error {
+	type testCase struct {
+		ask func(s *testMount) error
+	}
+	each(t, map[string]testCase{
+		"read": {func(s *testMount) error {
 			_, err := s.ask(s.t.Context(), "app", nil)
 			return err
 		}},
-		{"rotate", func(s *testMount) error {
+		"rotate": {func(s *testMount) error {
 			_, err := s.rotate()
 			return err
 		}},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Storage.FailPuts(1 << 30)
-			err := c.ask(s)
-			if err == nil || !strings.Contains(err.Error(), "no space left on device") {
-				t.Fatalf("%v, want the storage's own error", err)
-			}
-			s.wantLogins(0, "where none can begin")
-			status := s.status()
-			if status["state"] != "backing_off" || status["last_error_kind"] != "blocked" {
-				t.Errorf("state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
-			}
-			s.says(text(t, status, "last_error"), "no space left on device")
-			s.says(text(t, status, "message"), "stor")
-			for _, field := range []string{"consecutive_failures", "login_failures"} {
-				if got := count(t, status, field); got == "0" {
-					t.Errorf("%s is %s after a login that could not begin", field, got)
-				}
-			}
-			list := s.list("status/")
-			info, _ := list.Data["key_info"].(map[string]any)
-			if entry, _ := info["gst"].(map[string]any); entry["state"] != "backing_off" {
-				t.Errorf("list status says %v, want backing_off", entry)
-			}
-			metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
-			if !strings.Contains(metrics, `result="blocked"} `) {
-				t.Error("metrics count no login of kind blocked")
-			}
-			s.Storage.Heal()
-			advance(2 * time.Minute)
-			s.token("app")
-			if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
-				t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.Storage.FailPuts(1 << 30)
+		err := c.ask(s)
+		require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
+		s.wantLogins(0, "where none can begin")
+		status := s.status()
+		check(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
+			"state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
+		s.says(text(t, status, "last_error"), "no space left on device")
+		s.says(text(t, status, "message"), "stor")
+		for _, field := range []string{"consecutive_failures", "login_failures"} {
+			got := count(t, status, field)
+			check(t, got != "0", "%s is %s after a login that could not begin", field, got)
+		}
+		list := s.list("status/")
+		info, _ := list.Data["key_info"].(map[string]any)
+		entry, _ := info["gst"].(map[string]any)
+		check(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
+		metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
+		check(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
+		s.Storage.Heal()
+		advance(2 * time.Minute)
+		s.token("app")
+		if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
+			t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
+		}
+	})
 }
 
-// TestStorage_ReadOnlyDuringSetup: the plugin's file was missing when the node became active. Vault lets such a mount read and not
-// write, until another node becomes active. Every request that cannot write says so and what to do, and so does status/.
+// The plugin's file was missing when the node became active. Vault lets such a mount read and not write, until another node
+// becomes active. Every request that cannot write says so and what to do, and so does status/.
 func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Storage.SetFault(func(_ int, kind, _ string) mounttest.Fault {
 			if kind == mounttest.Put || kind == mounttest.Delete {
@@ -92,11 +80,7 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 		})
 		s.Reload()
 		says := []string{"cannot write to storage during setup", "the plugin's file was missing", "vault operator step-down", "unseal"}
-		for _, c := range []struct {
-			op   logical.Operation
-			path string
-			data map[string]any
-		}{
+		for _, c := range []request{
 			{logical.UpdateOperation, "rotate/gst", nil},
 			{logical.UpdateOperation, "revoke/gst", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"pause_reason": "none"}},
@@ -105,18 +89,15 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 			{logical.DeleteOperation, "config/gst", nil},
 		} {
 			r := s.refusal(c.op, c.path, c.data)
-			if r.status != http.StatusInternalServerError || !r.coded {
-				t.Errorf("%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
-			}
+			check(t, r.status == http.StatusInternalServerError && r.coded,
+				"%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
 			s.says(r.message, says...)
 		}
 		s.Simulator.KillTokens("", "")
 		advance(2 * time.Hour)
 		s.loggingIn(0, func() { s.says(s.refusal(logical.ReadOperation, "token/app", nil).message, says...) })
 		status := s.status()
-		if status["last_error_kind"] != "blocked" {
-			t.Errorf("last_error_kind %v, want blocked", status["last_error_kind"])
-		}
+		check(t, status["last_error_kind"] == "blocked", "last_error_kind %v, want blocked", status["last_error_kind"])
 		s.says(fmt.Sprint(status["message"]), says...)
 		s.Storage.Heal()
 		advance(2 * time.Minute)
@@ -125,88 +106,66 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 }
 
 func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name string
-		do   func(s *testMount)
-	}{
-		{"never read", func(*testMount) {}},
-		{"ready", func(s *testMount) { s.token("app") }},
-		{"rejected token, replaced", func(s *testMount) {
+	failed := func(kind simulator.FaultKind, passed time.Duration) func(s *testMount) {
+		return func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, Remaining: 1})
+			s.failed("app")
+			advance(passed)
+		}
+	}
+	eachRestart(t, map[string]func(s *testMount){
+		"never read":                          func(*testMount) {},
+		"ready":                               func(s *testMount) { s.token("app") },
+		"rotated by hand":                     func(s *testMount) { s.token("app"); s.mustRotate() },
+		"revoked":                             func(s *testMount) { s.token("app"); s.revoke("") },
+		"hold is over, nobody reads":          failed(simulator.FaultDown, 24*time.Hour),
+		"breaker, hold is over, nobody reads": failed(simulator.FaultRefuse, 3*24*time.Hour),
+		"rejected token, replaced": func(s *testMount) {
 			first := s.token("app")
 			advance(2 * time.Minute)
-			_, _ = s.ask(s.t.Context(), "app", reject(first.id))
-		}},
-		{"rotated by hand", func(s *testMount) {
-			s.token("app")
-			s.mustRotate()
-		}},
-		{"revoked", func(s *testMount) {
-			s.token("app")
-			s.revoke("")
-		}},
-		{"hold is over, nobody reads", func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-			s.failed("app")
-			advance(24 * time.Hour)
-		}},
-		{"breaker, hold is over, nobody reads", func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-			s.failed("app")
-			advance(3 * 24 * time.Hour)
-		}},
-		{"storage takes writes again, nobody reads", func(s *testMount) {
+			s.rejecting(first.id)
+		},
+		"storage takes writes again, nobody reads": func(s *testMount) {
 			s.Storage.FailPuts(1)
 			s.failed("app")
 			advance(24 * time.Hour)
-		}},
-		{"login in flight after a hold", func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-			s.failed("app")
-			advance(5 * time.Second)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+		},
+		"login in flight after a hold": func(s *testMount) {
+			failed(simulator.FaultDown, 5*time.Second)(s)
+			s.slow(10 * time.Second)
 			go func() { _, _ = s.ask(s.t.Context(), "app", nil) }()
 			advance(time.Second)
-		}},
-		{"rotation failed, hold is over", func(s *testMount) {
+		},
+		"rotation failed, hold is over": func(s *testMount) {
 			s.token("app")
 			advance(39 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 			advance(10 * time.Minute)
-		}},
-		{"paused", func(s *testMount) {
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			s.failed("app")
+		},
+		"paused": func(s *testMount) {
+			failed(simulator.FaultDown, 0)(s)
 			s.write("config/gst", map[string]any{"paused": true})
 			advance(24 * time.Hour)
-		}},
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				c.do(s)
-				if restart {
-					s.Reload()
-					synctest.Wait()
-				}
-				status := s.status()
-				next := fmt.Sprint(status["next_attempt_at"])
-				if next == "" {
-					return
-				}
-				at, err := time.Parse(time.RFC3339, next)
-				held := status["state"] == "backing_off" || status["state"] == "rejected"
-				if err != nil || !held || !at.After(time.Now()) {
-					t.Errorf("next_attempt_at is %s in state %v at %s, want it empty: there is no hold", next, status["state"],
-						time.Now().UTC().Format(time.RFC3339))
-				}
-			})
+		},
+	}, func(t *testing.T, happens func(s *testMount), restart bool) {
+		s := gstMount(t, time.Hour)
+		happens(s)
+		s.reloadIf(restart)
+		synctest.Wait()
+		status := s.status()
+		next := fmt.Sprint(status["next_attempt_at"])
+		if next == "" {
+			return
 		}
-	}
+		at, err := time.Parse(time.RFC3339, next)
+		held := status["state"] == "backing_off" || status["state"] == "rejected"
+		check(t, err == nil && held && at.After(time.Now()), "next_attempt_at is %s in state %v at %s, want it empty: there is no hold",
+			next, status["state"], time.Now().UTC().Format(time.RFC3339))
+	})
 }
 
-// TestStatus_CountsLoginThatCouldNotBeginInHold: storage takes no writes, so that a login by hand cannot begin. It counts as one
-// that failed, also while a hold runs, which stays as it is.
+// Storage takes no writes, so that a login by hand cannot begin. It counts as one that failed, also while a hold runs, which
+// stays as it is.
 func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]simulator.Fault{
@@ -225,29 +184,25 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 			advance(2 * time.Minute)
 			s.Storage.FailPuts(1 << 30)
 			s.quiet(func() {
-				if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), "no space left on device") {
-					t.Fatalf("%v, want the storage's own error", err)
-				}
+				_, err := s.rotate()
+				require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
 			})
 			after := s.status()
 			for field, want := range map[string]string{
 				"consecutive_failures": "2", "login_failures": "2", "state": count(t, before, "state"),
 				"next_attempt_at": count(t, before, "next_attempt_at"),
 			} {
-				if got := count(t, after, field); got != want {
-					t.Errorf("%s is %s, want %s", field, got, want)
-				}
+				got := count(t, after, field)
+				check(t, got == want, "%s is %s, want %s", field, got, want)
 			}
 		})
 	}
 }
 
-// TestStatus_UnusableSettings: settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ say
-// of which config they are and what to do, also in the hold that follows.
+// Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ say of which config they are
+// and what to do, also in the hold that follows.
 func TestStatus_UnusableSettings(t *testing.T) {
-	t.Parallel()
-	timed(t, "request_format", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.put("config/gst", strings.Replace(s.stored()["config/gst"], `"request_format":"json"`, `"request_format":"morse"`, 1))
 		s.Reload()
 		says := []string{`config "gst": the stored settings cannot be used: `, "request_format must be", "write that field",

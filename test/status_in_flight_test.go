@@ -15,11 +15,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatus_ReadersWaitForALogin: readers wait for the first token, and are told to look at status/. It does not say that
-// nobody has read one.
+// Readers wait for the first token, and are told to look at status/. It does not say that nobody has read one.
 func TestStatus_ReadersWaitForALogin(t *testing.T) {
-	t.Parallel()
-	for name, hang := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"the upstream hangs": func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
 		},
@@ -36,30 +34,25 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 				return mounttest.Fault{}
 			})
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "request_timeout", "60s")
-			hang(s)
-			reader := s.async("token/app")
-			advance(20 * time.Second)
-			if first := s.wait(reader); first.err == nil {
-				t.Fatal("the reader was served: nothing hangs")
-			}
-			status := s.status()
-			if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
-				t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
-			}
-			s.Storage.Heal()
-			advance(2 * time.Minute)
-		})
-	}
+	}, func(t *testing.T, hang func(s *testMount)) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		hang(s)
+		reader := s.async("token/app")
+		advance(20 * time.Second)
+		require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
+		status := s.status()
+		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
+			t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
+		}
+		s.Storage.Heal()
+		advance(2 * time.Minute)
+	})
 }
 
-// TestStatus_SecondLoginInFlight: the first login has failed, its hold is over, and the next login is under way. status/ does not
-// say that it takes another read to try again.
+// The first login has failed, its hold is over, and the next login is under way. status/ does not say that it takes another read
+// to try again.
 func TestStatus_SecondLoginInFlight(t *testing.T) {
-	t.Parallel()
-	timed(t, "the upstream hangs", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		s.failed("app")
@@ -71,18 +64,16 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 		advance(20 * time.Second)
 		s.wait(reader)
 		s.wantLogins(2, "of which the second is in flight")
-		if message := fmt.Sprint(s.status()["message"]); strings.Contains(message, due) {
-			t.Errorf("an attempt is under way, and status/ says: %s", message)
-		}
+		message := fmt.Sprint(s.status()["message"])
+		check(t, !strings.Contains(message, due), "an attempt is under way, and status/ says: %s", message)
 		advance(2 * time.Minute)
 	})
 }
 
-// TestStatus_TokenInDoubt: a login whose settings were not stored may have killed the token of a single-session account. status/
-// does not say that was not read one.
+// A login whose settings were not stored may have killed the token of a single-session account. status/ does not say that was not
+// read one.
 func TestStatus_TokenInDoubt(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a write that storage refused", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		s.token("app")
 		advance(time.Minute)

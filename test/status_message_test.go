@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -80,9 +79,7 @@ func causes() []cause {
 			make: func(t *testing.T) *testMount {
 				t.Helper()
 				ca, err := simulator.NewCA()
-				if err != nil {
-					t.Fatal(err)
-				}
+				noError(t, err)
 				authority["ca_cert"] = string(ca.CertPEM())
 				return overTLS(t, ca)
 			},
@@ -125,17 +122,13 @@ var command = regexp.MustCompile(`vault (read|write|list)((?: -\S+)*) (mastersin
 func (s *testMount) run(message string, given map[string]any) string {
 	s.t.Helper()
 	found := command.FindStringSubmatch(message)
-	if found == nil {
-		s.t.Fatalf("no vault command in %q", message)
-	}
+	require(s.t, found != nil, "no vault command in %q", message)
 	verb, path := found[1], strings.TrimPrefix(found[3], "mastersindia/")
 	data := make(map[string]any)
 	for pair := range strings.FieldsSeq(found[4]) {
 		name, value, _ := strings.Cut(strings.TrimRight(pair, ";,)"), "=")
 		if value == "-" || strings.HasPrefix(value, "@") || value == "..." {
-			if given[name] == nil {
-				s.t.Fatalf("the command asks for %s, which has nothing to do with the cause: %s", name, message)
-			}
+			require(s.t, given[name] != nil, "the command asks for %s, which has nothing to do with the cause: %s", name, message)
 			data[name] = given[name]
 			continue
 		}
@@ -166,22 +159,17 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 			read := s.failure("app")
 			status := s.status()
 			message, _ := status["message"].(string)
-			if status["state"] != c.state || status["last_error_kind"] != c.kind {
-				t.Errorf("state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
-			}
+			check(t, status["state"] == c.state && status["last_error_kind"] == c.kind,
+				"state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
 			for _, text := range []string{message, read.Error()} {
 				for _, group := range c.words {
 					named := false
 					for word := range strings.SplitSeq(group, "|") {
 						named = named || strings.Contains(text, word)
 					}
-					if !named {
-						t.Errorf("the cause (%s) is not named in: %s", group, text)
-					}
+					check(t, named, "the cause (%s) is not named in: %s", group, text)
 				}
-				if !command.MatchString(text) {
-					t.Errorf("no command to type in: %s", text)
-				}
+				check(t, command.MatchString(text), "no command to type in: %s", text)
 			}
 			if c.goes != nil {
 				c.goes(s)
@@ -194,17 +182,13 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 	}
 }
 
-// TestStatus_TokenAfterRotateWasNotRejected: an API has refused a token, which was replaced, and rotate/ has replaced the one
-// after it.
+// An API has refused a token, which was replaced, and rotate/ has replaced the one after it.
 func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
-			t.Fatalf("the rejected token was not replaced: %v", err)
-		}
+		a, err := s.ask(t.Context(), "app", reject(first.id))
+		require(t, err == nil && a.id != first.id, "the rejected token was not replaced: %v", err)
 		advance(30 * time.Second)
 		s.mustRotate()
 		if message := text(t, s.status(), "message"); strings.Contains(message, "the last one was refused by an API") {

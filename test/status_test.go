@@ -14,22 +14,17 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatus_RotationAndNextAttemptDiffer: status distinguishes the rotation from the next attempt. With a token that is
-// good for long, a login may be tried again at once, and none is due.
+// Status distinguishes the rotation from the next attempt. With a token that is good for long, a login may be tried again at
+// once, and none is due.
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("rotate succeeded against an upstream that is down")
-		}
+		_ = s.failedRotate()
 		status := s.status()
 		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
-		if rotates == fmt.Sprint(status["next_attempt_at"]) {
-			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
-		}
+		require(t, rotates != fmt.Sprint(status["next_attempt_at"]),
+			"rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
 		if want := "no login is due before that token's rotation, at " + rotates; !strings.Contains(message, want) ||
 			strings.Contains(message, "next attempt") {
 			t.Errorf("the message is %q, want %q in it, and no attempt, which next_attempt_at has", message, want)
@@ -38,16 +33,12 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 }
 
 func TestStatus_StatesOfAccount(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		state := func(want string) map[string]any {
 			t.Helper()
 			status := s.status()
-			if status["state"] != want {
-				t.Errorf("state %v, want %s (%v)", status["state"], want, status["message"])
-			}
+			check(t, status["state"] == want, "state %v, want %s (%v)", status["state"], want, status["message"])
 			return status
 		}
 		if got := state("idle"); got["token_id"] != "" || fmt.Sprint(got["in_use"]) != "false" || got["logins"] != int64(0) {
@@ -64,23 +55,20 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 			"logins": int64(1), "login_failures": int64(0), "reads": int64(1),
 		}
 		for field, value := range want {
-			if fmt.Sprint(got[field]) != fmt.Sprint(value) {
-				t.Errorf("%s is %v, want %v", field, got[field], value)
-			}
+			check(t, fmt.Sprint(got[field]) == fmt.Sprint(value), "%s is %v, want %v", field, got[field], value)
 		}
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(45 * time.Minute)
 		got = state("backing_off")
-		if got["token_id"] != a.id || got["consecutive_failures"] == 0 || got["last_error_kind"] != "unavailable" {
-			t.Errorf("backing off: %v", got)
-		}
+		check(t, got["token_id"] == a.id && got["consecutive_failures"] != 0 && got["last_error_kind"] == "unavailable",
+			"backing off: %v", got)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		advance(2 * time.Minute)
-		if got := state("rejected"); got["last_error_kind"] != "rejected" || got["next_attempt_at"] == "" {
-			t.Errorf("rejected: %v", got)
-		}
+		got = state("rejected")
+		check(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] != "", "rejected: %v", got)
 		s.write("config/gst", map[string]any{"paused": true})
-		state("paused")
+		got = state("paused")
+		check(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] == "", "paused: %v", got)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.write("config/gst", map[string]any{"paused": false})
 		advance(time.Minute) // else it may get the refusal, which is that new
@@ -91,17 +79,12 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		for range 100 {
 			s.status()
 		}
-		if s.logins() != logins {
-			t.Error("status has logged in")
-		}
+		check(t, s.logins() == logins, "status has logged in")
 	})
 }
 
-// TestStatus_CountsSinceStart: status counts since this process started.
 func TestStatus_CountsSinceStart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 15*time.Minute)
+	gstTest(t, 15*time.Minute, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		const reads = 10
 		for range reads {
@@ -118,9 +101,7 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 }
 
 func TestStatusList_HasEveryFault(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		for _, name := range []string{"paused", "refused", "idle"} {
 			s.write("config/"+name, jwtConfig("verify_connection", false))
 			s.write("role/"+name, map[string]any{"config": name})
@@ -135,26 +116,19 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 		}} {
 			restart()
 			resp := s.list("status/")
-			if keys := fmt.Sprint(resp.Data["keys"]); keys != "[gst idle paused refused]" {
-				t.Errorf("keys %s", keys)
-			}
+			equal(t, "keys", fmt.Sprint(resp.Data["keys"]), "[gst idle paused refused]")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for name, state := range map[string]string{"gst": "ready", "idle": "idle", "paused": "paused", "refused": "rejected"} {
 				facts, _ := info[name].(map[string]any)
-				if facts["state"] != state || facts["message"] == "" {
-					t.Errorf("%s: %v, want state %s and a message", name, facts, state)
-				}
+				check(t, facts["state"] == state && facts["message"] != "", "%s: %v, want state %s and a message", name, facts, state)
 			}
 		}
 	})
 }
 
-// TestStatusList_ManyAccounts: the list of statuses is correct for many accounts. An operator on call must
-// not see "ready" for an account that fails.
+// The list of statuses is correct for many accounts. An operator on call must not see "ready" for an account that fails.
 func TestStatusList_ManyAccounts(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		const many = 400
 		for n := range many {
 			s.write(fmt.Sprintf("config/c%03d", n), jwtConfig("verify_connection", false, "paused", true))
@@ -170,53 +144,45 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 					wrong++
 				}
 			}
-			if wrong > 0 {
-				t.Errorf("%d of %d paused accounts are listed in another state", wrong, many)
-			}
+			check(t, wrong == 0, "%d of %d paused accounts are listed in another state", wrong, many)
 		}
 	})
 }
 
-// TestStatusList_JustRestarted: the engine has yet to read an account that comes late in a long list, since storage is slow or has
-// failed. The list does not say that it has no token.
+// The engine has yet to read an account that comes late in a long list, since storage is slow or has failed. The list does not
+// say that it has no token.
 func TestStatusList_JustRestarted(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		fault func(w *testMount)
 		heals bool
 		want  any // state
-	}{
+	}
+	each(t, map[string]testCase{
 		"storage is slow":    {func(w *testMount) { w.Storage.Slow(mounttest.Get, "token/", time.Second) }, false, "ready"},
 		"storage fails":      {func(w *testMount) { w.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage()) }, false, nil},
 		"storage has failed": {func(w *testMount) { w.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage()) }, true, "ready"},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			for n := range 300 {
-				s.write(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
-			}
-			s.token("app")
-			s.Stop()
-			c.fault(s)
-			s.Start()
-			synctest.Wait()
-			if c.heals {
-				s.Storage.Heal()
-			}
-			info, _ := s.list("status/").Data["key_info"].(map[string]any)
-			gst, _ := info["gst"].(map[string]any)
-			if gst["state"] != c.want {
-				t.Errorf("list status/ says %v of an account with a token, want the state %v", gst, c.want)
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		for n := range 300 {
+			s.write(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
+		}
+		s.token("app")
+		s.Stop()
+		c.fault(s)
+		s.Start()
+		synctest.Wait()
+		if c.heals {
+			s.Storage.Heal()
+		}
+		info, _ := s.list("status/").Data["key_info"].(map[string]any)
+		gst, _ := info["gst"].(map[string]any)
+		check(t, gst["state"] == c.want, "list status/ says %v of an account with a token, want the state %v", gst, c.want)
+	})
 }
 
-// TestStatusList_WriteElsewhereHidesNoFault: another cluster writes a field that has nothing to do with the login, of an account
-// that comes late in a long list.
+// Another cluster writes a field that has nothing to do with the login, of an account that comes late in a long list.
 func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
-	t.Parallel()
-	timed(t, "300 accounts", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		for n := range 300 {
 			s.elsewhere(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
@@ -229,21 +195,15 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 			entry, _ := info["gst"].(map[string]any)
 			return entry["state"]
 		}
-		if got := state(); got != "rejected" {
-			t.Fatalf("state is %v before", got)
-		}
+		mustEqual(t, "state", state(), "rejected")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
-		if got := state(); got != "rejected" {
-			t.Errorf("list status/ says %v of an account whose credentials are refused", got)
-		}
+		equal(t, "list status/ says", state(), "rejected")
 	})
 }
 
-// TestStatus_RecreatedElsewhereCountsAnew: a config is deleted and written again, which starts its counts anew, on another
-// cluster as here.
+// A config is deleted and written again, which starts its counts anew, on another cluster as here.
 func TestStatus_RecreatedElsewhereCountsAnew(t *testing.T) {
-	t.Parallel()
-	timed(t, "counts", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
@@ -262,11 +222,11 @@ func TestStatus_RecreatedElsewhereCountsAnew(t *testing.T) {
 
 // The ready-made authorization header is not what every API wants: token_use says so, by the host and not by the preset's label.
 func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		config map[string]any
 		wants  []string
-	}{
+	}
+	each(t, map[string]testCase{
 		"a preset of clientbasic":   {with(ofPreset("oauth-sandbox"), "verify_connection", false), []string{"field access_token", "not the authorization header"}},
 		"a preset of pro":           {with(ofPreset("oauth-production"), "verify_connection", false), []string{"field access_token", "not the authorization header"}},
 		"a preset of commonapi":     {with(ofPreset("oauth-verification"), "verify_connection", false), []string{"Bearer", "client_id"}},
@@ -279,43 +239,9 @@ func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
 		"jwt":             {with(jwtV1().config, "verify_connection", false), []string{"Authorization: JWT <token>"}},
 		"soap":            {with(soap().config, "verify_connection", false), []string{"element <access_token>"}},
 		"firstvision":     {with(assertion().config, "verify_connection", false), []string{"Authorization: Bearer <token>"}},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", c.config)
-			w.quiet(func() { w.says(text(t, w.read("status/gst").Data, "token_use"), c.wants...) })
-		})
-	}
-}
-
-// TestStatus_CanRevokeUpstreamCurrentToken: a token that came without a refresh token cannot be revoked.
-func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "without a refresh token", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")
-		a := s.token("app")
-		if can, _ := s.status()["can_revoke_upstream"].(bool); can {
-			t.Error("status/ says that the token can be revoked upstream")
-		}
-		if out, _ := s.revoke(""); out[a.id].upstream != "unsupported" {
-			t.Errorf("revoke/ says %v", out)
-		}
-	})
-}
-
-// TestStatus_PausedHasNoNextAttempt: no login is made of a paused account.
-func TestStatus_PausedHasNoNextAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
-		if next := s.status()["next_attempt_at"]; next == "" {
-			t.Fatal("there is no hold")
-		}
-		s.write("config/gst", map[string]any{"paused": true})
-		if got := s.status(); got["state"] != "paused" || got["next_attempt_at"] != "" || got["last_error_kind"] != "rejected" {
-			t.Errorf("status/ says %v", got)
-		}
+	}, func(t *testing.T, c testCase) {
+		w := newTestMount(t)
+		w.write("config/gst", c.config)
+		w.quiet(func() { w.says(text(t, w.read("status/gst").Data, "token_use"), c.wants...) })
 	})
 }

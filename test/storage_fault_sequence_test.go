@@ -33,9 +33,7 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 			calls = s.Storage.Accesses()[s.began:s.ended]
 		})
 	})
-	if len(calls) == 0 {
-		t.Fatal("nothing was counted")
-	}
+	require(t, len(calls) != 0, "nothing was counted")
 	for _, m := range []accessFault{
 		{name: "once"}, {name: "once, and late", late: true}, {name: "from then on", lasting: true},
 		{name: "from then on, and late", late: true, lasting: true}, {name: "by the caller", hangUp: true},
@@ -99,13 +97,9 @@ func (s *storageHistory) run(m accessFault, number int) {
 		}
 		before := len(s.messages)
 		ok := s.try(d)
-		if !ok && number < 0 {
-			s.t.Fatalf("with a storage that is well: %q", s.messages)
-		}
+		require(s.t, ok || number >= 0, "with a storage that is well: %q", s.messages)
 		if hit() == "" || checked {
-			if !ok && !m.lasting {
-				s.t.Fatalf("%s failed, and storage was well again: %q", d.name, s.messages)
-			}
+			require(s.t, ok || m.lasting, "%s failed, and storage was well again: %q", d.name, s.messages)
 			continue
 		}
 		checked = true
@@ -116,9 +110,7 @@ func (s *storageHistory) run(m accessFault, number int) {
 		if ok {
 			continue
 		}
-		if !s.try(d) {
-			s.t.Fatalf("%s fails, though storage is well again: %q", d.name, s.messages)
-		}
+		require(s.t, s.try(d), "%s fails, though storage is well again: %q", d.name, s.messages)
 	}
 	s.ended = len(s.Storage.Accesses())
 	s.Storage.Heal()
@@ -127,9 +119,8 @@ func (s *storageHistory) run(m accessFault, number int) {
 	}
 	advance(2 * time.Minute)
 	s.check()
-	if got := s.logins() - s.extra; !m.lasting && got > mostLogins {
-		s.t.Errorf("%d logins, want %d at most", got, mostLogins)
-	}
+	got := s.logins() - s.extra
+	check(s.t, m.lasting || got <= mostLogins, "%d logins, want %d at most", got, mostLogins)
 	if number < 0 {
 		s.t.Logf("%d logins where all goes well", s.logins()-s.extra)
 	}
@@ -140,12 +131,9 @@ func (s *storageHistory) checkMessages(failed string, messages []string, m acces
 	s.t.Helper()
 	_, key, _ := strings.Cut(failed, " ")
 	for _, message := range messages {
-		if strings.Contains(message, mounttest.ErrStorage().Error()) && !strings.Contains(message, key) {
-			s.t.Errorf("the message does not name %s: %s", key, message)
-		}
-		if !m.hangUp && strings.Contains(message, "context canceled") {
-			s.t.Errorf("no request was cancelled, and yet: %s", message)
-		}
+		check(s.t, !strings.Contains(message, mounttest.ErrStorage().Error()) || strings.Contains(message, key),
+			"the message does not name %s: %s", key, message)
+		check(s.t, m.hangUp || !strings.Contains(message, "context canceled"), "no request was cancelled, and yet: %s", message)
 	}
 }
 

@@ -25,6 +25,10 @@ type storageFault struct {
 	data           map[string]any
 }
 
+func (f storageFault) String() string {
+	return f.access + " " + f.prefix + " for " + string(f.op) + " " + f.path
+}
+
 func storageFaults() []storageFault {
 	untried := jwtConfig("verify_connection", false)
 	return []storageFault{
@@ -64,32 +68,26 @@ func storageFaults() []storageFault {
 	}
 }
 
-// TestStorageFault_ClearErrorWithoutEffect: storage that fails is a clear error without a login or a change.
 func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
-	t.Parallel()
-	for _, fault := range storageFaults() {
-		timed(t, fault.access+" "+fault.prefix+" for "+string(fault.op)+" "+fault.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.Reload() // with nothing in memory
-			w.idle(func() {
-				w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
-				r := w.refusal(fault.op, fault.path, fault.data)
-				if r.status < http.StatusInternalServerError || strings.Contains(r.message, "does not exist") {
-					t.Errorf("%v: unreadable is not absent, want a failure of the server", r)
-				}
-				w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
-				w.hides(r.message, jwtV1().secrets()...)
-				w.Storage.Heal()
-			})
-			advance(2 * time.Minute)
-			if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
-				t.Errorf("storage is well again, and yet: %v", r)
-			}
+	eachOf(t, storageFaults(), func(t *testing.T, fault storageFault) {
+		w := jwtV1().mounted(t)
+		w.Reload() // with nothing in memory
+		w.idle(func() {
+			w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
+			r := w.refusal(fault.op, fault.path, fault.data)
+			check(t, r.status >= http.StatusInternalServerError && !strings.Contains(r.message, "does not exist"),
+				"%v: unreadable is not absent, want a failure of the server", r)
+			w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
+			w.hides(r.message, jwtV1().secrets()...)
+			w.Storage.Heal()
 		})
-	}
+		advance(2 * time.Minute)
+		if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
+			t.Errorf("storage is well again, and yet: %v", r)
+		}
+	})
 }
 
-// TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
 func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	t.Parallel()
 	// Over gRPC an error keeps only its text: callers that look for the text must find it, and nothing else.
@@ -103,9 +101,8 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 			w.Reload()
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, readOnly)
-				if r := w.refusal(fault.op, fault.path, fault.data); r.message != logical.ErrReadOnly.Error() {
-					t.Errorf("returned %q, want %q alone", r.message, logical.ErrReadOnly)
-				}
+				r := w.refusal(fault.op, fault.path, fault.data)
+				check(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
 				w.Storage.Heal()
 			})
 		})
@@ -113,24 +110,16 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 }
 
 func TestStorageFault_TokenInMemoryServed(t *testing.T) {
-	t.Parallel()
-	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
-		timed(t, access, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			token := w.read("token/app").Data["token_id"]
-			w.Storage.Fail(access, "", mounttest.ErrStorage())
-			w.quiet(func() {
-				w.wantServed(token)
-			})
-		})
-	}
+	eachOf(t, []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List}, func(t *testing.T, access string) {
+		w := jwtV1().mounted(t)
+		token := w.read("token/app").Data["token_id"]
+		w.Storage.Fail(access, "", mounttest.ErrStorage())
+		w.quiet(func() { w.wantServed(token) })
+	})
 }
 
-// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind.
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		old := w.read("token/app").Data["token_id"]
 		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
 		_, _ = w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
@@ -139,21 +128,8 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 		w.remove("config/gst")
 		w.mount(jwtV1())
 		w.loggingIn(1, func() {
-			if got := w.read("token/app").Data["token_id"]; got == old {
-				t.Error("the token of the deleted config is served")
-			}
+			check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 		})
-	})
-	timed(t, "the config's entry cannot be deleted", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.read("token/app")
-		w.Storage.Fail(mounttest.Delete, "config/", mounttest.ErrStorage())
-		w.quiet(func() {
-			w.says(w.refusal(logical.DeleteOperation, "config/gst", nil).message, mounttest.ErrStorage().Error())
-		})
-		w.Storage.Heal()
-		w.read("config/gst")
-		w.wantLiveToken()
 	})
 }
 
@@ -187,8 +163,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 	}
 }
 
-// TestList_EntryThatStorageCannotGive: one entry is damaged below the engine, so that Vault's storage gives an error in its place.
-// Lists warn of it and show the rest.
+// One entry is damaged below the engine, so that Vault's storage gives an error in its place. Lists warn of it and show the rest.
 func TestList_EntryThatStorageCannotGive(t *testing.T) {
 	t.Parallel()
 	for path, key := range map[string]string{
@@ -202,32 +177,20 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 			s.token("bad")
 			advance(time.Second)
 			s.Reload()
-			s.Storage.SetFault(func(_ int, kind, at string) mounttest.Fault {
-				if kind == mounttest.Get && at == key {
-					return mounttest.Fault{Err: errors.New("cipher: message authentication failed")}
-				}
-				return mounttest.Fault{}
-			})
+			s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
 			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
-			if err != nil {
-				t.Fatalf("one entry hides all others: %v", err)
-			}
-			if info, _ := resp.Data["key_info"].(map[string]any); info["gst"] == nil && path != "role/" {
-				t.Errorf("nothing is said of gst: %v", info)
-			}
-			if len(resp.Warnings) == 0 {
-				t.Error("no warning")
-			}
+			require(t, err == nil, "one entry hides all others: %v", err)
+			info, _ := resp.Data["key_info"].(map[string]any)
+			check(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
+			check(t, len(resp.Warnings) != 0, "no warning")
 		})
 	}
 }
 
-// TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
-// writes the token to the ledger in the background, where a panic would end the process with every mount in it.
+// A token whose account cannot be read after its verification. The engine writes the token to the ledger in the background, where
+// a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
-	t.Parallel()
-	timed(t, "a new config", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		stored, struck := false, false
 		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
 			switch {
@@ -240,20 +203,13 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 			return mounttest.Fault{}
 		})
 		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
-		if err != nil || resp == nil || !strings.Contains(resp.Warnings[0], "Its token is not stored yet") {
-			t.Errorf("the write returned %v, %v; want a warning that the token could not be stored", resp, err)
-		}
+		check(t, err == nil && strings.Contains(warningsOf(resp), "Its token is not stored yet"),
+			"the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		synctest.Wait() // the ledger is written
 		w.Storage.Heal()
-		if !struck {
-			t.Fatal("the token was not saved after the config: this tests nothing")
-		}
-		if got := text(t, w.read("status/new").Data, "state"); got == "" {
-			t.Error("the new config has no state")
-		}
+		require(t, struck, "the token was not saved after the config: this tests nothing")
+		check(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
-		if !is || len(tokens) != 1 {
-			t.Errorf("the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
-		}
+		check(t, is && len(tokens) == 1, "the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 	})
 }

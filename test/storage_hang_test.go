@@ -7,7 +7,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,31 +15,24 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRead_UpstreamHangsOnOrdinaryStorage: the upstream does not respond, and storage takes the few milliseconds that it always
-// takes. The reader whose login has timed out is not sent to look after Vault's storage.
+// The upstream does not respond, and storage takes the few milliseconds that it always takes. The reader whose login has timed
+// out is not sent to look after Vault's storage.
 func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
-	t.Parallel()
-	for _, latency := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond} {
-		timed(t, latency.String(), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Storage.SlowPuts(latency)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-			began := time.Now()
-			text := s.failure("app").Error()
-			if waited := time.Since(began); waited < 15*time.Second {
-				t.Fatalf("the reader has waited %s: the upstream did not hang", waited)
-			}
-			if strings.Contains(text, "storage") {
-				t.Errorf("the message blames the storage, whose writes take %s: %s", latency, text)
-			}
-			s.wantLogins(1, "which timed out")
-			advance(time.Minute)
-		})
-	}
+	eachOf(t, []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond}, func(t *testing.T, latency time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.Storage.SlowPuts(latency)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		began := time.Now()
+		text := s.failure("app").Error()
+		waited := time.Since(began)
+		require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
+		check(t, !strings.Contains(text, "storage"), "the message blames the storage, whose writes take %s: %s", latency, text)
+		s.wantLogins(1, "which timed out")
+		advance(time.Minute)
+	})
 }
 
-// TestStorageHangs_UpstreamIsNotBlamed: storage does not respond, and the upstream was not asked. The message does not say that
-// the upstream was slow.
+// Storage does not respond, and the upstream was not asked. The message does not say that the upstream was slow.
 func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -61,12 +53,8 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 			defer cancel()
 			s.loggingIn(0, func() {
 				_, _, err := s.Do(ctx, c.op, c.path, nil)
-				if err == nil {
-					t.Fatal("it was answered though storage hangs")
-				}
-				if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
-					t.Errorf("the message blames the wrong one: %s", text)
-				}
+				require(t, err != nil, "it was answered though storage hangs")
+				check(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"), "it blames the wrong one: %v", err)
 			})
 			s.Storage.Heal()
 			advance(10 * time.Minute)
@@ -74,11 +62,8 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 	}
 }
 
-// TestStorageOutage_WritesBackOff: a storage that takes no writes is not hammered.
 func TestStorageOutage_WritesBackOff(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		advance(30 * time.Minute)
@@ -87,30 +72,21 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 		s.Storage.FailPuts(most)
 		for range 20 * 60 {
 			advance(time.Second)
-			if a, err := s.ask(t.Context(), "app", nil); err != nil || !s.Simulator.TokenAlive(a.access) {
-				t.Fatalf("the token, which lives, was not served: %v", err)
-			}
+			a, err := s.ask(t.Context(), "app", nil)
+			require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
 		}
 		writes := s.Storage.Count(mounttest.Put) - before
-		if writes == 0 {
-			t.Fatal("storage was not written to")
-		}
-		if writes > 300 {
-			t.Errorf("%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
-		}
+		require(t, writes != 0, "storage was not written to")
+		check(t, writes <= 300, "%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
 		s.Storage.Heal()
 		advance(5 * time.Minute)
-		if a := s.token("app"); a.id == first.id {
-			t.Errorf("the token was not rotated when storage took writes again: %d logins, before %d", s.logins(), logins)
-		}
+		check(t, s.token("app").id != first.id,
+			"the token was not rotated when storage took writes again: %d logins, before %d", s.logins(), logins)
 	})
 }
 
-// TestStorageOutage_HangingDelaysNoRead: a storage that hangs holds up no read of a living token.
 func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		s.Storage.SlowPuts(20 * time.Second)
@@ -118,22 +94,16 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 			advance(time.Second)
 			from := time.Now()
 			a, err := s.ask(t.Context(), "app", nil)
-			if err != nil || !s.Simulator.TokenAlive(a.access) {
-				t.Fatalf("the token, which lives, was not served: %v", err)
-			}
-			if waited := time.Since(from); waited > 2*time.Second {
-				t.Fatalf("a read was held up for %s", waited)
-			}
+			require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
+			waited := time.Since(from)
+			require(t, waited <= 2*time.Second, "a read was held up for %s", waited)
 		}
 		s.wantLogins(2)
 	})
 }
 
-// TestStorageOutage_UnsavedTokenServed: a token that could not be stored is served all the same.
 func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		got := make(chan error, 1)
 		go func() {
@@ -153,7 +123,7 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	})
 }
 
-// TestRead_StorageHangs: a reader waits at most 15 s, whatever storage does not give, and gets an error that names the cause.
+// A reader waits at most 15 s, whatever storage does not give, and gets an error that names the cause.
 func TestRead_StorageHangs(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ access, prefix string }{
@@ -165,13 +135,10 @@ func TestRead_StorageHangs(t *testing.T) {
 			s.Storage.Slow(c.access, c.prefix, 80*time.Second)
 			began := time.Now()
 			err := s.failure("app")
-			if waited := time.Since(began); waited < 15*time.Second || waited > 16*time.Second {
-				t.Errorf("a reader has waited %s", waited)
-			}
+			waited := time.Since(began)
+			check(t, waited >= 15*time.Second && waited <= 16*time.Second, "a reader has waited %s", waited)
 			s.wantLogins(0, "while storage hangs")
-			if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
-				t.Errorf("the message blames the wrong one: %s", text)
-			}
+			check(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"), "it blames the wrong one: %v", err)
 			s.Storage.Heal()
 			advance(2 * time.Minute)
 		})

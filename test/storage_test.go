@@ -29,9 +29,7 @@ import (
 func golden(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(content)
 }
 
@@ -39,9 +37,7 @@ func golden(t *testing.T, name string) string {
 func goldenFixtures(t *testing.T) []fixture {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", "config-*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	var found []fixture
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "config-"), ".json")
@@ -49,14 +45,10 @@ func goldenFixtures(t *testing.T) []fixture {
 			continue // see TestStorage_FirstSchemaConfigWithEveryField
 		}
 		n := slices.IndexFunc(fixtures(), func(f fixture) bool { return f.name == name })
-		if n < 0 {
-			t.Fatalf("%s has no fixture", file)
-		}
+		require(t, n >= 0, "%s has no fixture", file)
 		found = append(found, fixtures()[n])
 	}
-	if len(found) < 7 {
-		t.Fatalf("only %d golden configs are left: they are kept for ever", len(found))
-	}
+	require(t, len(found) >= 7, "only %d golden configs are left: they are kept for ever", len(found))
 	return found
 }
 
@@ -65,7 +57,11 @@ func goldenWorld(t *testing.T, f fixture, entries ...string) *testMount {
 	t.Helper()
 	return newTestMountWith(t, func(w *testMount) {
 		for n := 0; n < len(entries); n += 2 {
-			w.put(entries[n], golden(t, entries[n+1]))
+			value := golden(t, entries[n+1])
+			if strings.HasPrefix(entries[n], "role/") { // which are roles of other configs
+				value = strings.ReplaceAll(value, "jwt-v1", "gst")
+			}
+			w.put(entries[n], value)
 		}
 	}, f.account)
 }
@@ -77,17 +73,13 @@ func storedKeys(t *testing.T) []string {
 	var found []string
 	for _, folder := range []string{"", "backend/account", "backend/ledger"} {
 		files, err := filepath.Glob(filepath.Join(mounttest.ModuleRoot(t), folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
 			source, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			ast.Inspect(source, func(node ast.Node) bool {
 				declared, _ := node.(*ast.TypeSpec)
 				if declared == nil {
@@ -109,69 +101,48 @@ func storedKeys(t *testing.T) []string {
 	return found
 }
 
-// TestStorage_KeysStayTheSame: what is stored under a key that has changed is forgotten, and nothing else would notice.
+// What is stored under a key that has changed is forgotten, and nothing else would notice.
 func TestStorage_KeysStayTheSame(t *testing.T) {
 	t.Parallel()
 	const list = "testdata/storage/v1/keys.txt"
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), list))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	known, found := strings.Fields(string(content)), storedKeys(t)
 	for _, key := range known {
-		if !slices.Contains(found, key) {
-			t.Errorf("%s is in %s, and no longer in the source, under whatever type: entries with it are on people's disks", key, list)
-		}
+		check(t, slices.Contains(found, key),
+			"%s is in %s, and no longer in the source, under whatever type: entries with it are on people's disks", key, list)
 	}
 	for _, key := range found {
-		if !slices.Contains(known, key) {
-			t.Errorf("%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
-		}
+		check(t, slices.Contains(known, key),
+			"%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
 	}
 }
 
 func TestStorage_FirstSchemaIsRead(t *testing.T) {
-	t.Parallel()
-	for _, f := range goldenFixtures(t) {
-		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
-				"token/gst", "token-"+f.name)
-			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
-			w.put("role/many", strings.ReplaceAll(golden(t, "role-unleased"), "jwt-v1", "gst"))
-			w.write("config/today", with(f.config, "verify_connection", false))
-			w.quiet(func() {
-				if got, want := w.read("config/gst").Data, w.read("config/today").Data; !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v", got, want)
-				}
-				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
-				if got := overTheWire(t, w.read("role/app").Data); !reflect.DeepEqual(got, want) {
-					t.Errorf("the role is %v, want %v", got, want)
-				}
-				resp := w.read("token/app")
-				checkToken(t, resp.Data, f)
-				if resp.Secret.TTL != 15*time.Minute {
-					t.Errorf("lease of %s, want 15m", resp.Secret.TTL)
-				}
-				if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
-					t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
-				}
-				if got := w.read("status/gst").Data["state"]; got != "ready" {
-					t.Errorf("state is %v, want ready", got)
-				}
-			})
+	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
+			"token/gst", "token-"+f.name)
+		w.write("config/today", with(f.config, "verify_connection", false))
+		w.quiet(func() {
+			equal(t, "the config", w.read("config/gst").Data, w.read("config/today").Data)
+			want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
+			equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
+			resp := w.read("token/app")
+			checkToken(t, resp.Data, f)
+			check(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
+			if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
+				t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
+			}
+			equal(t, "state", w.read("status/gst").Data["state"], "ready")
 		})
-	}
+	})
 }
 
 func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt-v1", func(t *testing.T) {
-		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role-metadata"), "jwt-v1", "gst"))
+	bubble(t, func(t *testing.T) {
+		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1", "role/app", "role-metadata")
 		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
-		if got := overTheWire(t, w.read("token/app").Data)["metadata"]; !reflect.DeepEqual(got, want) {
-			t.Errorf("metadata is %v, want %v", got, want)
-		}
+		equal(t, "metadata", overTheWire(t, w.read("token/app").Data)["metadata"], want)
 	})
 }
 
@@ -183,18 +154,13 @@ func checkToken(t *testing.T, data map[string]any, f fixture) {
 		"access_token": token, "token_id": tokenID(token), "token_type": f.scheme, "authorization": f.scheme + " " + token,
 		"issued_at": "2000-01-01T00:00:00Z", "config": "gst",
 	} {
-		if data[field] != want {
-			t.Errorf("%s is %v, want %v", field, data[field], want)
-		}
+		check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
 	}
-	if life := moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")); life != f.life {
-		t.Errorf("a life of %s, want %s", life, f.life)
-	}
+	equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), f.life)
 }
 
 func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
-	t.Parallel()
-	timed(t, "all fields", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-full", "role/app", "role")
 		const ksa = "https://qa-globalback.mastersindia-einv.com"
 		want := map[string]any{
@@ -206,9 +172,8 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 			"paused": true, "pause_reason": "year-end audit", "ledger_retention": 86400.0,
 		}
 		got := overTheWire(t, w.read("config/gst").Data)
-		if certificate, _ := got["ca_cert"].(string); !strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----") {
-			t.Errorf("ca_cert is %q", certificate)
-		}
+		certificate, _ := got["ca_cert"].(string)
+		check(t, strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----"), "ca_cert is %q", certificate)
 		maps.DeleteFunc(got, func(_ string, value any) bool { return value == "" })
 		if got = without(got, "ca_cert"); !reflect.DeepEqual(got, want) {
 			t.Errorf("the config is %v, want %v", got, want)
@@ -217,40 +182,26 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 }
 
 func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
-	t.Parallel()
-	for _, f := range goldenFixtures(t) {
-		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
-			w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
-			var before, after map[string]any
-			if err := json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before); err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal([]byte(w.stored()["config/gst"]), &after); err != nil {
-				t.Fatal(err)
-			}
-			for field, value := range before {
-				if field != "rotation_percent" && field != "generation" && !reflect.DeepEqual(after[field], value) {
-					t.Errorf("stored %s is another than before", field)
-				}
-			}
-		})
-	}
+	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
+		w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
+		var before, after map[string]any
+		noError(t, json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before))
+		noError(t, json.Unmarshal([]byte(w.stored()["config/gst"]), &after))
+		for field, value := range before {
+			check(t, field == "rotation_percent" || field == "generation" || reflect.DeepEqual(after[field], value),
+				"stored %s is another than before", field)
+		}
+	})
 }
 
 func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
-	t.Parallel()
-	for _, f := range goldenFixtures(t) {
-		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name)
-			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
-			w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
-			w.Reload()
-			w.loggingIn(1, func() {
-				w.wantLiveToken()
-			})
-		})
-	}
+	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role")
+		w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
+		w.Reload()
+		w.loggingIn(1, func() { w.wantLiveToken() })
+	})
 }
 
 func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
@@ -265,22 +216,15 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 			want = append(want, id[1])
 		}
 		slices.Sort(want)
-		if got := slices.Sorted(maps.Keys(tokens)); !slices.Equal(got, want) {
-			t.Errorf("revoked were %v, want %v", got, want)
-		}
-		if got := w.Simulator.Counters().Refreshes; got != 3 {
-			t.Errorf("%d refresh tokens were sent upstream, want 3", got)
-		}
+		equal(t, "revoked were", slices.Sorted(maps.Keys(tokens)), want)
+		equal(t, "refresh tokens were sent upstream", w.Simulator.Counters().Refreshes, 3)
 	})
 	timed(t, "and are served no more", func(t *testing.T) {
 		f := jwtV2()
 		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-revoked", "role/app", "role")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
-			if token := text(t, w.read("token/app").Data, "access_token"); strings.HasPrefix(token, "invented-") {
-				t.Error("a revoked token is served")
-			}
+			check(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"), "a revoked token is served")
 		})
 	})
 }
@@ -290,16 +234,11 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	timed(t, "refused credentials", func(t *testing.T) {
 		advance(2 * time.Minute)
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-refused", "role/app", "role")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		w.quiet(func() {
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
-			if r.status != http.StatusBadRequest {
-				t.Errorf("status %d, want 400", r.status)
-			}
+			check(t, r.status == http.StatusBadRequest, "status %d, want 400", r.status)
 			w.says(r.message, "gst", "2000-01-01T00:16:00Z")
-			if got := w.read("status/gst").Data["state"]; got != "rejected" {
-				t.Errorf("state is %v, want rejected", got)
-			}
+			equal(t, "state", w.read("status/gst").Data["state"], "rejected")
 		})
 		w.loggingIn(1, func() {
 			advance(15 * time.Minute)
@@ -309,11 +248,8 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	timed(t, "a login that was never finished", func(t *testing.T) {
 		advance(61 * time.Second)
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-attempt", "role/app", "role")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		w.quiet(func() { w.refusal(logical.ReadOperation, "token/app", nil) })
-		if got := w.read("status/gst").Data["consecutive_failures"]; got != 1 {
-			t.Errorf("consecutive_failures is %v, want 1", got)
-		}
+		equal(t, "consecutive_failures", w.read("status/gst").Data["consecutive_failures"], 1)
 		w.loggingIn(1, func() {
 			advance(time.Minute)
 			w.read("token/app")
@@ -321,11 +257,9 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	})
 }
 
-// TestStorage_FirstSchemaUnfinishedVerification: a verification of the first schema that was never finished stands in nobody's
-// way.
+// A verification of the first schema that was never finished stands in nobody's way.
 func TestStorage_FirstSchemaUnfinishedVerification(t *testing.T) {
-	t.Parallel()
-	timed(t, "its config was not stored", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		advance(61 * time.Second)
 		w := goldenWorld(t, jwtV1(), "token/gst", "token-verification")
 		w.quiet(func() { advance(time.Hour) })
@@ -348,15 +282,12 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 			{ID: second, State: "revoked", IssuedAt: at(1), ExpiresAt: at(1).Add(day), UsableUntil: at(1).Add(day), Reason: "forced"},
 			{ID: first, State: "revoked", IssuedAt: at(0), ExpiresAt: at(0).Add(day), UsableUntil: at(2), Reason: "first_read"},
 		}
-		if got := w.ledgerOf("gst"); !slices.Equal(got, want) {
-			t.Errorf("the ledger is %+v, want %+v", got, want)
-		}
+		got := w.ledgerOf("gst")
+		check(t, slices.Equal(got, want), "the ledger is %+v, want %+v", got, want)
 		for n, token := range []string{"invented-access-token-3", "invented-access-token-2", "invented-access-token-1"} {
 			found := w.lookUp("token", token)
 			found.Advice, want[n].Config = "", "gst"
-			if found != want[n] {
-				t.Errorf("found %+v, want %+v", found, want[n])
-			}
+			check(t, found == want[n], "found %+v, want %+v", found, want[n])
 		}
 		advance(32 * day)
 		if left := w.storedUnder("ledger/"); len(left) != 1 { // the place in the ledger of old, which is not here
@@ -368,12 +299,9 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 		advance(time.Hour)
 		w.mount(jwtV2())
 		w.read("token/app")
-		if got := len(w.ledgerOf("gst")); got != 4 {
-			t.Errorf("%d entries, want 4", got)
-		}
-		if pages := w.storedUnder("ledger/day/"); len(pages) != 1 {
-			t.Errorf("%d pages, want 1", len(pages))
-		}
+		equal(t, "entries", len(w.ledgerOf("gst")), 4)
+		pages := w.storedUnder("ledger/day/")
+		check(t, len(pages) == 1, "%d pages, want 1", len(pages))
 	})
 	timed(t, "and a revocation whose time was not kept", func(t *testing.T) {
 		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")
@@ -387,19 +315,14 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 }
 
 func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-			w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", f.config) })
-			w.Storage.Heal()
-			for key, value := range w.stored() {
-				w.hides(key+" "+value, f.secrets()...)
-				if strings.HasPrefix(key, "ledger/") {
-					t.Errorf("the ledger has %s of a token that was never shared", key)
-				}
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", f.config) })
+		w.Storage.Heal()
+		for key, value := range w.stored() {
+			w.hides(key+" "+value, f.secrets()...)
+			check(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
+		}
+	})
 }

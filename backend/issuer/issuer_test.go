@@ -41,31 +41,6 @@ func TestReadWorksWithoutStart(t *testing.T) {
 	})
 }
 
-// TestStorageErrorsComeBackAsTheyAre: Vault knows a read-only storage by its error alone, and forwards the request then.
-func TestStorageErrorsComeBackAsTheyAre(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.add(account("gst", "one"))
-		readOnly := errors.New("cannot write to readonly storage")
-		w.breaks(readOnly)
-		_, errRead := w.Read(t.Context(), "gst")
-		_, errRotate := w.Rotate(t.Context(), "gst")
-		_, errRevoke := w.Revoke(t.Context(), "gst", "")
-		_, errStatus := w.Status(t.Context(), "gst")
-		for what, err := range map[string]error{"Read": errRead, "Rotate": errRotate, "Revoke": errRevoke, "Status": errStatus} {
-			if err != readOnly { //nolint:errorlint // over gRPC an error is known by its text alone
-				t.Errorf("%s: %v, want storage's error as it is", what, err)
-			}
-		}
-		w.breaks(nil)
-		pass(2 * time.Minute)
-		if _, err := w.Read(t.Context(), "gst"); err != nil {
-			t.Errorf("after storage was mended: %v", err)
-		}
-	})
-}
-
 func TestNothingBeginsAfterStop(t *testing.T) { //nolint:paralleltest // it counts goroutines
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	i := issuer.New(issuer.Options{Source: &world{}, Store: &world{}})

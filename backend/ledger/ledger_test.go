@@ -32,11 +32,33 @@ func entry(config string, n int) ledger.Entry {
 	return ledger.Entry{TokenID: fmt.Sprintf("%s-%d", config, n), IssuedAt: at, ExpiresAt: at.Add(time.Hour), Reason: "rotation"}
 }
 
-func fill(t *testing.T, l *ledger.Ledger, config string, tokens int) {
+// note notes a token of config gst.
+func note(t *testing.T, l *ledger.Ledger, e ledger.Entry, keep time.Duration, now time.Time) {
 	t.Helper()
-	for n := range tokens {
-		if err := l.Note(t.Context(), config, entry(config, n), keep, began()); err != nil {
-			t.Fatal(err)
+	if err := l.Note(t.Context(), "gst", e, keep, now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill notes the tokens of config gst from one number on to before another.
+func fill(t *testing.T, l *ledger.Ledger, from, to int, keep time.Duration) {
+	t.Helper()
+	for n := from; n < to; n++ {
+		note(t, l, entry("gst", n), keep, began())
+	}
+}
+
+// wantNewest checks that the newest 200 tokens of config gst are shown, of which last is the number of the newest.
+func wantNewest(t *testing.T, l *ledger.Ledger, last int) {
+	t.Helper()
+	const most = 200
+	entries, more, err := l.Of(t.Context(), "gst", most)
+	if err != nil || !more || len(entries) != most {
+		t.Fatalf("%d entries, more %t, %v, want %d and more", len(entries), more, err, most)
+	}
+	for n, e := range entries {
+		if want := entry("gst", last-n).TokenID; e.TokenID != want {
+			t.Fatalf("entry %d is %s, want %s", n, e.TokenID, want)
 		}
 	}
 }
@@ -69,7 +91,7 @@ func (s *oneFault) Put(ctx context.Context, e *logical.StorageEntry) error {
 func TestLedger_FullPageContinues(t *testing.T) {
 	t.Parallel()
 	view := &logical.InmemStorage{}
-	fill(t, ledger.New(view), "gst", 257)
+	fill(t, ledger.New(view), 0, 257, keep)
 	want := []string{"ledger/config/gst", "ledger/day/2026-03-03/gst/1", "ledger/day/2026-03-03/gst/2", "ledger/day/2026-03-03/gst/3"}
 	if got := keys(t, view)[:4]; !slices.Equal(got, want) {
 		t.Errorf("entries %q, want %q", got, want)
@@ -84,7 +106,7 @@ func TestNote_OnceAfterInterruptedWrite(t *testing.T) {
 				t.Parallel()
 				view := &oneFault{Storage: &logical.InmemStorage{}}
 				l := ledger.New(view)
-				fill(t, l, "gst", before)
+				fill(t, l, 0, before, keep)
 				view.prefix = prefix
 				last := entry("gst", before)
 				if err := l.Note(t.Context(), "gst", last, keep, began()); err == nil && view.prefix == "" {
@@ -92,9 +114,7 @@ func TestNote_OnceAfterInterruptedWrite(t *testing.T) {
 				}
 				view.prefix = ""
 				for range 2 {
-					if err := l.Note(t.Context(), "gst", last, keep, began()); err != nil {
-						t.Fatal(err)
-					}
+					note(t, l, last, keep, began())
 				}
 				entries, more, err := l.Of(t.Context(), "gst", 1000)
 				if err != nil || more || len(entries) != before+1 || entries[0].TokenID != last.TokenID {
@@ -108,16 +128,11 @@ func TestNote_OnceAfterInterruptedWrite(t *testing.T) {
 func TestLedger_NewestShownOfTooMany(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(&logical.InmemStorage{})
-	fill(t, l, "gst", 300)
-	entries, more, err := l.Of(t.Context(), "gst", 200)
-	if err != nil || !more || len(entries) != 200 {
-		t.Fatalf("%d entries, more %t, %v, want 200 and more", len(entries), more, err)
-	}
-	for n, e := range entries {
-		if want := entry("gst", 299-n).TokenID; e.TokenID != want {
-			t.Fatalf("entry %d is %s, want %s", n, e.TokenID, want)
-		}
-	}
+	fill(t, l, 0, 150, 9*day)
+	fill(t, l, 150, 300, 8*day)
+	wantNewest(t, l, 299)
+	fill(t, l, 300, 310, keep) // ledger_retention was lowered
+	wantNewest(t, l, 309)
 }
 
 func TestLedger_LastTokenOfSecondFirst(t *testing.T) {
@@ -127,9 +142,7 @@ func TestLedger_LastTokenOfSecondFirst(t *testing.T) {
 	for n := range 300 {
 		e := entry("gst", n)
 		e.IssuedAt = began()
-		if err := l.Note(t.Context(), "gst", e, keep, began()); err != nil {
-			t.Fatal(err)
-		}
+		note(t, l, e, keep, began())
 		want = append([]string{e.TokenID}, want...)
 	}
 	entries, _, err := l.Of(t.Context(), "gst", 1000)
@@ -150,20 +163,10 @@ func TestNote_OverRetentionNotWritten(t *testing.T) {
 	view := &logical.InmemStorage{}
 	l := ledger.New(view)
 	for _, late := range []time.Duration{keep + 13*time.Hour, 40 * day} {
-		if err := l.Note(t.Context(), "gst", entry("gst", 0), keep, began().Add(late)); err != nil {
-			t.Fatal(err)
-		}
+		note(t, l, entry("gst", 0), keep, began().Add(late))
 	}
 	if got := keys(t, view); len(got) != 0 {
 		t.Errorf("entries %q, want none", got)
-	}
-}
-
-func TestFind_UnknownToken(t *testing.T) {
-	t.Parallel()
-	l := ledger.New(&logical.InmemStorage{})
-	if _, err := l.Find(t.Context(), "0123456789abcdef"); !errors.Is(err, ledger.ErrUnknown) {
-		t.Errorf("error %v, want ErrUnknown", err)
 	}
 }
 
@@ -220,30 +223,5 @@ func TestLedger_ConcurrentNotesAndTrims(t *testing.T) {
 	}
 	if got := keys(t, view); len(got) != 0 {
 		t.Errorf("left are %q", got)
-	}
-}
-
-func TestLedger_NewestShownDespiteShorterRetention(t *testing.T) {
-	t.Parallel()
-	l := ledger.New(&logical.InmemStorage{})
-	note := func(from, to int, keep time.Duration) {
-		for n := from; n < to; n++ {
-			if err := l.Note(t.Context(), "gst", entry("gst", n), keep, began()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	note(0, 150, 9*day)
-	note(150, 300, 8*day)
-	note(300, 310, keep) // ledger_retention was lowered
-	const most = 200
-	entries, more, err := l.Of(t.Context(), "gst", most)
-	if err != nil || !more || len(entries) != most {
-		t.Fatalf("%d entries, more %t, %v, want %d and more", len(entries), more, err, most)
-	}
-	for n, e := range entries {
-		if want := entry("gst", 309-n).TokenID; e.TokenID != want {
-			t.Fatalf("entry %d is %s, want %s", n, e.TokenID, want)
-		}
 	}
 }

@@ -11,12 +11,13 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"golang.org/x/sync/errgroup"
+
+	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
 
 // TestLedger_ConcurrentUse is for the race detector, and checks that in the end every token that was given out is known.
 func TestLedger_ConcurrentUse(t *testing.T) {
-	t.Parallel()
-	timed(t, "notes, lookups, trims and revocations", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV2()
 		w := f.mounted(t, "ledger_retention", "24h")
 		for n := range 8 {
@@ -76,8 +77,61 @@ func TestLedger_ConcurrentUse(t *testing.T) {
 			w.remove(fmt.Sprintf("config/c%d", n))
 		}
 		advance(4 * day)
-		if left := w.storedUnder("ledger/"); len(left) != 0 {
-			t.Errorf("%d entries are left after all are due", len(left))
+		left := w.storedUnder("ledger/")
+		check(t, len(left) == 0, "%d entries are left after all are due", len(left))
+	})
+}
+
+// TestLedger_SizeAndReadsOfAMonth fills a month of hourly tokens that are rotated at 66 %, and measures. No account's figures
+// depend on how many others there are, but for the lists, whose length is said.
+func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
+	const accounts, days, logins, keep = 4, 30, 36, 30 * day
+	bubble(t, func(t *testing.T) {
+		startIn(t, 2026)
+		w := oauth().mounted(t)
+		id := text(t, w.read("token/app").Data, "token_id")
+		began := time.Now().UTC()
+		l := ledger.New(w.Storage.Entries)
+		var last string
+		for account := range accounts {
+			for n := range days * logins {
+				at := began.Add(-days * day).Add(time.Duration(n) * day / logins)
+				last = tokenID(fmt.Sprintf("invented-%d-%d", account, n))
+				e := ledger.Entry{TokenID: last, IssuedAt: at, ExpiresAt: at.Add(time.Hour), Reason: "rotation"}
+				noError(t, l.Note(t.Context(), fmt.Sprintf("account-%04d", account), e, keep, at))
+			}
 		}
+		bytes := 0
+		for key, value := range w.storedUnder("ledger/") {
+			bytes += len(key) + len(value)
+		}
+		check(t, bytes/(accounts*days*logins) <= 256, "%d bytes a token, want at most 256", bytes/(accounts*days*logins))
+		reads := func(f func()) int {
+			synctest.Wait()
+			before := len(w.Storage.Accesses())
+			f()
+			synctest.Wait()
+			return len(w.Storage.Accesses()) - before
+		}
+		equal(t, "entries that a lookup reads", reads(func() { w.lookUp("token_id", id) }), 2)
+		equal(t, "tokens of an account", len(w.ledgerOf("account-0001")), days*logins)
+		trimmed := ledger.New(w.Request(logical.ReadOperation, "", nil).Storage)
+		for _, what := range []struct {
+			name string
+			at   time.Time
+			most int
+		}{
+			{"the first trim of a day with nothing due", began, 1},
+			{"the next trim of that day", began.Add(time.Hour), 0},
+			{"a trim with one day due", began.Add(day), 2 + accounts*(5+2*logins)},
+		} {
+			n := reads(func() {
+				_, err := trimmed.Trim(t.Context(), what.at)
+				noError(t, err)
+			})
+			check(t, n <= what.most, "%s: %d storage operations, want at most %d", what.name, n, what.most)
+		}
+		check(t, w.lookUp("token_id", last).ID == last, "the newest token was forgotten")
+		w.list("ledger/")
 	})
 }

@@ -1,0 +1,223 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// lines are the log lines with the given message, decoded.
+func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
+		var fields map[string]any
+		noError(t, json.Unmarshal([]byte(line), &fields))
+		if fields["@message"] == message {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+// last is the newest of them, of which there must be one.
+func (l *logBuffer) last(t *testing.T, message string) map[string]any {
+	t.Helper()
+	lines := l.lines(t, message)
+	require(t, len(lines) != 0, "no log line %q", message)
+	return lines[len(lines)-1]
+}
+
+func TestLogs_NameTheMount(t *testing.T) {
+	t.Parallel()
+	timed(t, "by its path once a request came, and by its UUID before", func(t *testing.T) {
+		w, book := oauth().logged(t)
+		w.read("token/app")
+		equal(t, "mount", book.last(t, "logged in upstream")["mount"], "mastersindia/")
+		w.Reload()
+		advance(45 * time.Minute) // past the rotation
+		if lines := book.lines(t, "logged in upstream"); len(lines) != 2 || lines[1]["mount"] != "00000000-0000-0000-0000-000000000000" {
+			t.Errorf("lines %v, want a second one with the UUID", lines)
+		}
+		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
+		equal(t, "mount", book.last(t, "the config is stored, the record of its account is not yet")["mount"], "mastersindia/")
+	})
+	timed(t, "in plain text too", func(t *testing.T) {
+		book := &logBuffer{}
+		w := newTestMountWith(t, func(w *testMount) {
+			w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book})
+		}, jwtAccount())
+		w.mount(jwtV1())
+		w.read("token/app")
+		check(t, strings.Contains(book.String(), "mount=mastersindia/ "), "no line names the mount: %s", book)
+	})
+}
+
+// A failed login is logged by who must act.
+func TestLogs_FailedLoginLevel(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[simulator.FaultKind]struct{ level, kind string }{
+		simulator.FaultRefuse:      {"error", "rejected"},
+		simulator.FaultUnavailable: {"warn", "unavailable"},
+	} {
+		timed(t, string(kind), func(t *testing.T) {
+			w, book := jwtV1().logged(t)
+			w.Simulator.SetFault("", simulator.Fault{Kind: kind})
+			w.refused(logical.ReadOperation, "token/app", nil)
+			line := book.last(t, "login failed")
+			check(t, line["@level"] == want.level && line["kind"] == want.kind && line["config"] == "gst" && line["duration"] != "",
+				"line %v, want level %s and kind %s", line, want.level, want.kind)
+		})
+	}
+	timed(t, "a verification", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.refused(logical.UpdateOperation, "config/new", jwtConfig("password", "another"))
+		if line := book.last(t, "login failed"); line["@level"] != "warn" || line["reason"] != "verification" {
+			t.Errorf("line %v: the operator who wrote the password got the error", line)
+		}
+	})
+}
+
+func TestLogs_BlockedLogin(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w, book := oauth().logged(t)
+		w.read("token/app")
+		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		w.quiet(func() { advance(42 * time.Minute) })
+		line := book.last(t, "no login could begin: it will be tried again")
+		said, _ := line["error"].(string)
+		if line["@level"] != "warn" || line["config"] != "gst" || line["reason"] != "rotation" ||
+			!strings.Contains(said, mounttest.ErrStorage().Error()) {
+			t.Errorf("line %v", line)
+		}
+		n := len(book.lines(t, "no login could begin: it will be tried again"))
+		check(t, n <= 20, "%d lines in two minutes", n)
+		w.Storage.Heal()
+		w.loggingIn(1, func() { advance(2 * time.Minute) })
+	})
+}
+
+func TestLogs_CutOffOrStaleLogin(t *testing.T) {
+	t.Parallel()
+	timed(t, "by the end of the process", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.slow(10 * time.Second)
+		response := w.async("token/app")
+		advance(time.Second)
+		w.Reload()
+		w.wait(response)
+		synctest.Wait()
+		line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed")
+		check(t, line["config"] == "gst", "line %v", line)
+	})
+	timed(t, "by a change, and not as a failure", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.slow(10 * time.Second)
+		response := w.async("token/app")
+		advance(time.Second)
+		w.write("config/gst", map[string]any{"paused": true})
+		w.wait(response)
+		advance(time.Minute)
+		lines := book.lines(t, "login failed")
+		check(t, len(lines) == 0, "lines %v", lines)
+	})
+}
+
+// No connection can be made over TLS. The command that the message gives names fields that a config of this protocol has.
+func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		url, _ := f.config["token_url"].(string)
+		s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
+		text := s.failure("app").Error()
+		require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
+		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
+			name := field[1]
+			check(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
+		}
+	})
+}
+
+// At the time that a message or status/ names for the next attempt it is made.
+func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
+	t.Parallel()
+	forced := func(s *testMount) time.Time {
+		_, err := s.rotate()
+		_, rest, _ := strings.Cut(err.Error(), "logs in again from ")
+		stamp, _, _ := strings.Cut(rest, " on")
+		at, wrong := time.Parse(time.RFC3339, stamp)
+		require(s.t, wrong == nil, "rotate/ names no time: %v", err)
+		return at
+	}
+	for name, next := range map[string]func(s *testMount) time.Time{
+		"status/": func(s *testMount) time.Time { return moment(s.t, s.status(), "next_attempt_at") },
+		"rotate/": forced,
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			advance(300 * time.Millisecond)
+			s.changePassword()
+			s.failed("app")
+			advanceUntil(next(s))
+			if name == "rotate/" {
+				_, _ = s.rotate()
+			} else {
+				s.failed("app")
+			}
+			s.wantLogins(2, "of which one at the time that was named")
+		})
+	}
+}
+
+// The upstream calls every login malformed. Where the settings are right, the message says how to log in once the vendor has
+// mended that, and nobody waits for hours.
+func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
+		s.refuseRequests()
+		s.says(s.failure("app").Error(), "rejected the request as malformed", "vault read mastersindia/config/gst",
+			"if they are correct: vault write -f mastersindia/rotate/gst")
+	})
+}
+
+// TestLogin_UndocumentedFormats logs in where the vendor uses other formats than its pages show, and with a wrong password: a
+// refusal must open the circuit breaker, in whatever form it comes.
+func TestLogin_UndocumentedFormats(t *testing.T) {
+	type testCase struct {
+		fixture fixture
+		change  func(*simulator.Account)
+		words   string
+	}
+	each(t, map[string]testCase{
+		"jwt in the business envelope":   {jwtV1(), func(a *simulator.Account) { a.BusinessEnvelope = true }, "Unable to login"},
+		"oauth in the business envelope": {oauth(), func(a *simulator.Account) { a.BusinessEnvelope = true }, "invalid_grant"},
+		"soap in ISO-8859-1":             {soap(), func(a *simulator.Account) { a.Latin1 = true }, "Accès refusé"},
+	}, func(t *testing.T, form testCase) {
+		f := form.fixture
+		form.change(&f.account)
+		w := f.mounted(t)
+		token, _ := w.read("token/app").Data["access_token"].(string)
+		check(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
+		changed := f.account
+		changed.Password = "another"
+		w.Simulator.SetAccount(changed)
+		before := w.logins()
+		r := w.upstreamRefusal(logical.UpdateOperation, "rotate/gst", nil, http.StatusBadRequest)
+		w.says(r.message, form.words)
+		if state := w.read("status/gst").Data["state"]; state != "rejected" || w.logins() != before+1 {
+			t.Errorf("the state is %v after %d logins, want rejected after 1", state, w.logins()-before)
+		}
+	})
+}
