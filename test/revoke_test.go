@@ -441,7 +441,9 @@ func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 
 // TestRevoke_TokenOfFormerConfig: revoke/ does not say of a token that lives upstream that it has expired.
 func TestRevoke_TokenOfFormerConfig(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+	t.Parallel()
+	timed(t, "not revoked before", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
 		a := s.token("app")
 		s.remove("config/gst")
 		s.write("config/gst", jwtV2().config)

@@ -52,7 +52,7 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	keys := must.Get(logical.CollectKeys(t.Context(), m.storage))(t)
 	sealed, inSealed := m.SpecialPaths().SealWrapStorage, 0
 	for _, key := range keys {
-		entry := must.Get(m.storage.InmemStorage.Get(t.Context(), key))(t)
+		entry := must.Get(m.storage.Get(t.Context(), key))(t)
 		findings := leaks.SearchText("storage entry "+key, entry.Value)
 		if slices.ContainsFunc(sealed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
 			inSealed += len(findings)

@@ -25,7 +25,7 @@ type storage struct {
 	readOnly, broken atomic.Bool
 }
 
-var errBroken = errors.New("the storage of the test is broken") //nolint:gochecknoglobals // a sentinel
+var errBroken = errors.New("the storage of the test is broken")
 
 func newStorage() *storage { return &storage{} }
 

@@ -57,7 +57,7 @@ func copyFile(from, to string, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, mode)
+	return os.WriteFile(to, data, mode) //nolint:gosec // between folders of the tests
 }
 
 // PluginPIDs returns the process ids of the plugin's running processes. It needs Linux.
