@@ -119,8 +119,7 @@ func newClient(t *testing.T, roots *x509.CertPool) *http.Client {
 
 const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt-password"}`
 
-func TestRun_ServesUntilSignal(t *testing.T) {
-	t.Parallel()
+func TestRun_ServesUntilSignal(t *testing.T) { //nolint:paralleltest // another test could get the port that is free again
 	p := start(t, "-listen", "127.0.0.1:0")
 	must.Equal(t, p.where.HTTPS, "", "no TLS was asked for")
 	client := newClient(t, nil)
