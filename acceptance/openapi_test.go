@@ -120,6 +120,7 @@ func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checked
 		{http.MethodGet, "metrics", "metrics", nil, 200},
 		{"LIST", "preset/", "preset", nil, 200},
 		{http.MethodGet, "preset/{name}", "preset/ksa-qa", nil, 200},
+		{http.MethodPost, "role/{name}", "role/app", map[string]any{"max_ttl": 0}, 204}, // nothing to warn of where it is deleted
 		{http.MethodDelete, "role/{name}", "role/app", nil, 204},
 		{http.MethodPost, "config/{name}", "config/spare", map[string]any{"preset": "ksa-qa", "username": "clerk", "password": "invented",
 			"verify_connection": false}, 204},
