@@ -55,6 +55,8 @@ type Account struct {
 	// second would give the very same token. That is probably true of the vendors and a trap for tests: it is off unless asked
 	// for, and a random "jti" in the token's header keeps tokens apart.
 	RepeatTokens bool `json:"repeat_tokens,omitempty"`
+	// SameToken is for oauth and soap: what a login gives while a token of the account is alive.
+	SameToken SameToken `json:"same_token,omitempty"`
 	// BusinessEnvelope is for jwt and oauth: login responses are in the envelope of the business calls, over 200, with the token in
 	// a string that holds JSON.
 	BusinessEnvelope bool `json:"business_envelope,omitempty"`
@@ -63,6 +65,18 @@ type Account struct {
 	// CorruptHeader is for jwt and firstvision: the token's header is no JSON, as in both samples of page v2.
 	CorruptHeader bool `json:"corrupt_header,omitempty"`
 }
+
+// SameToken says what a login gives while a token of the account is alive.
+type SameToken string
+
+const (
+	// NewToken is the default: every login gives another token.
+	NewToken SameToken = ""
+	// TokenRepeated returns the same token again with its full lifetime, although its expiry does not change.
+	TokenRepeated SameToken = "repeated"
+	// TokenRenewed gives the token again, and prolongs it.
+	TokenRenewed SameToken = "renewed"
+)
 
 // accountKey names an account: the protocol, and the username (where accounts have none: the client_id).
 type accountKey struct {
@@ -101,6 +115,9 @@ func (a Account) Validate() error {
 		if field.value == "" && slices.Contains(needs, field.name) {
 			return fmt.Errorf("field %q: required for protocol %s", field.name, a.Protocol)
 		}
+	}
+	if !slices.Contains([]SameToken{NewToken, TokenRepeated, TokenRenewed}, a.SameToken) {
+		return fmt.Errorf("field %q: want %s, %s or nothing", "same_token", TokenRepeated, TokenRenewed)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ func TestAccountJSON(t *testing.T) {
 		Protocol: simulator.FirstVision, Username: "u", Password: "p", ClientID: "c", ClientSecret: "s", Scope: "cards",
 		TokenTTL: 90 * time.Second, RefreshTTL: time.Hour, SingleSession: true, AbsoluteExpiry: true, ExpiresInAsString: true,
 		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true, BusinessEnvelope: true, Latin1: true,
+		SameToken: simulator.TokenRenewed,
 	}
 	data := must.Get(json.Marshal(want))(t)
 	must.Be(t, strings.Contains(string(data), `"token_ttl":"1m30s"`), "the duration is no Go duration: %s", data)

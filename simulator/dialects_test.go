@@ -64,6 +64,32 @@ func TestLatin1_SOAP(t *testing.T) {
 		"refused with %q", got.body)
 }
 
+func TestSameToken_RepeatedOrRenewed(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []simulator.Protocol{simulator.OAuth, simulator.SOAP} {
+		for _, same := range []simulator.SameToken{simulator.TokenRepeated, simulator.TokenRenewed} {
+			t.Run(string(protocol)+" "+string(same), func(t *testing.T) {
+				t.Parallel()
+				a := account(protocol, func(a *simulator.Account) { a.SameToken, a.TokenTTL = same, time.Hour })
+				b := newBed(t, a)
+				first := b.login(a)
+				b.clock.Advance(40 * time.Minute)
+				second := b.login(a)
+				must.Hold(t, second.body == first.body, "got %s, want the same token and the same expires_in as in %s", second.body, first.body)
+				b.clock.Advance(40 * time.Minute)
+				token := b.tokenIn(first)
+				must.Equal(t, b.TokenAlive(token), same == simulator.TokenRenewed, "80 minutes after the first login the token is alive")
+				b.clock.Advance(time.Hour)
+				another := b.token(a)
+				must.Be(t, another != token && b.TokenAlive(another), "a dead token is given again")
+			})
+		}
+	}
+	bad := account(simulator.OAuth, func(a *simulator.Account) { a.SameToken = "sometimes" })
+	err := bad.Validate()
+	must.Be(t, err != nil && strings.Contains(err.Error(), "same_token"), "an unknown same_token: %v", err)
+}
+
 // TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits gets no further response; a new one does.
 func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 	t.Parallel()

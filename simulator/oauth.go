@@ -143,9 +143,12 @@ func (s *Simulator) clientExists(p Protocol, id, secret string) bool {
 	return false
 }
 
-// issueOpaque makes a token of 40 hex digits, as in the samples of page Vanila and page SOAP.
+// issueOpaque makes a token of 40 hex digits, as in the samples of page Vanila and page SOAP, or gives one again: see SameToken.
 func (s *Simulator) issueOpaque(a Account) (token string, issued, expires time.Time) {
 	issued, expires = s.life(a.TokenTTL)
+	if token = s.again(a, expires); token != "" {
+		return token, issued, expires
+	}
 	token = randomHex(20)
 	s.recordLogin(a, map[string]grant{token: {owner: a.key(), client: a.ClientID, expires: expires}})
 	return token, issued, expires

@@ -142,6 +142,25 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 	}
 }
 
+// again gives the token that an account has already, "" where it has none or is to have another. One that is renewed
+// ends at expires.
+func (s *Simulator) again(a Account, expires time.Time) string {
+	now := s.clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for token, g := range s.tokens.grants {
+		if a.SameToken == NewToken || g.owner != a.key() || g.verdict(now) != verdictLive {
+			continue
+		}
+		if a.SameToken == TokenRenewed {
+			g.expires = expires
+			s.tokens.grants[token] = g
+		}
+		return token
+	}
+	return ""
+}
+
 // reportTokens passes new tokens to OnSecret.
 func (s *Simulator) reportTokens(issued map[string]grant) {
 	for token, g := range issued {

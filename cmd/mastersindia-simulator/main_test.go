@@ -16,6 +16,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -391,6 +394,23 @@ func TestHelp_NamesEveryOption(t *testing.T) {
 		must.Be(t, strings.Contains(help(), "\n  -"+f.Name+"\n") || strings.Contains(help(), "\n  -"+f.Name+"=<"),
 			"the help lacks -%s", f.Name)
 	})
+}
+
+// TestHelp_NamesEveryAccountField: the help has each field of an account, and no other.
+func TestHelp_NamesEveryAccountField(t *testing.T) {
+	t.Parallel()
+	_, text, _ := strings.Cut(help(), "An account has ")
+	text, _, _ = strings.Cut(text, ". The default")
+	named := regexp.MustCompile(`\([^)]*\)|, and, all optional`).ReplaceAllString(text, "")
+	var want []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[simulator.Account]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		want = append(want, name)
+	}
+	got := regexp.MustCompile(`[a-z0-9_]+`).FindAllString(named, -1)
+	slices.Sort(got)
+	slices.Sort(want)
+	must.Be(t, slices.Equal(got, want), "the help names %v, want %v", got, want)
 }
 
 // TestHelp_ExampleAccounts runs the accounts that the help shows.
