@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -155,5 +154,5 @@ func (t *transition) addToOutbox(token *Token, keep time.Duration) {
 		}
 	}
 	next := append(without(t.Outbox, same), OutboxEntry{Token: bare, Keep: keep})
-	t.Outbox = next[max(0, len(next)-cmp.Or(t.bounds.outbox, maxOutbox)):]
+	t.Outbox = next[max(0, len(next)-t.limits().outbox):]
 }

@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,7 +33,7 @@ func (s *State) checkSettings() error {
 }
 
 func (s *State) checkFailures() error {
-	if len(s.Failures) > cmp.Or(s.bounds.failedLogins, maxFailedLogins) {
+	if len(s.Failures) > s.limits().failedLogins {
 		return errors.New("too many failed logins are kept")
 	}
 	for n, f := range s.Failures {
@@ -64,7 +63,7 @@ func (s *State) checkTokens() error {
 	} else if s.Suspect || s.Restored {
 		return errors.New("no token, and yet it is suspect or counts as read")
 	}
-	if len(s.Superseded) > cmp.Or(s.bounds.superseded, maxSuperseded) || len(s.Revoked) > cmp.Or(s.bounds.revoked, maxRevoked) {
+	if len(s.Superseded) > s.limits().superseded || len(s.Revoked) > s.limits().revoked {
 		return errors.New("too many tokens are kept")
 	}
 	ids := make([]string, 0, 1+len(s.Superseded))
@@ -150,7 +149,7 @@ func (s *State) checkVersions() error {
 }
 
 func (s *State) checkOutbox() error {
-	if len(s.Outbox) > cmp.Or(s.bounds.outbox, maxOutbox) {
+	if len(s.Outbox) > s.limits().outbox {
 		return errors.New("too many entries are in the outbox")
 	}
 	for n, o := range s.Outbox {

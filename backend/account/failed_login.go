@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -145,7 +144,7 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 // setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last stays, as
 // it may have come just now.
 func (s *State) setFailures(all []failedLogin) {
-	if own := failureOwner(s.Account); len(all) > cmp.Or(s.bounds.failedLogins, maxFailedLogins) {
+	if own := failureOwner(s.Account); len(all) > s.limits().failedLogins {
 		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int { // those of other settings first, by their ends
 			switch {
 			case own(a) && !own(b):

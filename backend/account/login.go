@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -202,7 +201,7 @@ func (s *State) supersede(token *Token, env Env) {
 	for _, t := range next {
 		size += len(t.refresh)
 	}
-	for len(next) > cmp.Or(s.bounds.superseded, maxSuperseded) || size > maxRefreshBytes {
+	for len(next) > s.limits().superseded || size > maxRefreshBytes {
 		first := slices.MinFunc(next, func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 		next = slices.DeleteFunc(next, func(t *Token) bool { return t == first })
 		size -= len(first.refresh)

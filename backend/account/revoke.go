@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -66,7 +65,7 @@ func (s *State) rememberRevoked(token *Token) {
 		return
 	}
 	next := append(slices.Clip(s.Revoked), revokedToken{ID: token.ID, End: token.ExpiresAt})
-	if len(next) > cmp.Or(s.bounds.revoked, maxRevoked) {
+	if len(next) > s.limits().revoked {
 		first := slices.MinFunc(next, func(a, b revokedToken) int { return a.End.Compare(b.End) })
 		next = without(next, func(r revokedToken) bool { return r == first })
 	}

@@ -9,6 +9,7 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -27,6 +28,16 @@ const (
 // bounds are how much an account remembers, where that is less than the constants say: the model checker meets them in a few
 // steps. Zero stands for the constant.
 type bounds struct{ failedLogins, superseded, revoked, outbox int }
+
+// limits are the bounds in force.
+func (s *State) limits() bounds {
+	return bounds{
+		failedLogins: cmp.Or(s.bounds.failedLogins, maxFailedLogins),
+		superseded:   cmp.Or(s.bounds.superseded, maxSuperseded),
+		revoked:      cmp.Or(s.bounds.revoked, maxRevoked),
+		outbox:       cmp.Or(s.bounds.outbox, maxOutbox),
+	}
+}
 
 // Env is what an event finds outside the account: the pure core asks for nothing else.
 type Env struct {
