@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -38,9 +38,9 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		"role-id":   w.vault(t, "read", "-field=role_id", "auth/approle/role/billing/role-id"),
 		"secret-id": w.vault(t, "write", "-f", "-field=secret_id", "auth/approle/role/billing/secret-id"),
 	} {
-		must.Do(t, os.WriteFile(filepath.Join(credentials, name), []byte(secret), 0o600))
+		check.NoError(t, os.WriteFile(filepath.Join(credentials, name), []byte(secret), 0o600))
 	}
-	must.Do(t, os.WriteFile(filepath.Join(etc, "header.ctmpl"), []byte(agentFile(t, "header.ctmpl")), 0o600))
+	check.NoError(t, os.WriteFile(filepath.Join(etc, "header.ctmpl"), []byte(agentFile(t, "header.ctmpl")), 0o600))
 	config := agentFile(t, "agent.hcl")
 	for from, to := range map[string]string{
 		`"https://vault.example.com:8200"`:            `"` + w.Addr + `"`,
@@ -48,11 +48,11 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		`"/etc/mastersindia-agent/`:                   `"` + etc + `/`,
 		`"/run/mastersindia-agent/`:                   `"` + run + `/`,
 	} {
-		must.Hold(t, strings.Contains(config, from), "examples/agent/agent.hcl has no %s any more", from)
+		check.Require(t, strings.Contains(config, from), "examples/agent/agent.hcl has no %s any more", from)
 		config = strings.ReplaceAll(config, from, to)
 	}
 	header := filepath.Join(run, "header")
-	agent := must.Get(w.StartAgentWith(filepath.Join(w.Dir, "agent"), config, header))(t)
+	agent := check.Value(w.StartAgentWith(filepath.Join(w.Dir, "agent"), config, header))(t)
 	harness.EndWith(t, agent)
 	var first string
 	for _, what := range []string{"the first token", "its successor"} {
@@ -68,11 +68,11 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 			}
 			return nil
 		})
-		must.Hold(t, err == nil, "%s: %v", what, err)
+		check.Require(t, err == nil, "%s: %v", what, err)
 		first = text
 	}
-	info := must.Get(os.Stat(header))(t)
-	must.Equal(t, info.Mode().Perm(), 0o640, "the file has the mode")
+	info := check.Value(os.Stat(header))(t)
+	check.Equal(t, info.Mode().Perm(), 0o640, "the file has the mode")
 	w.upstream.wantLogins(t, 2)
 }
 
@@ -81,7 +81,7 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	t.Parallel()
 	const installed = "ExecStart=/usr/bin/vault "
 	unit := agentFile(t, "mastersindia-agent.service")
-	must.Say(t, unit, installed, "-config=/etc/mastersindia-agent/agent.hcl",
+	check.Contains(t, unit, installed, "-config=/etc/mastersindia-agent/agent.hcl",
 		"LoadCredential=role-id:", "LoadCredential=secret-id:", "RuntimeDirectory=mastersindia-agent\n")
 	systemd, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -90,9 +90,9 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	found := findBinaries(t)
 	file := filepath.Join(t.TempDir(), "mastersindia-agent.service")
 	unit = strings.Replace(unit, installed, fmt.Sprintf("ExecStart=%s ", found.Vault), 1)
-	must.Do(t, os.WriteFile(file, []byte(unit), 0o600))
+	check.NoError(t, os.WriteFile(file, []byte(unit), 0o600))
 	said, err := exec.Command(systemd, "verify", "--man=no", file).CombinedOutput()
-	must.Be(t, err == nil && len(said) == 0, "systemd-analyze verify: %v\n%s", err, said)
+	check.True(t, err == nil && len(said) == 0, "systemd-analyze verify: %v\n%s", err, said)
 }
 
 func agentFile(t *testing.T, name string) string {
@@ -103,5 +103,5 @@ func agentFile(t *testing.T, name string) string {
 
 func absolute(t *testing.T, name string) string {
 	t.Helper()
-	return must.Get(filepath.Abs(name))(t)
+	return check.Value(filepath.Abs(name))(t)
 }

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -60,7 +60,7 @@ func (w *testVault) trace(t *testing.T, env []string, token string, files ...str
 			Name string `json:"who"`
 		}
 	}
-	must.Do(t, json.Unmarshal([]byte(r.stdout), &report))
+	check.NoError(t, json.Unmarshal([]byte(r.stdout), &report))
 	for _, reader := range report.Receivers {
 		r.given = append(r.given, reader.Name)
 	}
@@ -78,17 +78,17 @@ func (w *testVault) trace(t *testing.T, env []string, token string, files ...str
 func (w *testVault) entity(t *testing.T, name, policy string) string {
 	t.Helper()
 	password := canary("password of " + name)
-	must.Do(t, w.secrets.Add("password of "+name, password))
-	must.Get(w.CLI.Must(t.Context(), password, "write", "auth/userpass/users/"+name, "policies="+policy, "password=-"))(t)
-	token := must.Get(w.CLI.Must(t.Context(), password, "write", "-field=token", "auth/userpass/login/"+name, "password=-"))(t)
+	check.NoError(t, w.secrets.Add("password of "+name, password))
+	check.Value(w.CLI.Must(t.Context(), password, "write", "auth/userpass/users/"+name, "policies="+policy, "password=-"))(t)
+	token := check.Value(w.CLI.Must(t.Context(), password, "write", "-field=token", "auth/userpass/login/"+name, "password=-"))(t)
 	return strings.TrimSpace(token)
 }
 
 func (w *testVault) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
 	t.Helper()
 	args := append(append([]string{"read", "-format=json"}, flags...), "mastersindia/token/"+role)
-	out := must.Get(w.CLI.As(vaultToken).Must(t.Context(), "", args...))(t)
-	return must.Get(harness.ParseSecret(out))(t)
+	out := check.Value(w.CLI.As(vaultToken).Must(t.Context(), "", args...))(t)
+	return check.Value(harness.ParseSecret(out))(t)
 }
 
 // leakScript plays what the report is about on a cluster of three nodes with two audit devices.
@@ -109,7 +109,7 @@ type leakScript struct {
 // must runs a command as the holder of a Vault token, with text on its standard input.
 func (s *leakScript) must(vaultToken, stdin string, args ...string) string {
 	s.t.Helper()
-	out := must.Get(s.CLI.As(vaultToken).Must(s.t.Context(), stdin, args...))(s.t)
+	out := check.Value(s.CLI.As(vaultToken).Must(s.t.Context(), stdin, args...))(s.t)
 	s.accesses++
 	return strings.TrimSpace(out)
 }
@@ -157,22 +157,22 @@ func (s *leakScript) nextNode() {
 	leader := s.leader(s.t)
 	for _, device := range []string{s.AuditLog(), s.file("second.log")} {
 		name := s.file(fmt.Sprintf("%s-%d", filepath.Base(device), len(s.files)))
-		must.Do(s.t, os.Rename(device, name))
+		check.NoError(s.t, os.Rename(device, name))
 		s.files = append(s.files, name)
 	}
-	client := must.Get(leader.Client(s.Token))(s.t)
-	must.Do(s.t, client.Sys().StepDownWithContext(s.t.Context()))
-	must.Happen(s.t, time.Minute, "no other node became the leader", func() bool {
+	client := check.Value(leader.Client(s.Token))(s.t)
+	check.NoError(s.t, client.Sys().StepDownWithContext(s.t.Context()))
+	check.Eventually(s.t, time.Minute, "no other node became the leader", func() bool {
 		now, err := s.cluster.Active(s.t.Context())
 		return err == nil && now != nil && now != leader
 	})
-	must.Do(s.t, s.cluster.WaitForwarding(s.t.Context()))
+	check.NoError(s.t, s.cluster.WaitForwarding(s.t.Context()))
 }
 
 // lead runs a command on the node that leads: a standby of OpenBao does not hand on those about audit devices.
 func (s *leakScript) lead(args ...string) {
 	s.t.Helper()
-	must.Get(s.leader(s.t).CLI.Must(s.t.Context(), "", args...))(s.t)
+	check.Value(s.leader(s.t).CLI.Must(s.t.Context(), "", args...))(s.t)
 }
 
 // enter makes twelve people: eight with an entity, two with batch tokens and two with service tokens, which have none.
@@ -212,7 +212,7 @@ func (s *leakScript) play() (tokens [4]string) {
 	s.wrap(s.mount, s.names[0], s.names[1], s.names[11])
 	s.handOver(tokens[1], s.names[3], s.names[10])
 	s.lead("audit", "disable", "second")
-	must.Do(s.t, os.Rename(s.file("second.log"), s.file("removed.log")))
+	check.NoError(s.t, os.Rename(s.file("second.log"), s.file("removed.log")))
 	s.removed = append(s.removed, s.file("removed.log"))
 	s.lead("audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
 	s.vault(s.t, "write", "mastersindia/config/main", "rotation_percent=50") // the rotation above is too new for another one
@@ -245,24 +245,24 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 	other := s.account(t, simulator.JWT)
 	stdin, args := s.configCommand(t, "main", other)
 	args[slices.Index(args, "mastersindia/config/main")] = "tuned/config/main"
-	must.Get(s.CLI.Must(t.Context(), stdin, args...))(t)
+	check.Value(s.CLI.Must(t.Context(), stdin, args...))(t)
 	s.vault(t, "write", "tuned/role/app", "config=main")
 	s.enter()
 	tokens := s.play()
-	must.Hold(t, s.accesses >= 40 && len(s.had) == len(tokens) && tokens[0] != tokens[1] && tokens[1] != tokens[2],
+	check.Require(t, s.accesses >= 40 && len(s.had) == len(tokens) && tokens[0] != tokens[1] && tokens[1] != tokens[2],
 		"the script made %d accesses to %d tokens", s.accesses, len(s.had))
 	files := slices.Concat(s.files, s.removed, []string{s.AuditLog(), s.file("second.log")})
 	env := []string{"VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.Token}
 	for n, token := range tokens {
 		want := slices.Sorted(maps.Keys(s.had[token]))
 		got := s.trace(t, env, token, files...)
-		must.Be(t, slices.Equal(got.given, want) && len(got.possible) == 0 && got.code == 0,
+		check.True(t, slices.Equal(got.given, want) && len(got.possible) == 0 && got.code == 0,
 			"token %d: want %q and exit code 0, got %q, possible %q, exit code %d", n, want, got.given, got.possible, got.code)
 		t.Logf("token %d was given to %d of 12 people: exit code %d, %q", n, len(want), got.code, got.given)
 	}
 	for _, tuned := range []bool{true, false} { // what is shown needs no Vault, what is hidden cannot be judged without it
 		got := s.trace(t, nil, tokens[map[bool]int{true: 3, false: 0}[tuned]], files...)
-		must.Be(t, tuned != (len(got.given) == 0) && got.code == 3,
+		check.True(t, tuned != (len(got.given) == 0) && got.code == 3,
 			"without Vault, tuned %t: got %q, possible %q, exit code %d", tuned, got.given, got.possible, got.code)
 	}
 	s.wantUnknown(tokens[0], env)
@@ -274,10 +274,10 @@ func (s *leakScript) wantUnknown(token string, env []string) {
 	s.t.Helper()
 	want := slices.Sorted(maps.Keys(s.had[token]))
 	got := s.trace(s.t, env, token, s.files[1])
-	must.Be(s.t, len(got.given) == 0 && got.code == 3 && slices.Equal(got.possible, want),
+	check.True(s.t, len(got.given) == 0 && got.code == 3 && slices.Equal(got.possible, want),
 		"with a salt of before: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
 	got = s.trace(s.t, nil, token, s.files[0])
-	must.Be(s.t, len(got.given) == 0 && got.code == 3 && slices.Equal(got.possible, want),
+	check.True(s.t, len(got.given) == 0 && got.code == 3 && slices.Equal(got.possible, want),
 		"without Vault: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
 }
 
@@ -292,23 +292,23 @@ func (s *leakScript) wantSame(token string, env, files []string) {
 	for n := range files {
 		order := slices.Concat(files[n:], files[:n])
 		for range 2 {
-			must.Equal(s.t, report(order), want, "another report for the order %q", order)
+			check.Equal(s.t, report(order), want, "another report for the order %q", order)
 			orders++
 			slices.Reverse(order)
 		}
 	}
 	zipped := make([]string, len(files))
 	for n, name := range files {
-		text := must.Get(os.ReadFile(name))(s.t)
+		text := check.Value(os.ReadFile(name))(s.t)
 		var packed bytes.Buffer
 		z := gzip.NewWriter(&packed)
-		must.Get(z.Write(text))(s.t)
-		must.Do(s.t, z.Close())
+		check.Value(z.Write(text))(s.t)
+		check.NoError(s.t, z.Close())
 		zipped[n] = s.file(fmt.Sprintf("packed-%d.gz", n))
-		must.Do(s.t, os.WriteFile(zipped[n], packed.Bytes(), 0o600))
+		check.NoError(s.t, os.WriteFile(zipped[n], packed.Bytes(), 0o600))
 	}
 	for what, others := range map[string][]string{"gzipped": zipped, "doubled": slices.Concat(files, files), "both": slices.Concat(zipped, files)} {
-		must.Equal(s.t, report(others), want, "another report of %s files", what)
+		check.Equal(s.t, report(others), want, "another report of %s files", what)
 	}
 	s.t.Logf("%d orders, gzipped and doubled files: the same %d bytes; %d accesses", orders, len(want), s.accesses)
 }
@@ -330,7 +330,7 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 	w.useEverything(t, account, "after")
 	all := w.logged(t)
 	keys := regexp.MustCompile(`-audit-non-hmac-(request|response)-keys=(\w+)`).FindAllStringSubmatch(command, -1)
-	must.Hold(t, len(keys) >= 15, "the document tunes only %q", keys)
+	check.Require(t, len(keys) >= 15, "the document tunes only %q", keys)
 	for _, key := range keys {
 		name := key[1] + " " + key[2]
 		if seen := before[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) && (!w.OpenBao() || !areTimes(seen)) {
@@ -380,7 +380,7 @@ func (w *testVault) useEverything(t *testing.T, account simulator.Account, suffi
 	oauth := w.account(t, simulator.OAuth)
 	w.writeConfig(t, "oauth-"+suffix, oauth, "verify_connection=false", "allow_http=false", "proxy_url=http://127.0.0.1:9",
 		"paused=true", "pause_reason=maintenance")
-	must.Get(w.CLI.Must(t.Context(), "never-used-password", "write", "mastersindia/config/preset-"+suffix,
+	check.Value(w.CLI.Must(t.Context(), "never-used-password", "write", "mastersindia/config/preset-"+suffix,
 		"preset=einvoice-production", "username=somebody", "password=-", "verify_connection=false"))(t)
 	w.writeRole(t, role, config, "max_ttl=10m", "lease=true")
 	id := w.readToken(t, role).String("token_id")
@@ -406,7 +406,7 @@ func (w *testVault) logged(t *testing.T) map[string][]string {
 			}
 			Response struct{ Data any }
 		}
-		must.Do(t, json.Unmarshal([]byte(line), &e))
+		check.NoError(t, json.Unmarshal([]byte(line), &e))
 		if e.Request.Mount != "mastersindia/" || e.Type != "response" {
 			continue
 		}

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -209,14 +209,14 @@ func documented(t *testing.T, language, words string) string {
 			found = append(found, block)
 		}
 	}
-	must.Hold(t, len(found) == 1, "%s has %d blocks of %q with %q in them, want one", useDocument, len(found), language, words)
+	check.Require(t, len(found) == 1, "%s has %d blocks of %q with %q in them, want one", useDocument, len(found), language, words)
 	return found[0]
 }
 
 // readsByName counts the reads of tokens in the audit log by the display name of the Vault token.
 func (w *testVault) readsByName(t *testing.T) map[string]int {
 	t.Helper()
-	file := must.Get(os.Open(w.AuditLog()))(t)
+	file := check.Value(os.Open(w.AuditLog()))(t)
 	defer func() { _ = file.Close() }()
 	reads := map[string]int{}
 	lines := bufio.NewScanner(file)
@@ -238,6 +238,6 @@ func (w *testVault) readsByName(t *testing.T) map[string]int {
 			reads[entry.Auth.DisplayName]++
 		}
 	}
-	must.Do(t, lines.Err())
+	check.NoError(t, lines.Err())
 	return reads
 }

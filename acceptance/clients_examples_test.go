@@ -26,7 +26,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -58,7 +58,7 @@ type exampleClient struct {
 // that are compiled first are, and a client whose programs are not here is left out.
 func exampleCommands(t *testing.T) map[string][]string {
 	t.Helper()
-	dir := must.Get(filepath.Abs("../examples/clients"))(t)
+	dir := check.Value(filepath.Abs("../examples/clients"))(t)
 	built := t.TempDir()
 	commands := map[string][]string{
 		"shell":  {filepath.Join(dir, "shell/mastersindia-call")},
@@ -101,7 +101,7 @@ func TestClients_RecoverFromRejectedToken(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
-	must.Do(t, os.WriteFile(w.file("invoice.json"), []byte(invoiceInFile()), 0o600))
+	check.NoError(t, os.WriteFile(w.file("invoice.json"), []byte(invoiceInFile()), 0o600))
 	var clients []*exampleClient
 	for name, command := range exampleCommands(t) {
 		clients = append(clients, w.exampleClient(t, name, command))
@@ -203,7 +203,7 @@ func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
 	}
 	seen = c.call(t, exampleCall{role: role, paths: []string{"/commonapis/searchgstin?gstin=29ABCDE1234F2Z5"}, options: []string{"-X", "GET"}})
 	seen.want(t, wanted{calls: 1, reads: 1, responses: 1})
-	must.Equal(t, c.api.lastHeader().Get("client_id"), c.oauth.ClientID, "%s has sent the client_id", c.name)
+	check.Equal(t, c.api.lastHeader().Get("client_id"), c.oauth.ClientID, "%s has sent the client_id", c.name)
 	seen = c.run(t, c.name, "/worded", "/misspelt")
 	c.noteIssued(t)
 	seen.want(t, wanted{code: 1, calls: 3, reads: 2, logins: 1, responses: 1, said: []string{"401", "not about the token", "Invalid Product"}})
@@ -219,7 +219,7 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 	})
 	seen.want(t, wanted{calls: 2, reads: 1, responses: 2})
 	got := c.api.lastHeader()
-	must.Be(t, got.Get("Gstin") == "29ABCDE1234F2Z5" && got.Get("productid") == "enterprises" && got.Get("7") == "seven",
+	check.True(t, got.Get("Gstin") == "29ABCDE1234F2Z5" && got.Get("productid") == "enterprises" && got.Get("7") == "seven",
 		"%s has sent Gstin %q, productid %q and 7 %q", c.name, got.Get("Gstin"), got.Get("productid"), got.Get("7"))
 }
 
@@ -228,7 +228,7 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vault-token")
 	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n", file + "-old": "hvs.not-a-token\n",
 		filepath.Join(filepath.Dir(file), ".curlrc"): "output = /dev/full\n"} {
-		must.Do(t, os.WriteFile(name, []byte(text), 0o600))
+		check.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}
 	for _, try := range []struct {
 		env  []string
@@ -251,7 +251,7 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 
 // trustsItsVaultAlone has a Vault whose certificate comes from a CA of its own, in a namespace.
 func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
-	vault := must.Get(url.Parse(c.Addr))(t)
+	vault := check.Value(url.Parse(c.Addr))(t)
 	var namespace atomic.Value
 	proxy := httputil.NewSingleHostReverseProxy(vault)
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -265,9 +265,9 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 	dir := t.TempDir()
 	own, other := filepath.Join(dir, "own.pem"), filepath.Join(dir, "other.pem")
 	for _, file := range []string{other, own} {
-		ca := must.Get(simulator.NewCA())(t)
-		server.TLS = must.Get(ca.ServerTLS())(t)
-		must.Do(t, os.WriteFile(file, ca.CertPEM(), 0o600))
+		ca := check.Value(simulator.NewCA())(t)
+		server.TLS = check.Value(ca.ServerTLS())(t)
+		check.NoError(t, os.WriteFile(file, ca.CertPEM(), 0o600))
 	}
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -275,7 +275,7 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 		return c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: append([]string{"VAULT_ADDR=" + server.URL}, env...)})
 	}
 	withEnv("VAULT_ADDR="+plain.URL, "VAULT_NAMESPACE=team").want(t, wanted{calls: 1, reads: 1, responses: 1})
-	must.Equal(t, namespace.Load(), "team", "%s has asked in the namespace", c.name)
+	check.Equal(t, namespace.Load(), "team", "%s has asked in the namespace", c.name)
 	withEnv("VAULT_SKIP_VERIFY=true").want(t, wanted{code: 1, said: []string{"VAULT_SKIP_VERIFY is not supported", "the CA of your Vault"}})
 	if c.name == "csharp" { // trusts what the machine does
 		withEnv("VAULT_CACERT="+own).want(t, wanted{code: 1, said: []string{"does not read VAULT_CACERT"}})
@@ -296,7 +296,7 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
 	seen := c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + c.upstream.url, "NODE_TLS_REJECT_UNAUTHORIZED=0"}})
 	seen.want(t, wanted{code: 1})
-	must.Be(t, strings.Contains(strings.ToLower(seen.stderr), "certif") && !strings.Contains(seen.stderr, "returned"),
+	check.True(t, strings.Contains(strings.ToLower(seen.stderr), "certif") && !strings.Contains(seen.stderr, "returned"),
 		"%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
 }
 
@@ -308,7 +308,7 @@ func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 }
 
 func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, said ...string) {
-	vault := must.Get(url.Parse(c.Addr))(t)
+	vault := check.Value(url.Parse(c.Addr))(t)
 	var reads atomic.Int64
 	proxy := httputil.NewSingleHostReverseProxy(vault)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -325,7 +325,7 @@ func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, s
 		want = wanted{code: 1, calls: 1, reads: 1, responses: 1, said: said}
 	}
 	seen.want(t, want)
-	must.Be(t, reads.Load() >= 2, "%s has not asked Vault again: nothing is proved", c.name)
+	check.True(t, reads.Load() >= 2, "%s has not asked Vault again: nothing is proved", c.name)
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
 	seen.want(t, wanted{code: 1, said: said})
 }
@@ -365,7 +365,7 @@ func (c *exampleClient) renew(t *testing.T) {
 // noteIssued keeps when the current token was issued.
 func (c *exampleClient) noteIssued(t *testing.T) {
 	t.Helper()
-	c.issued = must.Get(time.Parse(time.RFC3339, c.readToken(t, c.name).String("issued_at")))(t)
+	c.issued = check.Value(time.Parse(time.RFC3339, c.readToken(t, c.name).String("issued_at")))(t)
 }
 
 // replacesATokenThatWasKilled has upstream kill the token between two calls. A minute must have passed since it was issued.
@@ -377,8 +377,8 @@ func (c *exampleClient) replacesATokenThatWasKilled(t *testing.T) {
 	}
 	seen := c.run(t, c.name, "/accepted", "/accepted", "/killed", "/accepted")
 	seen.want(t, wanted{calls: 5, reads: 2, logins: 1, responses: 4})
-	must.Equal(t, c.api.refusals(), 1, "%s: the API has refused N calls", c.name)
-	must.Be(t, seen.tokenID != seen.lastTokenID, "%s was given the same token again", c.name)
+	check.Equal(t, c.api.refusals(), 1, "%s: the API has refused N calls", c.name)
+	check.True(t, seen.tokenID != seen.lastTokenID, "%s was given the same token again", c.name)
 	t.Logf("%s: token %s was killed, then came %s, after %d logins", c.name, seen.tokenID, seen.lastTokenID, seen.logins)
 }
 
@@ -418,7 +418,7 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	command := exec.CommandContext(ctx, c.command[0], args...)
 	command.Dir, command.Stdin, command.Stdout, command.Stderr = t.TempDir(), strings.NewReader(call.stdin), &stdout, &stderr
 	if call.stdout != "" {
-		file := must.Get(os.OpenFile(call.stdout, os.O_WRONLY, 0))(t)
+		file := check.Value(os.OpenFile(call.stdout, os.O_WRONLY, 0))(t)
 		defer func() { _ = file.Close() }()
 		command.Stdout = file
 	}
@@ -431,7 +431,7 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	for _, finding := range c.tokens.SearchText("the output of "+c.name, append(stdout.Bytes(), stderr.Bytes()...)) {
 		t.Errorf("leaked: %s", finding)
 	}
-	must.Be(t, !strings.Contains(stdout.String()+stderr.String(), c.token), "%s has shown its Vault token", c.name)
+	check.True(t, !strings.Contains(stdout.String()+stderr.String(), c.token), "%s has shown its Vault token", c.name)
 	ids := c.api.tokenIDs()
 	seen := &exampleRun{
 		what: c.name + " " + strings.Join(call.paths, " "), stdout: stdout.String(), stderr: stderr.String(),
@@ -468,13 +468,13 @@ func (r *exampleRun) want(t *testing.T, want wanted) {
 			want.code, want.calls, want.reads, want.logins, want.responses, r.stderr)
 	}
 	for _, words := range want.said {
-		must.Be(t, words != "" && strings.Contains(r.stderr, words), "%s: its error does not say %q:\n%s", r.what, words, r.stderr)
+		check.True(t, words != "" && strings.Contains(r.stderr, words), "%s: its error does not say %q:\n%s", r.what, words, r.stderr)
 	}
 	own := strings.TrimSpace(r.stderr)                         // an API may end its text as it likes
 	if n := strings.Index(own, "mastersindia-call: "); n > 0 { // behind what curl says
 		own = own[n:]
 	}
-	must.Be(t, !strings.Contains(own, "\n\n") && !strings.Contains(own, "\n:"),
+	check.True(t, !strings.Contains(own, "\n\n") && !strings.Contains(own, "\n:"),
 		"%s: its error has an empty line, or goes on after one:\n%s", r.what, r.stderr)
 	if lines := strings.Count(strings.TrimSpace(r.stderr), "\n"); want.code != 0 && lines > 12 {
 		t.Errorf("%s: its error is of %d lines:\n%s", r.what, lines+1, r.stderr)
@@ -495,7 +495,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 	python, _, _ = strings.Cut(python, "```")
 	python = fmt.Sprintf("import json\nurl, invoice = %q, json.loads(%q)\n%sprint(reply.text)\n", c.api.url+"/api/v1/einvoice/", invoice, python)
 	for name, content := range map[string]string{invoiceFile: invoice, snippet: python} {
-		must.Do(t, os.WriteFile(name, []byte(content), 0o600))
+		check.NoError(t, os.WriteFile(name, []byte(content), 0o600))
 	}
 	var commands []string
 	if hasHVAC(t) {
@@ -519,7 +519,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 		run := exec.CommandContext(t.Context(), "sh", "-c", command)
 		run.Dir, run.Env = "..", append(os.Environ(), "VAULT_ADDR="+c.Addr, "VAULT_TOKEN="+c.token)
 		out, err := run.CombinedOutput()
-		must.Be(t, err == nil && strings.Contains(string(out), `"status":"Success"`), "%s: %v\n%s", command, err, out)
+		check.True(t, err == nil && strings.Contains(string(out), `"status":"Success"`), "%s: %v\n%s", command, err, out)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestPHPFPM_TokenSharedInAPCu has requests to a real php-fpm issue invoices: its workers share one read of Vault.
@@ -33,14 +33,14 @@ func TestPHPFPM_TokenSharedInAPCu(t *testing.T) {
 	socket := c.startFPM(t, fpm, dir)
 	api := httptest.NewServer(c.api)
 	defer api.Close()
-	client := must.Get(filepath.Abs("../examples/clients/php/mastersindia_client.php"))(t)
+	client := check.Value(filepath.Abs("../examples/clients/php/mastersindia_client.php"))(t)
 	page := filepath.Join(dir, "page.php")
 	source := fmt.Sprintf(`<?php
 require '%s';
 $reply = (new MastersIndiaClient('fpm'))->call('%s/accepted', 'POST', '%s');
 echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 `, client, api.URL, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(invoice))
-	must.Do(t, os.WriteFile(page, []byte(source), 0o600))
+	check.NoError(t, os.WriteFile(page, []byte(source), 0o600))
 	workers := map[string]bool{}
 	for n := range 6 {
 		request := exec.CommandContext(t.Context(), "cgi-fcgi", "-bind", "-connect", socket)
@@ -52,8 +52,8 @@ echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 		_, body, _ := strings.Cut(string(out), "\r\n\r\n")
 		workers[strings.Fields(body)[0]] = true
 	}
-	must.Equal(t, c.readsByName(t)["token-fpm"], 1, "N reads of Vault by 6 requests")
-	must.Be(t, len(workers) >= 2, "all requests came to one worker: nothing is proved of several")
+	check.Equal(t, c.readsByName(t)["token-fpm"], 1, "N reads of Vault by 6 requests")
+	check.True(t, len(workers) >= 2, "all requests came to one worker: nothing is proved of several")
 }
 
 // TestPHP_HeadersAsCurlTakesThem checks that a list of headers is refused, whose numbers would be taken for their names.
@@ -205,13 +205,13 @@ show(Client("billing").token)`
 	if n := strings.Count(string(out), "ClientError: "); err != nil || n != 6 || strings.Contains(string(out), "the-token") {
 		t.Errorf("%v after %d errors, want 6 and no token:\n%s", err, n, out)
 	}
-	must.Be(t, strings.Contains(string(out), "through the proxy of http_proxy failed: "), "the proxy is not named:\n%s", out)
+	check.True(t, strings.Contains(string(out), "through the proxy of http_proxy failed: "), "the proxy is not named:\n%s", out)
 }
 
 // phpFPM is the program, which has the version of PHP in its name.
 func phpFPM(t *testing.T) string {
 	t.Helper()
-	found := must.Get(filepath.Glob("/usr/sbin/php-fpm*"))(t)
+	found := check.Value(filepath.Glob("/usr/sbin/php-fpm*"))(t)
 	if len(found) == 0 && os.Getenv("CI") == "true" {
 		t.Fatal("there is no php-fpm; scripts/get-runtimes installs it")
 	}
@@ -228,12 +228,12 @@ func (c *exampleClient) startFPM(t *testing.T, fpm, dir string) string {
 	pool := fmt.Sprintf("[global]\nerror_log = %s/fpm.log\n[www]\nlisten = %s\npm = static\npm.max_children = 2\n"+
 		"env[VAULT_ADDR] = %s\nenv[VAULT_TOKEN_FILE] = %s/vault-token\n", dir, socket, c.Addr, dir)
 	for name, text := range map[string]string{conf: pool, filepath.Join(dir, "vault-token"): c.token + "\n"} {
-		must.Do(t, os.WriteFile(name, []byte(text), 0o600))
+		check.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}
 	server := exec.CommandContext(t.Context(), fpm, "--nodaemonize", "--allow-to-run-as-root", "--fpm-config", conf)
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
 	server.WaitDelay = 10 * time.Second
-	must.Do(t, server.Start())
+	check.NoError(t, server.Start())
 	t.Cleanup(func() {
 		_ = server.Cancel() // it may have ended with the test's context
 		_ = server.Wait()

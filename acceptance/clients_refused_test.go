@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestClients_RefusedInputsSendNothing gives each client arguments that it must refuse before it asks Vault or calls the API.
@@ -29,7 +29,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 		"zero.json": invoice + "\x00",
 		"utf16":     "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
 	} {
-		must.Do(t, os.WriteFile(w.file(name), []byte(content), 0o600))
+		check.NoError(t, os.WriteFile(w.file(name), []byte(content), 0o600))
 	}
 	for name, command := range exampleCommands(t) {
 		c := w.exampleClient(t, name, command)
@@ -123,15 +123,15 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 						seen.code, seen.calls, seen.reads, seen.logins)
 				}
 				output := seen.stderr + seen.stdout
-				must.Be(t, strings.Contains(output, try.said) && output != "", "its error does not say %q:\n%s", try.said, output)
+				check.True(t, strings.Contains(output, try.said) && output != "", "its error does not say %q:\n%s", try.said, output)
 				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception", "Uncaught"} {
-					must.Be(t, !strings.Contains(seen.stdout+seen.stderr, shown), "it has shown %q:\n%s%s", shown, seen.stdout, seen.stderr)
+					check.True(t, !strings.Contains(seen.stdout+seen.stderr, shown), "it has shown %q:\n%s%s", shown, seen.stdout, seen.stderr)
 				}
 			})
 		}
 		t.Run(name+"/a secret in the query", func(t *testing.T) {
 			seen := c.call(t, exampleCall{role: name, paths: []string{"/forbidden?token=" + secret, "/accepted"}})
-			must.Be(t, seen.code != 0 && seen.calls == 1 && !strings.Contains(seen.stdout+seen.stderr, secret),
+			check.True(t, seen.code != 0 && seen.calls == 1 && !strings.Contains(seen.stdout+seen.stderr, secret),
 				"exit code %d after %d calls:\n%s%s", seen.code, seen.calls, seen.stdout, seen.stderr)
 		})
 		t.Run(name+"/lenient", func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				env:       []string{"VAULT_ADDR=" + c.Addr + "/v1/"},
 			})
 			got := c.api.lastHeader().Values("Content-Type")
-			must.Be(t, seen.calls != 0 && seen.reads != 0 && len(got) == 1 && got[0] == "text/xml",
+			check.True(t, seen.calls != 0 && seen.reads != 0 && len(got) == 1 && got[0] == "text/xml",
 				"%d calls, %d reads, Content-Type %q:\n%s", seen.calls, seen.reads, got, seen.stderr)
 			ofBrowser := []string{"VAULT_ADDR=" + c.Addr + "/ui/vault/secrets"}
 			c.call(t, exampleCall{role: name, paths: []string{"/accepted"}, env: ofBrowser}).want(t, wanted{calls: 1, reads: 1, responses: 1})
@@ -169,7 +169,7 @@ func (c *exampleClient) refusesMetadata(t *testing.T) {
 		name, _, _ := strings.Cut(pair, "=")
 		seen := c.run(t, c.name+"-metadata", "/accepted")
 		seen.want(t, wanted{code: 1, reads: 1, said: []string{"metadata: " + name + " of the role", "an operator must change the role"}})
-		must.Be(t, !strings.Contains(seen.stderr, "may have been issued"), "nothing was sent, but it says:\n%s", seen.stderr)
+		check.True(t, !strings.Contains(seen.stderr, "may have been issued"), "nothing was sent, but it says:\n%s", seen.stderr)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -98,14 +98,14 @@ func TestClients_AlwaysHaveAcceptedToken(t *testing.T) {
 // startAgent lets Vault Agent render the template.
 func (w *testVault) startAgent(t *testing.T, name, template string) *clientToken {
 	t.Helper()
-	agent := must.Get(w.StartAgent(filepath.Join(w.Dir, name), w.tokenFor(t, "-policy=billing", "-display-name="+name), template))(t)
+	agent := check.Value(w.StartAgent(filepath.Join(w.Dir, name), w.tokenFor(t, "-policy=billing", "-display-name="+name), template))(t)
 	return w.hold(t, &clientToken{name: name, file: agent.Rendered, ended: agent.Err, stop: agent.Stop})
 }
 
 // startShell runs the loop of the document.
 func (w *testVault) startShell(t *testing.T) *clientToken {
 	t.Helper()
-	shell := must.Get(exec.LookPath("sh"))(t)
+	shell := check.Value(exec.LookPath("sh"))(t)
 	h := w.startProgram(t, harness.ProgramSpec{Name: "shell", Path: shell, Args: []string{"-c", documented(t, "sh", "while")}})
 	h.file = filepath.Join(w.file(h.name), "header")
 	return h
@@ -115,7 +115,7 @@ func (w *testVault) startShell(t *testing.T) *clientToken {
 func (w *testVault) startGoClient(t *testing.T) *clientToken {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "go-client")
-	must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./examples/clients/go", binary))
+	check.NoError(t, harness.BuildProgram(t.Context(), os.Stderr, "./examples/clients/go", binary))
 	var h atomic.Pointer[clientToken]
 	called := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if h := h.Load(); h != nil && !h.take(r.Context(), r.Header.Get("Authorization")) {
@@ -134,7 +134,7 @@ func (w *testVault) startProgram(t *testing.T, spec harness.ProgramSpec) *client
 	t.Helper()
 	spec.Token = w.tokenFor(t, "-policy=billing", "-display-name="+spec.Name)
 	spec.Dir, spec.Log = w.file(spec.Name), filepath.Join(w.Dir, spec.Name+".log")
-	program := must.Get(w.StartProgram(spec))(t)
+	program := check.Value(w.StartProgram(spec))(t)
 	return w.hold(t, &clientToken{name: spec.Name, pid: program.PID(), ended: program.Err, stop: program.Stop})
 }
 
@@ -170,7 +170,7 @@ func (w *testVault) readWithBatchTokens(t *testing.T) {
 	w.policy(t, "parent", `path "mastersindia/token/+" { capabilities = ["read"] }
 path "auth/token/create" { capabilities = ["update"] }`)
 	parent := w.tokenFor(t, "-policy=parent")
-	out := must.Get(w.CLI.As(parent).Must(t.Context(), "", "token", "create", "-field=token", "-type=batch", "-ttl=10m", "-policy=parent"))(t)
+	out := check.Value(w.CLI.As(parent).Must(t.Context(), "", "token", "create", "-field=token", "-type=batch", "-ttl=10m", "-policy=parent"))(t)
 	child := w.readAccepted(t, strings.TrimSpace(out))
 	w.wantLeaseBeforeToken(t, child)
 	w.vault(t, "token", "revoke", parent)
@@ -181,7 +181,7 @@ path "auth/token/create" { capabilities = ["update"] }`)
 	orphan := w.tokenFor(t, "-type=batch", "-orphan", "-policy=billing", "-ttl="+life.String())
 	response := w.readAccepted(t, orphan)
 	got := time.Duration(response.LeaseDuration) * time.Second
-	must.Be(t, got > 0 && got <= life, "a batch token of %s got a lease of %s", life, got)
+	check.True(t, got > 0 && got <= life, "a batch token of %s got a lease of %s", life, got)
 	w.waitForLeaseEnd(t, response.LeaseID)
 }
 
@@ -196,10 +196,10 @@ func (w *testVault) readAccepted(t *testing.T, vaultToken string) harness.Secret
 // wantLeaseBeforeToken checks, by Vault's own word, that a lease ends before its token does.
 func (w *testVault) wantLeaseBeforeToken(t *testing.T, response harness.Secret) {
 	t.Helper()
-	lease := must.Get(w.lookUpLease(t, response.LeaseID))(t)
-	ends := must.Get(time.Parse(time.RFC3339Nano, fmt.Sprint(lease.Data["expire_time"])))(t)
-	dies := must.Get(time.Parse(time.RFC3339, response.String("expires_at")))(t)
-	must.Be(t, ends.Before(dies), "the lease ends at %s and its token dies at %s", ends, dies)
+	lease := check.Value(w.lookUpLease(t, response.LeaseID))(t)
+	ends := check.Value(time.Parse(time.RFC3339Nano, fmt.Sprint(lease.Data["expire_time"])))(t)
+	dies := check.Value(time.Parse(time.RFC3339, response.String("expires_at")))(t)
+	check.True(t, ends.Before(dies), "the lease ends at %s and its token dies at %s", ends, dies)
 }
 
 func (w *testVault) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
@@ -233,7 +233,7 @@ func (w *testVault) waitForNoLeases(t *testing.T, path string) {
 	client := w.rootClient(t)
 	deadline := time.Now().Add(2 * clientLife)
 	for {
-		list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
+		list := check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
 		if list == nil {
 			return
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // clusterSize is the smallest cluster that can lose a node.
@@ -35,7 +35,7 @@ type testCluster struct {
 func newTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	w := startTestCluster(t, patience)
-	must.Do(t, w.cluster.Install(t.Context(), harness.PluginName))
+	check.NoError(t, w.cluster.Install(t.Context(), harness.PluginName))
 	return w
 }
 
@@ -44,7 +44,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	found := findBinaries(t)
 	w, began := &testCluster{testVault: prepareTestVault(t)}, time.Now()
-	w.cluster = must.Get(harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience))(t)
+	w.cluster = check.Value(harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience))(t)
 	t.Logf("the cluster took %s to start", time.Since(began).Round(time.Millisecond))
 	w.Vault = w.cluster.Nodes[0]
 	t.Cleanup(func() {
@@ -73,7 +73,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 func (w *testCluster) leader(t *testing.T) *harness.Vault {
 	t.Helper()
 	leader, err := w.cluster.Active(t.Context())
-	must.Hold(t, err == nil && leader != nil, "nobody leads: %v", err)
+	check.Require(t, err == nil && leader != nil, "nobody leads: %v", err)
 	return leader
 }
 
@@ -81,7 +81,7 @@ func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	t.Helper()
 	clients := make([]*api.Client, len(w.cluster.Nodes))
 	for n, node := range w.cluster.Nodes {
-		client := must.Get(node.Client(token))(t)
+		client := check.Value(node.Client(token))(t)
 		clients[n] = client
 	}
 	return clients
@@ -91,7 +91,7 @@ func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string 
 	t.Helper()
 	leases := make([]string, count)
 	for n := range leases {
-		response := must.Get(readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout))(t)
+		response := check.Value(readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout))(t)
 		leases[n] = response.LeaseID
 	}
 	return leases
@@ -103,14 +103,14 @@ func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 	if refused := (*api.ResponseError)(nil); errors.As(err, &refused) && strings.Contains(refused.Error(), "invalid lease") {
 		return false
 	}
-	must.Do(t, err)
+	check.NoError(t, err)
 	return found.Data["id"] == lease
 }
 
 func (w *testCluster) wantLeases(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
-		must.Be(t, w.leaseExists(t, lease), "the lease %s has gone", lease)
+		check.True(t, w.leaseExists(t, lease), "the lease %s has gone", lease)
 	}
 }
 
@@ -121,9 +121,10 @@ func (w *testCluster) endLeases(t *testing.T, leases []string) {
 	for _, lease := range leases {
 		options := &api.RevokeOptions{LeaseID: lease, Sync: true}
 		err := w.root[0].Sys().RevokeWithOptionsWithContext(t.Context(), options)
-		must.Be(t, err == nil, "revoking the lease %s: %v", lease, err)
+		check.True(t, err == nil, "revoking the lease %s: %v", lease, err)
 		// A standby of OpenBao responds by itself, a moment behind its leader.
-		must.Happen(t, 5*time.Second, "the revoked lease "+lease+" is still there", func() bool { return !w.leaseExists(t, lease) })
+		check.Eventually(t, 5*time.Second,
+			"the revoked lease "+lease+" is still there", func() bool { return !w.leaseExists(t, lease) })
 	}
 	w.wantNoIrrevocable(t)
 }
@@ -233,7 +234,7 @@ func (v *watch) all() []leaderTerm {
 // waitForLeaderTerm waits until there have been count leader terms, and returns the last of them.
 func (v *watch) waitForLeaderTerm(t *testing.T, count int) leaderTerm {
 	t.Helper()
-	must.Happen(t, time.Minute, "the cluster got no new leader", func() bool {
+	check.Eventually(t, time.Minute, "the cluster got no new leader", func() bool {
 		_, known := v.leader()
 		return known && len(v.all()) >= count
 	})

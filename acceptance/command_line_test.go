@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -51,7 +51,7 @@ func programs() map[string]string {
 // gives an error that points to -help.
 func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 	t.Parallel()
-	root := must.Get(filepath.Abs(".."))(t)
+	root := check.Value(filepath.Abs(".."))(t)
 	for name, at := range programs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 				t.Fatal(err)
 			} else if info.IsDir() {
 				run = filepath.Join(t.TempDir(), name)
-				must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run))
+				check.NoError(t, harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run))
 			}
 			for _, option := range []string{"-h", "-help", "--help"} {
 				said := start(t, run, option)
@@ -84,14 +84,14 @@ func TestCommandLine_EveryProgramListed(t *testing.T) {
 		known = append(known, filepath.Join("..", at))
 	}
 	for _, pattern := range []string{"../cmd/*", "../scripts/*", "../scripts/release/*"} {
-		found := must.Get(filepath.Glob(pattern))(t)
+		found := check.Value(filepath.Glob(pattern))(t)
 		for _, at := range found {
 			if info, err := os.Stat(at); err != nil {
 				t.Fatal(err)
 			} else if at != "../scripts/demo" && info.IsDir() == strings.HasPrefix(at, "../scripts/") || strings.HasSuffix(at, ".go") {
 				continue // no program, or one that a script or make starts
 			}
-			must.Be(t, slices.Contains(known, at), "%s is not tried", at)
+			check.True(t, slices.Contains(known, at), "%s is not tried", at)
 		}
 	}
 }
@@ -161,6 +161,7 @@ func TestCLIErrors_ShowCommand(t *testing.T) {
 		"path-help mastersindia/role/<name>":                  "name: must be 1 to 128 letters",
 	} {
 		said := w.refused(t, strings.Fields(typed)...)
-		must.Be(t, strings.Contains(strings.Join(strings.Fields(said), " "), want), "vault %s says:\n%s\nwant: %s", typed, said, want)
+		check.True(t, strings.Contains(strings.Join(strings.Fields(said), " "), want),
+			"vault %s says:\n%s\nwant: %s", typed, said, want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -24,7 +24,7 @@ func TestConfig_WritesBackWhatItReads(t *testing.T) {
 			stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
 			for _, secret := range []string{"password", "client_secret", "verify_connection"} {
 				_, ok := stored[secret]
-				must.Be(t, !ok, "the read shows %s", secret)
+				check.True(t, !ok, "the read shows %s", secret)
 			}
 			stored["password"], stored["client_secret"] = account.Password, account.ClientSecret
 			if account.Password == "" {
@@ -34,8 +34,8 @@ func TestConfig_WritesBackWhatItReads(t *testing.T) {
 				delete(stored, "client_secret")
 			}
 			client := w.rootClient(t)
-			must.Get(client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored))(t)
-			must.Equal(t, w.readToken(t, "app").String("token_id"), token, "writing back what was read replaced the token")
+			check.Value(client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored))(t)
+			check.Equal(t, w.readToken(t, "app").String("token_id"), token, "writing back what was read replaced the token")
 			w.upstream.wantLogins(t, 1)
 		})
 	}
@@ -49,7 +49,7 @@ func TestConfig_NamesOfTheRuleStored(t *testing.T) {
 		w.vault(t, "write", "mastersindia/config/"+name, "protocol=jwt", "token_url="+w.upstream.loginURL(simulator.JWT),
 			"username=u", "password=never-used-password", "verify_connection=false")
 		stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/"+name)
-		must.Equal(t, stored.String("username"), "u", "%s: reads back as %v", name, stored.Data)
+		check.Equal(t, stored.String("username"), "u", "%s: reads back as %v", name, stored.Data)
 		w.writeRole(t, name, name)
 		if role := w.readJSON(t, "read", "-format=json", "mastersindia/role/"+name); role.String("config") != name {
 			t.Errorf("role %s: reads back as %v", name, role.Data)

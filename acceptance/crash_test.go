@@ -19,7 +19,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -132,7 +132,7 @@ func (c *crashes) kill(t *testing.T, loggingIn ...source) {
 func (c *crashes) find(t *testing.T) int {
 	t.Helper()
 	pid, err := c.PluginPID()
-	must.Hold(t, err == nil, "kill %d: %v; the server's log is %s", len(c.killed)+1, err, c.ServerLog())
+	check.Require(t, err == nil, "kill %d: %v; the server's log is %s", len(c.killed)+1, err, c.ServerLog())
 	return pid
 }
 
@@ -142,7 +142,7 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
 	c.interrupted += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
-	must.Do(t, harness.KillProcess(pid))
+	check.NoError(t, harness.KillProcess(pid))
 	c.killed = append(c.killed, pid)
 	c.windows = append(c.windows, window{from: began})
 	rotations := c.upstream.loginTimes(c.upstream.moments, c.turning.account.Protocol)
@@ -183,9 +183,10 @@ func (c *crashes) endLease(t *testing.T) {
 	leases := c.leasesRead()
 	lease := leases[len(leases)-1]
 	c.ended = append(c.ended, lease)
-	must.Happen(t, recoveryTimeout, "a lease cannot be ended after a kill", func() bool {
+	check.Eventually(t, recoveryTimeout, "a lease cannot be ended after a kill", func() bool {
 		err := c.client.Sys().RevokeWithContext(t.Context(), lease)
-		must.Hold(t, err == nil || strings.Contains(err.Error(), "code = Unavailable"), "ending a lease right after a kill: %v", err)
+		check.Require(t, err == nil || strings.Contains(err.Error(), "code = Unavailable"),
+			"ending a lease right after a kill: %v", err)
 		return err == nil
 	})
 }
@@ -225,7 +226,7 @@ func (c *crashes) atEndOfLogin(t *testing.T, n int) {
 	c.coldOnes++
 	c.recover(t, c.cold)
 	made := c.countsOf(c.cold).Logins - before.Logins
-	must.Be(t, made <= 2, "a login that was killed at its end led to %d logins, want at most 2", made)
+	check.True(t, made <= 2, "a login that was killed at its end led to %d logins, want at most 2", made)
 }
 
 // waitForResponse returns at the moment when the upstream has responded to the login of cold.
@@ -233,7 +234,7 @@ func (c *crashes) waitForResponse(t *testing.T, before int) {
 	t.Helper()
 	deadline := time.Now().Add(recoveryTimeout)
 	for c.countsOf(c.cold).LoginsOK == before {
-		must.Hold(t, !time.Now().After(deadline), "upstream has not responded within %s", recoveryTimeout)
+		check.Require(t, !time.Now().After(deadline), "upstream has not responded within %s", recoveryTimeout)
 		runtime.Gosched()
 	}
 }
@@ -242,7 +243,7 @@ func (c *crashes) waitForResponse(t *testing.T, before int) {
 func (c *crashes) startColdLogin(t *testing.T, delay time.Duration) {
 	t.Helper()
 	c.slow(t, c.cold, delay, func() {
-		must.Get(c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil))(t)
+		check.Value(c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil))(t)
 	})
 }
 
@@ -252,7 +253,7 @@ func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()
 	c.upstream.SetFault(s.account.Protocol, simulator.Fault{Kind: simulator.FaultSlow, Delay: delay, Remaining: 1})
 	before := c.upstream.Counters().Faulted
 	cause()
-	must.Happen(t, recoveryTimeout, "no login of "+s.config+" has come; the server's log is "+c.ServerLog(), func() bool {
+	check.Eventually(t, recoveryTimeout, "no login of "+s.config+" has come; the server's log is "+c.ServerLog(), func() bool {
 		return c.upstream.Counters().Faulted != before
 	})
 }
@@ -300,9 +301,10 @@ func (c *crashes) duringRotation(t *testing.T, _ int) {
 	}
 	// The next rotation comes by itself.
 	before := c.countsOf(c.turning).LoginsOK
-	must.Happen(t, recoveryTimeout, "no rotation followed the one that was cut off; the server's log is "+c.ServerLog(), func() bool {
-		return c.countsOf(c.turning).LoginsOK != before
-	})
+	check.Eventually(t, recoveryTimeout,
+		"no rotation followed the one that was cut off; the server's log is "+c.ServerLog(), func() bool {
+			return c.countsOf(c.turning).LoginsOK != before
+		})
 }
 
 // wantShortPause checks the errors of readers of cold since the last kill: that a login was cut off, and a time of the next
@@ -320,11 +322,11 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.err.Error())
 			continue
 		}
-		next := must.Get(time.Parse(time.RFC3339, match[1]))(t)
+		next := check.Value(time.Parse(time.RFC3339, match[1]))(t)
 		pause := next.Sub(f.begin)
-		must.Be(t, pause <= shortPause, "the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
+		check.True(t, pause <= shortPause, "the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 	}
-	must.Be(t, seen != 0, "no reader got the error that a login was cut off")
+	check.True(t, seen != 0, "no reader got the error that a login was cut off")
 	c.paused += seen
 }
 
@@ -343,9 +345,9 @@ func mentions(failed []error, words string) bool {
 
 func (c *crashes) wantTwentyKills(t *testing.T) {
 	t.Helper()
-	must.Be(t, len(c.killed) == 20 && len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) == 20,
+	check.True(t, len(c.killed) == 20 && len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) == 20,
 		"killed the processes %v, want 20 different ones", c.killed)
-	must.Be(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
+	check.True(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
 }
@@ -417,14 +419,14 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 	held := c.leasesRead()
 	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
 	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
-	must.Be(t, slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))),
+	check.True(t, slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))),
 		"Vault does not know the leases %v, want %v", lost, c.ended)
 	for n := 0; n < len(held); n += max(1, len(held)/50) {
 		if !known[held[n]] {
 			continue
 		}
 		found, err := c.client.Sys().LookupWithContext(t.Context(), held[n])
-		must.Be(t, err == nil && found.Data["expire_time"] != nil, "the lease %s cannot be looked up: %v", held[n], err)
+		check.True(t, err == nil && found.Data["expire_time"] != nil, "the lease %s cannot be looked up: %v", held[n], err)
 	}
 	c.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
 	c.wantNoLeases(t)
@@ -434,8 +436,8 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)
-	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
-	must.Be(t, list == nil, "Vault still has leases below %s: %v", path, list)
+	list := check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
+	check.True(t, list == nil, "Vault still has leases below %s: %v", path, list)
 }
 
 // medianAndMax describes durations for a log.

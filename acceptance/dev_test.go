@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -47,18 +47,18 @@ func startDev(t *testing.T) *dev {
 	t.Helper()
 	dir := t.TempDir()
 	program, output := filepath.Join(dir, "demo"), filepath.Join(dir, "output")
-	must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program))
+	check.NoError(t, harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program))
 	found := findBinaries(t)
-	file := must.Get(os.Create(output))(t)
+	file := check.Value(os.Create(output))(t)
 	defer func() { _ = file.Close() }()
 	// It is ended by a signal, as a person does, and by no context.
 	run := exec.Command(program, "-stay")
 	run.Dir, run.Stdout, run.Stderr = "..", file, file
 	run.Env = append(os.Environ(), "VAULT_BIN="+found.Vault, "NO_COLOR=1")
-	must.Do(t, run.Start())
+	check.NoError(t, run.Start())
 	t.Cleanup(func() {
 		err := errors.Join(run.Process.Signal(syscall.SIGINT), run.Wait())
-		must.Be(t, err == nil, "make dev: %v", err)
+		check.True(t, err == nil, "make dev: %v", err)
 		if t.Failed() {
 			t.Logf("make dev said:\n%s", harness.Tail(output, 40))
 		}
@@ -66,7 +66,7 @@ func startDev(t *testing.T) *dev {
 	said := waitForText(t, output, "Ctrl-C stops everything")
 	part := func(pattern string) string {
 		match := regexp.MustCompile(pattern).FindStringSubmatch(said)
-		must.Hold(t, match != nil, "make dev does not say %s:\n%s", pattern, said)
+		check.Require(t, match != nil, "make dev does not say %s:\n%s", pattern, said)
 		return match[1]
 	}
 	return &dev{
@@ -79,14 +79,15 @@ func startDev(t *testing.T) *dev {
 func (d *dev) reader(t *testing.T, more ...string) reader {
 	t.Helper()
 	bin := t.TempDir()
-	must.Do(t, os.Symlink(d.vault, filepath.Join(bin, "vault")))
+	check.NoError(t, os.Symlink(d.vault, filepath.Join(bin, "vault")))
 	env := append(os.Environ(), "VAULT_ADDR="+d.address, "VAULT_TOKEN="+d.token, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
 	return reader{env: append(env, more...), dir: folder(t), password: d.password}
 }
 
 func waitForText(t *testing.T, name, text string) string {
 	t.Helper()
-	must.Happen(t, time.Minute, "no "+text+" in "+name, func() bool { return strings.Contains(string(readFile(t, name)), text) })
+	check.Eventually(t, time.Minute,
+		"no "+text+" in "+name, func() bool { return strings.Contains(string(readFile(t, name)), text) })
 	return string(readFile(t, name))
 }
 
@@ -100,10 +101,10 @@ func TestMakeDev_FirstTime(t *testing.T) {
 	r.follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
 	address, ca := tlsProxy(t, dev.address)
 	file := filepath.Join(t.TempDir(), "vault-token")
-	must.Do(t, os.WriteFile(file, []byte(dev.token), 0o600))
+	check.NoError(t, os.WriteFile(file, []byte(dev.token), 0o600))
 	dev.reader(t, "VAULT_TOKEN=", "VAULT_TOKEN_FILE="+file, "VAULT_ADDR="+address, "VAULT_CACERT="+ca, "PATH="+os.Getenv("PATH")).
 		follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
-	text := must.Get(os.ReadFile(filepath.Join("..", firstTime)))(t)
+	text := check.Value(os.ReadFile(filepath.Join("..", firstTime)))(t)
 	for _, language := range []struct{ name, program, client string }{
 		{"php", "php", "../examples/clients/php/mastersindia_client.php"},
 		{"python", "python3", "../examples/clients/python/mastersindia_client.py"},
@@ -114,10 +115,10 @@ func TestMakeDev_FirstTime(t *testing.T) {
 		_, source, found := strings.Cut(string(text), "```"+language.name+"\n")
 		source, _, _ = strings.Cut(source, "```")
 		client, err := os.ReadFile(language.client)
-		must.Hold(t, err == nil && found, "%s has no %s, or there is no client: %v", firstTime, language.name, err)
+		check.Require(t, err == nil && found, "%s has no %s, or there is no client: %v", firstTime, language.name, err)
 		file := filepath.Join(r.dir, "program."+language.name)
 		for name, content := range map[string][]byte{filepath.Join(r.dir, filepath.Base(language.client)): client, file: []byte(source)} {
-			must.Do(t, os.WriteFile(name, content, 0o600))
+			check.NoError(t, os.WriteFile(name, content, 0o600))
 		}
 		run := exec.CommandContext(t.Context(), language.program, file)
 		run.Dir, run.Env = r.dir, r.env
@@ -130,14 +131,14 @@ func TestMakeDev_FirstTime(t *testing.T) {
 // tlsProxy serves what is at the address over TLS, and returns its own address and the file of its CA.
 func tlsProxy(t *testing.T, address string) (proxied, caFile string) {
 	t.Helper()
-	target := must.Get(url.Parse(address))(t)
-	ca := must.Get(simulator.NewCA())(t)
+	target := check.Value(url.Parse(address))(t)
+	ca := check.Value(simulator.NewCA())(t)
 	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
-	server.TLS = must.Get(ca.ServerTLS())(t)
+	server.TLS = check.Value(ca.ServerTLS())(t)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
-	must.Do(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
+	check.NoError(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
 	return server.URL, caFile
 }
 
@@ -145,14 +146,14 @@ func tlsProxy(t *testing.T, address string) (proxied, caFile string) {
 func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	t.Parallel()
 	found := findBinaries(t)
-	next := must.Get(harness.NextMinor(found.Version))(t)
+	next := check.Value(harness.NextMinor(found.Version))(t)
 	dir, download, bin := folder(t), folder(t), t.TempDir()
 	for link, target := range map[string]string{
 		filepath.Join(dir, "bin"): filepath.Dir(found.Plugin), filepath.Join(bin, "vault"): found.Vault,
 	} {
-		must.Do(t, os.Symlink(target, link))
+		check.NoError(t, os.Symlink(target, link))
 	}
-	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))))
+	check.NoError(t, harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))))
 	env := append(os.Environ(), "HOME="+dir, "PATH="+bin+":"+os.Getenv("PATH"))
 	blocks := devServerBlocks(t)
 	vaultAddress := serve(t, dir, env, func(address string) string { return "export VAULT_DEV_LISTEN_ADDRESS=" + address + "\n" + blocks[0] })
@@ -164,7 +165,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 		"\ncd '" + download + "'\n"
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Exchange it", "Go back"} {
-		must.Hold(t, len(guide[section]) != 0, "%s has no commands under %q", upgradeGuide, section)
+		check.Require(t, len(guide[section]) != 0, "%s has no commands under %q", upgradeGuide, section)
 		for _, c := range guide[section] {
 			script += c.command + "\n"
 		}
@@ -176,7 +177,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	shell.Env, shell.Dir = env, dir
 	out, err := shell.CombinedOutput()
-	must.Hold(t, err == nil, "%v\n%s", err, lastOf(out))
+	check.Require(t, err == nil, "%v\n%s", err, lastOf(out))
 	if ran := regexp.MustCompile(`(?m)^v\d+\.\d+\.\d+`).FindAllString(string(out), -1); !slices.Equal(ran, []string{next, found.Version}) {
 		t.Errorf("the mount has run %v, want %s and then %s:\n%s", ran, next, found.Version, out)
 	}
@@ -192,7 +193,7 @@ func devServerBlocks(t *testing.T) []string {
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
 		blocks = append(blocks, block[1])
 	}
-	must.Hold(t, len(blocks) == 3, "%s has %d terminals for a dev server, want 3", installGuide, len(blocks))
+	check.Require(t, len(blocks) == 3, "%s has %d terminals for a dev server, want 3", installGuide, len(blocks))
 	return blocks
 }
 
@@ -202,13 +203,13 @@ func serve(t *testing.T, dir string, env []string, script func(address string) s
 	t.Helper()
 	var said []byte
 	for range 3 {
-		address := must.Get(harness.FreeAddress(t.Context()))(t)
+		address := check.Value(harness.FreeAddress(t.Context()))(t)
 		log := filepath.Join(t.TempDir(), "log")
 		ended := begin(t, dir, env, script(address), log)
 		if listens(t, address, ended) {
 			return address
 		}
-		said = must.Get(os.ReadFile(log))(t)
+		said = check.Value(os.ReadFile(log))(t)
 	}
 	t.Fatalf("nobody listens:\n%s", lastOf(said))
 	return ""
@@ -217,13 +218,13 @@ func serve(t *testing.T, dir string, env []string, script func(address string) s
 // begin runs a script in the background, with its output in a file, and returns a channel that is closed when it has ended.
 func begin(t *testing.T, dir string, env []string, script, log string) <-chan struct{} {
 	t.Helper()
-	file := must.Get(os.Create(log))(t)
+	file := check.Value(os.Create(log))(t)
 	defer func() { _ = file.Close() }()
 	// It is ended by a signal, as a person does, and by no context.
 	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script)
 	terminal.Dir, terminal.Env, terminal.Stdout, terminal.Stderr = dir, env, file, file
 	terminal.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	must.Do(t, terminal.Start())
+	check.NoError(t, terminal.Start())
 	ended := make(chan struct{})
 	go func() {
 		_ = terminal.Wait() // it says that it was interrupted

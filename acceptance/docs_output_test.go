@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // gap is a line of a document that stands for any number of lines of a response.
@@ -107,7 +107,7 @@ func writeOutputs(t *testing.T, document string, commands []shown, responses []s
 	text, from := string(source), 0
 	for n, c := range commands {
 		at := strings.Index(text[from:], "\n$ "+c.command+"\n")
-		must.Hold(t, at >= 0, "%s has no line %q where it should be", document, c.command)
+		check.Require(t, at >= 0, "%s has no line %q where it should be", document, c.command)
 		from += at + len("\n$ "+c.command+"\n")
 		if len(c.response) == 0 {
 			response := presentable(responses[n])
@@ -116,7 +116,7 @@ func writeOutputs(t *testing.T, document string, commands []shown, responses []s
 		}
 		from-- // the next command begins with the same end of line
 	}
-	must.Do(t, os.WriteFile(name, []byte(text), 0o600))
+	check.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 }
 
 // presentable is a response as a document shows it: no longer than a reader wants, and without whole tokens.

@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // sectionsOf reads the commands of a document by the headings that they stand under.
@@ -55,10 +55,10 @@ type shell struct {
 func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
 	t.Helper()
 	cmd := w.bash(t, node, dir)
-	stdin := must.Get(cmd.StdinPipe())(t)
-	output := must.Get(cmd.StdoutPipe())(t)
+	stdin := check.Value(cmd.StdinPipe())(t)
+	output := check.Value(cmd.StdoutPipe())(t)
 	cmd.Stderr = cmd.Stdout
-	must.Do(t, cmd.Start())
+	check.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		_ = cmd.Wait() // the last command's exit code, which run has seen
@@ -79,7 +79,7 @@ func (w *testVault) bash(t *testing.T, node *harness.Vault, dir string, args ...
 // follow types the commands of a section, which must have some, and returns what they printed.
 func (s *shell) follow(t *testing.T, sections map[string][]shown, section string) []string {
 	t.Helper()
-	must.Hold(t, len(sections[section]) != 0, "%s has no commands in a section %q", s.document, section)
+	check.Require(t, len(sections[section]) != 0, "%s has no commands in a section %q", s.document, section)
 	var printed []string
 	for _, c := range sections[section] {
 		printed = append(printed, s.run(t, c))
@@ -91,9 +91,9 @@ func (s *shell) follow(t *testing.T, sections map[string][]shown, section string
 func (s *shell) run(t *testing.T, c shown) string {
 	t.Helper()
 	printed, code := s.try(t, c.command)
-	must.Hold(t, code == "0", "%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
+	check.Require(t, code == "0", "%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
 	missing, _ := compare(printed, c.response)
-	must.Be(t, missing == "", "%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
+	check.True(t, missing == "", "%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
 	return printed
 }
 
@@ -102,7 +102,7 @@ func (s *shell) try(t *testing.T, command string) (printed, code string) {
 	t.Helper()
 	s.number++
 	mark := fmt.Sprintf("==> %d: ", s.number)
-	must.Get(fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", command, mark))(t)
+	check.Value(fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", command, mark))(t)
 	var lines strings.Builder
 	for s.output.Scan() {
 		if code, ended := strings.CutPrefix(s.output.Text(), mark); ended {

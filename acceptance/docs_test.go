@@ -27,7 +27,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -81,17 +81,17 @@ func TestDocs_CommandsWork(t *testing.T) {
 		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
 		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
-		must.Be(t, slices.Contains(w.vendorHosts.asked(), host), "no login went to %s", host)
+		check.True(t, slices.Contains(w.vendorHosts.asked(), host), "no login went to %s", host)
 	}
 }
 
 // TestDocs_EveryDocumentIsRun keeps a new document from being left out above.
 func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	t.Parallel()
-	files := must.Get(filepath.Glob("../docs/*.md"))(t)
+	files := check.Value(filepath.Glob("../docs/*.md"))(t)
 	for _, file := range files {
 		name := "docs/" + filepath.Base(file)
-		must.Be(t, slices.Contains([]string{upgradeGuide, drills, firstTime}, name) || slices.Contains(documents(), name),
+		check.True(t, slices.Contains([]string{upgradeGuide, drills, firstTime}, name) || slices.Contains(documents(), name),
 			"the commands of %s are not run", name)
 	}
 }
@@ -102,13 +102,13 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../simulator/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
-		files := must.Get(filepath.Glob(pattern))(t)
+		files := check.Value(filepath.Glob(pattern))(t)
 		for _, file := range files {
 			text := readFile(t, file)
 			source.Write(text)
 		}
 	}
-	documents := must.Get(filepath.Glob("../docs/*.md"))(t)
+	documents := check.Value(filepath.Glob("../docs/*.md"))(t)
 	named := 0
 	for _, document := range documents {
 		text := readFile(t, document)
@@ -118,10 +118,10 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 			if found[2] == "" {
 				want += "("
 			}
-			must.Be(t, strings.Contains(source.String(), want), "%s names %s, which is not there", document, found[0])
+			check.True(t, strings.Contains(source.String(), want), "%s names %s, which is not there", document, found[0])
 		}
 	}
-	must.Be(t, named >= 10, "the documents name only %d tests: this test proves little", named)
+	check.True(t, named >= 10, "the documents name only %d tests: this test proves little", named)
 }
 
 // docsVault is a testVault as a reader of the documents has it: the plugin is a file, and not yet registered.
@@ -185,7 +185,7 @@ func (r reader) follow(t *testing.T, document string, commands []shown) {
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())
 	shell.Env, shell.Dir, shell.Stdin = r.env, r.dir, strings.NewReader(typed.String())
 	output, err := shell.CombinedOutput()
-	must.Hold(t, err == nil, "%s: a command failed: %v\n%s", document, err, lastOf(output))
+	check.Require(t, err == nil, "%s: a command failed: %v\n%s", document, err, lastOf(output))
 	parts := regexp.MustCompile(`(?m)^`+mark+`\d+$`).Split(string(output), -1)[1:]
 	for n, c := range commands {
 		c.check(t, document, parts[n])
@@ -215,7 +215,7 @@ func (d *docsVault) download(t *testing.T) string {
 	dir, name := folder(t), filepath.Base(found.Plugin)
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
-	must.Do(t, errors.Join(
+	check.NoError(t, errors.Join(
 		os.Symlink(filepath.Dir(found.Plugin), filepath.Join(dir, "bin")),
 		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
@@ -228,7 +228,7 @@ func (d *docsVault) download(t *testing.T) string {
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my files")
-	must.Do(t, os.Mkdir(dir, 0o700))
+	check.NoError(t, os.Mkdir(dir, 0o700))
 	return dir
 }
 
@@ -246,7 +246,7 @@ func (d *docsVault) programsOnPath(t *testing.T) string {
 	found := findBinaries(t)
 	dir := t.TempDir()
 	for name, binary := range map[string]string{"vault": d.VaultBinary(), "mastersindia-audit": found.Audit} {
-		must.Do(t, os.Symlink(binary, filepath.Join(dir, name)))
+		check.NoError(t, os.Symlink(binary, filepath.Join(dir, name)))
 	}
 	return dir
 }
@@ -314,7 +314,7 @@ func wantTarget(t *testing.T, command string) {
 	t.Helper()
 	text := readFile(t, "../Makefile")
 	target := strings.Fields(command)[1]
-	must.Be(t, strings.Contains(string(text), "\n"+target+":"), "the Makefile has no target %s", target)
+	check.True(t, strings.Contains(string(text), "\n"+target+":"), "the Makefile has no target %s", target)
 }
 
 // vendorHosts plays all the vendors' hosts at once: it is a proxy that leads whichever host it is asked for to the simulator, with
@@ -330,8 +330,8 @@ type vendorHosts struct {
 
 func newVendorHosts(t *testing.T, sim http.Handler, caFile string) *vendorHosts {
 	t.Helper()
-	ca := must.Get(simulator.NewCA())(t)
-	must.Do(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
+	ca := check.Value(simulator.NewCA())(t)
+	check.NoError(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
 	secure := httptest.NewUnstartedServer(sim)
 	secure.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return ca.ServerTLS(hello.ServerName)

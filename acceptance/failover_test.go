@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -102,9 +102,9 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	if got := counters.Of(main.Protocol, main.Name()).Logins; got != 1 {
 		t.Errorf("an account whose token outlives the test was logged in to %d times over %d failovers, want once", got, failovers)
 	}
-	must.Equal(t, len(tokensOf(reads, long)), 1, "readers of a token that outlives the test got N tokens")
+	check.Equal(t, len(tokensOf(reads, long)), 1, "readers of a token that outlives the test got N tokens")
 	wantPlannedRotations(t, tokensOf(reads, rotated), w.upstream.loginTimes(w.upstream.began, short.Protocol), between, elapsed)
-	must.Do(t, w.cluster.WaitForwarding(t.Context()))
+	check.NoError(t, w.cluster.WaitForwarding(t.Context()))
 	w.wantKeptLeases(t, kept)
 }
 
@@ -126,7 +126,7 @@ func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers
 	if f.kind == kill {
 		w.kill(t, old)
 	} else {
-		must.Do(t, w.root[old].Sys().StepDownWithContext(t.Context()))
+		check.NoError(t, w.root[old].Sys().StepDownWithContext(t.Context()))
 	}
 	f.leader = leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
 	readers.waitForReads(t, failoverReaders)
@@ -139,7 +139,7 @@ func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers
 		w.kill(t, old)
 	}
 	w.start(t, old)
-	must.Do(t, w.cluster.WaitCaughtUp(t.Context()))
+	check.NoError(t, w.cluster.WaitCaughtUp(t.Context()))
 	readers.waitForReads(t, 2*failoverReaders)
 	f.settled = time.Now()
 	return f
@@ -155,7 +155,7 @@ func (w *testCluster) kill(t *testing.T, node int) {
 
 func (w *testCluster) start(t *testing.T, node int) {
 	t.Helper()
-	must.Do(t, w.cluster.Nodes[node].Start(t.Context()))
+	check.NoError(t, w.cluster.Nodes[node].Start(t.Context()))
 }
 
 // otherThanNew returns the standby to take away so that a node leads that never has; ok is false where all have.
@@ -234,7 +234,7 @@ func wantPlannedRotations(t *testing.T, tokens []tokenRead, logins []time.Time, 
 	lost := len(logins) - len(tokens)
 	t.Logf("tokens of %s: %d logins in %s, %d of them during a failover, %d whose token nobody got",
 		shortLife, len(logins), elapsed.Round(time.Second), cut, lost)
-	must.Be(t, lost <= cut, "the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
+	check.True(t, lost <= cut, "the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
 	for n := 1; n < len(tokens); n++ {
 		before, err1 := time.Parse(time.RFC3339, tokens[n-1].issuedAt)
 		after, err2 := time.Parse(time.RFC3339, tokens[n].issuedAt)
@@ -253,7 +253,7 @@ func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	info := w.readJSON(t, "read", "-format=json", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+running)
 	for n, node := range w.cluster.Nodes {
 		sum, err := node.PluginSHA256(info.String("command"))
-		must.Be(t, err == nil && sum != "" && sum == info.String("sha256"),
+		check.True(t, err == nil && sum != "" && sum == info.String("sha256"),
 			"node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s", n+1, sum, err, info.String("sha256"))
 	}
 }
@@ -271,7 +271,7 @@ func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderT
 	}
 	t.Logf("good reads while each node led: %v", served)
 	for n, count := range served {
-		must.Be(t, count != 0, "no read succeeded while node %d led", n+1)
+		check.True(t, count != 0, "no read succeeded while node %d led", n+1)
 	}
 }
 
@@ -282,7 +282,7 @@ func (w *testCluster) wantKeptLeases(t *testing.T, kept []string) {
 	w.wantLeases(t, kept[len(kept)/2:])
 	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
 	for _, lease := range kept {
-		must.Be(t, !w.leaseExists(t, lease), "the lease %s was revoked and is still there", lease)
+		check.True(t, !w.leaseExists(t, lease), "the lease %s was revoked and is still there", lease)
 	}
 	w.wantNoLeases(t)
 }

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -82,10 +82,11 @@ func TestHostileCaller_RequestsRefused(t *testing.T) {
 func (h *hostile) wantUnharmed(t *testing.T) {
 	t.Helper()
 	pids := h.pluginPIDs(t)
-	must.Be(t, slices.Equal(pids, h.pids), "the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
+	check.True(t, slices.Equal(pids, h.pids), "the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
 	log := readFile(t, h.ServerLog())
 	for line := range strings.Lines(string(log)) {
-		must.Be(t, !strings.Contains(line, "panic") && !strings.Contains(line, "fatal error") && !strings.Contains(line, "goroutine "),
+		check.True(t,
+			!strings.Contains(line, "panic") && !strings.Contains(line, "fatal error") && !strings.Contains(line, "goroutine "),
 			"the server's log has %.200q; see %s", line, h.ServerLog())
 	}
 	h.upstream.wantAccepted(t, simulator.JWT, h.readToken(t, "app"))
@@ -98,7 +99,7 @@ func (h *hostile) pluginPIDs(t *testing.T) []int {
 	if errors.Is(err, harness.ErrNoProc) {
 		return nil
 	}
-	must.Hold(t, err == nil && len(pids) == 1, "found the plugin processes %v (%v), want one", pids, err)
+	check.Require(t, err == nil && len(pids) == 1, "found the plugin processes %v (%v), want one", pids, err)
 	return pids
 }
 
@@ -112,8 +113,8 @@ func (h *hostile) send(t *testing.T, caller *harness.Caller, method, path string
 	}
 	h.count(t, response.Status)
 	said := response.Said()
-	must.Be(t, response.Status < http.StatusInternalServerError, "%s %.120s: %d: %.300s", method, path, response.Status, said)
-	must.Be(t, response.OK() || len(said) <= longestRefusal, "%s %.120s: a refusal of %d bytes", method, path, len(said))
+	check.True(t, response.Status < http.StatusInternalServerError, "%s %.120s: %d: %.300s", method, path, response.Status, said)
+	check.True(t, response.OK() || len(said) <= longestRefusal, "%s %.120s: a refusal of %d bytes", method, path, len(said))
 	for _, hide := range hides {
 		if strings.Contains(string(response.Body), hide) {
 			t.Errorf("%s %.120s: %d: the response repeats a value: %.300s", method, path, response.Status, strings.ReplaceAll(said, hide, "█████"))
@@ -136,7 +137,7 @@ func (h *hostile) count(t *testing.T, status int) {
 func (h *hostile) refuse(t *testing.T, method, path string, body []byte, names string, hides ...string) {
 	t.Helper()
 	response := h.send(t, h.root, method, path, body, hides...)
-	must.Be(t, response.Status == http.StatusBadRequest && strings.Contains(response.Said(), names),
+	check.True(t, response.Status == http.StatusBadRequest && strings.Contains(response.Said(), names),
 		"%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, response.Status, response.Said())
 }
 
@@ -186,9 +187,9 @@ func (h *hostile) playLeave(t *testing.T) {
 
 func (h *hostile) token(t *testing.T, name, rules string) string {
 	t.Helper()
-	must.Get(h.root.Must(t.Context(), http.MethodPut, "sys/policies/acl/"+name, map[string]any{"policy": rules}))(t)
-	made := must.Get(h.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{name}}))(t)
-	return must.Get(made.ClientToken())(t)
+	check.Value(h.root.Must(t.Context(), http.MethodPut, "sys/policies/acl/"+name, map[string]any{"policy": rules}))(t)
+	made := check.Value(h.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{name}}))(t)
+	return check.Value(made.ClientToken())(t)
 }
 
 // state is all that can be seen of the mount and that a request without leave must not change.
@@ -196,11 +197,11 @@ func (h *hostile) state(t *testing.T) string {
 	t.Helper()
 	var all []any
 	for _, path := range []string{"config/?list=true", "role/?list=true", "config/main", "config/spare", "role/app", "role/spare", "status/main"} {
-		response := must.Get(h.root.Call(t.Context(), http.MethodGet, "mastersindia/"+path, nil))(t)
-		secret := must.Get(response.Secret())(t)
+		response := check.Value(h.root.Call(t.Context(), http.MethodGet, "mastersindia/"+path, nil))(t)
+		secret := check.Value(response.Secret())(t)
 		all = append(all, response.Status, secret.Data)
 	}
-	text := must.Get(json.Marshal(all))(t)
+	text := check.Value(json.Marshal(all))(t)
 	return string(text)
 }
 
@@ -222,7 +223,7 @@ func (h *hostile) playNames(t *testing.T) {
 			for _, method := range []string{http.MethodGet, http.MethodPut, []string{http.MethodDelete, "LIST", http.MethodPatch}[n%3]} {
 				// A caller who may do all here, and nothing elsewhere: a path that is cleaned may lead there.
 				response := h.send(t, h.inside, method, "mastersindia/"+prefix+name, []byte(`{}`))
-				must.Be(t, !response.OK(), "%s %s%.120s was served", method, prefix, name)
+				check.True(t, !response.OK(), "%s %s%.120s was served", method, prefix, name)
 				if said := response.Said(); strings.Contains(said, "name: must be") && strings.Contains(said, "canary") {
 					t.Errorf("%s %s%.120s: the refusal repeats the name: %.300s", method, prefix, name, said)
 				}
@@ -234,13 +235,13 @@ func (h *hostile) playNames(t *testing.T) {
 			}
 		}
 	}
-	must.Equal(t, h.state(t), before, "names have changed something")
+	check.Equal(t, h.state(t), before, "names have changed something")
 }
 
 // fieldTypes are the fields of the engine's writes with their JSON types, as Vault's own document has them: new ones are found.
 func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	response := must.Get(h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil))(t)
+	response := check.Value(h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil))(t)
 	type schema struct {
 		Ref        string `json:"$ref"`
 		Properties map[string]struct {
@@ -263,7 +264,7 @@ func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 			} `json:"components"`
 		} `json:"openapi"`
 	}
-	must.Do(t, json.Unmarshal(response.Body, &help))
+	check.NoError(t, json.Unmarshal(response.Body, &help))
 	fields := map[string]map[string]string{}
 	for path, described := range help.OpenAPI.Paths {
 		if described.Post == nil {
@@ -281,7 +282,7 @@ func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 			fields[prefix][field] = property.Type
 		}
 	}
-	must.Hold(t, len(fields["config/"]) >= 20 && len(fields["role/"]) != 0 && len(fields["token/"]) != 0,
+	check.Require(t, len(fields["config/"]) >= 20 && len(fields["role/"]) != 0 && len(fields["token/"]) != 0,
 		"the engine's document names too few fields: %v", fields)
 	return fields
 }
@@ -327,13 +328,13 @@ func (h *hostile) playValues(t *testing.T) {
 // engine of its own as well. Vault 1.19 takes some of them, and then the engine refuses.
 func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 	t.Helper()
-	own := must.Get(h.root.Send(t.Context(), http.MethodPut, "cubbyhole/hostile", body))(t)
+	own := check.Value(h.root.Send(t.Context(), http.MethodPut, "cubbyhole/hostile", body))(t)
 	if own.OK() {
 		h.refuse(t, http.MethodPut, "mastersindia/config/main", body, "", "canary-value")
 		return
 	}
-	ours := must.Get(h.root.Send(t.Context(), http.MethodPut, "mastersindia/config/main", body))(t)
-	must.Be(t, ours.Status == own.Status && ours.Said() == own.Said(),
+	ours := check.Value(h.root.Send(t.Context(), http.MethodPut, "mastersindia/config/main", body))(t)
+	check.True(t, ours.Status == own.Status && ours.Said() == own.Said(),
 		"%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
 }
 
@@ -347,7 +348,7 @@ func (h *hostile) playFloods(t *testing.T) {
 	for n := range many {
 		unknown[fmt.Sprintf("parameter-%d", n)], headers[fmt.Sprintf("X-Header-%d", n)] = "canary-value", "canary-value"
 	}
-	encode := func(data map[string]any) []byte { return must.Get(json.Marshal(data))(t) }
+	encode := func(data map[string]any) []byte { return check.Value(json.Marshal(data))(t) }
 	for _, path := range []string{"config/main", "token/app"} {
 		h.refuse(t, http.MethodPut, "mastersindia/"+path, encode(unknown), "unknown parameter", "canary-value")
 	}
@@ -367,7 +368,7 @@ func (h *hostile) playFloods(t *testing.T) {
 func (h *hostile) playCollisions(t *testing.T) {
 	account := h.account(t, simulator.JWT)
 	roots := readFile(t, h.upstream.caFile)
-	config := must.Get(json.Marshal(map[string]any{
+	config := check.Value(json.Marshal(map[string]any{
 		"protocol": "jwt", "token_url": h.upstream.loginURL(simulator.JWT), "ca_cert": string(roots),
 		"username": account.Username, "password": account.Password, "verify_connection": false,
 	}))(t)
@@ -395,7 +396,7 @@ func (h *hostile) playCollisions(t *testing.T) {
 	}
 	for _, r := range requests[:3] {
 		response := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body)
-		must.Be(t, response.OK(), "afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
+		check.True(t, response.OK(), "afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
 	}
 }
 
@@ -417,9 +418,9 @@ func (h *hostile) playCutOff(t *testing.T) {
 		default: // whole, and nobody waits for the token
 			text = h.rawRequest("GET", "token/app", "")
 		}
-		connection := must.Get(net.DialTimeout("tcp", h.root.Host(), 10*time.Second))(t)
+		connection := check.Value(net.DialTimeout("tcp", h.root.Host(), 10*time.Second))(t)
 		_, err := connection.Write([]byte(text))
-		must.Be(t, err == nil, "sending a part of a request: %v", err)
+		check.True(t, err == nil, "sending a part of a request: %v", err)
 		if n%8 >= 4 {
 			// With a reset instead of an orderly end.
 			_ = connection.(*net.TCPConn).SetLinger(0)
@@ -428,7 +429,7 @@ func (h *hostile) playCutOff(t *testing.T) {
 	}
 	h.upstream.SetFault(simulator.OAuth, simulator.Fault{})
 	got := h.readJSON(t, "read", "-format=json", "mastersindia/config/main").Int("rotation_percent")
-	must.Be(t, got != 50, "half a request has changed the config")
+	check.True(t, got != 50, "half a request has changed the config")
 	h.upstream.wantAccepted(t, simulator.OAuth, h.readToken(t, "slow"))
 	t.Logf("%d requests cut off; %d logins in all", abandoned, h.upstream.logins())
 }

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -107,7 +107,7 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 	_, block, _ := strings.Cut(sectionTexts(t, filepath.Join("..", installGuide))[configurationStep], "```hcl\n")
 	block, _, _ = strings.Cut(block, "```")
 	settings := regexp.MustCompile(`(?m)^\s*(\w+)\s*=`).FindAllStringSubmatch(block, -1)
-	must.Hold(t, len(settings) >= 5, "the guide shows only %d settings of a node", len(settings))
+	check.Require(t, len(settings) >= 5, "the guide shows only %d settings of a node", len(settings))
 	for _, setting := range settings {
 		values := map[string]bool{}
 		for _, node := range i.cluster.Nodes {
@@ -123,14 +123,14 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 // wantCompared has the guide's commands compare the file of a node, which must be right.
 func (i *installation) wantCompared(t *testing.T, node *shell) {
 	t.Helper()
-	must.Say(t, strings.Join(node.follow(t, i.guide, compareStep), ""), i.command+": OK", i.version)
+	check.Contains(t, strings.Join(node.follow(t, i.guide, compareStep), ""), i.command+": OK", i.version)
 }
 
 // rehearse has each node lead once, by the guide, while the guide's terminal and readers of our own read.
 func (i *installation) rehearse(t *testing.T, billing source) {
 	t.Helper()
 	commands := i.guide[rehearsalStep]
-	must.Hold(t, len(commands) >= 2 && strings.HasPrefix(commands[0].command, "while "),
+	check.Require(t, len(commands) >= 2 && strings.HasPrefix(commands[0].command, "while "),
 		"%s no longer begins with a terminal that reads: %v", rehearsalStep, commands)
 	first := i.leaders.waitForLeaderTerm(t, 1).node
 	desk := (first + 1) % len(i.shells) // never stopped below
@@ -140,24 +140,24 @@ func (i *installation) rehearse(t *testing.T, billing source) {
 
 	happened := []failover{i.stepDown(t, i.shells[desk], commands[1:], readers)}
 	// Two of three are enough, and the one that is left and has not led comes next.
-	must.Do(t, i.cluster.Nodes[first].Stop())
+	check.NoError(t, i.cluster.Nodes[first].Stop())
 	readers.waitForReads(t, installReaders)
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	i.start(t, first)
-	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
+	check.NoError(t, i.cluster.WaitCaughtUp(t.Context()))
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	readers.end()
 
 	reads, between := readers.all(), leaderGaps(i.leaders.all())
 	readers.wantNothingWrong(t)
 	for _, read := range failed(reads) {
-		must.Be(t, overlaps(between, read.begin, read.end, 0),
+		check.True(t, overlaps(between, read.begin, read.end, 0),
 			"a read failed at %s although there was a leader all the time: %v", clock(read.end), read.err)
 	}
 	reportFailovers(t, happened, reads, i.leaders.all())
 	i.wantAllNodesHaveServed(t, i.leaders.all(), reads)
 	tokens := tokensOf(reads, billing)
-	must.Hold(t, len(tokens) == 1, "readers got %d tokens, want the same one all the time", len(tokens))
+	check.Require(t, len(tokens) == 1, "readers got %d tokens, want the same one all the time", len(tokens))
 	terminal.wantOnly(t, tokens[0].tokenID)
 	i.upstream.wantLogins(t, 1)
 }
@@ -172,7 +172,7 @@ func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, reader
 		case c.command == stepDownCommand:
 			f.leader = i.leaders.waitForLeaderTerm(t, leaderTerms+1)
 		case strings.Contains(c.command, "leader_address"):
-			must.Equal(t, response, i.cluster.Nodes[f.leader.node].Addr, "%s returned", c.command)
+			check.Equal(t, response, i.cluster.Nodes[f.leader.node].Addr, "%s returned", c.command)
 		}
 	}
 	readers.waitForReads(t, 2*installReaders)
@@ -188,7 +188,7 @@ func (i *installation) mendAnAbsentFile(t *testing.T) {
 		if n == leader {
 			continue
 		}
-		must.Do(t, os.Remove(i.fileOn(node)))
+		check.NoError(t, os.Remove(i.fileOn(node)))
 	}
 	bad := i.handOver(t)
 	i.wantNoEngine(t, bad, "no such file or directory")
@@ -215,7 +215,7 @@ func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
 	}
 	absent := len(i.cluster.Nodes) - mended - right // of the numbers 0, 1 and 2
 	i.kill(t, absent)
-	must.Hold(t, proof[0].command == stepDownCommand, "%q no longer steps down: %v", mendStep, proof)
+	check.Require(t, proof[0].command == stepDownCommand, "%q no longer steps down: %v", mendStep, proof)
 	if got := i.handOver(t); got != right {
 		t.Fatalf("node %d leads, and not node %d", got+1, right+1)
 	}
@@ -223,7 +223,7 @@ func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
 		i.shells[right].run(t, c)
 	}
 	i.start(t, absent)
-	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
+	check.NoError(t, i.cluster.WaitCaughtUp(t.Context()))
 }
 
 // escapeAWrongFile has the one node lead that was not mended, now with another file, and has a node take over that is right.
@@ -234,7 +234,7 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 		_, err := os.Stat(i.fileOn(node))
 		return err != nil
 	})
-	must.Hold(t, bad >= 0 && bad != leader, "node %d leads and node %d lacks the file: nothing is left to try", leader+1, bad+1)
+	check.Require(t, bad >= 0 && bad != leader, "node %d leads and node %d lacks the file: nothing is left to try", leader+1, bad+1)
 	i.put(t, bad, i.wrong, "0700")
 	other := len(i.cluster.Nodes) - leader - bad // of the numbers 0, 1 and 2
 	i.kill(t, other)
@@ -244,7 +244,7 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 	i.wantNoEngine(t, bad, "checksums did not match")
 	i.wantNotReloaded(t, bad, "checksums did not match")
 	i.start(t, other)
-	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
+	check.NoError(t, i.cluster.WaitCaughtUp(t.Context()))
 	i.handOver(t) // and nothing else
 	i.wantServed(t)
 	i.shells[bad].run(t, i.guide[mendStep][0])
@@ -254,11 +254,11 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 func (i *installation) endLeftLeases(t *testing.T) {
 	t.Helper()
 	commands := i.guide[mendStep][mendCommands+proofCommands:]
-	must.Hold(t, len(commands) == 1, "%q no longer ends with one command about leases: %v", mendStep, commands)
+	check.Require(t, len(commands) == 1, "%q no longer ends with one command about leases: %v", mendStep, commands)
 	printed := i.shells[0].run(t, commands[0])
 	revoked := strings.Count(printed, "Success! Revoked lease: mastersindia/token/")
 	t.Logf("%d leases ended while the leader had no engine", revoked)
-	must.Be(t, revoked != 0,
+	check.True(t, revoked != 0,
 		"no lease ended while the leader had no engine, so that what the guide says of them was not tried: %s", printed)
 	i.wantNoIrrevocable(t)
 }
@@ -283,14 +283,14 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 		i.guide[compareStep][2].command:                    "FAILED",
 	} {
 		printed, code := node.try(t, command)
-		must.Be(t, code != "0" && strings.Contains(printed, want), "%s: exit code %s, without %q: %s", command, code, want, printed)
+		check.True(t, code != "0" && strings.Contains(printed, want), "%s: exit code %s, without %q: %s", command, code, want, printed)
 	}
 	got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"})
-	must.Be(t, strings.TrimSpace(got) == i.version, "the mount no longer seems to run: %s", got)
+	check.True(t, strings.TrimSpace(got) == i.version, "the mount no longer seems to run: %s", got)
 	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log := readFile(t, i.cluster.Nodes[leader].ServerLog())
 	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {
-		must.Be(t, bytes.Contains(log, []byte(want)), "the log of node %d does not say %q", leader+1, want)
+		check.True(t, bytes.Contains(log, []byte(want)), "the log of node %d does not say %q", leader+1, want)
 	}
 }
 
@@ -312,7 +312,7 @@ func (i *installation) wantNotReloaded(t *testing.T, leader int, reason string) 
 // wantServed checks that reads succeed on every node.
 func (i *installation) wantServed(t *testing.T) {
 	t.Helper()
-	must.Do(t, i.cluster.WaitForwarding(t.Context()))
+	check.NoError(t, i.cluster.WaitForwarding(t.Context()))
 	for _, shell := range i.shells {
 		shell.run(t, shown{command: "vault read mastersindia/token/billing", response: []string{"access_token"}})
 	}
@@ -339,7 +339,7 @@ func (i *installation) openTerminal(t *testing.T, node *harness.Vault, command s
 	o := &terminal{cmd: i.bash(t, node, t.TempDir(), "-c", command)}
 	o.cmd.Stdout, o.cmd.Stderr = &o.printed, &o.printed
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	must.Do(t, o.cmd.Start())
+	check.NoError(t, o.cmd.Start())
 	t.Cleanup(o.end)
 	return o
 }
@@ -361,6 +361,6 @@ func (o *terminal) wantOnly(t *testing.T, tokenID string) {
 	count := strings.Count(printed, tokenID)
 	rest := strings.TrimSpace(strings.ReplaceAll(printed, tokenID, ""))
 	t.Logf("the terminal read the token %d times, and failed %d times", count, strings.Count(rest, "Error reading"))
-	must.Be(t, count >= minTerminalReads && !regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest),
+	check.True(t, count >= minTerminalReads && !regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest),
 		"the terminal read %s %d times, and this besides: %s", tokenID, count, rest)
 }

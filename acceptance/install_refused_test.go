@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestInstallGuide_VaultErrorsAsShown makes each mistake of the guide's table, and no other is in the table.
@@ -28,7 +28,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 	r := newRegistration(t, harness.StartDevVault)
 	program := readFile(t, r.oldFile)
 	plain := filepath.Join(filepath.Dir(r.oldFile), "plain")
-	must.Do(t, os.WriteFile(plain, program, 0o600))
+	check.NoError(t, os.WriteFile(plain, program, 0o600))
 	sum, command := sumOf(t, r.oldFile), filepath.Base(r.oldFile)
 	register := func(name, sum, version, command string) []string {
 		return []string{"plugin", "register", "-sha256=" + sum, "-version=" + version, "-command=" + command, "secret", name}
@@ -40,15 +40,15 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 		},
 		"error verifying checksum": func() string {
 			gone := filepath.Join(filepath.Dir(r.oldFile), "gone")
-			must.Do(t, os.Link(r.oldFile, gone))
+			check.NoError(t, os.Link(r.oldFile, gone))
 			r.vault(t, register("gone", sum, r.old, "gone")...)
-			must.Do(t, os.Remove(gone))
+			check.NoError(t, os.Remove(gone))
 			return r.refused(t, "secrets", "enable", "gone")
 		},
 		"did not match requested version": func() string { return r.refused(t, register("other-version", sum, r.new, command)...) },
 		"Unrecognized remote plugin message": func() string {
 			file := filepath.Join(filepath.Dir(r.oldFile), "other-program")
-			must.Do(t, os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700))
+			check.NoError(t, os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700))
 			r.vault(t, register("other-program", sumOf(t, file), r.old, "other-program")...)
 			return r.refused(t, "secrets", "enable", "other-program")
 		},
@@ -69,14 +69,14 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			command := exec.CommandContext(t.Context(), r.VaultBinary(), register("unprivileged", sum, r.old, command)...)
 			command.Env = r.CLI.Env("VAULT_TOKEN=" + token)
 			said, err := command.CombinedOutput()
-			must.Be(t, err != nil, "a token without rights may register plugins")
+			check.True(t, err != nil, "a token without rights may register plugins")
 			return string(said)
 		},
 		"Text file busy": func() string {
 			replace := exec.CommandContext(t.Context(), "cp", r.newFile, r.oldFile) // it runs since a mount was enabled
 			replace.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 			said, err := replace.CombinedOutput()
-			must.Be(t, err != nil, "cp wrote over a program that runs")
+			check.True(t, err != nil, "cp wrote over a program that runs")
 			return string(said)
 		},
 		"missing API address": func() string {
@@ -89,7 +89,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 		},
 		"cannot execute files outside of configured plugin directory": func() string {
 			link := filepath.Join(t.TempDir(), "plugins")
-			must.Do(t, os.Symlink(filepath.Dir(r.oldFile), link))
+			check.NoError(t, os.Symlink(filepath.Dir(r.oldFile), link))
 			return r.refusedBy(t, fmt.Sprintf("plugin_directory = %q\n", link), register("linked", sum, r.old, command)...)
 		},
 	}
@@ -102,7 +102,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			continue
 		}
 		said := strings.Join(strings.Fields(mistake()), " ")
-		must.Be(t, strings.Contains(said, text) || strings.Contains(said, cmp.Or(otherwise[text], text)),
+		check.True(t, strings.Contains(said, text) || strings.Contains(said, cmp.Or(otherwise[text], text)),
 			"%s has %q, and Vault says:\n%s", installGuide, text, said)
 		delete(mistakes, text)
 	}
@@ -117,19 +117,19 @@ func (r *registration) refusedStart(t *testing.T, config string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	said, err := r.server(ctx, t, config).CombinedOutput()
-	must.Hold(t, err != nil && ctx.Err() == nil, "the server started: %s", lastOf(said))
+	check.Require(t, err != nil && ctx.Err() == nil, "the server started: %s", lastOf(said))
 	return string(said)
 }
 
 // refusedBy returns the output of a command that a dev server of this configuration must refuse.
 func (r *registration) refusedBy(t *testing.T, config string, args ...string) string {
 	t.Helper()
-	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
+	listener := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	address := listener.Addr().String()
 	_ = listener.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	server := r.server(ctx, t, config, "-dev", "-dev-root-token-id=root", "-dev-no-store-token", "-dev-listen-address="+address)
-	must.Do(t, server.Start())
+	check.NoError(t, server.Start())
 	defer func() {
 		cancel()
 		_ = server.Wait()
@@ -138,7 +138,7 @@ func (r *registration) refusedBy(t *testing.T, config string, args ...string) st
 		command := exec.CommandContext(ctx, r.VaultBinary(), args...)
 		command.Env = append(server.Env, "VAULT_ADDR=http://"+address, "VAULT_TOKEN=root")
 		said, err := command.CombinedOutput()
-		must.Hold(t, err != nil, "vault %q was not refused", args)
+		check.Require(t, err != nil, "vault %q was not refused", args)
 		if strings.Contains(string(said), "Code: 500") {
 			return string(said)
 		}
@@ -152,7 +152,7 @@ func (r *registration) server(ctx context.Context, t *testing.T, config string, 
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "server.hcl")
-	must.Do(t, os.WriteFile(file, []byte(config), 0o600))
+	check.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	cmd := exec.CommandContext(ctx, r.VaultBinary(), append([]string{"server", "-config=" + file}, args...)...)
 	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
 	return cmd

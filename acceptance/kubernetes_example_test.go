@@ -20,7 +20,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const kubernetesExamples = "../examples/kubernetes"
@@ -88,19 +88,19 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 		}
 		for where, want := range row.values {
 			number, path, _ := strings.Cut(where, " ")
-			must.Equal(t, valueAt(documents[number[0]-'0'], path), want, "%s: document %s", row.file, where)
+			check.Equal(t, valueAt(documents[number[0]-'0'], path), want, "%s: document %s", row.file, where)
 		}
 		if row.role == "" {
 			continue
 		}
 		roles := rolesIn(documents)
-		must.Be(t, slices.Equal(roles, []string{row.role}), "%s reads the roles %q, want %q", row.file, roles, row.role)
-		must.Be(t, strings.Contains(string(use), "vault write mastersindia/role/"+row.role+" "),
+		check.True(t, slices.Equal(roles, []string{row.role}), "%s reads the roles %q, want %q", row.file, roles, row.role)
+		check.True(t, strings.Contains(string(use), "vault write mastersindia/role/"+row.role+" "),
 			"%s does not make the role %s", useDocument, row.role)
 	}
-	there := must.Get(filepath.Glob(kubernetesExamples + "/*.yaml"))(t)
+	there := check.Value(filepath.Glob(kubernetesExamples + "/*.yaml"))(t)
 	slices.Sort(files)
-	must.Be(t, slices.Equal(there, files), "there are the files %q, and these are checked: %q", there, files)
+	check.True(t, slices.Equal(there, files), "there are the files %q, and these are checked: %q", there, files)
 }
 
 // readManifest reads the documents of a file. A key that stands twice is an error.
@@ -115,7 +115,7 @@ func readManifest(t *testing.T, name string) []any {
 		if errors.Is(err, io.EOF) {
 			return documents
 		}
-		must.Hold(t, err == nil, "%s: document %d: %v", name, len(documents), err)
+		check.Require(t, err == nil, "%s: document %d: %v", name, len(documents), err)
 		documents = append(documents, document)
 	}
 }
@@ -192,7 +192,7 @@ func (c *schemaCheck) addSchemas(t *testing.T) {
 	t.Helper()
 	files := func(pattern string) []string {
 		found, err := filepath.Glob(pattern)
-		must.Hold(t, err == nil && len(found) != 0, "no file is %s: %v", pattern, err)
+		check.Require(t, err == nil && len(found) != 0, "no file is %s: %v", pattern, err)
 		return found
 	}
 	for _, m := range schemaModules() {
@@ -218,11 +218,11 @@ type schemaResult struct {
 
 func (c *schemaCheck) run(t *testing.T) []schemaResult {
 	t.Helper()
-	input := must.Get(json.Marshal(c))(t)
+	input := check.Value(json.Marshal(c))(t)
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./kubernetes")
 	cmd.Dir, cmd.Stdin, cmd.Stderr = "../tools/openapi", bytes.NewReader(input), os.Stderr
 	output, err := cmd.Output()
-	must.Hold(t, err == nil, "tools/openapi/kubernetes: %v", err)
+	check.Require(t, err == nil, "tools/openapi/kubernetes: %v", err)
 	var results []schemaResult
 	if err := json.Unmarshal(output, &results); err != nil || len(results) != len(c.Objects) {
 		t.Fatalf("%d results of %d objects: %v", len(results), len(c.Objects), err)
@@ -236,26 +236,26 @@ func (m schemaModule) fetch(t *testing.T) string {
 	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", m.module)
 	cmd.Dir = t.TempDir() // outside of our own module, whose go.sum it would write to
 	output, err := cmd.Output()
-	must.Hold(t, err == nil, "fetching %s: %v\n%s", m.module, err, output)
+	check.Require(t, err == nil, "fetching %s: %v\n%s", m.module, err, output)
 	var fetched struct{ Dir, Sum string }
-	must.Do(t, json.Unmarshal(output, &fetched))
-	must.Hold(t, fetched.Sum == m.sum, "%s has the sum %s, want %s", m.module, fetched.Sum, m.sum)
+	check.NoError(t, json.Unmarshal(output, &fetched))
+	check.Require(t, fetched.Sum == m.sum, "%s has the sum %s, want %s", m.module, fetched.Sum, m.sum)
 	return fetched.Dir
 }
 
 // TestKubernetesExamples_MatchSchemas checks each manifest as an API server does that knows its kind.
 func TestKubernetesExamples_MatchSchemas(t *testing.T) {
 	t.Parallel()
-	var check schemaCheck
-	check.addSchemas(t)
+	var wanted schemaCheck
+	wanted.addSchemas(t)
 	var files []string
 	for _, row := range manifestRows(t) {
 		for _, document := range readManifest(t, row.file) {
-			check.Objects, files = append(check.Objects, document), append(files, row.file)
+			wanted.Objects, files = append(wanted.Objects, document), append(files, row.file)
 		}
 	}
 	var checked, unknown []string
-	for n, r := range check.run(t) {
+	for n, r := range wanted.run(t) {
 		if !r.Known {
 			unknown = append(unknown, r.Kind)
 			continue

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // searchLeaks looks for every secret of the test in everything that was written: the server's log at the level trace (with
@@ -59,17 +59,17 @@ func (w *testVault) proveSearch(t *testing.T) {
 	t.Helper()
 	for file, mark := range map[string]string{w.ServerLog(): "[TRACE]", w.AuditLog(): "hmac-sha256:"} {
 		text, err := os.ReadFile(file)
-		must.Be(t, err == nil && strings.Contains(string(text), mark),
+		check.True(t, err == nil && strings.Contains(string(text), mark),
 			"%s holds no %q (%v): searching it would prove nothing", file, mark, err)
 	}
 	const planted = "planted-secret-0123456789"
 	probe := harness.NewLeaks()
-	must.Do(t, probe.Add("planted", planted))
+	check.NoError(t, probe.Add("planted", planted))
 	name := filepath.Join(w.Dir, "planted")
-	must.Do(t, os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600))
+	check.NoError(t, os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600))
 	defer func() { _ = os.Remove(name) }()
 	found, err := probe.SearchTree(w.Dir, isProgram)
-	must.Be(t, err == nil && len(found) == 1, "the search found %q (%v) instead of the one secret that was planted", found, err)
+	check.True(t, err == nil && len(found) == 1, "the search found %q (%v) instead of the one secret that was planted", found, err)
 }
 
 // isProgram reports whether the path is the folder of the plugin's binary, which was made before any secret.

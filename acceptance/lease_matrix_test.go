@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -81,8 +81,8 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
 	older := filepath.Join(t.TempDir(), "plugin")
-	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older))
-	must.Do(t, w.RegisterVersion(t.Context(), older, previousVersion))
+	check.NoError(t, harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older))
+	check.NoError(t, w.RegisterVersion(t.Context(), older, previousVersion))
 	root := w.Caller(w.Token)
 	stranger := newLeaseCase(t, w, root, "stranger", leaseRow{}, false)
 	for n, row := range leaseRows() {
@@ -99,7 +99,7 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 		}
 	}
 	counters := w.upstream.Counters()
-	must.Equal(t, counters.Refreshes, 0, "upstream got N exchanges of a refresh token, which log all readers out")
+	check.Equal(t, counters.Refreshes, 0, "upstream got N exchanges of a refresh token, which log all readers out")
 	stranger.wantKillable(t)
 	t.Logf("%d cases on %d mounts: %d logins, 0 irrevocable leases, %d business calls granted and %d refused",
 		2*len(leaseRows()), 2*len(leaseRows())+1, counters.Logins, counters.BusinessOK, counters.BusinessRefused)
@@ -159,8 +159,8 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	if row.happens != nil {
 		row.happens(t, c)
 	}
-	must.Equal(t, c.upstream.logins()-logins, row.logins, "what happens made N logins")
-	must.Be(t, row.maxTTL != 0 || c.leased(t, c.mine), "the lease has ended already, by what happens: this proves nothing")
+	check.Equal(t, c.upstream.logins()-logins, row.logins, "what happens made N logins")
+	check.True(t, row.maxTTL != 0 || c.leased(t, c.mine), "the lease has ended already, by what happens: this proves nothing")
 	began := time.Now()
 	if row.end == nil {
 		c.call(t, http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": c.mine.response.LeaseID, "sync": true})
@@ -170,7 +170,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	c.waitGone(t, c.mine)
 	took := time.Since(began)
 	asked := c.upstream.heard.Load() - heard - int64(row.logins)
-	must.Equal(t, asked, 0, "the end of the lease made N requests upstream")
+	check.Equal(t, asked, 0, "the end of the lease made N requests upstream")
 	// The token lives on upstream, also where nobody else is known to use it.
 	c.upstream.wantAccepted(t, simulator.JWT, c.mine.response)
 	lost := c.checkOthers(t, row)
@@ -178,7 +178,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 		c.wantServed(t, role, !slices.Contains(row.unreadable, role))
 	}
 	more := c.upstream.logins() - logins - row.logins
-	must.Equal(t, more, 0, "reading on made N logins")
+	check.Equal(t, more, 0, "reading on made N logins")
 	irrevocable := c.irrevocable(t)
 	c.endAll(t, row)
 	t.Logf("gone after %4d ms; %d other readers, %d of whom lost their lease with it; %d irrevocable, %d logins, %d requests upstream",
@@ -195,7 +195,7 @@ func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 			lost++
 			continue
 		}
-		must.Be(t, c.leased(t, other), "the lease of another reader of token/%s has ended as well", other.role)
+		check.True(t, c.leased(t, other), "the lease of another reader of token/%s has ended as well", other.role)
 		if !slices.Contains(row.unreadable, other.role) {
 			c.wantUndisturbed(t, other)
 		}
@@ -206,13 +206,13 @@ func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 // wantUndisturbed checks that a reader still has a lease, a Vault token that reads, and the same upstream token, which works.
 func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 	t.Helper()
-	must.Be(t, c.leased(t, r), "%s: the lease of a reader of token/%s has ended", c.mount, r.role)
+	check.True(t, c.leased(t, r), "%s: the lease of a reader of token/%s has ended", c.mount, r.role)
 	again, err := r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+r.role, nil)
 	if err != nil {
 		t.Errorf("another reader: %v", err)
 		return
 	}
-	must.Be(t, again.String("token_id") == r.response.String("token_id"),
+	check.True(t, again.String("token_id") == r.response.String("token_id"),
 		"%s: a reader of token/%s is given another token", c.mount, r.role)
 	c.upstream.wantAccepted(t, simulator.JWT, again)
 }
@@ -221,16 +221,16 @@ func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 func (c *leaseCase) wantKillable(t *testing.T) {
 	t.Helper()
 	c.call(t, http.MethodPut, c.mount+"/revoke/main", nil)
-	must.Be(t, !c.upstream.TokenAlive(c.mine.response.String("access_token")),
+	check.True(t, !c.upstream.TokenAlive(c.mine.response.String("access_token")),
 		"a token that was revoked on purpose lives on upstream: this test proves nothing")
 }
 
 // wantServed checks that a role gives the shared token as before, or that it gives none.
 func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 	t.Helper()
-	response := must.Get(c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
+	response := check.Value(c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
 	if !served {
-		must.Be(t, response.Status == http.StatusBadRequest || response.Status == http.StatusNotFound,
+		check.True(t, response.Status == http.StatusBadRequest || response.Status == http.StatusNotFound,
 			"token/%s: want 400 or 404, got %d: %s", role, response.Status, response.Said())
 		return
 	}
@@ -239,7 +239,7 @@ func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 		t.Errorf("token/%s: %d (%v): %s", role, response.Status, err, response.Said())
 		return
 	}
-	must.Be(t, secret.String("token_id") == c.mine.response.String("token_id"),
+	check.True(t, secret.String("token_id") == c.mine.response.String("token_id"),
 		"token/%s: the end of a lease threw the shared token away", role)
 }
 
@@ -249,10 +249,10 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount, map[string]any{"sync": true})
 	for _, role := range []string{"app", "other"} {
 		left, err := c.root.Call(t.Context(), "LIST", "sys/leases/lookup/"+c.mount+"/token/"+role, nil)
-		must.Be(t, err == nil && left.Status == http.StatusNotFound,
+		check.True(t, err == nil && left.Status == http.StatusNotFound,
 			"%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
 	}
-	must.Equal(t, c.irrevocable(t), 0, "%s: Vault has N leases that it could not revoke", row.name)
+	check.Equal(t, c.irrevocable(t), 0, "%s: Vault has N leases that it could not revoke", row.name)
 }
 
 // irrevocable counts the leases that Vault could not revoke, by both ways in which Vault reports them.
@@ -261,7 +261,7 @@ func (c *leaseCase) irrevocable(t *testing.T) int {
 	count := c.call(t, http.MethodGet, "sys/leases/count?type=irrevocable", nil).Int("lease_count")
 	list := c.call(t, http.MethodGet, "sys/leases?type=irrevocable", nil)
 	listed := list.Int("lease_count")
-	must.Be(t, listed == count && count == 0, "Vault counts %d leases that it could not revoke, and lists %d", count, listed)
+	check.True(t, listed == count && count == 0, "Vault counts %d leases that it could not revoke, and lists %d", count, listed)
 	return count
 }
 
@@ -269,19 +269,19 @@ func (c *leaseCase) irrevocable(t *testing.T) int {
 func (c *leaseCase) read(t *testing.T, role string) *reading {
 	t.Helper()
 	made, err := c.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{c.mount}})
-	must.Do(t, err)
-	token := must.Get(made.ClientToken())(t)
+	check.NoError(t, err)
+	token := check.Value(made.ClientToken())(t)
 	r := &reading{role: role, caller: c.root.As(token)}
-	r.response = must.Get(r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
-	must.Hold(t, r.response.LeaseID != "", "a read of token/%s made no lease: this would prove nothing", role)
+	r.response = check.Value(r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
+	check.Require(t, r.response.LeaseID != "", "a read of token/%s made no lease: this would prove nothing", role)
 	return r
 }
 
 func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	t.Helper()
 	response, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.response.LeaseID})
-	must.Do(t, err)
-	must.Hold(t, response.OK() || response.Status == http.StatusBadRequest && strings.Contains(response.Said(), "invalid lease"),
+	check.NoError(t, err)
+	check.Require(t, response.OK() || response.Status == http.StatusBadRequest && strings.Contains(response.Said(), "invalid lease"),
 		"looking a lease up: %d: %s", response.Status, response.Said())
 	return response.OK()
 }
@@ -289,12 +289,12 @@ func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 func (c *leaseCase) waitGone(t *testing.T, r *reading) {
 	t.Helper()
 	what := fmt.Sprintf("%s: the lease on token/%s is still there; see %s", c.mount, r.role, c.ServerLog())
-	must.Happen(t, leaseDeadline, what, func() bool { return !c.leased(t, r) })
+	check.Eventually(t, leaseDeadline, what, func() bool { return !c.leased(t, r) })
 }
 
 func (c *leaseCase) call(t *testing.T, method, path string, data any) harness.Secret {
 	t.Helper()
-	return must.Get(c.root.Must(t.Context(), method, path, data))(t)
+	return check.Value(c.root.Must(t.Context(), method, path, data))(t)
 }
 
 // deleted is that something of the mount is deleted.
@@ -306,10 +306,10 @@ func deleted(path string) func(t *testing.T, c *leaseCase) {
 func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *testing.T, c *leaseCase) {
 	return func(t *testing.T, c *leaseCase) {
 		c.upstream.SetFault("", simulator.Fault{Kind: kind})
-		response := must.Get(c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil))(t)
-		must.Be(t, response.Status == status,
+		response := check.Value(c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil))(t)
+		check.True(t, response.Status == status,
 			"a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
-		must.Equal(t, c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"), state, "the state of the account")
+		check.Equal(t, c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"), state, "the state of the account")
 	}
 }
 
@@ -343,5 +343,5 @@ func disable(t *testing.T, c *leaseCase) { c.call(t, http.MethodDelete, "sys/mou
 // waitOut does nothing: the lease is so short that it ends by itself.
 func waitOut(t *testing.T, c *leaseCase) {
 	got := c.mine.response.LeaseDuration
-	must.Be(t, got <= int(shortLease/time.Second), "the lease lasts %d s, want %s at most", got, shortLease)
+	check.True(t, got <= int(shortLease/time.Second), "the lease lasts %d s, want %s at most", got, shortLease)
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -36,7 +36,7 @@ func TestSharedLogin_HundredColdReaders(t *testing.T) {
 			w.upstream.SetFault(protocol, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 			ids := w.readAtOnce(t, coldReaders)
 			for _, id := range ids {
-				must.Equal(t, id, ids[0], "readers got different tokens")
+				check.Equal(t, id, ids[0], "readers got different tokens")
 			}
 			w.upstream.wantLogins(t, 1)
 		})
@@ -53,7 +53,7 @@ func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app")
-	must.Be(t, err != nil, "the login took less than the delay that was ordered: this test proves nothing")
+	check.True(t, err != nil, "the login took less than the delay that was ordered: this test proves nothing")
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 1)
 }
@@ -75,7 +75,7 @@ func (w *testVault) readAtOnce(t *testing.T, readers int) []string {
 			return nil
 		})
 	}
-	must.Do(t, group.Wait())
+	check.NoError(t, group.Wait())
 	return ids
 }
 
@@ -94,10 +94,10 @@ func TestProtocol_EachTokenAccepted(t *testing.T) {
 
 			life := int(way.TokenTTL / time.Second)
 			left := response.Int("expires_in")
-			must.Be(t, left <= life && left >= life-60, "expires_in is %d, want a little less than %d", left, life)
-			must.Be(t, response.LeaseDuration > 0 && response.LeaseDuration <= left,
+			check.True(t, left <= life && left >= life-60, "expires_in is %d, want a little less than %d", left, life)
+			check.True(t, response.LeaseDuration > 0 && response.LeaseDuration <= left,
 				"the lease lives %d s, the token %d s", response.LeaseDuration, left)
-			must.Be(t, response.LeaseDuration >= left-6,
+			check.True(t, response.LeaseDuration >= left-6,
 				"the lease lives %d s of the token's %d s, want all but 5", response.LeaseDuration, left)
 			if response.Renewable || response.LeaseID == "" || len(response.Warnings) > 0 {
 				t.Errorf("want a lease that is not renewable and no warning, got %q, renewable %t, %q",
@@ -155,7 +155,7 @@ func TestLease_BoundedByMountWithoutWarning(t *testing.T) {
 	w.vault(t, "secrets", "tune", "-max-lease-ttl=30m", "mastersindia")
 	w.app(t, simulator.JWT)
 	response := w.readToken(t, "app")
-	must.Be(t, response.LeaseDuration == 1800 && len(response.Warnings) == 0,
+	check.True(t, response.LeaseDuration == 1800 && len(response.Warnings) == 0,
 		"got a lease of %d s and warnings %q, want 1800 s and none", response.LeaseDuration, response.Warnings)
 }
 
@@ -184,7 +184,7 @@ func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {
 				w.writeConfig(t, name, w.account(t, protocol), "verify_connection=false", timeout)
 				w.writeRole(t, name, name)
 				w.upstream.SetFault(protocol, simulator.Fault{Kind: kind})
-				must.Say(t, w.readOnce(t, name), code, name)
+				check.Contains(t, w.readOnce(t, name), code, name)
 			}
 			w.upstream.wantLogins(t, len(simulator.Protocols()))
 		})
@@ -197,7 +197,7 @@ func (w *testVault) readOnce(t *testing.T, role string) string {
 	t.Helper()
 	client := w.rootClient(t)
 	_, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/"+role)
-	must.Hold(t, err != nil, "a read of token/%s succeeded, and should have failed", role)
+	check.Require(t, err != nil, "a read of token/%s succeeded, and should have failed", role)
 	said := err.Error()
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		for _, finding := range leaks.SearchText("a response", []byte(said)) {

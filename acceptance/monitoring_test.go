@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -45,17 +45,18 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	w.refused(t, "write", "-f", "mastersindia/rotate/main")
 	w.upstream.wantLogins(t, before+1)
 	alert := p.wantFiring(t, "MastersIndiaAccountRejected")
-	must.Be(t, alert.Labels["config"] == "main" && alert.Labels["severity"] == "page", "the alert has the labels %v", alert.Labels)
+	check.True(t, alert.Labels["config"] == "main" && alert.Labels["severity"] == "page",
+		"the alert has the labels %v", alert.Labels)
 	command := regexp.MustCompile(`vault (read mastersindia/status/\w+)\.`).FindStringSubmatch(alert.Annotations["description"])
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
 	}
-	must.Say(t, w.vault(t, strings.Fields(command[1])...), "rejected")
-	must.Get(w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"))(t)
+	check.Contains(t, w.vault(t, strings.Fields(command[1])...), "rejected")
+	check.Value(w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"))(t)
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		found, err := leaks.SearchTree(p.dir, func(string) bool { return false })
-		must.Be(t, err == nil && len(found) == 0, "Prometheus has stored %q (%v)", found, err)
+		check.True(t, err == nil && len(found) == 0, "Prometheus has stored %q (%v)", found, err)
 	}
 }
 
@@ -67,14 +68,14 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 	w.readToken(t, "app")
 	command := regexp.MustCompile(`\$ vault (read .*mastersindia/metrics)`).FindStringSubmatch(
 		w.vault(t, "path-help", "mastersindia/metrics"))
-	must.Hold(t, command != nil, "the help of metrics has no command")
+	check.Require(t, command != nil, "the help of metrics has no command")
 	text := w.vault(t, strings.Fields(command[1])...)
 	if !strings.HasPrefix(text, "# HELP mastersindia_") || !strings.Contains(text, `mastersindia_reads_total{config="main",result="ok"} 1`) {
 		t.Errorf("vault %s prints:\n%s", command[1], text)
 	}
 	_, promtool := prometheusBinaries(t)
-	must.Do(t, harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"))
-	must.Say(t, w.refused(t, "read", "mastersindia/metrics"), "invalid character '#'") // as docs/monitoring.md says
+	check.NoError(t, harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"))
+	check.Contains(t, w.refused(t, "read", "mastersindia/metrics"), "invalid character '#'") // as docs/monitoring.md says
 }
 
 func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
@@ -87,7 +88,7 @@ func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
 		{"check", "rules", "--lint-fatal", "alerts.yml"},
 		{"test", "rules", "alerts_test.yml"},
 	} {
-		must.Do(t, harness.Promtool(t.Context(), promtool, dir, "", args...))
+		check.NoError(t, harness.Promtool(t.Context(), promtool, dir, "", args...))
 	}
 }
 
@@ -96,13 +97,13 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 	t.Parallel()
 	alerts, stories := example(t, "alerts.yml"), example(t, "alerts_test.yml")
 	parts := strings.Split(alerts, "- alert: ")[1:]
-	must.Be(t, len(parts) >= 8, "only %d alerts", len(parts))
+	check.True(t, len(parts) >= 8, "only %d alerts", len(parts))
 	for _, part := range parts {
 		name := strings.TrimSpace(part[:strings.Index(part, "\n")])
 		short := strings.TrimPrefix(name, "MastersIndia")
-		must.Be(t, strings.Contains(stories, short), "%s has no story in alerts_test.yml", name)
-		must.Say(t, part, "summary:", "description:", "severity:")
-		must.Be(t, regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part),
+		check.True(t, strings.Contains(stories, short), "%s has no story in alerts_test.yml", name)
+		check.Contains(t, part, "summary:", "description:", "severity:")
+		check.True(t, regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part),
 			"%s does not say what to type", name)
 	}
 }
@@ -120,7 +121,7 @@ func (w *testVault) monitor(t *testing.T) *observer {
 	program, _ := prometheusBinaries(t)
 	o := &observer{dir: t.TempDir()}
 	config := exampleConfig(t, o.dir, strings.TrimPrefix(w.Addr, "http://"), w.metricsToken(t))
-	o.Prometheus = must.Get(harness.StartPrometheus(t.Context(), program, config))(t)
+	o.Prometheus = check.Value(harness.StartPrometheus(t.Context(), program, config))(t)
 	harness.EndWith(t, o.Prometheus)
 	o.eventually(t, func(ctx context.Context) error {
 		for _, expr := range []string{`up{job="mastersindia"} == 1`, `count_over_time(mastersindia_accounts{state="ready"}[20s]) >= 3`} {
@@ -141,7 +142,7 @@ func (w *testVault) metricsToken(t *testing.T) string {
 func prometheusBinaries(t *testing.T) (prometheus, promtool string) {
 	t.Helper()
 	prometheus, promtool, err := harness.FindPrometheus(t.Context(), os.Stderr)
-	must.Do(t, err)
+	check.NoError(t, err)
 	return prometheus, promtool
 }
 
@@ -164,14 +165,14 @@ func exampleConfig(t *testing.T, dir, vault, token string) string {
 		"vault.example.com:8200":      vault,
 		"    tls_config:\n      ca_file: /etc/prometheus/vault-ca.pem\n": "",
 	} {
-		must.Hold(t, strings.Count(config, from) == 1, "prometheus.yml does not have %q once", from)
+		check.Require(t, strings.Count(config, from) == 1, "prometheus.yml does not have %q once", from)
 		config = strings.Replace(config, from, to, 1)
 	}
 	for name, text := range map[string]string{
 		"prometheus.yml": config, "vault-token": token,
 		"alerts.yml": example(t, "alerts.yml"), "alerts_test.yml": example(t, "alerts_test.yml"),
 	} {
-		must.Do(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		check.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return filepath.Join(dir, "prometheus.yml")
 }
@@ -180,7 +181,7 @@ func (o *observer) eventually(t *testing.T, ready func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	must.Do(t, o.WaitFor(ctx, ready))
+	check.NoError(t, o.WaitFor(ctx, ready))
 }
 
 // wantRules waits until all rules were evaluated, and none in vain.
@@ -248,16 +249,16 @@ func (o *observer) wantDashboard(t *testing.T) {
 			} `json:"targets"`
 		} `json:"panels"`
 	}
-	must.Do(t, json.Unmarshal([]byte(example(t, "dashboard.json")), &dashboard))
+	check.NoError(t, json.Unmarshal([]byte(example(t, "dashboard.json")), &dashboard))
 	variables := strings.NewReplacer("$__rate_interval", "20s", "$job", "mastersindia", "$instance", ".+", "$config", ".+")
 	queries := 0
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
 			queries++
 			series, err := o.Query(t.Context(), variables.Replace(target.Expr))
-			must.Be(t, err == nil && len(series) != 0, "panel %q: %s gives %d series (%v)", panel.Title, target.Expr, len(series), err)
+			check.True(t, err == nil && len(series) != 0, "panel %q: %s gives %d series (%v)", panel.Title, target.Expr, len(series), err)
 		}
 	}
-	must.Be(t, queries >= 12, "only %d queries", queries)
+	check.True(t, queries >= 12, "only %d queries", queries)
 	t.Logf("%d queries of %d panels give data", queries, len(dashboard.Panels))
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -36,7 +36,7 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 		step.run(t)
 		m.readers.wantNothingWrong(t)
 		t.Logf("%s: %s; %d good reads so far", step.what, time.Since(began).Round(time.Millisecond), m.readers.goodReads(m.all...))
-		must.Hold(t, !t.Failed(), "after this: %s; the server's log is %s", step.what, m.ServerLog())
+		check.Require(t, !t.Failed(), "after this: %s; the server's log is %s", step.what, m.ServerLog())
 	}
 	m.readers.end()
 	m.killTwiceUnnoticed(t)
@@ -45,7 +45,7 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 	for _, s := range append(m.all, m.doomed) {
 		counts := m.countsOf(s)
 		t.Logf("%s: %d logins, %d of them cut off", s.path, counts.Logins, counts.Logins-counts.LoginsOK)
-		must.Be(t, s == m.hanging || counts.Logins == 1,
+		check.True(t, s == m.hanging || counts.Logins == 1,
 			"%s has logged in %d times, want once: what happened to others is none of its business", s.path, counts.Logins)
 	}
 	m.vault(t, "lease", "revoke", "-sync", "-prefix", m.all[0].path)
@@ -82,7 +82,7 @@ func newMounts(t *testing.T) *mounts {
 		account := w.account(t, simulator.JWT)
 		stdin, args := w.configCommand(t, "main", account)
 		args[1] = mount + "/config/main"
-		must.Get(w.CLI.Must(t.Context(), stdin, args...))(t)
+		check.Value(w.CLI.Must(t.Context(), stdin, args...))(t)
 		w.vault(t, "write", mount+"/role/app", "config=main")
 		m.all = append(m.all, source{path: mount + "/token/app", config: "main", account: account})
 	}
@@ -111,7 +111,7 @@ func (m *mounts) others(but source) []source {
 func (m *mounts) wantOneProcess(t *testing.T) {
 	t.Helper()
 	running, err := m.RunningPlugins()
-	must.Hold(t, err == nil && len(running) == 1, "%d mounts run in the processes %v (%v), want one", len(m.all), running, err)
+	check.Require(t, err == nil && len(running) == 1, "%d mounts run in the processes %v (%v), want one", len(m.all), running, err)
 }
 
 func (m *mounts) waitForAll(t *testing.T, sources []source) {
@@ -138,7 +138,7 @@ func (m *mounts) startHanging(t *testing.T) {
 	m.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, Remaining: 1})
 	mount, _, _ := strings.Cut(m.hanging.path, "/")
 	m.vault(t, "write", "-f", mount+"/revoke/main")
-	must.Happen(t, recoveryTimeout, "no reader has caused a login; the server's log is "+m.ServerLog(), func() bool {
+	check.Eventually(t, recoveryTimeout, "no reader has caused a login; the server's log is "+m.ServerLog(), func() bool {
 		return m.countsOf(m.hanging).Logins != before
 	})
 }
@@ -150,7 +150,7 @@ func (m *mounts) hang(t *testing.T) {
 	for range 25 {
 		for _, s := range m.others(m.hanging) {
 			_, err := m.readers.read(t.Context(), s)
-			must.Be(t, err == nil, "while a login of %s hangs: %v", m.hanging.path, err)
+			check.True(t, err == nil, "while a login of %s hangs: %v", m.hanging.path, err)
 		}
 	}
 	for _, s := range m.others(m.hanging) {
@@ -172,7 +172,7 @@ func (m *mounts) killWhileOneHangs(t *testing.T) {
 	m.kill(t)
 }
 
-func (m *mounts) kill(t *testing.T) { m.during(t, func() { must.Get(m.KillPlugin())(t) }) }
+func (m *mounts) kill(t *testing.T) { m.during(t, func() { check.Value(m.KillPlugin())(t) }) }
 
 // killTwiceUnnoticed kills the process twice, and between the two only one mount is read. Vault starts a dead process again for
 // the mount that it last started it for; others find it dead until that one is asked for something, which Vault itself does
@@ -180,10 +180,10 @@ func (m *mounts) kill(t *testing.T) { m.during(t, func() { must.Get(m.KillPlugin
 func (m *mounts) killTwiceUnnoticed(t *testing.T) {
 	t.Helper()
 	began := time.Now()
-	must.Get(m.KillPlugin())(t)
+	check.Value(m.KillPlugin())(t)
 	noticed := m.others(m.hanging)[0]
 	m.readers.waitForGood(t, noticed, recoveryTimeout)
-	must.Get(m.KillPlugin())(t)
+	check.Value(m.KillPlugin())(t)
 	killed := time.Now()
 	m.readers.waitForGood(t, m.hanging, 2*time.Minute)
 	t.Logf("a mount that was not read between two kills is back after %s", time.Since(killed).Round(100*time.Millisecond))
@@ -226,7 +226,7 @@ func (m *mounts) wantFailuresInWindows(t *testing.T) {
 	for _, f := range failed(m.readers.all()) {
 		failures[f.source.path]++
 		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.end.After(m.disabled)
-		must.Be(t, excused, "%s failed although nothing had happened to it: %v", f.source.path, f.err)
+		check.True(t, excused, "%s failed although nothing had happened to it: %v", f.source.path, f.err)
 	}
 	t.Logf("reads that failed while the process was replaced, or the mount's own login hung: %v", failures)
 }

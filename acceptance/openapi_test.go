@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -67,7 +67,7 @@ func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 	checkResponses(t, spec, responses)
 
 	generic := specificationOf(t, caller, "sys/internal/specs/openapi?generic_mount_paths=true", "/{mastersindia_mount_path}/")
-	must.Equal(t, len(generic.Paths), len(spec.Paths), "N paths where the mount's path is left open")
+	check.Equal(t, len(generic.Paths), len(spec.Paths), "N paths where the mount's path is left open")
 	checkResponses(t, generic, nil)
 }
 
@@ -75,14 +75,14 @@ func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) specification {
 	t.Helper()
 	response, err := caller.Call(t.Context(), http.MethodGet, from, nil)
-	must.Hold(t, err == nil && response.OK(), "%s: %d %v", from, response.Status, err)
+	check.Require(t, err == nil && response.OK(), "%s: %d %v", from, response.Status, err)
 	var spec specification
-	must.Do(t, json.Unmarshal(response.Body, &spec))
+	check.NoError(t, json.Unmarshal(response.Body, &spec))
 	maps.DeleteFunc(spec.Paths, func(path string, _ json.RawMessage) bool { return !strings.HasPrefix(path, prefix) })
 	maps.DeleteFunc(spec.Components.Schemas, func(name string, _ json.RawMessage) bool {
 		return !strings.HasPrefix(name, "MastersIndia")
 	})
-	must.Hold(t, len(spec.Paths) != 0 && len(spec.Components.Schemas) != 0,
+	check.Require(t, len(spec.Paths) != 0 && len(spec.Components.Schemas) != 0,
 		"%s has %d paths and %d schemas of the engine", from, len(spec.Paths), len(spec.Components.Schemas))
 	return spec
 }
@@ -127,8 +127,8 @@ func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checked
 		{http.MethodDelete, "config/{name}", "config/spare", nil, 204},
 		{"LIST", "role/", "role", nil, 404},
 	} {
-		response := must.Get(caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data))(t)
-		must.Equal(t, response.Status, r.status, "%s %s returned", r.method, r.path)
+		response := check.Value(caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data))(t)
+		check.Equal(t, response.Status, r.status, "%s %s returned", r.method, r.path)
 		method := r.method
 		if method == "LIST" {
 			method = http.MethodGet // as OpenAPI has it, with a slash at the end
@@ -144,20 +144,20 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 	ids := make(map[string]string)
 	for path, text := range spec.Paths {
 		var p specifiedPath
-		must.Do(t, json.Unmarshal(text, &p))
+		check.NoError(t, json.Unmarshal(text, &p))
 		for method, op := range map[string]*specifiedOperation{
 			http.MethodGet: p.Get, http.MethodPost: p.Post, http.MethodDelete: p.Delete,
 		} {
 			if op == nil {
 				continue
 			}
-			must.Be(t, strings.HasPrefix(op.OperationID, "masters-india-") && ids[op.OperationID] == "",
+			check.True(t, strings.HasPrefix(op.OperationID, "masters-india-") && ids[op.OperationID] == "",
 				"%s %s: operationId %q is not the engine's, or that of %q too", method, path, op.OperationID, ids[op.OperationID])
 			ids[op.OperationID] = method + " " + path
-			must.Be(t, op.Summary != "" && op.Description != "",
+			check.True(t, op.Summary != "" && op.Description != "",
 				"%s %s: summary %q, description %q", method, path, op.Summary, op.Description)
 			for status, response := range op.Responses {
-				must.Be(t, status == "204" || len(response.Content) != 0,
+				check.True(t, status == "204" || len(response.Content) != 0,
 					"%s %s: nothing is said of the body of a %s", method, path, status)
 				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(responses, func(a checkedResponse) bool {
 					return a.Path == path && a.Method == method && strconv.Itoa(a.Status) == status
@@ -167,7 +167,7 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 			}
 		}
 	}
-	must.Be(t, len(ids) >= 20, "there are only %d operations", len(ids))
+	check.True(t, len(ids) >= 20, "there are only %d operations", len(ids))
 }
 
 // checkResponses has tools/openapi compare the document with the rules of OpenAPI, and the responses with the document.
@@ -183,14 +183,14 @@ func checkResponses(t *testing.T, spec specification, responses []checkedRespons
 			var whole struct {
 				Data json.RawMessage `json:"data"`
 			}
-			must.Do(t, json.Unmarshal(a.Body, &whole))
+			check.NoError(t, json.Unmarshal(a.Body, &whole))
 			a.Body = whole.Data
 		}
 		bodies = append(bodies, a)
 	}
-	evidence := must.Get(json.Marshal(map[string]any{"document": spec, "responses": bodies}))(t)
+	evidence := check.Value(json.Marshal(map[string]any{"document": spec, "responses": bodies}))(t)
 	validator := exec.CommandContext(t.Context(), "go", "run", ".")
 	validator.Dir, validator.Stdin = "../tools/openapi", bytes.NewReader(evidence)
 	problems, err := validator.CombinedOutput()
-	must.Be(t, err == nil, "tools/openapi: %v\n%s", err, problems)
+	check.True(t, err == nil, "tools/openapi: %v\n%s", err, problems)
 }

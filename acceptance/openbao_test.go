@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -31,7 +31,7 @@ func newNamespacedVault(t *testing.T) *testVault {
 	t.Helper()
 	w := prepareTestVault(t)
 	w.launch(t, harness.StartDevVault)
-	register := must.Get(w.RegisterArgs())(t)
+	register := check.Value(w.RegisterArgs())(t)
 	w.vault(t, register...)
 	w.vault(t, "namespace", "create", "team")
 	w.CLI = w.CLI.In("team")
@@ -42,9 +42,9 @@ func newNamespacedVault(t *testing.T) *testVault {
 func TestOpenBao_AdviceLeavesNamespaceOut(t *testing.T) {
 	t.Parallel()
 	w := newNamespacedVault(t)
-	must.Say(t, w.refused(t, "read", "mastersindia/tokens/app"), "did you mean vault read mastersindia/token/app?")
+	check.Contains(t, w.refused(t, "read", "mastersindia/tokens/app"), "did you mean vault read mastersindia/token/app?")
 	w.CLI = w.CLI.In("")
-	must.Say(t, w.refused(t, "read", "team/mastersindia/tokens/app"), "vault read team/mastersindia/token/app?")
+	check.Contains(t, w.refused(t, "read", "team/mastersindia/tokens/app"), "vault read team/mastersindia/token/app?")
 }
 
 func TestOpenBao_MoveAcrossNamespacesNeedsReload(t *testing.T) {
@@ -56,9 +56,9 @@ func TestOpenBao_MoveAcrossNamespacesNeedsReload(t *testing.T) {
 	w.vault(t, "namespace", "create", "other")
 	w.vault(t, "secrets", "move", "team/mastersindia/", "other/mastersindia/")
 	w.CLI = w.CLI.In("other")
-	must.Say(t, w.refused(t, "list", "mastersindia/role"), "No value found") // until it is reloaded
+	check.Contains(t, w.refused(t, "list", "mastersindia/role"), "No value found") // until it is reloaded
 	w.vault(t, "plugin", "reload", "-mounts=mastersindia/")
-	must.Equal(t, w.readToken(t, "app").String("token_id"), before, "after the reload the token is another one")
+	check.Equal(t, w.readToken(t, "app").String("token_id"), before, "after the reload the token is another one")
 	w.upstream.wantLogins(t, 1)
 }
 
@@ -71,7 +71,7 @@ func TestOpenBao_LockedNamespaceStillLogsIn(t *testing.T) {
 	w.vault(t, "namespace", "lock")
 	w.refused(t, "read", "mastersindia/token/app")
 	before := w.upstream.logins()
-	must.Happen(t, time.Minute, "no login", func() bool { return w.upstream.logins() != before })
+	check.Eventually(t, time.Minute, "no login", func() bool { return w.upstream.logins() != before })
 }
 
 func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
@@ -84,16 +84,16 @@ func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
 	w.vault(t, "write", "auth/userpass/users/clerk", "password=inline-password", "policies=reader")
 	parameter := base64.RawURLEncoding.EncodeToString([]byte(`{"key":"password","value":"inline-password"}`))
 	for role, want := range map[string]int{"app": http.StatusInternalServerError, "free": http.StatusOK} {
-		request := must.Get(http.NewRequestWithContext(t.Context(), http.MethodGet, w.Addr+"/v1/mastersindia/token/"+role, nil))(t)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, w.Addr+"/v1/mastersindia/token/"+role, nil))(t)
 		request.Header.Set("X-Vault-Inline-Auth-Path", "auth/userpass/login/clerk")
 		request.Header.Set("X-Vault-Inline-Auth-Parameter-Password", parameter)
 		response, err := (&http.Client{Timeout: time.Minute}).Do(request)
-		must.Do(t, err)
+		check.NoError(t, err)
 		body, err := io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		must.Do(t, err)
-		must.Equal(t, response.StatusCode, want, "role %s: answered", role)
-		must.Be(t, want == http.StatusOK || strings.Contains(string(body), "cannot generate leases"),
+		check.NoError(t, err)
+		check.Equal(t, response.StatusCode, want, "role %s: answered", role)
+		check.True(t, want == http.StatusOK || strings.Contains(string(body), "cannot generate leases"),
 			"role %s: refused as %s", role, body)
 	}
 }
@@ -104,10 +104,11 @@ func TestOpenBao_ListsAreWholeAndAuditedTimesPlain(t *testing.T) {
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "later", "main")
 	var names []string
-	must.Do(t, json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names))
-	must.Be(t, slices.Equal(names, []string{"app", "later"}), "the list after app, of one, has %v", names)
+	check.NoError(t,
+		json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names))
+	check.True(t, slices.Equal(names, []string{"app", "later"}), "the list after app, of one, has %v", names)
 	issued := w.readToken(t, "app").String("issued_at")
-	must.Say(t, string(readFile(t, w.AuditLog())), fmt.Sprintf(`"issued_at":%q`, issued))
+	check.Contains(t, string(readFile(t, w.AuditLog())), fmt.Sprintf(`"issued_at":%q`, issued))
 }
 
 // TestOpenBao_StandbyWithoutFileEnds: a standby of Vault does not look at the file, and one of OpenBao runs the plugin. Where it could
@@ -119,15 +120,15 @@ func TestOpenBao_StandbyWithoutFileEnds(t *testing.T) {
 	leader := w.leader(t)
 	standby := w.cluster.Nodes[slices.IndexFunc(w.cluster.Nodes, func(node *harness.Vault) bool { return node != leader })]
 	found := findBinaries(t)
-	must.Do(t, errors.Join(
+	check.NoError(t, errors.Join(
 		standby.Stop(), os.Remove(filepath.Join(standby.Dir, "plugins", filepath.Base(found.Plugin))), standby.Start(t.Context()),
 		w.cluster.WaitForwarding(t.Context()),
 	))
-	must.Get(leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"))(t)
+	check.Value(leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"))(t)
 	select {
 	case <-standby.Done():
 	case <-time.After(30 * time.Second):
 		t.Fatal("the standby lives on: docs/install.md need not warn of this")
 	}
-	must.Say(t, standby.Err().Error(), "routing.(*Router).Invalidate")
+	check.Contains(t, standby.Err().Error(), "routing.(*Router).Invalidate")
 }

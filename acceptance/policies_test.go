@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -103,7 +103,7 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 			if row.path == "config/new" && policy == "administrator" {
 				continue // is let through, and refused by the engine for what is missing
 			}
-			response := must.Get(holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data))(t)
+			response := check.Value(holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data))(t)
 			switch {
 			case may && row.coming && response.Status == http.StatusForbidden,
 				may && !row.coming && !response.OK():
@@ -165,16 +165,16 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	}
 	for caller, want := range callers {
 		for _, move := range moves {
-			response := must.Get(caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move))(t)
-			must.Be(t, response.Status == want, "%v: want %d, got %d: %s", move, want, response.Status, response.Said())
+			response := check.Value(caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move))(t)
+			check.True(t, response.Status == want, "%v: want %d, got %d: %s", move, want, response.Status, response.Said())
 		}
 	}
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
 	after := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
 	for field, value := range before {
-		must.Be(t, field == "headers" || field == "refresh_headers" || after[field] == value, "%s has been changed", field)
+		check.True(t, field == "headers" || field == "refresh_headers" || after[field] == value, "%s has been changed", field)
 	}
-	must.Equal(t, visits.Load(), 0, "the other host was asked N times")
+	check.Equal(t, visits.Load(), 0, "the other host was asked N times")
 	w.upstream.wantLogins(t, 2) // of the account, and of the rotation
 	t.Logf("%d ways tried by %d callers: nothing moved, %d visits elsewhere", len(moves), len(callers), visits.Load())
 }
@@ -193,7 +193,7 @@ func (w *testVault) policyHolders(t *testing.T) map[string]*harness.Caller {
 
 func (w *testVault) policy(t *testing.T, name, rules string) string {
 	t.Helper()
-	must.Get(w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"))(t)
+	check.Value(w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"))(t)
 	return name
 }
 
@@ -213,13 +213,13 @@ path "mastersindia/token/*"   { capabilities = ["read"] }
 path "mastersindia/token/app" { capabilities = ["deny"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
 	_, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other")
-	must.Be(t, err == nil, "a role that is not denied: %v", err)
+	check.True(t, err == nil, "a role that is not denied: %v", err)
 	for _, path := range []string{
 		"token/app", "token/APP", "token/App", "token/app/", "token//app",
 		"token/./app", "token/x/../app", "token/app%20", "token/app.",
 	} {
-		result := must.Get(reader.Run(t.Context(), "", "read", "mastersindia/"+path))(t)
-		must.Be(t, result.Code != 0, "vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
+		result := check.Value(reader.Run(t.Context(), "", "read", "mastersindia/"+path))(t)
+		check.True(t, result.Code != 0, "vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
 	}
 	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
-	must.Be(t, response.LeaseID != "" && response.LeaseDuration > 0,
+	check.True(t, response.LeaseID != "" && response.LeaseDuration > 0,
 		"the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
 }
@@ -244,9 +244,9 @@ func TestToken_ReadWithBatchToken(t *testing.T) {
 	w.app(t, simulator.JWT)
 	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
-	out := must.Get(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
-	response := must.Get(harness.ParseSecret(out))(t)
+	out := check.Value(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
+	response := check.Value(harness.ParseSecret(out))(t)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
-	must.Be(t, response.LeaseDuration > 0 && response.LeaseDuration <= 600,
+	check.True(t, response.LeaseDuration > 0 && response.LeaseDuration <= 600,
 		"a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
 }

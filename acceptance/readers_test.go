@@ -18,7 +18,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -272,7 +272,7 @@ func (r *readers) wantNothingWrong(t *testing.T) {
 func (r *readers) waitForReads(t *testing.T, more int) {
 	t.Helper()
 	want := r.goodReads() + more
-	must.Happen(t, time.Minute, fmt.Sprintf("the %s readers made fewer than %d good reads", r.name, more), func() bool {
+	check.Eventually(t, time.Minute, fmt.Sprintf("the %s readers made fewer than %d good reads", r.name, more), func() bool {
 		return r.goodReads() >= want
 	})
 }
@@ -286,7 +286,7 @@ func (r *readers) waitForGood(t *testing.T, s source, timeout time.Duration) (fa
 			return failed
 		}
 		failed = append(failed, err)
-		must.Hold(t, !time.Now().After(deadline),
+		check.Require(t, !time.Now().After(deadline),
 			"%s has not recovered within %s: %v; the server's log is %s", s.path, timeout, err, r.vault.ServerLog())
 	}
 }

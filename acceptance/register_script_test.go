@@ -22,7 +22,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -41,17 +41,17 @@ func newRegistration(t *testing.T, start starter) *registration {
 	found := findBinaries(t)
 	r := &registration{docsVault: &docsVault{testVault: prepareTestVault(t)}, old: found.Version}
 	r.launch(t, start)
-	r.new = must.Get(harness.NextMinor(r.old))(t)
+	r.new = check.Value(harness.NextMinor(r.old))(t)
 	plugins := filepath.Join(r.Dir, "plugins")
 	r.oldFile, r.newFile = filepath.Join(plugins, filepath.Base(found.Plugin)), filepath.Join(plugins, "mastersindia-"+r.new)
-	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile))
+	check.NoError(t, harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile))
 	return r
 }
 
 // register runs the script and returns all that it said.
 func (r *registration) register(t *testing.T, wantCode int, args ...string) string {
 	t.Helper()
-	script := must.Get(filepath.Abs("../scripts/register"))(t)
+	script := check.Value(filepath.Abs("../scripts/register"))(t)
 	cmd := exec.CommandContext(t.Context(), script, args...)
 	cmd.Env = append(r.CLI.Env("PATH="+r.programsOnPath(t)+":"+os.Getenv("PATH")), r.env...)
 	cmd.Dir = r.folder
@@ -82,7 +82,7 @@ func sumOf(t *testing.T, file string) string {
 func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
-	vault := must.Get(url.Parse(r.Addr))(t)
+	vault := check.Value(url.Parse(r.Addr))(t)
 	var refused atomic.Int64
 	pass := httputil.NewSingleHostReverseProxy(vault)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
@@ -101,11 +101,11 @@ func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	r.app(t, simulator.JWT)
 	for _, step := range []struct{ file, version string }{{r.newFile, r.new}, {r.oldFile, r.old}} {
 		said := r.register(t, 0, step.file)
-		must.Say(t, said, "this server has no pins: each mount is tuned to "+step.version, "mastersindia/ runs "+step.version)
-		must.Equal(t, r.running(t), step.version, "the mount runs")
+		check.Contains(t, said, "this server has no pins: each mount is tuned to "+step.version, "mastersindia/ runs "+step.version)
+		check.Equal(t, r.running(t), step.version, "the mount runs")
 		r.vault(t, "write", "-f", "mastersindia/rotate/main")
 	}
-	must.Be(t, refused.Load() != 0, "nobody has asked for pins: nothing is proved")
+	check.True(t, refused.Load() != 0, "nobody has asked for pins: nothing is proved")
 }
 
 func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
@@ -114,9 +114,9 @@ func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	if said := r.register(t, 0, "-dry-run", r.oldFile); strings.Contains(said, "is registered") {
 		t.Errorf("a dry run says that the version is registered: %s", said)
 	} else {
-		must.Say(t, said, "nothing was changed")
+		check.Contains(t, said, "nothing was changed")
 	}
-	must.Say(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
+	check.Contains(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	if got := r.running(t); got != r.old {
 		t.Fatalf("the mount runs %s, want %s", got, r.old)
@@ -127,18 +127,18 @@ func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "runs "+r.new) {
 		t.Errorf("a dry run says that the version runs: %s", said)
 	} else {
-		must.Say(t, said, "$ vault plugin register -sha256="+sumOf(t, r.newFile), "$ vault plugin reload", "nothing was changed")
+		check.Contains(t, said, "$ vault plugin register -sha256="+sumOf(t, r.newFile), "$ vault plugin reload", "nothing was changed")
 	}
 	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, r.new) {
 		t.Fatalf("a dry run has registered the version: %s", listed)
 	}
 
-	must.Say(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
-	must.Equal(t, r.running(t), r.new, "the mount runs")
+	check.Contains(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
+	check.Equal(t, r.running(t), r.new, "the mount runs")
 	r.register(t, 0, r.newFile) // again changes nothing
 	r.register(t, 0, r.oldFile)
-	must.Equal(t, r.running(t), r.old, "after going back the mount runs")
-	must.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
+	check.Equal(t, r.running(t), r.old, "after going back the mount runs")
+	check.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
 	r.upstream.wantLogins(t, 1)
 }
 
@@ -148,11 +148,11 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	plugins := filepath.Dir(r.oldFile)
 	put := func(name, text string, mode os.FileMode) string {
 		file := filepath.Join(plugins, name)
-		must.Do(t, os.WriteFile(file, []byte(text), mode))
+		check.NoError(t, os.WriteFile(file, []byte(text), mode))
 		return file
 	}
 	link := filepath.Join(plugins, "link")
-	must.Do(t, os.Symlink(r.oldFile, link))
+	check.NoError(t, os.Symlink(r.oldFile, link))
 	other := put("other", "#!/bin/sh\necho other-plugin v1.0.0\n", 0o700)
 	for _, c := range []struct {
 		code int
@@ -168,33 +168,33 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		{1, []string{other}, "is not this plugin"},
 		{1, []string{"-sha256=" + strings.Repeat("0", 64), r.oldFile}, "do not use it, download it again"},
 	} {
-		must.Say(t, r.register(t, c.code, c.args...), c.want)
+		check.Contains(t, r.register(t, c.code, c.args...), c.want)
 	}
 	sums := put("SHA256SUMS", strings.Repeat("0", 64)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
-	must.Say(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
-	must.Say(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
+	check.Contains(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
+	check.Contains(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
 	listed := r.vault(t, "plugin", "list", "secret")
-	must.Be(t, !strings.Contains(listed, harness.PluginName), "what was refused is in the catalog: %s", listed)
+	check.True(t, !strings.Contains(listed, harness.PluginName), "what was refused is in the catalog: %s", listed)
 	put(filepath.Base(sums), sumOf(t, r.newFile)+"  vault-plugin-secrets-mastersindia_"+r.new+"_linux_amd64\n", 0o600)
 	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "no published checksum") || strings.Contains(said, "plugin_directory") ||
 		strings.Contains(said, "is named after") {
 		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-	must.Do(t, os.Link(r.newFile, elsewhere))
+	check.NoError(t, os.Link(r.newFile, elsewhere))
 	for _, args := range [][]string{{"-dry-run", elsewhere}, {elsewhere}} {
-		must.Say(t, r.register(t, 1, args...), "Vault starts "+plugins+"/elsewhere, which does not exist: nothing was changed",
+		check.Contains(t, r.register(t, 1, args...), "Vault starts "+plugins+"/elsewhere, which does not exist: nothing was changed",
 			"install -m 0755 "+elsewhere+" "+plugins+"/vault-plugin-secrets-mastersindia-"+r.new)
 	}
 	const misnamed = "mastersindia-v0.0.1 copy"
-	must.Do(t, os.Link(r.newFile, filepath.Join(plugins, misnamed)))
-	must.Say(t, r.register(t, 0, "-dry-run", filepath.Join(plugins, misnamed)), "is named after v0.0.1, and is "+r.new,
+	check.NoError(t, os.Link(r.newFile, filepath.Join(plugins, misnamed)))
+	check.Contains(t, r.register(t, 0, "-dry-run", filepath.Join(plugins, misnamed)), "is named after v0.0.1, and is "+r.new,
 		` -command=mastersindia-v0.0.1\ copy `)
 	r.folder = plugins
-	must.Say(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
+	check.Contains(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
 	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
-	must.Do(t, r.Stop())
-	must.Say(t, r.register(t, 1, r.oldFile), "does not respond")
+	check.NoError(t, r.Stop())
+	check.Contains(t, r.register(t, 1, r.oldFile), "does not respond")
 }
 
 // TestRegisterScript_OtherFileRefused gives the script a file that is not the one which Vault starts, as after a build that was not
@@ -206,9 +206,10 @@ func TestRegisterScript_OtherFileRefused(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
 	built := filepath.Join(t.TempDir(), filepath.Base(r.oldFile))
-	must.Do(t, os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700))
+	check.NoError(t, os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700))
 	for _, args := range [][]string{{"-dry-run", built}, {built}} {
-		must.Say(t, r.register(t, 1, args...), "Vault starts "+r.oldFile+", which is another file than "+built+": nothing was changed")
+		check.Contains(t, r.register(t, 1, args...),
+			"Vault starts "+r.oldFile+", which is another file than "+built+": nothing was changed")
 	}
 	if listed := r.vault(t, "read", "-field=sha256", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+r.old); strings.TrimSpace(
 		listed) != sumOf(t, r.oldFile) {
@@ -227,9 +228,9 @@ func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
 	broken := filepath.Join(filepath.Dir(r.oldFile), "broken")
-	must.Do(t, os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700))
+	check.NoError(t, os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700))
 	said := r.register(t, 1, broken)
-	must.Say(t, said, "reads may fail", "To go back, type:")
+	check.Contains(t, said, "reads may fail", "To go back, type:")
 	r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	_, commands, _ := strings.Cut(said, "To go back, type:")
 	for command := range strings.Lines(commands) {
@@ -258,10 +259,12 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.wantTuned(t, r.old, r.new)
 
 	const refusal = "as a pinned version"
-	must.Say(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.old, "mastersindia"), refusal, r.new)
-	must.Say(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia"), refusal, r.new)
-	must.Say(t, r.refused(t, "secrets", "enable", "-path=other", "-plugin-version="+r.new, harness.PluginName), "pinned to version "+r.new)
-	must.Say(t, r.refused(t, "plugin", "deregister", "-version="+r.new, "secret", harness.PluginName), "cannot delete a pinned version")
+	check.Contains(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.old, "mastersindia"), refusal, r.new)
+	check.Contains(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia"), refusal, r.new)
+	check.Contains(t, r.refused(t, "secrets", "enable", "-path=other", "-plugin-version="+r.new, harness.PluginName),
+		"pinned to version "+r.new)
+	check.Contains(t, r.refused(t, "plugin", "deregister", "-version="+r.new, "secret", harness.PluginName),
+		"cannot delete a pinned version")
 	r.vault(t, "secrets", "enable", "-path=later", harness.PluginName)
 	if later := r.readJSON(t, "read", "-format=json", "sys/mounts/later").String("plugin_version"); later != r.new {
 		t.Errorf("a mount that was enabled under the pin is tuned to %s, want %s", later, r.new)
@@ -277,13 +280,14 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.vault(t, "plugin", "deregister", "-version="+r.old, "secret", harness.PluginName)
 	r.vault(t, "delete", pin)
 	said := r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
-	must.Say(t, said, "plugin not found in the catalog", r.old)
+	check.Contains(t, said, "plugin not found in the catalog", r.old)
 	r.wantTuned(t, r.old, r.new)
 	r.restart(t)
-	must.Say(t, r.refused(t, "read", "mastersindia/token/app"), "No value found")
-	must.Say(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new, "the engine was missing from mastersindia/: it can read now, "+
-		"but not write, and every login fails, until you let another node become active")
-	must.Say(t, r.refused(t, "write", "-f", "mastersindia/rotate/main"), "cannot write to storage during setup")
+	check.Contains(t, r.refused(t, "read", "mastersindia/token/app"), "No value found")
+	check.Contains(t, r.register(t, 0, r.newFile),
+		"mastersindia/ runs "+r.new, "the engine was missing from mastersindia/: it can read now, "+
+			"but not write, and every login fails, until you let another node become active")
+	check.Contains(t, r.refused(t, "write", "-f", "mastersindia/rotate/main"), "cannot write to storage during setup")
 	r.vault(t, "delete", pin)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -295,18 +299,18 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
 	responses := shell.follow(t, guide, "Leave a pin")
-	must.Equal(t, strings.TrimSpace(responses[len(responses)-1]), r.old, "the guide leaves the mount tuned to")
+	check.Equal(t, strings.TrimSpace(responses[len(responses)-1]), r.old, "the guide leaves the mount tuned to")
 	r.restart(t)
 	r.wantTuned(t, r.old, r.old)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
-	must.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
+	check.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
 	r.upstream.wantLogins(t, 1)
 }
 
 // restart stops and starts the server, which does to a mount what a failover does.
 func (r *registration) restart(t *testing.T) {
 	t.Helper()
-	must.Do(t, errors.Join(r.Stop(), r.Start(t.Context())))
+	check.NoError(t, errors.Join(r.Stop(), r.Start(t.Context())))
 }
 
 // wantTuned checks what the mount is tuned to, and what it runs.
@@ -340,8 +344,8 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	r.vault(t, "read", mount)
 	r.vault(t, "read", "sys/config/state/sanitized")
-	must.Say(t, r.refused(t, "secrets", "enable", "-path=other", harness.PluginName), "permission denied")
-	must.Say(t, r.refused(t, "write", "mastersindia/config/gst", "preset=einvoice-sandbox"), "permission denied")
+	check.Contains(t, r.refused(t, "secrets", "enable", "-path=other", harness.PluginName), "permission denied")
+	check.Contains(t, r.refused(t, "write", "mastersindia/config/gst", "preset=einvoice-sandbox"), "permission denied")
 	r.vault(t, "secrets", "disable", harness.PluginName)
 	for _, version := range []string{r.old, r.new} {
 		r.vault(t, "plugin", "deregister", "-version="+version, "secret", harness.PluginName)

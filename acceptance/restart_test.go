@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -30,10 +30,10 @@ func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 		if err := end(); err != nil && !errors.Is(err, harness.ErrNoProc) {
 			t.Fatal(err)
 		}
-		must.Do(t, w.Start(t.Context()))
+		check.NoError(t, w.Start(t.Context()))
 		for protocol, id := range ids {
 			response := w.readToken(t, string(protocol))
-			must.Equal(t, response.String("token_id"), id, "%s: after %s the token is another one", protocol, name)
+			check.Equal(t, response.String("token_id"), id, "%s: after %s the token is another one", protocol, name)
 			w.upstream.wantAccepted(t, protocol, response)
 		}
 	}
@@ -51,11 +51,11 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	if errors.Is(err, harness.ErrNoProc) {
 		t.Skip(err)
 	}
-	must.Hold(t, err == nil && len(orphans) == 1, "found the plugin processes %v (%v), want one", orphans, err)
+	check.Require(t, err == nil && len(orphans) == 1, "found the plugin processes %v (%v), want one", orphans, err)
 	<-time.After(life) // The orphan's timer for a rotation has gone off by then.
 	w.upstream.wantLogins(t, 1)
-	must.Do(t, harness.EndOrphans(orphans))
-	must.Do(t, w.Start(t.Context()))
+	check.NoError(t, harness.EndOrphans(orphans))
+	check.NoError(t, w.Start(t.Context()))
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 2)
 }
@@ -71,9 +71,9 @@ func (w *testVault) wantNoLeases(t *testing.T) {
 func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	t.Helper()
 	client := w.rootClient(t)
-	irrevocable := must.Get(client.Logical().ReadWithDataWithContext(
+	irrevocable := check.Value(client.Logical().ReadWithDataWithContext(
 		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}}))(t)
-	must.Equal(t, fmt.Sprint(irrevocable.Data["lease_count"]), "0", "leases that Vault could not revoke")
+	check.Equal(t, fmt.Sprint(irrevocable.Data["lease_count"]), "0", "leases that Vault could not revoke")
 }
 
 // TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be
@@ -95,20 +95,20 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	w.vault(t, "operator", "raft", "snapshot", "restore", w.file("yesterday.snap"))
 	w.waitUntilServing(t)
 
-	must.Equal(t, w.readToken(t, "gate").String("token_id"), yesterday, "the role that was deleted reads")
-	must.Say(t, w.refused(t, "write", "mastersindia/lookup", "token_id="+today), "is unknown")
+	check.Equal(t, w.readToken(t, "gate").String("token_id"), yesterday, "the role that was deleted reads")
+	check.Contains(t, w.refused(t, "write", "mastersindia/lookup", "token_id="+today), "is unknown")
 	w.upstream.wantLogins(t, 2)
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
 	got := w.readToken(t, "app").String("token_id")
-	must.Be(t, got != yesterday, "the token of the snapshot is handed out after a rotation")
+	check.True(t, got != yesterday, "the token of the snapshot is handed out after a rotation")
 	w.upstream.wantLogins(t, 3)
 }
 
 // waitUntilServing waits until Vault has taken over what was restored: it seals for a few seconds.
 func (w *testVault) waitUntilServing(t *testing.T) {
 	t.Helper()
-	must.Happen(t, time.Minute, "the account is not ready", func() bool {
-		result := must.Get(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
+	check.Eventually(t, time.Minute, "the account is not ready", func() bool {
+		result := check.Value(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
 		return result.Code == 0 && result.Stdout == "ready"
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const terraformExample = "../examples/terraform"
@@ -24,9 +24,10 @@ func TestTerraformExample_MatchesPolicyExample(t *testing.T) {
 	policy, _, _ = strings.Cut(policy, "EOT\n")
 	policy = strings.NewReplacer("${vault_mount.mastersindia.path}", "mastersindia", "${each.key}", "billing").Replace(policy)
 	got, want := rulesOf(policy), rulesOf(string(application))
-	must.Be(t, got == want && got != "", "terraform writes the policy\n%s\nand examples/policies/application.hcl is\n%s", got, want)
+	check.True(t, got == want && got != "",
+		"terraform writes the policy\n%s\nand examples/policies/application.hcl is\n%s", got, want)
 	for _, secret := range []string{"password", "client_secret"} {
-		must.Be(t, !strings.Contains(rulesOf(string(main)), secret),
+		check.True(t, !strings.Contains(rulesOf(string(main)), secret),
 			"main.tf has a %s in it, which would lie in Terraform's state", secret)
 	}
 	terraform, err := exec.LookPath("terraform")

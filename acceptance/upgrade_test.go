@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -94,7 +94,7 @@ func (u *upgrade) holdBack(t *testing.T) {
 	t.Helper()
 	held, freed := u.halves("Hold back all mounts at once")
 	u.exchangeBy(t, "a pin of the old version", held, u.old)
-	must.Say(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
+	check.Contains(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
 	u.exchangeBy(t, "the end of the pin", freed, u.new)
 }
 
@@ -104,9 +104,9 @@ func newUpgrade(t *testing.T) *upgrade {
 	u := &upgrade{testCluster: newTestCluster(t, harness.Patient)}
 	found := findBinaries(t)
 	u.old = found.Version
-	u.new = must.Get(harness.NextMinor(u.old))(t)
+	u.new = check.Value(harness.NextMinor(u.old))(t)
 	download := t.TempDir()
-	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))))
+	check.NoError(t, harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))))
 	u.app = source{path: "mastersindia/token/app", config: "main", account: u.account(t, simulator.JWT)}
 	u.writeConfig(t, "main", u.app.account)
 	u.writeRole(t, "app", "main", "max_ttl=10s")
@@ -131,9 +131,9 @@ func newUpgrade(t *testing.T) *upgrade {
 func (u *upgrade) failOver(t *testing.T) {
 	t.Helper()
 	leaderTerms := u.leaders.all()
-	must.Do(t, u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()))
+	check.NoError(t, u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()))
 	u.leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
-	must.Do(t, u.cluster.WaitForwarding(t.Context()))
+	check.NoError(t, u.cluster.WaitForwarding(t.Context()))
 }
 
 func (u *upgrade) follow(t *testing.T, section string) {
@@ -170,10 +170,10 @@ func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, versio
 			}
 			u.exchanges = append(u.exchanges, exchange{what: what, began: began, end: time.Now()})
 		}
-		must.Be(t, !strings.Contains(c.command, "running_plugin_version") || strings.TrimSpace(response) == version,
+		check.True(t, !strings.Contains(c.command, "running_plugin_version") || strings.TrimSpace(response) == version,
 			"%s: %s returned %q, want %s", what, c.command, response, version)
 	}
-	must.Hold(t, reloaded, "%s: %s has no command that reloads the plugin", what, upgradeGuide)
+	check.Require(t, reloaded, "%s: %s has no command that reloads the plugin", what, upgradeGuide)
 	u.wantVersion(t, version)
 	u.plain.waitForReads(t, upgradeReaders)
 	u.patient.waitForReads(t, upgradeReaders)
@@ -187,21 +187,21 @@ func (u *upgrade) restartStandbys(t *testing.T, version string) {
 		if n == leader {
 			continue
 		}
-		running := must.Get(node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia"))(t)
-		must.Be(t, strings.TrimSpace(running) != version,
+		running := check.Value(node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia"))(t)
+		check.True(t, strings.TrimSpace(running) != version,
 			"node %d, a standby, runs %s without a restart: %s need not ask for one", n+1, version, installGuide)
-		must.Do(t, errors.Join(node.Stop(), node.Start(t.Context())))
+		check.NoError(t, errors.Join(node.Stop(), node.Start(t.Context())))
 	}
-	must.Do(t, u.cluster.WaitForwarding(t.Context()))
+	check.NoError(t, u.cluster.WaitForwarding(t.Context()))
 }
 
 // wantVersion checks which version runs, as Vault reports it in both ways.
 func (u *upgrade) wantVersion(t *testing.T, version string) {
 	t.Helper()
 	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
-	must.Equal(t, mount.String("running_plugin_version"), version, "the mount runs")
+	check.Equal(t, mount.String("running_plugin_version"), version, "the mount runs")
 	for line := range strings.Lines(u.vault(t, "secrets", "list", "-detailed")) {
-		must.Be(t, !strings.HasPrefix(line, "mastersindia/") || strings.Contains(line, version),
+		check.True(t, !strings.HasPrefix(line, "mastersindia/") || strings.Contains(line, version),
 			"vault secrets list -detailed does not show %s: %s", version, line)
 	}
 }
@@ -210,7 +210,8 @@ func (u *upgrade) wantVersion(t *testing.T, version string) {
 func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
-		must.Happen(t, time.Minute, "a lease that the old version made does not end: "+lease, func() bool { return !u.leaseExists(t, lease) })
+		check.Eventually(t, time.Minute,
+			"a lease that the old version made does not end: "+lease, func() bool { return !u.leaseExists(t, lease) })
 	}
 	u.wantNoIrrevocable(t)
 }
@@ -239,17 +240,17 @@ func (u *upgrade) wantServed(t *testing.T) {
 				continue
 			}
 			lost[n]++
-			must.Be(t, group.retries == 0, "%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
+			check.True(t, group.retries == 0, "%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
 		}
 		t.Logf("%s readers: %d reads, %d failed", group.name, len(reads), len(failed(reads)))
 		for n, e := range u.exchanges {
 			gap := longestGap(reads, e.began, e.end)
-			must.Be(t, length(gap) <= exchangeWithin, "%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
+			check.True(t, length(gap) <= exchangeWithin, "%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
 			t.Logf("%s readers, %s: the command took %s, longest time without a good read %s, %d failed reads",
 				group.name, e.what, e.end.Sub(e.began).Round(time.Millisecond), length(gap), lost[n])
 		}
 	}
-	must.Equal(t, len(all), 1, "readers got N tokens")
+	check.Equal(t, len(all), 1, "readers got N tokens")
 	u.upstream.wantLogins(t, 1)
 }
 

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -46,7 +46,7 @@ func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Helper()
 	u := &upstream{testVault: w, caFile: w.file("ca.pem"), began: map[string][]time.Time{}, moments: map[string][]time.Time{}}
 	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
-	must.Do(t, err)
+	check.NoError(t, err)
 	u.Simulator = sim
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		u.heard.Add(1)
@@ -61,7 +61,7 @@ func newUpstream(t *testing.T, w *testVault) *upstream {
 	u.url, u.client = server.URL, server.Client()
 	u.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 16
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	must.Do(t, os.WriteFile(u.caFile, cert, 0o600))
+	check.NoError(t, os.WriteFile(u.caFile, cert, 0o600))
 	return u
 }
 
@@ -107,7 +107,7 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 		if secret == "" {
 			continue
 		}
-		must.Do(t, u.testVault.secrets.Add(label+" of "+account.Name(), secret))
+		check.NoError(t, u.testVault.secrets.Add(label+" of "+account.Name(), secret))
 	}
 	return account
 }
@@ -124,7 +124,7 @@ func (u *upstream) logins() int { return u.Counters().Logins }
 
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
-	must.Equal(t, u.logins(), want, "upstream saw N logins")
+	check.Equal(t, u.logins(), want, "upstream saw N logins")
 }
 
 // wantAccepted checks that upstream's business call accepts the token of a response.
@@ -132,8 +132,8 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, respo
 	t.Helper()
 	status, body, accepted, err := simulator.CallBusiness(
 		t.Context(), u.url, u.client, protocol, response.String("access_token"), response.String("client_id"))
-	must.Do(t, err)
-	must.Be(t, accepted, "upstream refused the token: %d %s", status, body)
+	check.NoError(t, err)
+	check.True(t, accepted, "upstream refused the token: %d %s", status, body)
 }
 
 // note notes what must not leak: it must show up nowhere, but an access token in the responses to readers.

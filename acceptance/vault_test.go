@@ -17,7 +17,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -53,7 +53,7 @@ func newPersistentVault(t *testing.T) *testVault {
 // findBinaries is binaries for a test.
 func findBinaries(t *testing.T) harness.Binaries {
 	t.Helper()
-	return must.Get(binaries())(t)
+	return check.Value(binaries())(t)
 }
 
 type starter func(ctx context.Context, binaries harness.Binaries, dir string, env ...string) (*harness.Vault, error)
@@ -62,7 +62,7 @@ func startTestVault(t *testing.T, start starter) *testVault {
 	t.Helper()
 	w := prepareTestVault(t)
 	w.launch(t, start)
-	must.Do(t, w.Install(t.Context(), harness.PluginName))
+	check.NoError(t, w.Install(t.Context(), harness.PluginName))
 	return w
 }
 
@@ -77,20 +77,20 @@ func prepareTestVault(t *testing.T) *testVault {
 // launch starts the Vault, without the plugin.
 func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 	t.Helper()
-	w.Vault = must.Get(start(t.Context(), findBinaries(t), t.TempDir(), env...))(t)
+	w.Vault = check.Value(start(t.Context(), findBinaries(t), t.TempDir(), env...))(t)
 	harness.EndWith(t, w.Vault)
 	t.Cleanup(func() { w.searchLeaks(t) })
 }
 
 func (w *testVault) rootClient(t *testing.T) *api.Client {
 	t.Helper()
-	return must.Get(w.Client(w.Token))(t)
+	return check.Value(w.Client(w.Token))(t)
 }
 
 // vault runs a vault command that must succeed, and returns its standard output.
 func (w *testVault) vault(t *testing.T, args ...string) string {
 	t.Helper()
-	return must.Get(w.CLI.Must(t.Context(), "", args...))(t)
+	return check.Value(w.CLI.Must(t.Context(), "", args...))(t)
 }
 
 // refused runs a vault command that must fail, and returns what it said.
@@ -101,8 +101,8 @@ func (w *testVault) refused(t *testing.T, args ...string) string {
 
 func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
 	t.Helper()
-	result := must.Get(w.CLI.Run(t.Context(), stdin, args...))(t)
-	must.Hold(t, result.Code != 0,
+	result := check.Value(w.CLI.Run(t.Context(), stdin, args...))(t)
+	check.Require(t, result.Code != 0,
 		"vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
 	return result
 }
@@ -110,7 +110,7 @@ func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness
 // readFile returns what a file holds, which must be there.
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()
-	return must.Get(os.ReadFile(name))(t)
+	return check.Value(os.ReadFile(name))(t)
 }
 
 // writeConfig stores an account as a person would: the password on standard input, the client secret from a file, so that
@@ -118,7 +118,7 @@ func readFile(t *testing.T, name string) []byte {
 func (w *testVault) writeConfig(t *testing.T, name string, account simulator.Account, extra ...string) {
 	t.Helper()
 	stdin, args := w.configCommand(t, name, account, extra...)
-	must.Get(w.CLI.Must(t.Context(), stdin, args...))(t)
+	check.Value(w.CLI.Must(t.Context(), stdin, args...))(t)
 }
 
 // configCommand returns the command that stores an account, and its standard input.
@@ -159,9 +159,9 @@ func (w *testVault) configCommand(
 // keep puts a secret into a file that only its owner can read, and returns the file's name.
 func (w *testVault) keep(t *testing.T, secret string) string {
 	t.Helper()
-	file := must.Get(os.CreateTemp(w.private, "secret-*"))(t)
+	file := check.Value(os.CreateTemp(w.private, "secret-*"))(t)
 	defer func() { _ = file.Close() }()
-	must.Get(io.WriteString(file, secret))(t)
+	check.Value(io.WriteString(file, secret))(t)
 	return file.Name()
 }
 
@@ -192,7 +192,7 @@ func (w *testVault) readToken(t *testing.T, role string) harness.Secret {
 
 func (w *testVault) readJSON(t *testing.T, args ...string) harness.Secret {
 	t.Helper()
-	return must.Get(harness.ParseSecret(w.vault(t, args...)))(t)
+	return check.Value(harness.ParseSecret(w.vault(t, args...)))(t)
 }
 
 // file returns the name of a file that belongs to the caller, not to Vault.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -23,13 +23,13 @@ func TestAccountJSON(t *testing.T) {
 		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true, BusinessEnvelope: true, Latin1: true,
 		SameToken: simulator.TokenRenewed,
 	}
-	data := must.Get(json.Marshal(want))(t)
-	must.Be(t, strings.Contains(string(data), `"token_ttl":"1m30s"`), "the duration is no Go duration: %s", data)
+	data := check.Value(json.Marshal(want))(t)
+	check.True(t, strings.Contains(string(data), `"token_ttl":"1m30s"`), "the duration is no Go duration: %s", data)
 	var got simulator.Account
-	must.Do(t, json.Unmarshal(data, &got))
-	must.Equal(t, got, want, "what was read")
+	check.NoError(t, json.Unmarshal(data, &got))
+	check.Equal(t, got, want, "what was read")
 	zero, err := json.Marshal(simulator.Account{Protocol: simulator.JWT})
-	must.Be(t, err == nil && string(zero) == `{"protocol":"jwt"}`, "zero fields: %s %v", zero, err)
+	check.True(t, err == nil && string(zero) == `{"protocol":"jwt"}`, "zero fields: %s %v", zero, err)
 }
 
 func TestParseAccounts(t *testing.T) {
@@ -71,9 +71,9 @@ func TestParseAccounts(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 			}
-			must.Be(t, got == test.want && len(accounts) == test.count,
+			check.True(t, got == test.want && len(accounts) == test.count,
 				"want %q and %d accounts\n got %q and %d", test.want, test.count, got, len(accounts))
-			must.Be(t, !strings.Contains(got, "hush"), "the error repeats a value")
+			check.True(t, !strings.Contains(got, "hush"), "the error repeats a value")
 		})
 	}
 }
@@ -94,7 +94,7 @@ func TestNewRefusesAccounts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := simulator.New(simulator.Options{Accounts: test.accounts})
-			must.Be(t, err != nil && err.Error() == test.want, "want %s, got %v", test.want, err)
+			check.True(t, err != nil && err.Error() == test.want, "want %s, got %v", test.want, err)
 		})
 	}
 }
@@ -106,12 +106,12 @@ func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 		t.Fatalf("want %d accounts, got %d", len(simulator.Protocols()), len(demo))
 	}
 	for i, p := range simulator.Protocols() {
-		must.Be(t, demo[i].Protocol == p && demo[i].Validate() == nil,
+		check.True(t, demo[i].Protocol == p && demo[i].Validate() == nil,
 			"account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())
 		var given map[string]any
-		must.Do(t, json.Unmarshal([]byte(toJSON(demo[i])), &given))
+		check.NoError(t, json.Unmarshal([]byte(toJSON(demo[i])), &given))
 		for name := range given {
-			must.Be(t, name == "protocol" || slices.Contains(simulator.Needs(p), name),
+			check.True(t, name == "protocol" || slices.Contains(simulator.Needs(p), name),
 				"%s of %s may be missing: add it to credentials() in account.go", name, p)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -45,19 +45,19 @@ func TestControl(t *testing.T) {
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":false}`)
 	wantResponse(t, b.control("clock", `{"offset":"0s"}`), 200, `{"time":"2030-05-17T09:30:15Z"}`)
 	wantResponse(t, b.control("kill", `{"protocol":"jwt","user":"`+a.Username+`"}`), 200, `{"killed":2}`)
-	must.Be(t, !b.TokenAlive(token), "the token lives")
+	check.True(t, !b.TokenAlive(token), "the token lives")
 
 	wantResponse(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
 	claims, _ := b.verify(b.token(simulator.Account{Protocol: simulator.JWT, Username: "new", Password: "pw"}))
-	must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 3600, "life")
+	check.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 3600, "life")
 
 	var counters simulator.Counters
 	b.call(http.MethodGet, "/_simulator/counters", "").json(t, &counters)
-	must.Be(t, counters.Logins == 4 && counters.Faulted == 1 && counters.Of(simulator.JWT, "new").LoginsOK == 1,
+	check.True(t, counters.Logins == 4 && counters.Faulted == 1 && counters.Of(simulator.JWT, "new").LoginsOK == 1,
 		"counters %+v", counters)
 	wantResponse(t, b.control("reset", ""), 200, ok)
 	c := b.Counters()
-	must.Be(t, c.Counts == (simulator.Counts{}), "counters %+v", c)
+	check.True(t, c.Counts == (simulator.Counts{}), "counters %+v", c)
 }
 
 func TestControl_InvalidRequestsRefused(t *testing.T) {
@@ -103,9 +103,9 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest, alone)
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", "Bearer x"), http.StatusBadRequest, alone)
 	got := b.call(http.MethodGet, "/_simulator/fault", "")
-	must.Be(t, got.status == http.StatusMethodNotAllowed && got.header.Get("Allow") == http.MethodPost,
+	check.True(t, got.status == http.StatusMethodNotAllowed && got.header.Get("Allow") == http.MethodPost,
 		"GET: got %d %v", got.status, got.header)
-	must.Equal(t, b.control("dance", "").status, http.StatusNotFound, "the status of an order that is not known")
+	check.Equal(t, b.control("dance", "").status, http.StatusNotFound, "the status of an order that is not known")
 }
 
 func TestControl_LoopbackOnly(t *testing.T) {
@@ -128,7 +128,7 @@ func TestControl_LoopbackOnly(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			sim := must.Get(simulator.New(simulator.Options{}))(t)
+			sim := check.Value(simulator.New(simulator.Options{}))(t)
 			request := httptest.NewRequest(http.MethodPost, "/_simulator/reset", nil)
 			request.RemoteAddr, request.Host = test.remote, test.host
 			if test.header != nil {
@@ -136,7 +136,7 @@ func TestControl_LoopbackOnly(t *testing.T) {
 			}
 			recorder := httptest.NewRecorder()
 			sim.ServeHTTP(recorder, request)
-			must.Be(t, recorder.Code == test.status, "want %d, got %d %s", test.status, recorder.Code, recorder.Body)
+			check.True(t, recorder.Code == test.status, "want %d, got %d %s", test.status, recorder.Code, recorder.Body)
 		})
 	}
 }
@@ -146,7 +146,7 @@ func TestOnRequest(t *testing.T) {
 	seen := make(chan simulator.RequestInfo, 1) // a response is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
 	b := &bed{t: t, issued: map[string]bool{}}
-	sim := must.Get(simulator.New(simulator.Options{
+	sim := check.Value(simulator.New(simulator.Options{
 		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info }, OnSecret: b.note,
 	}))(t)
 	server := httptest.NewServer(sim)
@@ -156,7 +156,7 @@ func TestOnRequest(t *testing.T) {
 		t.Helper()
 		got := <-seen
 		got.Duration = 0
-		must.Equal(t, got, want, "what was read")
+		check.Equal(t, got, want, "what was read")
 	}
 	name := "jwt/" + a.Username
 	token := b.token(a)
@@ -172,6 +172,6 @@ func TestOnRequest(t *testing.T) {
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 	path, contentType, body := loginRequest(a)
 	_, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
-	must.Be(t, err != nil, "want no response")
+	check.True(t, err != nil, "want no response")
 	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 0, Account: name})
 }

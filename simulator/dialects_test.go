@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -39,11 +39,12 @@ func TestEnvelope_HoldsLoginAsString(t *testing.T) {
 			if protocol == simulator.OAuth {
 				token, _ = data["access_token"].(string)
 			}
-			must.Be(t, got.status == http.StatusOK && !envelope.Error && b.TokenAlive(token), "got %d %s", got.status, got.body)
+			check.True(t, got.status == http.StatusOK && !envelope.Error && b.TokenAlive(token), "got %d %s", got.status, got.body)
 
 			got = b.login(withWrongSecret(a))
 			got.json(t, &envelope)
-			must.Be(t, got.status == http.StatusOK && envelope.Error && envelope.Message != "", "refused with %d %s", got.status, got.body)
+			check.True(t, got.status == http.StatusOK && envelope.Error && envelope.Message != "",
+				"refused with %d %s", got.status, got.body)
 			b.SetFault(protocol, simulator.Fault{Kind: simulator.FaultThrottled})
 			if got := b.login(a); got.status != http.StatusTooManyRequests || strings.Contains(got.body, "data") {
 				t.Errorf("throttled with %d %s", got.status, got.body)
@@ -60,7 +61,7 @@ func TestLatin1_SOAP(t *testing.T) {
 		t.Errorf("got %s", got.body)
 	}
 	got := b.login(withWrongSecret(a))
-	must.Be(t, strings.Contains(got.body, "Acc\xe8s refus\xe9") && strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1"),
+	check.True(t, strings.Contains(got.body, "Acc\xe8s refus\xe9") && strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1"),
 		"refused with %q", got.body)
 }
 
@@ -75,19 +76,20 @@ func TestSameToken_RepeatedOrRenewed(t *testing.T) {
 				first := b.login(a)
 				b.clock.Advance(40 * time.Minute)
 				second := b.login(a)
-				must.Hold(t, second.body == first.body, "got %s, want the same token and the same expires_in as in %s", second.body, first.body)
+				check.Require(t, second.body == first.body,
+					"got %s, want the same token and the same expires_in as in %s", second.body, first.body)
 				b.clock.Advance(40 * time.Minute)
 				token := b.tokenIn(first)
-				must.Equal(t, b.TokenAlive(token), same == simulator.TokenRenewed, "80 minutes after the first login the token is alive")
+				check.Equal(t, b.TokenAlive(token), same == simulator.TokenRenewed, "80 minutes after the first login the token is alive")
 				b.clock.Advance(time.Hour)
 				another := b.token(a)
-				must.Be(t, another != token && b.TokenAlive(another), "a dead token is given again")
+				check.True(t, another != token && b.TokenAlive(another), "a dead token is given again")
 			})
 		}
 	}
 	bad := account(simulator.OAuth, func(a *simulator.Account) { a.SameToken = "sometimes" })
 	err := bad.Validate()
-	must.Be(t, err != nil && strings.Contains(err.Error(), "same_token"), "an unknown same_token: %v", err)
+	check.True(t, err != nil && strings.Contains(err.Error(), "same_token"), "an unknown same_token: %v", err)
 }
 
 // TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits gets no further response; a new one does.
@@ -97,7 +99,7 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 		t.Run(speaks, func(t *testing.T) {
 			t.Parallel()
 			a := account(simulator.JWT, nil)
-			sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}}))(t)
+			sim := check.Value(simulator.New(simulator.Options{Accounts: []simulator.Account{a}}))(t)
 			server := httptest.NewUnstartedServer(sim)
 			server.Config.ConnContext = sim.ConnContext
 			server.EnableHTTP2 = speaks == "HTTP/2.0"
@@ -109,13 +111,13 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
 				path, contentType, body := loginRequest(a)
-				request := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body)))(t)
+				request := check.Value(http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body)))(t)
 				request.Header.Set("Content-Type", contentType)
 				response, err := client.Do(request)
 				if err != nil {
 					return err
 				}
-				must.Equal(t, response.Proto, speaks, "spoke")
+				check.Equal(t, response.Proto, speaks, "spoke")
 				return response.Body.Close()
 			}
 			sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})

@@ -7,7 +7,7 @@ import (
 	"crypto/rsa"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // HMACKey lets tests verify the signatures of jwt tokens.
@@ -16,7 +16,7 @@ func (s *Simulator) HMACKey() []byte { return s.hmacKey }
 // RSAKey lets tests verify the signatures of firstvision tokens.
 func RSAKey(t *testing.T) *rsa.PublicKey {
 	t.Helper()
-	key := must.Get(rsaKey())(t)
+	key := check.Value(rsaKey())(t)
 	return &key.PublicKey
 }
 

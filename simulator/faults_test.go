@@ -17,8 +17,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
-	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -48,8 +48,8 @@ func TestFault_EveryKind(t *testing.T) {
 			forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 				b.SetFault(a.Protocol, test.fault)
 				got := b.login(a)
-				must.Equal(t, got.status, test.status, "status")
-				must.Equal(t, got.header.Get("Date"), b.clock.Now().Format(http.TimeFormat), "the Date")
+				check.Equal(t, got.status, test.status, "status")
+				check.Equal(t, got.header.Get("Date"), b.clock.Now().Format(http.TimeFormat), "the Date")
 				if value := got.header.Get(test.header); value != test.value {
 					t.Errorf("%s: want %q, got %q", test.header, test.value, value)
 				}
@@ -58,7 +58,7 @@ func TestFault_EveryKind(t *testing.T) {
 				}
 				want := simulator.Counts{Logins: 1, Faulted: 1}
 				c := b.Counters()
-				must.Be(t, c.Counts == want && c.Of(a.Protocol, a.Name()) == want, "counters %+v", c)
+				check.True(t, c.Counts == want && c.Of(a.Protocol, a.Name()) == want, "counters %+v", c)
 				b.SetFault(a.Protocol, simulator.Fault{})
 				b.token(a)
 			})
@@ -74,12 +74,12 @@ func TestFault_Refuse(t *testing.T) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse})
 		wantResponse(t, b.login(a), want.status, want.body)
 		c := b.Counters()
-		must.Be(t, c.Counts == (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}), "counters %+v", c)
+		check.True(t, c.Counts == (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}), "counters %+v", c)
 		b.SetFault(a.Protocol, simulator.Fault{})
 		token := b.token(a)
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnBusiness})
 		_, body, accepted := b.business(a, token)
-		must.Be(t, !accepted, "the business call was accepted: %s", body)
+		check.True(t, !accepted, "the business call was accepted: %s", body)
 		b.token(a) // logins are not hit
 	})
 }
@@ -89,14 +89,14 @@ func TestFault_OnRefresh(t *testing.T) {
 	b, a := newBed(t), account(simulator.JWT, nil)
 	access, refresh := b.ksaLogin(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable, Remaining: 1})
-	must.Equal(t, b.refresh(refresh).status, http.StatusServiceUnavailable, "a fault hits refreshes too, unless set otherwise")
+	check.Equal(t, b.refresh(refresh).status, http.StatusServiceUnavailable, "a fault hits refreshes too, unless set otherwise")
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	b.token(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
-	must.Be(t, b.TokenAlive(access), "a refused refresh killed the pair")
+	check.True(t, b.TokenAlive(access), "a refused refresh killed the pair")
 	got := b.refresh(refresh)
-	must.Be(t, got.status == http.StatusOK && !b.TokenAlive(access), "got %d", got.status)
+	check.True(t, got.status == http.StatusOK && !b.TokenAlive(access), "got %d", got.status)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: "nothing"})
 	b.token(a)
 }
@@ -107,19 +107,19 @@ func TestFault_Down(t *testing.T) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
 		path, contentType, body := loginRequest(a)
 		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
-		must.Be(t, errors.Is(err, io.EOF), "want no response at all, got %+v %v", got, err)
+		check.True(t, errors.Is(err, io.EOF), "want no response at all, got %+v %v", got, err)
 		// The simulator still serves others.
-		must.Equal(t, b.call(http.MethodGet, "/_simulator/counters", "").status, http.StatusOK, "status")
+		check.Equal(t, b.call(http.MethodGet, "/_simulator/counters", "").status, http.StatusOK, "status")
 	})
 }
 
 func TestFault_DownWithoutConnection(t *testing.T) {
 	t.Parallel()
-	sim := must.Get(simulator.New(simulator.Options{}))(t)
+	sim := check.Value(simulator.New(simulator.Options{}))(t)
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	recorder := httptest.NewRecorder()
 	sim.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, loginV1, strings.NewReader("{}")))
-	must.Be(t, recorder.Code == http.StatusServiceUnavailable && strings.Contains(recorder.Body.String(), "cannot be dropped"),
+	check.True(t, recorder.Code == http.StatusServiceUnavailable && strings.Contains(recorder.Body.String(), "cannot be dropped"),
 		"got %d %s", recorder.Code, recorder.Body)
 }
 
@@ -130,12 +130,12 @@ func TestFault_Cut(t *testing.T) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultCut, Remaining: 1})
 		path, contentType, body := loginRequest(a)
 		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
-		must.Be(t, errors.Is(err, io.ErrUnexpectedEOF) && got.status == http.StatusOK && got.body != "",
+		check.True(t, errors.Is(err, io.ErrUnexpectedEOF) && got.status == http.StatusOK && got.body != "",
 			"want half a response, got %+v %v", got, err)
 		// Upstream did log in: that is what makes a cut response worse than none.
 		c := b.Counters()
-		must.Be(t, c.LoginsOK == 2 && c.Faulted == 1, "counters %+v", c)
-		must.Be(t, !b.TokenAlive(token), "the login whose response was lost should have killed the older token")
+		check.True(t, c.LoginsOK == 2 && c.Faulted == 1, "counters %+v", c)
+		check.True(t, !b.TokenAlive(token), "the login whose response was lost should have killed the older token")
 		b.token(a)
 	})
 }
@@ -146,19 +146,19 @@ func TestFault_Remaining(t *testing.T) {
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
 	for range 2 {
-		must.Equal(t, b.tokenIn(b.login(jwt)), "", "the fault should hit")
+		check.Equal(t, b.tokenIn(b.login(jwt)), "", "the fault should hit")
 		b.token(oauth)
 	}
 	b.token(jwt)
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
-	must.Be(t, b.tokenIn(b.login(jwt)) == "" && b.tokenIn(b.login(oauth)) == "", "the fault should hit all protocols")
+	check.True(t, b.tokenIn(b.login(jwt)) == "" && b.tokenIn(b.login(oauth)) == "", "the fault should hit all protocols")
 	b.token(jwt)
 	b.token(oauth)
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty})
 	for _, p := range simulator.Protocols() {
-		must.Equal(t, b.tokenIn(b.login(account(p, nil))), "", "the fault should hit %s", p)
+		check.Equal(t, b.tokenIn(b.login(account(p, nil))), "", "the fault should hit %s", p)
 	}
 	b.SetFault("", simulator.Fault{})
 	for _, p := range simulator.Protocols() {
@@ -187,19 +187,19 @@ func TestFault_Slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := account(simulator.JWT, nil)
 		b := &bed{t: t, url: "http://simulator", issued: map[string]bool{}}
-		sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note}))(t)
+		sim := check.Value(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note}))(t)
 		b.Simulator, b.client = sim, bubbleServer(t, sim)
 		sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		token := b.token(a)
-		must.Equal(t, time.Since(began), time.Hour, "the login took")
+		check.Equal(t, time.Since(began), time.Hour, "the login took")
 		claims, _ := b.verify(token)
-		must.Equal(t, number(t, claims, "orig_iat"), time.Now().Unix(), "the token should be issued after the wait")
+		check.Equal(t, number(t, claims, "orig_iat"), time.Now().Unix(), "the token should be issued after the wait")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, _, body := loginRequest(a)
-		request := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body)))(t)
+		request := check.Value(http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body)))(t)
 		request.Header.Set("Content-Type", typeJSON)
 		began = time.Now()
 		response, err := b.client.Do(request)
@@ -207,23 +207,23 @@ func TestFault_Slow(t *testing.T) {
 			response.Body.Close()
 		}
 		synctest.Wait()
-		must.Be(t, errors.Is(err, context.DeadlineExceeded) && time.Since(began) == time.Minute,
+		check.True(t, errors.Is(err, context.DeadlineExceeded) && time.Since(began) == time.Minute,
 			"got %v after %s", err, time.Since(began))
 		want := simulator.Counts{Logins: 2, LoginsOK: 1, Faulted: 2}
 		c := sim.Counters()
-		must.Be(t, c.Counts == want, "want %+v, got %+v", want, c)
+		check.True(t, c.Counts == want, "want %+v, got %+v", want, c)
 	})
 }
 
 func TestFault_DelayWithEveryKind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sim := must.Get(simulator.New(simulator.Options{}))(t)
+		sim := check.Value(simulator.New(simulator.Options{}))(t)
 		sim.SetFault("", simulator.Fault{Kind: simulator.FaultUnavailable, Delay: 5 * time.Second})
 		began := time.Now()
 		recorder := httptest.NewRecorder()
 		sim.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth/access_token", nil))
-		must.Be(t, recorder.Code == http.StatusServiceUnavailable && time.Since(began) == 5*time.Second,
+		check.True(t, recorder.Code == http.StatusServiceUnavailable && time.Since(began) == 5*time.Second,
 			"got %d after %s", recorder.Code, time.Since(began))
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -58,7 +58,7 @@ func (b *bed) gateway(a simulator.Account, assertion string, change map[string]s
 
 func wantGatewayError(t *testing.T, got response, status int, code string) {
 	t.Helper()
-	must.Be(t, got.status == status && got.member(t, "errorCode") == code && got.member(t, "errorMessage") != "",
+	check.True(t, got.status == status && got.member(t, "errorCode") == code && got.member(t, "errorMessage") != "",
 		"want %d %s, got %d %s", status, code, got.status, got.body)
 }
 
@@ -76,7 +76,7 @@ func TestGateway_TakesAnAssertion(t *testing.T) {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
 	_, _, accepted := b.business(a, body.Token)
-	must.Be(t, accepted, "the business call refused the token")
+	check.True(t, accepted, "the business call refused the token")
 }
 
 func TestGateway_RefusesAReplayedAssertion(t *testing.T) {
@@ -117,7 +117,7 @@ func TestGateway_FaultsAndLifeOfAnAccount(t *testing.T) {
 			"apikey", a.ClientID, "Authorization", basic(a.ClientID, a.ClientSecret))
 	}
 	got := latam()
-	must.Be(t, got.member(t, "expires_in") == "60", "the life of a token: got %d %s", got.status, got.body)
+	check.True(t, got.member(t, "expires_in") == "60", "the life of a token: got %d %s", got.status, got.body)
 	b.SetFault(simulator.FirstVision, simulator.Fault{Kind: simulator.FaultRefuse})
 	assertion := assertionOf(hs256, b.goodClaims(a, "one", nil), a.ClientSecret)
 	wantGatewayError(t, b.gateway(a, assertion, nil), http.StatusBadRequest, "API-Sec-004")
@@ -214,7 +214,7 @@ func TestGateway_QuotaIsToldInTheVendorsWay(t *testing.T) {
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultQuota})
 	got := b.gateway(a, assertionOf(hs256, b.goodClaims(a, "1", nil), a.ClientSecret), nil)
 	wantGatewayError(t, got, http.StatusTooManyRequests, "API-Sec-011")
-	must.Equal(t, got.header.Get("Retry-After"), "", "a quota tells when to come back")
+	check.Equal(t, got.header.Get("Retry-After"), "", "a quota tells when to come back")
 	if got := b.login(account(simulator.JWT, nil)); got.status != http.StatusTooManyRequests {
 		t.Errorf("the other vendors: got %d %s", got.status, got.body)
 	}
@@ -234,7 +234,7 @@ func TestLATAM_TakesBasicAndAForm(t *testing.T) {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
 	_, _, accepted := b.business(a, got.member(t, "access_token"))
-	must.Be(t, accepted, "the business call refused the token")
+	check.True(t, accepted, "the business call refused the token")
 	wantGatewayError(t, login(a.ClientID, "wrong", a.ClientID, typeForm, grant), http.StatusUnauthorized, "API-Sec-001")
 	wantGatewayError(t, login(a.ClientID, a.ClientSecret, "", typeForm, grant), http.StatusUnauthorized, "API-Sec-001")
 	wantGatewayError(t, login(a.ClientID, a.ClientSecret, "other", typeForm, grant), http.StatusUnauthorized, "API-Sec-001")
@@ -250,13 +250,13 @@ func TestFirstVision_V2TellsTheScope(t *testing.T) {
 		"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "firstvision.all", "grant_type": "client_credentials",
 	})
 	got := b.call(http.MethodPost, "/sandbox/v2/api/oauth/token?appContext=firstvision", body, "Content-Type", typeJSON)
-	must.Be(t, got.status == http.StatusOK && got.member(t, "scope") == "firstvision.all", "got %d %s", got.status, got.body)
+	check.True(t, got.status == http.StatusOK && got.member(t, "scope") == "firstvision.all", "got %d %s", got.status, got.body)
 }
 
 // The gateway responds to any request, and issues no token for an assertion that is not signed with the secret.
 func FuzzGateway(f *testing.F) {
 	a := account(simulator.FirstVision, nil)
-	sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now}))(f)
+	sim := check.Value(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now}))(f)
 	forged := assertionOf(hs256, map[string]any{"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "exp": 1e10, "jti": "1"}, "x")
 	for _, assertion := range []string{forged, "", "a.b.c", "e30.e30.", `eyJhbGciOiJub25lIn0.e30.`, strings.Repeat(".", 100)} {
 		f.Add(typeForm, "client_id="+a.ClientID+"&grant_type=client_credentials&scope=emea_firstvision&client_assertion_type="+

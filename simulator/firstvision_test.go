@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -37,11 +37,11 @@ func wantFVError(t *testing.T, got response, status int, code, param string) {
 	t.Helper()
 	var errors fvErrors
 	got.json(t, &errors)
-	must.Hold(t, got.status == status && len(errors) == 1, "want %d and one error, got %d %s", status, got.status, got.body)
+	check.Require(t, got.status == status && len(errors) == 1, "want %d and one error, got %d %s", status, got.status, got.body)
 	e := errors[0]
-	must.Be(t, e.ErrorCode == code && e.Status == status && e.Source == "AGT" && e.Title == http.StatusText(status),
+	check.True(t, e.ErrorCode == code && e.Status == status && e.Source == "AGT" && e.Title == http.StatusText(status),
 		"want %s %d, got %+v", code, status, e)
-	must.Be(t, len(e.InvalidParams) == 1 && e.InvalidParams[0] == param, "want %q, got %q", param, e.InvalidParams)
+	check.True(t, len(e.InvalidParams) == 1 && e.InvalidParams[0] == param, "want %q, got %q", param, e.InvalidParams)
 }
 
 func basic(id, secret string) string {
@@ -85,7 +85,7 @@ func TestFirstVisionForms(t *testing.T) {
 			if header["alg"] != "RS256" || header["typ"] != nil || claims["scope"] != test.scope || claims["client_id"] != a.ClientID {
 				t.Errorf("header %v, claims %v", header, claims)
 			}
-			must.Equal(t, number(t, claims, "exp")-b.clock.Now().Unix(), 7199, "life")
+			check.Equal(t, number(t, claims, "exp")-b.clock.Now().Unix(), 7199, "life")
 		})
 	}
 }
@@ -110,10 +110,10 @@ func TestFirstVisionExpiry(t *testing.T) {
 			a := account(simulator.FirstVision, test.change)
 			b := newBed(t, a)
 			got := b.login(a)
-			must.Be(t, strings.HasSuffix(got.body, test.want), "want %s, got %s", test.want, got.body)
+			check.True(t, strings.HasSuffix(got.body, test.want), "want %s, got %s", test.want, got.body)
 			claims, _ := b.verify(b.tokenIn(got))
 			_, has := claims["exp"]
-			must.Be(t, has != a.OmitExpiry, "claims %v", claims)
+			check.True(t, has != a.OmitExpiry, "claims %v", claims)
 		})
 	}
 }
@@ -177,7 +177,7 @@ func TestFirstVisionBusiness(t *testing.T) {
 	token := b.token(a)
 	for _, base := range []string{"", "/sandbox"} {
 		got := b.call(http.MethodGet, base+"/v1/cards/42/details", "", "Authorization", "Bearer "+token)
-		must.Be(t, got.status == http.StatusOK && got.member(t, "paymentInstrumentId") == "42", "got %d %s", got.status, got.body)
+		check.True(t, got.status == http.StatusOK && got.member(t, "paymentInstrumentId") == "42", "got %d %s", got.status, got.body)
 	}
 	tests := []struct {
 		name, header string
@@ -195,6 +195,6 @@ func TestFirstVisionBusiness(t *testing.T) {
 	}
 	wantFVError(t, b.call(http.MethodPost, "/v1/cards/42/details", ""), 405, "240501", "Method Not Allowed")
 	for _, path := range []string{"/v1/cards//details", "/v1/cards/4/2/details", "/v1/cards/42"} {
-		must.Equal(t, b.call(http.MethodGet, path, "").status, http.StatusNotFound, "the status of %s", path)
+		check.Equal(t, b.call(http.MethodGet, path, "").status, http.StatusNotFound, "the status of %s", path)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -89,7 +89,7 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 		return a.Protocol == simulator.FirstVision
 	})
 	b := &bed{t: t, clock: c, issued: map[string]bool{}}
-	sim := must.Get(simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note}))(t)
+	sim := check.Value(simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note}))(t)
 	b.Simulator = sim
 	for _, a := range accounts {
 		sim.SetAccount(a)
@@ -126,13 +126,13 @@ func (a response) member(t *testing.T, name string) string {
 // call sends a request and fails the test where there is no response. Headers are pairs of name and value.
 func (b *bed) call(method, path, body string, header ...string) response {
 	b.t.Helper()
-	got := must.Get(b.try(method, path, body, header...))(b.t)
+	got := check.Value(b.try(method, path, body, header...))(b.t)
 	return got
 }
 
 func (b *bed) try(method, path, body string, header ...string) (response, error) {
 	b.t.Helper()
-	request := must.Get(http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body)))(b.t)
+	request := check.Value(http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body)))(b.t)
 	for pair := range slices.Chunk(header, 2) {
 		request.Header.Set(pair[0], pair[1])
 	}
@@ -209,7 +209,7 @@ func (b *bed) token(a simulator.Account) string {
 	b.t.Helper()
 	got := b.login(a)
 	token := b.tokenIn(got)
-	must.Hold(b.t, got.status == http.StatusOK && token != "", "login as %s: %d %s", a.Name(), got.status, got.body)
+	check.Require(b.t, got.status == http.StatusOK && token != "", "login as %s: %d %s", a.Name(), got.status, got.body)
 	return token
 }
 
@@ -228,7 +228,7 @@ func (b *bed) tokenIn(a response) string {
 func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
 	b.t.Helper()
 	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
-	must.Do(b.t, err)
+	check.NoError(b.t, err)
 	return status, string(data), accepted
 }
 
@@ -236,7 +236,7 @@ func (b *bed) business(a simulator.Account, token string) (status int, body stri
 func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any) {
 	b.t.Helper()
 	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
-	parsed := must.Get(parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
+	parsed := check.Value(parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 		if t.Method == jwt.SigningMethodRS256 {
 			return simulator.RSAKey(b.t), nil
 		}
@@ -251,7 +251,7 @@ func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
 	if !ok {
 		t.Fatalf("claim %s: want a number, got %v", name, claims[name])
 	}
-	return must.Get(n.Int64())(t)
+	return check.Value(n.Int64())(t)
 }
 
 func wantNames[V any](t *testing.T, m map[string]V, want ...string) {
@@ -263,5 +263,5 @@ func wantNames[V any](t *testing.T, m map[string]V, want ...string) {
 
 func wantResponse(t *testing.T, got response, status int, body string) {
 	t.Helper()
-	must.Be(t, got.status == status && got.body == body, "want %d %s\n got %d %s", status, body, got.status, got.body)
+	check.True(t, got.status == status && got.body == body, "want %d %s\n got %d %s", status, body, got.status, got.body)
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -33,9 +33,9 @@ func toMultipart(t *testing.T, values map[string]string) (contentType, body stri
 	var b bytes.Buffer
 	writer := multipart.NewWriter(&b)
 	for name, value := range values {
-		must.Do(t, writer.WriteField(name, value))
+		check.NoError(t, writer.WriteField(name, value))
 	}
-	must.Do(t, writer.Close())
+	check.NoError(t, writer.Close())
 	return writer.FormDataContentType(), b.String()
 }
 
@@ -56,7 +56,7 @@ func TestJWTLogin_EveryEncoding(t *testing.T) {
 			t.Run(test.name+path, func(t *testing.T) {
 				t.Parallel()
 				got := b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType)
-				must.Be(t, got.status == http.StatusOK && b.TokenAlive(b.tokenIn(got)), "got %d %s", got.status, got.body)
+				check.True(t, got.status == http.StatusOK && b.TokenAlive(b.tokenIn(got)), "got %d %s", got.status, got.body)
 			})
 		}
 	}
@@ -71,11 +71,11 @@ func TestJWTv1Token(t *testing.T) {
 	wantNames(t, members, "token") // page v1: no expires_in, no refresh token
 	claims, header := b.verify(b.tokenIn(got))
 	wantNames(t, claims, "user_id", "username", "exp", "email", "orig_iat")
-	must.Be(t, header["alg"] == "HS256" && claims["username"] == a.Username && claims["email"] == a.Username,
+	check.True(t, header["alg"] == "HS256" && claims["username"] == a.Username && claims["email"] == a.Username,
 		"header %v, claims %v", header, claims)
 	issued := number(t, claims, "orig_iat")
-	must.Equal(t, issued, b.clock.Now().Unix(), "orig_iat")
-	must.Equal(t, number(t, claims, "exp")-issued, 86400, "life")
+	check.Equal(t, issued, b.clock.Now().Unix(), "orig_iat")
+	check.Equal(t, number(t, claims, "exp")-issued, 86400, "life")
 }
 
 func TestJWTv2Pair(t *testing.T) {
@@ -97,15 +97,16 @@ func TestJWTv2Pair(t *testing.T) {
 			var members map[string]any
 			got.json(t, &members)
 			wantNames(t, members, "token", test.refreshKey)
-			must.Be(t, strings.HasPrefix(got.body, `{"token":"`), "the token does not come first: %s", got.body)
+			check.True(t, strings.HasPrefix(got.body, `{"token":"`), "the token does not come first: %s", got.body)
 			access, _ := b.verify(got.member(t, "token"))
 			refresh, _ := b.verify(got.member(t, test.refreshKey))
 			wantNames(t, access, "token_type", "exp", "jti", "user_id", "username", "email", "refresh_jti")
 			wantNames(t, refresh, "token_type", "exp", "jti", "user_id", "username", "email")
-			must.Be(t, access["token_type"] == "access" && refresh["token_type"] == "refresh" && access["refresh_jti"] == refresh["jti"],
+			check.True(t,
+				access["token_type"] == "access" && refresh["token_type"] == "refresh" && access["refresh_jti"] == refresh["jti"],
 				"access %v, refresh %v", access, refresh)
-			must.Equal(t, number(t, refresh, "exp")-b.clock.Now().Unix(), 30*86400, "life of the refresh token, in seconds")
-			must.Be(t, !b.TokenAlive(got.member(t, test.refreshKey)), "a business call would take the refresh token")
+			check.Equal(t, number(t, refresh, "exp")-b.clock.Now().Unix(), 30*86400, "life of the refresh token, in seconds")
+			check.True(t, !b.TokenAlive(got.member(t, test.refreshKey)), "a business call would take the refresh token")
 		})
 	}
 }
@@ -154,16 +155,16 @@ func TestDjangoPaths(t *testing.T) {
 	_, _, body := loginRequest(a)
 	for _, path := range []string{loginV1, loginV2, "/api/v2/api-token-refresh/", "/api/v1/einvoice/"} {
 		got := b.call(http.MethodPost, strings.TrimSuffix(path, "/")+"?a=b", body, "Content-Type", typeJSON)
-		must.Be(t, got.status == http.StatusMovedPermanently && got.header.Get("Location") == path+"?a=b" && got.body == "",
+		check.True(t, got.status == http.StatusMovedPermanently && got.header.Get("Location") == path+"?a=b" && got.body == "",
 			"%s without its slash: got %d %q %q", path, got.status, got.header.Get("Location"), got.body)
 		got = b.call(http.MethodGet, path, "")
 		wantResponse(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
-		must.Equal(t, got.header.Get("Allow"), "POST, OPTIONS", "Allow")
+		check.Equal(t, got.header.Get("Allow"), "POST, OPTIONS", "Allow")
 	}
 	wantResponse(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
-	must.Equal(t, b.call(http.MethodPost, "/nowhere/", body).status, http.StatusNotFound, "the status of a path that is not there")
+	check.Equal(t, b.call(http.MethodPost, "/nowhere/", body).status, http.StatusNotFound, "the status of a path that is not there")
 	got := b.call(http.MethodPost, loginV1, strings.Repeat(" ", 1<<20+1), "Content-Type", typeJSON)
-	must.Equal(t, got.status, http.StatusRequestEntityTooLarge, "the status of a body that is too large")
+	check.Equal(t, got.status, http.StatusRequestEntityTooLarge, "the status of a body that is too large")
 }
 
 func TestJWTAccountSwitches(t *testing.T) {
@@ -175,15 +176,15 @@ func TestJWTAccountSwitches(t *testing.T) {
 	}{
 		{"tokens differ", nil, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
-			must.Be(t, b.token(a) != first, "two logins in one second gave one token")
+			check.True(t, b.token(a) != first, "two logins in one second gave one token")
 		}},
 		{"repeat tokens", func(a *simulator.Account) { a.RepeatTokens = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
 			b.KillTokens(simulator.JWT, a.Username)
-			must.Be(t, b.token(a) == first && b.TokenAlive(first),
+			check.True(t, b.token(a) == first && b.TokenAlive(first),
 				"the second login in the same second should give the same token, and it should live")
 			b.clock.Advance(time.Second)
-			must.Be(t, b.token(a) != first, "a second later the token should be another")
+			check.True(t, b.token(a) != first, "a second later the token should be another")
 			if _, header := b.verify(first); header["jti"] != nil {
 				t.Errorf("header %v", header)
 			}
@@ -192,25 +193,25 @@ func TestJWTAccountSwitches(t *testing.T) {
 			token := b.token(a)
 			parts := strings.Split(token, ".")
 			header, err := base64.RawURLEncoding.DecodeString(parts[0])
-			must.Be(t, err == nil && !json.Valid(header), "the header should be base64 of no JSON: %q %v", header, err)
+			check.True(t, err == nil && !json.Valid(header), "the header should be base64 of no JSON: %q %v", header, err)
 			payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-			must.Be(t, err == nil && json.Valid(payload), "the payload should be readable: %q %v", payload, err)
+			check.True(t, err == nil && json.Valid(payload), "the payload should be readable: %q %v", payload, err)
 			_, _, ok := b.business(a, token)
-			must.Be(t, ok, "the token should work")
+			check.True(t, ok, "the token should work")
 		}},
 		{"omit expiry", func(a *simulator.Account) { a.OmitExpiry = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			token := b.token(a)
 			claims, _ := b.verify(token)
 			wantNames(t, claims, "user_id", "username", "email", "orig_iat")
 			b.clock.Advance(24 * time.Hour)
-			must.Be(t, !b.TokenAlive(token), "the token should die all the same")
+			check.True(t, !b.TokenAlive(token), "the token should die all the same")
 		}},
 		{"token_ttl", func(a *simulator.Account) { a.TokenTTL = 90 * time.Second }, func(t *testing.T, b *bed, a simulator.Account) {
 			claims, _ := b.verify(b.token(a))
-			must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 90, "life")
+			check.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 90, "life")
 		}},
 		{"born dead", func(a *simulator.Account) { a.TokenTTL = -time.Minute }, func(t *testing.T, b *bed, a simulator.Account) {
-			must.Be(t, !b.TokenAlive(b.token(a)), "the token lives")
+			check.True(t, !b.TokenAlive(b.token(a)), "the token lives")
 		}},
 	}
 	for _, test := range tests {
@@ -251,15 +252,15 @@ func TestRefresh_KillsOldPair(t *testing.T) {
 				body = toForm(values)
 			}
 			got := b.call(http.MethodPost, refreshPath, body, append(ksaHeader(), "Content-Type", encoding)...)
-			must.Hold(t, got.status == http.StatusOK && strings.HasPrefix(got.body, `{"token":"`), "got %d %s", got.status, got.body)
-			must.Be(t, !b.TokenAlive(access), "the old access token lives")
-			must.Be(t, b.TokenAlive(got.member(t, "token")) && b.TokenAlive(bystander),
+			check.Require(t, got.status == http.StatusOK && strings.HasPrefix(got.body, `{"token":"`), "got %d %s", got.status, got.body)
+			check.True(t, !b.TokenAlive(access), "the old access token lives")
+			check.True(t, b.TokenAlive(got.member(t, "token")) && b.TokenAlive(bystander),
 				"the new token and that of another login should live")
 			wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 			again := b.refresh(got.member(t, "refresh_token"))
-			must.Be(t, again.status == http.StatusOK, "the new refresh token: %d %s", again.status, again.body)
+			check.True(t, again.status == http.StatusOK, "the new refresh token: %d %s", again.status, again.body)
 			c := b.Counters()
-			must.Be(t, c.Refreshes == 3 && c.RefreshesOK == 2 && c.Logins == 2 && c.Of(simulator.JWT, a.Username).RefreshesOK == 2,
+			check.True(t, c.Refreshes == 3 && c.RefreshesOK == 2 && c.Logins == 2 && c.Of(simulator.JWT, a.Username).RefreshesOK == 2,
 				"counters %+v", c)
 		})
 	}
@@ -301,7 +302,7 @@ func TestRefreshRefusals(t *testing.T) {
 			got := b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), test.header...)
 			wantResponse(t, got, test.status, test.want)
 			c := b.Counters()
-			must.Be(t, c.Refreshes == 1 && c.RefreshesOK == 0, "counters %+v", c)
+			check.True(t, c.Refreshes == 1 && c.RefreshesOK == 0, "counters %+v", c)
 		})
 	}
 }
@@ -316,5 +317,5 @@ func TestRefresh_ConcurrentOnlyOneSucceeds(t *testing.T) {
 	}
 	group.Wait()
 	c := b.Counters()
-	must.Be(t, c.Refreshes == 8 && c.RefreshesOK == 1, "counters %+v", c)
+	check.True(t, c.Refreshes == 8 && c.RefreshesOK == 1, "counters %+v", c)
 }

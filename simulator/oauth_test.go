@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -43,9 +43,9 @@ func TestOAuthLogin(t *testing.T) {
 				}
 				got := b.call(http.MethodPost, "/oauth/access_token", body, "Content-Type", contentType)
 				token := b.tokenIn(got)
-				must.Be(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(token) && b.TokenAlive(token), "token %q", token)
+				check.True(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(token) && b.TokenAlive(token), "token %q", token)
 				wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+test.want)
-				must.Equal(t, got.header.Get("Cache-Control"), "no-store", "the header in %v", got.header)
+				check.Equal(t, got.header.Get("Cache-Control"), "no-store", "the header in %v", got.header)
 			})
 		}
 	}
@@ -132,7 +132,7 @@ func TestOAuthBusiness(t *testing.T) {
 			}
 			var envelope map[string]map[string]any
 			got.json(t, &envelope)
-			must.Be(t, got.status == test.status && envelope["results"]["status"] == "Success", "got %d %s", got.status, got.body)
+			check.True(t, got.status == test.status && envelope["results"]["status"] == "Success", "got %d %s", got.status, got.body)
 		})
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -75,7 +75,7 @@ func (b *bed) soap(path, envelope string, header ...string) (int, soapResponse) 
 	if err := xml.Unmarshal([]byte(got.body), &parsed); err != nil {
 		b.t.Fatalf("%s: %v", got.body, err)
 	}
-	must.Equal(b.t, got.header.Get("Content-Type"), "text/xml; charset=UTF-8", "content type")
+	check.Equal(b.t, got.header.Get("Content-Type"), "text/xml; charset=UTF-8", "content type")
 	return got.status, parsed
 }
 
@@ -103,11 +103,11 @@ func TestSOAPLogin(t *testing.T) {
 			t.Parallel()
 			status, got := b.soap(test.path, test.envelope, "SOAPAction", `"urn:server#access_new_token"`)
 			login := got.Body.Login
-			must.Hold(t, status == http.StatusOK && login != nil, "got %d %+v", status, got)
-			must.Be(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) && b.TokenAlive(login.AccessToken),
+			check.Require(t, status == http.StatusOK && login != nil, "got %d %+v", status, got)
+			check.True(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) && b.TokenAlive(login.AccessToken),
 				"token %q", login.AccessToken)
-			must.Be(t, login.TokenType == "bearer" && login.ErrorDescription != nil && *login.ErrorDescription == "", "got %+v", login)
-			must.Be(t, test.expiry == (login.ExpiresIn != nil) && (!test.expiry || *login.ExpiresIn == "14400"),
+			check.True(t, login.TokenType == "bearer" && login.ErrorDescription != nil && *login.ErrorDescription == "", "got %+v", login)
+			check.True(t, test.expiry == (login.ExpiresIn != nil) && (!test.expiry || *login.ExpiresIn == "14400"),
 				"expires_in %v", login.ExpiresIn)
 		})
 	}
@@ -128,10 +128,10 @@ func TestSOAPRefusals(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			status, got := b.soap(soapPath, test.envelope)
-			must.Hold(t, status == http.StatusOK && got.Body.Refused != nil && got.Encoding == "Get Access token",
+			check.Require(t, status == http.StatusOK && got.Body.Refused != nil && got.Encoding == "Get Access token",
 				"got %d %+v", status, got)
 			r := got.Body.Refused
-			must.Be(t, r.Text == " "+test.want+" " && len(r.Children) == 0, "want the bare text %s, got %+v", test.want, r)
+			check.True(t, r.Text == " "+test.want+" " && len(r.Children) == 0, "want the bare text %s, got %+v", test.want, r)
 		})
 	}
 }
@@ -157,14 +157,14 @@ func TestSOAPFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			status, got := b.soap(soapPath, test.envelope, "Content-Type", test.contentType)
-			must.Hold(t, status == http.StatusInternalServerError && got.Body.Fault != nil, "got %d %+v", status, got)
+			check.Require(t, status == http.StatusInternalServerError && got.Body.Fault != nil, "got %d %+v", status, got)
 			f := got.Body.Fault
-			must.Be(t, f.Code == "SOAP-ENV:Client" && strings.Contains(f.Text, test.want), "got %+v", f)
+			check.True(t, f.Code == "SOAP-ENV:Client" && strings.Contains(f.Text, test.want), "got %+v", f)
 		})
 	}
 }
 
 func TestSOAP_PostOnly(t *testing.T) {
 	t.Parallel()
-	must.Equal(t, newBed(t).call(http.MethodGet, soapPath+"?wsdl", "").status, http.StatusMethodNotAllowed, "status")
+	check.Equal(t, newBed(t).call(http.MethodGet, soapPath+"?wsdl", "").status, http.StatusMethodNotAllowed, "status")
 }

@@ -13,15 +13,15 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // newTLSBed serves the demo accounts over TLS with a certificate for the hosts.
 func newTLSBed(t *testing.T, ca *simulator.CA, hosts ...string) (*simulator.Simulator, *httptest.Server) {
 	t.Helper()
-	sim := must.Get(simulator.New(simulator.Options{Accounts: simulator.DemoAccounts()}))(t)
-	config := must.Get(ca.ServerTLS(hosts...))(t)
+	sim := check.Value(simulator.New(simulator.Options{Accounts: simulator.DemoAccounts()}))(t)
+	config := check.Value(ca.ServerTLS(hosts...))(t)
 	server := httptest.NewUnstartedServer(sim)
 	server.TLS = config
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refusals are expected
@@ -32,14 +32,14 @@ func newTLSBed(t *testing.T, ca *simulator.CA, hosts ...string) (*simulator.Simu
 
 func newCA(t *testing.T) *simulator.CA {
 	t.Helper()
-	return must.Get(simulator.NewCA())(t)
+	return check.Value(simulator.NewCA())(t)
 }
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t)
 	pem := x509.NewCertPool()
-	must.Hold(t, pem.AppendCertsFromPEM(ca.CertPEM()), "the PEM cannot be read")
+	check.Require(t, pem.AppendCertsFromPEM(ca.CertPEM()), "the PEM cannot be read")
 	tests := []struct {
 		name   string
 		hosts  []string
@@ -70,7 +70,7 @@ func TestTLS(t *testing.T) {
 			if err == nil {
 				response.Body.Close()
 			}
-			must.Be(t, (err == nil) == test.ok, "got %v", err)
+			check.True(t, (err == nil) == test.ok, "got %v", err)
 		})
 	}
 }
@@ -85,9 +85,9 @@ func TestTLSDown(t *testing.T) {
 	client := &http.Client{Transport: transport}
 	path, contentType, body := loginRequest(account(simulator.OAuth, nil))
 	response, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
-	must.Do(t, err)
+	check.NoError(t, err)
 	response.Body.Close()
-	must.Be(t, response.StatusCode == http.StatusOK && response.ProtoMajor == 1, "got %s %s", response.Proto, response.Status)
+	check.True(t, response.StatusCode == http.StatusOK && response.ProtoMajor == 1, "got %s %s", response.Proto, response.Status)
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	second, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
 	if err == nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -71,22 +71,22 @@ func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 	documented := documentedRefusals()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		want, found := documented[a.Protocol]
-		must.Hold(t, found, "add what the vendor's pages say of refused logins and tokens to documentedRefusals()")
-		check := func(what string, status int, body string, want refusal) {
+		check.Require(t, found, "add what the vendor's pages say of refused logins and tokens to documentedRefusals()")
+		wantBusiness := func(what string, status int, body string, want refusal) {
 			t.Helper()
-			must.Be(t, status == want.status && strings.Contains(body, want.text),
+			check.True(t, status == want.status && strings.Contains(body, want.text),
 				"%s: want %d %s\n got %d %s", what, want.status, want.text, status, body)
 		}
 		refused := func(what, token string, want refusal) {
 			t.Helper()
 			status, body, accepted := b.business(a, token)
-			check(what, status, body, want)
-			must.Be(t, !accepted && !b.TokenAlive(token), "%s is accepted: %t; TokenAlive says %t", what, accepted, b.TokenAlive(token))
+			wantBusiness(what, status, body, want)
+			check.True(t, !accepted && !b.TokenAlive(token), "%s is accepted: %t; TokenAlive says %t", what, accepted, b.TokenAlive(token))
 		}
 		got := b.login(withWrongSecret(a))
-		check("a wrong password", got.status, got.body, want.password)
+		wantBusiness("a wrong password", got.status, got.body, want.password)
 		killed, alsoKilled := b.token(a), b.token(a)
-		must.Equal(t, b.KillTokens(a.Protocol, a.Name()), 2, "tokens killed")
+		check.Equal(t, b.KillTokens(a.Protocol, a.Name()), 2, "tokens killed")
 		refused("a killed token", killed, want.killed)
 		refused("another killed token", alsoKilled, want.killed)
 		live := b.token(a)
@@ -98,7 +98,7 @@ func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 		refused("an unknown token", "x", want.unknown)
 		c := b.Counters().Of(a.Protocol, a.Name())
 		total := b.Counters()
-		must.Be(t, total.BusinessOK == 1 && total.BusinessRefused == 4 && c.BusinessOK == 1 && c.BusinessRefused == 3,
+		check.True(t, total.BusinessOK == 1 && total.BusinessRefused == 4 && c.BusinessOK == 1 && c.BusinessRefused == 3,
 			"counters %+v, of the account %+v", total, c)
 	})
 }
@@ -110,7 +110,7 @@ func TestBusinessCall_OtherProtocolRefused(t *testing.T) {
 		token := b.token(account(from, nil))
 		for _, to := range simulator.Protocols() {
 			_, body, accepted := b.business(account(to, nil), token)
-			must.Be(t, accepted == (from == to), "a token of %s at %s: %s", from, to, body)
+			check.True(t, accepted == (from == to), "a token of %s at %s: %s", from, to, body)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func TestCallBusinessErrors(t *testing.T) {
 	}
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut, On: simulator.OnBusiness})
 	_, _, accepted, err := simulator.CallBusiness(t.Context(), b.url+"/", b.client, simulator.JWT, "x", "")
-	must.Be(t, err != nil && !accepted, "a cut response should be an error")
+	check.True(t, err != nil && !accepted, "a cut response should be an error")
 }
 
 func TestJWTBusinessHeader(t *testing.T) {
@@ -150,7 +150,7 @@ func TestJWTBusinessHeader(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", test.header)
 			wantResponse(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
-			must.Equal(t, got.header.Get("WWW-Authenticate"), `JWT realm="api"`, "the header in %v", got.header)
+			check.Equal(t, got.header.Get("WWW-Authenticate"), `JWT realm="api"`, "the header in %v", got.header)
 		})
 	}
 	got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", "jwt "+token)
@@ -167,9 +167,9 @@ func TestLife(t *testing.T) {
 		token := b.token(a)
 		// The clock stands half a second after a whole one, and the vendors count in whole seconds.
 		b.clock.Advance(simulator.Logins(a.Protocol)[0].TokenTTL - 501*time.Millisecond)
-		must.Be(t, b.TokenAlive(token), "dead too early")
+		check.True(t, b.TokenAlive(token), "dead too early")
 		b.clock.Advance(time.Millisecond)
-		must.Be(t, !b.TokenAlive(token), "alive too long")
+		check.True(t, !b.TokenAlive(token), "alive too long")
 	})
 }
 
@@ -179,9 +179,9 @@ func TestSingleSession(t *testing.T) {
 		forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = single }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
 			b.login(withWrongSecret(a))
-			must.Be(t, b.TokenAlive(first), "a refused login killed the token")
+			check.True(t, b.TokenAlive(first), "a refused login killed the token")
 			second := b.token(a)
-			must.Be(t, b.TokenAlive(first) != single && b.TokenAlive(second),
+			check.True(t, b.TokenAlive(first) != single && b.TokenAlive(second),
 				"single session %t: first alive %t, second alive %t", single, b.TokenAlive(first), b.TokenAlive(second))
 		})
 	}
@@ -194,7 +194,7 @@ func TestSingleSession_KillsRefreshTokens(t *testing.T) {
 	_, refresh := b.ksaLogin(a)
 	access, _ := b.ksaLogin(a)
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
-	must.Be(t, b.TokenAlive(access), "the new token died")
+	check.True(t, b.TokenAlive(access), "the new token died")
 }
 
 func TestSetAccount_ChangesPassword(t *testing.T) {
@@ -204,9 +204,9 @@ func TestSetAccount_ChangesPassword(t *testing.T) {
 		changed := a
 		changed.Password, changed.ClientSecret = "new", "new"
 		b.SetAccount(changed)
-		must.Equal(t, b.tokenIn(b.login(a)), "", "the old password still works")
+		check.Equal(t, b.tokenIn(b.login(a)), "", "the old password still works")
 		b.token(changed)
-		must.Be(t, b.TokenAlive(token), "the token should outlive the password")
+		check.True(t, b.TokenAlive(token), "the token should outlive the password")
 	})
 }
 
@@ -217,7 +217,7 @@ func TestKillTokens(t *testing.T) {
 	mine, _ := b.ksaLogin(account(simulator.JWT, nil))
 	others := b.token(other)
 	oauth := b.token(account(simulator.OAuth, nil))
-	must.Equal(t, b.KillTokens(simulator.JWT, "nobody"), 0, "nobody: killed")
+	check.Equal(t, b.KillTokens(simulator.JWT, "nobody"), 0, "nobody: killed")
 	if n := b.KillTokens(simulator.JWT, "other"); n != 1 || b.TokenAlive(others) || !b.TokenAlive(mine) {
 		t.Errorf("other: killed %d", n)
 	}
@@ -239,7 +239,7 @@ func TestTokens_DeadOnesEvicted(t *testing.T) {
 	b.clock.Advance(time.Hour)
 	live := b.token(a)
 	n := b.TokenCount()
-	must.Be(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
+	check.True(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
 }
 
 func TestClockOffset(t *testing.T) {
@@ -248,20 +248,20 @@ func TestClockOffset(t *testing.T) {
 		b.SetClockOffset(-10 * time.Minute)
 		wrong := b.clock.Now().Add(-10 * time.Minute)
 		got := b.login(a)
-		must.Equal(t, got.header.Get("Date"), wrong.Format(http.TimeFormat), "the Date")
+		check.Equal(t, got.header.Get("Date"), wrong.Format(http.TimeFormat), "the Date")
 		token := b.tokenIn(got)
 		if strings.Count(token, ".") == 2 { // the others tell nothing
 			claims, _ := b.verify(token)
-			must.Equal(t, number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(), "exp")
+			check.Equal(t, number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(), "exp")
 			if claims["orig_iat"] != nil && number(t, claims, "orig_iat") != wrong.Unix() {
 				t.Errorf("orig_iat: want %d, got %v", wrong.Unix(), claims["orig_iat"])
 			}
 		}
-		must.Be(t, b.TokenAlive(token), "the token should live by the wrong clock")
+		check.True(t, b.TokenAlive(token), "the token should live by the wrong clock")
 		b.SetClockOffset(24 * time.Hour)
-		must.Be(t, !b.TokenAlive(token), "the token should be dead by a clock a day ahead")
+		check.True(t, !b.TokenAlive(token), "the token should be dead by a clock a day ahead")
 		b.SetClockOffset(0)
-		must.Be(t, b.TokenAlive(token), "the token should live by the right clock")
+		check.True(t, b.TokenAlive(token), "the token should live by the right clock")
 	})
 }
 
@@ -289,7 +289,7 @@ func TestConcurrentUse(t *testing.T) {
 	group.Wait()
 	want := 4 * 3 * len(simulator.Protocols())
 	c := b.Counters()
-	must.Be(t, c.Logins == want && c.LoginsOK == want && c.BusinessOK+c.BusinessRefused == want, "counters %+v", c)
+	check.True(t, c.Logins == want && c.LoginsOK == want && c.BusinessOK+c.BusinessRefused == want, "counters %+v", c)
 }
 
 func TestCounters(t *testing.T) {
@@ -306,7 +306,7 @@ func TestCounters(t *testing.T) {
 		total := mine
 		total.Logins, total.Faulted = 4, 2
 		got := b.Counters()
-		must.Be(t, got.Counts == total && got.Of(a.Protocol, a.Name()) == mine && len(got.Accounts) == 1,
+		check.True(t, got.Counts == total && got.Of(a.Protocol, a.Name()) == mine && len(got.Accounts) == 1,
 			"want %+v and %+v\n got %+v", total, mine, got)
 		b.ResetCounters()
 		if got := b.Counters(); got.Counts != (simulator.Counts{}) || len(got.Accounts) != 0 {
@@ -318,15 +318,15 @@ func TestCounters(t *testing.T) {
 func TestTokenOwner(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
-		must.Equal(t, b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(), "the owner of a token")
-		must.Equal(t, b.TokenOwner("made-up"), "", "the owner of a token that was never issued")
+		check.Equal(t, b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(), "the owner of a token")
+		check.Equal(t, b.TokenOwner("made-up"), "", "the owner of a token that was never issued")
 	})
 }
 
 // TestFullLogin: of several ways to log in it is the one with a refresh token, and else the usual one.
 func TestFullLogin(t *testing.T) {
 	t.Parallel()
-	must.Equal(t, simulator.FullLogin(simulator.JWT).RefreshPath, refreshPath, "jwt: the refresh endpoint")
+	check.Equal(t, simulator.FullLogin(simulator.JWT).RefreshPath, refreshPath, "jwt: the refresh endpoint")
 	got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]
-	must.Be(t, got.Path == usual.Path && got.RefreshPath == "", "soap: the login is %q, want %q", got.Path, usual.Path)
+	check.True(t, got.Path == usual.Path && got.RefreshPath == "", "soap: the login is %q, want %q", got.Path, usual.Path)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -19,16 +20,16 @@ func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(mounttest.ModuleRoot(t))
 	text, err := fs.ReadFile(root, "docs/architecture.md")
-	noError(t, err)
+	check.NoError(t, err)
 	_, section, _ := strings.Cut(string(text), "## The map\n\n```\n")
 	rows, _, found := strings.Cut(section, "\n```")
-	require(t, found, "there is no map")
+	check.Require(t, found, "there is no map")
 	const mapColumn = 23 // where what is said of them begins
 	onMap := map[string]bool{}
 	for row := range strings.SplitSeq(rows, "\n") {
 		for pattern := range strings.FieldsSeq(row[:min(len(row), mapColumn)]) {
 			shown, err := fs.Glob(root, path.Clean(pattern))
-			check(t, err == nil && len(shown) != 0, "the map shows %s, which is not there", pattern)
+			check.True(t, err == nil && len(shown) != 0, "the map shows %s, which is not there", pattern)
 			for _, file := range shown {
 				onMap[file] = true
 			}
@@ -37,12 +38,12 @@ func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 	unshown := append([]string{"backend", "internal"}, ignoredFolders(t, root)...) // the content of the first two is on the map
 	for _, pattern := range []string{"[a-z]*", "backend/*", "internal/*"} {
 		paths, err := fs.Glob(root, pattern)
-		noError(t, err)
+		check.NoError(t, err)
 		for _, file := range paths {
 			info, err := fs.Stat(root, file)
-			noError(t, err)
+			check.NoError(t, err)
 			source := strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
-			check(t, (!source && (!info.IsDir() || slices.Contains(unshown, file))) || onMap[file], "%s is not on the map", file)
+			check.True(t, (!source && (!info.IsDir() || slices.Contains(unshown, file))) || onMap[file], "%s is not on the map", file)
 		}
 	}
 }
@@ -51,7 +52,7 @@ func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 func ignoredFolders(t *testing.T, root fs.FS) []string {
 	t.Helper()
 	text, err := fs.ReadFile(root, ".gitignore")
-	noError(t, err)
+	check.NoError(t, err)
 	var folders []string
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "/") && strings.HasSuffix(line, "/") {

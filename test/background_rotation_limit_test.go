@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -46,7 +47,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 		for n := range many {
 			s.token(account(n))
 		}
-		mustEqual(t, "logins", s.logins(), many)
+		check.RequireEqual(t, s.logins(), many, "logins")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		s.Upstream.Reset()
 		advance(39 * time.Minute)
@@ -59,9 +60,9 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 					for time.Now().Before(end) {
 						from := time.Now()
 						_, err := s.ask(t.Context(), account(n), nil)
-						check(t, err == nil, "%v", err)
+						check.True(t, err == nil, "%v", err)
 						waited := time.Since(from)
-						check(t, waited <= 2*time.Second, "a read was held up for %s", waited)
+						check.True(t, waited <= 2*time.Second, "a read was held up for %s", waited)
 						time.Sleep(4 * time.Second)
 					}
 				})
@@ -70,13 +71,13 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 		readers.Wait()
 		advanceUntil(end)
 		most := s.Upstream.MostInFlight("")
-		check(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
+		check.True(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
 		for n := range many {
 			got := s.rotations()[account(n)]
-			require(t, got == 1, "account %d was rotated %d times, want once", n, got)
+			check.Require(t, got == 1, "account %d was rotated %d times, want once", n, got)
 		}
 		doubled := s.Upstream.Concurrent()
-		check(t, len(doubled) == 0, "more than one login in flight for %v", doubled)
+		check.True(t, len(doubled) == 0, "more than one login in flight for %v", doubled)
 	})
 }
 
@@ -142,8 +143,8 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
 				}
 				late := logins[1].Sub(due)
-				check(t, late <= time.Minute, "the account of the healthy host was rotated %s late", late)
-				check(t, len(s.loginsOf(account(0))) >= 2, "the accounts of the hanging host were not due: this tests nothing")
+				check.True(t, late <= time.Minute, "the account of the healthy host was rotated %s late", late)
+				check.True(t, len(s.loginsOf(account(0))) >= 2, "the accounts of the hanging host were not due: this tests nothing")
 			})
 		}
 	}
@@ -168,8 +169,8 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 			tried := len(s.loginsOf(account(n))) - 1 // the first gave the token
 			least, most = min(least, tried), max(most, tried)
 		}
-		require(t, most != 0, "no account was due: this tests nothing")
-		check(t, least != 0 && most-least <= 1,
+		check.Require(t, most != 0, "no account was due: this tests nothing")
+		check.True(t, least != 0 && most-least <= 1,
 			"the accounts had %d to %d turns, want the same number and one more at most", least, most)
 	})
 }
@@ -205,6 +206,6 @@ func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 				late++
 			}
 		}
-		check(t, late == 0, "%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
+		check.True(t, late == 0, "%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -19,9 +20,9 @@ func (s *testMount) untilRotation(a tokenResponse) {
 	s.t.Helper()
 	logins := s.logins()
 	advanceUntil(a.issued.Add(a.life()*66/100 - time.Second))
-	require(s.t, s.logins() == logins, "the token was rotated before its time")
+	check.Require(s.t, s.logins() == logins, "the token was rotated before its time")
 	for waited := time.Duration(0); s.logins() == logins; waited += time.Millisecond {
-		require(s.t, waited <= 10*time.Second, "the token was not rotated at its time")
+		check.Require(s.t, waited <= 10*time.Second, "the token was not rotated at its time")
 		advance(time.Millisecond)
 	}
 }
@@ -34,8 +35,8 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 		advance(30 * time.Second)
 		s.wantLogins(2, "after 66 % of the token's life")
 		a := s.token("app")
-		check(t, a.id != first.id && a.left >= 59*time.Minute, "token with %s left, want the new one", a.left)
-		check(t, s.Simulator.TokenAlive(first.access), "the rotation killed the old token")
+		check.True(t, a.id != first.id && a.left >= 59*time.Minute, "token with %s left, want the new one", a.left)
+		check.True(t, s.Simulator.TokenAlive(first.access), "the rotation killed the old token")
 	})
 }
 
@@ -80,7 +81,7 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 				advanceUntil(began.Add(c.at))
 				from := time.Now()
 				a, err := s.ask(t.Context(), "app", nil)
-				check(t, err == nil && a.id == first.id,
+				check.True(t, err == nil && a.id == first.id,
 					"a reader %s after the rotation began got %s (%v), want the old token", c.at, a.id, err)
 				if waited := time.Since(from); waited > c.waits+5*time.Millisecond {
 					t.Errorf("a reader who came %s after the rotation began waited %s, want at most %s", c.at, waited, c.waits)
@@ -89,7 +90,7 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 		}
 		readers.Wait()
 		advanceUntil(began.Add(10*time.Second + time.Millisecond))
-		check(t, s.token("app").id != first.id, "the old token is still served after the rotation")
+		check.True(t, s.token("app").id != first.id, "the old token is still served after the rotation")
 		s.wantLogins(2)
 	})
 }
@@ -101,7 +102,7 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 		s.untilRotation(first)
 		advance(500 * time.Millisecond)
 		for _, o := range s.readConcurrently(100, toApp, nil) {
-			require(t, o.err == nil && o.response.id != first.id && o.waited <= 500*time.Millisecond,
+			check.Require(t, o.err == nil && o.response.id != first.id && o.waited <= 500*time.Millisecond,
 				"a reader got %s after %s (%v), want the new token within 500ms", o.response.id, o.waited, o.err)
 		}
 	})
@@ -124,7 +125,7 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 		}
 		advance(login / 10)
 		for _, o := range s.readConcurrently(100, toApp, nil) {
-			require(t, o.err == nil && o.response.id != first.id && o.waited <= 0,
+			check.Require(t, o.err == nil && o.response.id != first.id && o.waited <= 0,
 				"after it a reader got %s after %s (%v), want the new token at once", o.response.id, o.waited, o.err)
 		}
 		s.wantLogins(2)
@@ -140,11 +141,11 @@ func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 			advance(time.Second)
 			from := time.Now()
 			a, err := s.ask(t.Context(), "app", nil)
-			require(t, err == nil && a.id == first.id, "after %s: %v", time.Since(first.issued), err)
+			check.Require(t, err == nil && a.id == first.id, "after %s: %v", time.Since(first.issued), err)
 			waited := time.Since(from)
-			require(t, waited <= 2*time.Second, "a read waited %s", waited)
+			check.Require(t, waited <= 2*time.Second, "a read waited %s", waited)
 		}
-		check(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked for a new token")
+		check.True(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked for a new token")
 	})
 }
 
@@ -153,27 +154,27 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 		s := gstMount(t, 24*time.Hour, "request_timeout", "15s")
 		first := s.token("still")
 		due := 24 * time.Hour * 66 / 100
-		check(t, first.ttl >= due-2*time.Second && first.ttl <= due && first.period == due && first.lease == 0,
+		check.True(t, first.ttl >= due-2*time.Second && first.ttl <= due && first.period == due && first.lease == 0,
 			"ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute})
 		advanceUntil(first.issued.Add(24*time.Hour*66/100 + time.Minute))
-		mustEqual(t, "rotations were throttled", s.Simulator.Counters().Faulted, 1)
+		check.RequireEqual(t, s.Simulator.Counters().Faulted, 1, "rotations were throttled")
 		next := s.Upstream.LoginTimes()[1].Add(20 * time.Minute)
 		different := make(map[time.Duration]bool)
 		for range 100 {
 			a := s.token("still")
 			least := time.Until(next) + 15*time.Second
-			require(t, a.ttl >= least.Truncate(time.Second) && a.ttl <= least+10*time.Second,
+			check.Require(t, a.ttl >= least.Truncate(time.Second) && a.ttl <= least+10*time.Second,
 				"ttl %s, want from %s to %s", a.ttl, least, least+10*time.Second)
 			different[a.ttl] = true
 		}
-		check(t, len(different) >= 5, "all clients have the same ttl: %v", different)
+		check.True(t, len(different) >= 5, "all clients have the same ttl: %v", different)
 		// Near its end the ttl is what is left of the token, and never below 5.
 		for time.Until(first.expires) > 10*time.Second {
 			advanceUntil(first.expires.Add(-time.Until(first.expires) / 2))
 			a, err := s.ask(t.Context(), "still", nil)
-			noError(t, err)
-			check(t, a.ttl <= a.left && a.ttl >= 5*time.Second, "ttl %s with %s left", a.ttl, a.left)
+			check.NoError(t, err)
+			check.True(t, a.ttl <= a.left && a.ttl >= 5*time.Second, "ttl %s with %s left", a.ttl, a.left)
 		}
 	})
 }
@@ -197,9 +198,9 @@ func TestRestart_SlowStorageHoldsRotationsUp(t *testing.T) {
 			first := s.token("app")
 			before := s.logins()
 			advance(14 * time.Minute)
-			check(t, s.logins() != before,
+			check.True(t, s.logins() != before,
 				"reads of storage take %s, and in 14 minutes no token was rotated, of %d that live 15 minutes", each, many)
-			check(t, s.token("app").id != first.id, "the token is the same")
+			check.True(t, s.token("app").id != first.id, "the token is the same")
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -52,7 +53,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 				s.EveryMinute()
 				s.Simulator.SetFault(simulator.JWT, fault)
 				const between = 250 * time.Millisecond
-				mustEqual(t, "reads were served", s.readEvery("app", between, 10*time.Minute), 0)
+				check.RequireEqual(t, s.readEvery("app", between, 10*time.Minute), 0, "reads were served")
 				gaps := s.gaps()
 				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
 					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
@@ -82,8 +83,8 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		for _, gap := range gaps[6:] {
 			different[gap.Round(100*time.Millisecond)] = true
 		}
-		check(t, len(different) >= 5, "the backoffs of a minute had no jitter: %v", different)
-		check(t, s.token("app").id == first.id, "another token is served although no login succeeded")
+		check.True(t, len(different) >= 5, "the backoffs of a minute had no jitter: %v", different)
+		check.True(t, s.token("app").id == first.id, "another token is served although no login succeeded")
 	})
 }
 
@@ -107,7 +108,7 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
-				require(t, o.err != nil && codeOf(o.err) == c.first,
+				check.Require(t, o.err != nil && codeOf(o.err) == c.first,
 					"who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
 			}
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
@@ -116,7 +117,7 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 				}
 			}
 			got := s.Simulator.Counters().Faulted
-			check(t, got == 1 && s.logins() == 1, "%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
+			check.True(t, got == 1 && s.logins() == 1, "%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
 		})
 	}
 }

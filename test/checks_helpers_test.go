@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -115,52 +115,16 @@ func eachOf[C any](t *testing.T, cases []C, f func(t *testing.T, c C)) {
 	}
 }
 
-// check fails the test with the message unless ok.
-func check(t testing.TB, ok bool, format string, args ...any) {
-	t.Helper()
-	if !ok {
-		t.Errorf(format, args...)
-	}
-}
-
-// require is check for what the rest of the test needs: the test ends here.
-func require(t testing.TB, ok bool, format string, args ...any) {
-	t.Helper()
-	if !ok {
-		t.Fatalf(format, args...)
-	}
-}
-
-// noError ends the test where there is an error.
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// equal checks that got is want; what says what it is.
-func equal(t testing.TB, what string, got, want any) {
-	t.Helper()
-	check(t, reflect.DeepEqual(got, want), "%s: got %v, want %v", what, got, want)
-}
-
-// mustEqual is equal for what the rest of the test needs.
-func mustEqual(t testing.TB, what string, got, want any) {
-	t.Helper()
-	require(t, reflect.DeepEqual(got, want), "%s: got %v, want %v", what, got, want)
-}
-
 // stored is all that storage holds, once everything in flight has come to rest.
 func (w *testMount) stored() map[string]string {
 	w.t.Helper()
 	synctest.Wait()
 	keys, err := logical.CollectKeys(w.t.Context(), w.Storage.Entries)
-	noError(w.t, err)
+	check.NoError(w.t, err)
 	all := make(map[string]string, len(keys))
 	for _, key := range keys {
 		entry, err := w.Storage.Entries.Get(w.t.Context(), key)
-		require(w.t, err == nil && entry != nil, "get %s: %v, %v", key, entry, err)
+		check.Require(w.t, err == nil && entry != nil, "get %s: %v, %v", key, entry, err)
 		all[key] = string(entry.Value)
 	}
 	return all
@@ -177,7 +141,7 @@ func (w *testMount) storedUnder(prefix string) map[string]string {
 // put puts a raw entry into storage.
 func (w *testMount) put(key, value string) {
 	w.t.Helper()
-	noError(w.t, w.Storage.Entries.Put(w.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}))
+	check.NoError(w.t, w.Storage.Entries.Put(w.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}))
 }
 
 // differing are the keys whose values are not the same in both, without the values: they may be secret.
@@ -236,7 +200,7 @@ func (w *testMount) loggingIn(want int, f func()) {
 	before := w.logins()
 	f()
 	synctest.Wait()
-	equal(w.t, "logins", w.logins()-before, want)
+	check.Equal(w.t, w.logins()-before, want, "logins")
 }
 
 // refusal is how a request failed.
@@ -281,15 +245,16 @@ func (w *testMount) refusal(op logical.Operation, path string, data map[string]a
 func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[string]any, statuses ...int) refusal {
 	w.t.Helper()
 	r := w.refusal(op, path, data)
-	check(w.t, r.coded, "%s %s: %q is no bare logical.CodedError", op, path, r.message)
-	check(w.t, slices.Contains(statuses, r.status), "%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
+	check.True(w.t, r.coded, "%s %s: %q is no bare logical.CodedError", op, path, r.message)
+	check.True(w.t, slices.Contains(statuses, r.status),
+		"%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
 	return r
 }
 
 func (w *testMount) refusalIn(ctx context.Context, op logical.Operation, path string, data map[string]any) refusal {
 	w.t.Helper()
 	r, ok := asRefusal(w.do(ctx, op, path, data))
-	check(w.t, ok, "%s %s was not refused", op, path)
+	check.True(w.t, ok, "%s %s was not refused", op, path)
 	return r
 }
 
@@ -302,7 +267,7 @@ func (w *testMount) badRequest(op logical.Operation, path string, data map[strin
 		w.t.Helper()
 		r = w.refusal(op, path, data)
 	})
-	check(w.t, r.status == http.StatusBadRequest, "%s %s: status %d (%q), want 400", op, path, r.status, r.message)
+	check.True(w.t, r.status == http.StatusBadRequest, "%s %s: status %d (%q), want 400", op, path, r.status, r.message)
 	w.says(r.message, wants...)
 	w.hides(r.message, canaries(data)...)
 	return r.message
@@ -319,7 +284,7 @@ func (w *testMount) wantServed(id any) {
 // wantLiveToken checks that a read gives a token that is alive upstream.
 func (w *testMount) wantLiveToken() {
 	w.t.Helper()
-	check(w.t, w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")),
+	check.True(w.t, w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")),
 		"the token that is served is not alive upstream")
 }
 
@@ -342,7 +307,7 @@ func (w *testMount) wantState(want string) {
 // wantRefusedLogins checks how many logins the upstream has refused.
 func (w *testMount) wantRefusedLogins(want int) {
 	w.t.Helper()
-	equal(w.t, "logins were refused", w.Simulator.Counters().LoginsRefused, want)
+	check.Equal(w.t, w.Simulator.Counters().LoginsRefused, want, "logins were refused")
 }
 
 // failsWith checks that a read of role app fails with that status.
@@ -357,7 +322,7 @@ func (w *testMount) failsWith(status int) {
 func (w *testMount) says(message string, wants ...string) {
 	w.t.Helper()
 	for _, want := range wants {
-		check(w.t, strings.Contains(message, want), "message %q does not say %q", message, want)
+		check.True(w.t, strings.Contains(message, want), "message %q does not say %q", message, want)
 	}
 }
 
@@ -456,7 +421,7 @@ func (w *testMount) waitUntil(what string, so func() bool) {
 	began := time.Now()
 	for !so() {
 		waited := time.Since(began)
-		require(w.t, waited <= 2*time.Minute, "waited two minutes for %s", what)
+		check.Require(w.t, waited <= 2*time.Minute, "waited two minutes for %s", what)
 		advance(max(time.Millisecond, waited/64))
 	}
 }

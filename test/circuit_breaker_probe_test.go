@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/simulator"
-
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // A probe that is given up may have been refused: the schedule goes on.
@@ -39,7 +40,7 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 		_, _ = s.ask(t.Context(), "app", nil)
 		advance(20 * time.Second)
 		_, _ = s.ask(t.Context(), "app", nil)
-		check(t, <-read != nil, "the reader that caused the probe got a token")
+		check.True(t, <-read != nil, "the reader that caused the probe got a token")
 		s.wantLogins(2, "of which the probe was refused; the next is due an hour later")
 	})
 }
@@ -95,14 +96,14 @@ func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
 		advance(16 * time.Hour)
 		state := s.status()
-		require(t, state["last_error_kind"] == "throttled", "the status is %v", state)
+		check.Require(t, state["last_error_kind"] == "throttled", "the status is %v", state)
 		s.slow(14 * time.Second)
 		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
 		advance(100 * time.Millisecond)
 		from := time.Now()
 		a := s.token("app")
 		waited := time.Since(from)
-		check(t, waited <= 100*time.Millisecond && a.id == first.id, "a read in a pause waited %s", waited)
+		check.True(t, waited <= 100*time.Millisecond && a.id == first.id, "a read in a pause waited %s", waited)
 		advance(time.Minute)
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -69,7 +70,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
 				"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false,
 			})
-			require(t, !killer.armed.Load(), "the config was not written: the crash did not happen")
+			check.Require(t, !killer.armed.Load(), "the config was not written: the crash did not happen")
 			s.Stop()
 			s.Start()
 			s.failsWith(http.StatusBadRequest)
@@ -98,7 +99,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				s.token("app")
 				advance(time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-				require(t, branch("7", true) != nil, "a verification that the upstream refused was accepted")
+				check.Require(t, branch("7", true) != nil, "a verification that the upstream refused was accepted")
 				s.wantRefusedLogins(1)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 				advance(2 * time.Minute)
@@ -109,7 +110,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				s.reloadIf(restart)
 				for _, name := range []string{"7", "8", "7"} {
 					err := branch(name, verify)
-					check(t, err == nil, "a change of headers to %s: %v", name, err)
+					check.True(t, err == nil, "a change of headers to %s: %v", name, err)
 					advance(time.Minute)
 					s.token("app")
 					s.wantState("ready")
@@ -133,14 +134,14 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, c.fault)
 		s.failed("app")
 		got := s.Simulator.Counters()
-		require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
+		check.Require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
 		s.reloadIf(restart)
 		for n := range 20 {
 			advance(50 * time.Millisecond)
 			_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
 				"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
 			})
-			check(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
+			check.True(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
 		}
 		s.wantLogins(1, "though headers were written twenty times")
 	})
@@ -173,7 +174,7 @@ func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 				synctest.Wait()
 				s.elsewhere("config/gst", jwtConfig("verify_connection", false))
 				s.failed("app")
-				equal(t, "logins with what the upstream has refused", len(s.Upstream.LoginTimes()), 1)
+				check.Equal(t, len(s.Upstream.LoginTimes()), 1, "logins with what the upstream has refused")
 			})
 		}
 	}

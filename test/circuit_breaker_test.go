@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -54,11 +55,11 @@ func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.changePassword()
-		mustEqual(t, "reads were given a token for refused credentials", s.readEvery("app", time.Minute, 7*24*time.Hour), 0)
+		check.RequireEqual(t, s.readEvery("app", time.Minute, 7*24*time.Hour), 0, "reads were given a token for refused credentials")
 		const probed = 3 + 6
 		s.wantProbes(probed)
 		c := s.Simulator.Counters()
-		check(t, c.LoginsRefused == c.Logins && c.Logins == probed+1,
+		check.True(t, c.LoginsRefused == c.Logins && c.Logins == probed+1,
 			"%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
 	})
 }
@@ -70,7 +71,7 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 		s.failed("app")
 		advance(16 * time.Minute) // the read that failed was a sign of use: it may be probed once
 		before := s.logins()
-		require(t, before <= 2 && before >= 1, "%d logins, want the refused one and at most one probe", before)
+		check.Require(t, before <= 2 && before >= 1, "%d logins, want the refused one and at most one probe", before)
 		advance(7 * 24 * time.Hour)
 		s.wantLogins(before, "of an account that nobody has read for a week")
 	})
@@ -100,7 +101,7 @@ func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		s.readEvery("app", time.Minute, 7*time.Hour)
 		c := s.Simulator.Counters()
-		require(t, c.Faulted == 1, "%d logins met the outage, want 1", c.Faulted)
+		check.Require(t, c.Faulted == 1, "%d logins met the outage, want 1", c.Faulted)
 		// Rule 4: only a changed credential, or a login that succeeds, closes the breaker. So what follows is a probe of the
 		// same schedule, and not the backoff of an outage.
 		times := s.Upstream.LoginTimes()
@@ -116,7 +117,7 @@ func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.readEvery("app", time.Minute, 2*24*time.Hour)
-		mustEqual(t, "kind", s.status()["last_error_kind"], "invalid")
+		check.RequireEqual(t, s.status()["last_error_kind"], "invalid", "kind")
 		s.failsWith(http.StatusBadRequest)
 		s.wantProbes(4)
 	})
@@ -135,11 +136,11 @@ func (s *testMount) refuseRequests() {
 func (s *testMount) wantProbes(want int) {
 	s.t.Helper()
 	gaps := s.gaps()
-	check(s.t, len(gaps) == want, "%d probes (%v), want %d", len(gaps), gaps, want)
+	check.True(s.t, len(gaps) == want, "%d probes (%v), want %d", len(gaps), gaps, want)
 	for n, gap := range gaps {
 		// Readers come once a minute, and one of them, or the engine itself, makes the probe.
 		want := probes(n)
-		check(s.t, gap >= want && gap <= want+time.Minute+time.Second, "probe %d came after %s, want %s", n+1, gap, want)
+		check.True(s.t, gap >= want && gap <= want+time.Minute+time.Second, "probe %d came after %s, want %s", n+1, gap, want)
 	}
 }
 
@@ -154,7 +155,7 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 		s.changePassword()
 		s.Upstream.Reset()
 		_, err := s.rotate()
-		require(t, codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
+		check.Require(t, codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
 		s.readEvery("app", time.Minute, 8*time.Hour)
 		s.wantProbes(3)
 	})

@@ -9,9 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/simulator"
-
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
@@ -25,12 +26,12 @@ func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
 		s.token("app")
 		s.Clock.Jump(-48 * time.Hour)
 		advance(time.Minute)
-		require(t, s.Simulator.TokenAlive(first.access), "the token is dead")
+		check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead")
 		out, warnings := s.revoke("")
-		check(t, !s.Simulator.TokenAlive(first.access),
+		check.True(t, !s.Simulator.TokenAlive(first.access),
 			"revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
 		one, warnings := s.revoke(first.id)
-		check(t, !s.Simulator.TokenAlive(first.access), "named, it is not revoked either: %v %q", one, warnings)
+		check.True(t, !s.Simulator.TokenAlive(first.access), "named, it is not revoked either: %v %q", one, warnings)
 	})
 }
 
@@ -52,7 +53,7 @@ func TestRevoke_DuringClockAhead(t *testing.T) {
 				s.Clock.Jump(-ahead)
 				advance(time.Minute)
 				s.wantNotRead(first.id)
-				check(t, !s.Simulator.TokenAlive(first.access) || len(warnings) != 0,
+				check.True(t, !s.Simulator.TokenAlive(first.access) || len(warnings) != 0,
 					"token %s lives on, and revoke/ said %v without a warning", first.id, out)
 			})
 		}
@@ -76,7 +77,7 @@ func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 			s.Clock.Jump(-ahead)
 			advance(time.Minute)
 			_, _, err := s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong)
-			check(t, codeOf(err) == http.StatusBadRequest, "the write is answered by %v", err)
+			check.True(t, codeOf(err) == http.StatusBadRequest, "the write is answered by %v", err)
 			s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
 		})
 	}
@@ -91,15 +92,15 @@ func TestMarks_ClockSetBack(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		second, err := s.ask(t.Context(), "app", reject(first.id))
-		require(t, err == nil && second.id != first.id, "%v", err)
+		check.Require(t, err == nil && second.id != first.id, "%v", err)
 		s.Clock.Jump(-3 * time.Hour)
 		advance(90 * time.Second)
 		third, err := s.ask(t.Context(), "app", reject(second.id))
-		check(t, err == nil && third.id == second.id, "a second rejected token was replaced 90 s after the first (%v)", err)
+		check.True(t, err == nil && third.id == second.id, "a second rejected token was replaced 90 s after the first (%v)", err)
 		s.wantLogins(2)
 		advance(10 * time.Minute)
 		a, err := s.ask(t.Context(), "app", reject(second.id))
-		check(t, err == nil && a.id != second.id, "a rejected token was not replaced ten minutes after the last one (%v)", err)
+		check.True(t, err == nil && a.id != second.id, "a rejected token was not replaced ten minutes after the last one (%v)", err)
 		s.wantLogins(3)
 	})
 	timed(t, "forced", func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -54,7 +55,7 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 				s.failed("app")
 				s.wantLogins(1, "five minutes after the first")
 				said := moment(t, s.status(), "next_attempt_at")
-				check(t, said.Equal(next), "the next attempt is said to be at %s, before it was at %s", said, next)
+				check.True(t, said.Equal(next), "the next attempt is said to be at %s, before it was at %s", said, next)
 				advanceUntil(next.Add(time.Second))
 				s.failed("app")
 				s.wantLogins(2, "when the hold was over")
@@ -117,7 +118,7 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 		advance(2 * time.Hour)
 		served := func() {
 			a := s.token("app")
-			check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+			check.True(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 		}
 		s.startWrong(off, func(*testMount) {
 			for range 30 {
@@ -130,7 +131,7 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 			advance(time.Second)
 		}
 		got := s.logins()
-		check(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
+		check.True(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
 	})
 }
 
@@ -164,10 +165,10 @@ func TestClock_StartAheadRevokesLater(t *testing.T) {
 				if c.before != nil {
 					c.before(s)
 				}
-				require(t, s.Simulator.TokenAlive(first.access), "the token is dead before the restart")
+				check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead before the restart")
 				s.startWrong(ahead, c.meanwhile)
 				c.after(s)
-				check(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
+				check.True(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
 			})
 		}
 	}

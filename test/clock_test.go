@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -34,18 +35,18 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 					advance(300 * time.Millisecond)
 					resp := w.read("token/app")
 					left := time.Until(moment(t, resp.Data, "expires_at"))
-					check(t, left <= life+2*time.Second && left >= life-2*time.Second, "the token ends in %s, want %s", left, life)
+					check.True(t, left <= life+2*time.Second && left >= life-2*time.Second, "the token ends in %s, want %s", left, life)
 					// Served as long as it lives, and alive as long as it is served.
 					advance(resp.Secret.TTL - 2*time.Second)
 					token := text(t, resp.Data, "access_token")
 					w.quiet(func() {
-						check(t, text(t, w.read("token/app").Data, "access_token") == token, "a live token was refused")
+						check.True(t, text(t, w.read("token/app").Data, "access_token") == token, "a live token was refused")
 					})
 					advance(2 * time.Second)
-					check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
+					check.True(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
 					advance(20 * time.Second)
 					next := text(t, w.read("token/app").Data, "access_token")
-					check(t, next != token && w.Simulator.TokenAlive(next), "a dead token is served")
+					check.True(t, next != token && w.Simulator.TokenAlive(next), "a dead token is served")
 				})
 			}
 		}
@@ -63,7 +64,7 @@ func TestClock_UpstreamSetRight(t *testing.T) {
 			advance(10 * time.Minute)
 			resp := w.read("token/app")
 			left := seconds(t, resp.Data, "expires_in")
-			check(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
+			check.True(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
 		}
 		w.wantLiveToken()
 	})
@@ -79,13 +80,13 @@ func TestClock_SetBackWhileStopped(t *testing.T) {
 		w.Start()
 		resp := w.read("token/app")
 		got := seconds(t, resp.Data, "expires_in")
-		check(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
+		check.True(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
 		if back < 30*time.Minute {
 			return // a clock that is still after the token's beginning gives nothing away
 		}
 		token := text(t, resp.Data, "access_token")
 		advance(resp.Secret.TTL)
-		check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
+		check.True(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
 	})
 }
 
@@ -97,12 +98,12 @@ func TestClock_JumpsToAndFro(t *testing.T) {
 				jump = -jump
 			}
 			w.Clock.Jump(jump)
-			require(t, w.Simulator.TokenAlive(text(t, w.read("token/app").Data, "access_token")),
+			check.Require(t, w.Simulator.TokenAlive(text(t, w.read("token/app").Data, "access_token")),
 				"a dead token is served after %s", time.Duration(n)*5*time.Minute)
 			advance(5 * time.Minute)
 		}
 		got := w.logins()
-		check(t, got <= 60, "%d logins in a day of tokens that live an hour", got)
+		check.True(t, got <= 60, "%d logins in a day of tokens that live an hour", got)
 	})
 }
 
@@ -134,15 +135,15 @@ func TestClock_HostWrong(t *testing.T) {
 					if a.life() < life-2*time.Second || a.life() > life {
 						t.Fatalf("a token of %s is believed to live for %s", life, a.life())
 					}
-					require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+					check.Require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 					advance(time.Minute)
 				}
 				skew, _ := s.status()["clock_skew_seconds"].(int64)
 				want := -int64(wrong / time.Second)
-				check(t, skew >= want-1 && skew <= want+1, "clock_skew_seconds is %d, want %d", skew, want)
+				check.True(t, skew >= want-1 && skew <= want+1, "clock_skew_seconds is %d, want %d", skew, want)
 				// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
 				got := s.logins()
-				check(t, got <= 8, "%d logins in an hour, want 7", got)
+				check.True(t, got <= 8, "%d logins in an hour, want 7", got)
 			})
 		}
 	}
@@ -161,7 +162,8 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 		s.Suspend(5 * time.Hour)
 		for range 10 {
 			a := s.token("app")
-			require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease), "a dead token was served after the machine woke up")
+			check.Require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
+				"a dead token was served after the machine woke up")
 		}
 		s.wantLogins(2)
 	})
@@ -201,13 +203,14 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
 				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
 					a, err := s.ask(t.Context(), "app", nil)
-					require(t, err != nil || a.id == first.id, "another token although every login fails")
-					require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
-					require(t, err != nil || a.left <= time.Hour-passed+time.Second,
+					check.Require(t, err != nil || a.id == first.id, "another token although every login fails")
+					check.Require(t, err != nil || s.livesFor(a, a.lease),
+						"%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					check.Require(t, err != nil || a.left <= time.Hour-passed+time.Second,
 						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
 					advance(20 * time.Second)
 				}
-				check(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
+				check.True(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
 			})
 		}
 	}
@@ -221,7 +224,7 @@ func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 		s.Clock.Jump(3 * time.Hour)
 		for range 100 {
 			a := s.token("app")
-			require(t, s.livesFor(a, a.lease), "a lease outlives its token")
+			check.Require(t, s.livesFor(a, a.lease), "a lease outlives its token")
 		}
 		s.wantLogins(2)
 	})
@@ -239,7 +242,7 @@ func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
 		s.Clock.Jump(-wrong)
 		advance(5 * time.Minute)
 		a, err := s.ask(t.Context(), "app", nil)
-		check(t, err == nil, "5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
+		check.True(t, err == nil, "5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
 	})
 }
 
@@ -257,7 +260,7 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 		s.failed("app")
 		s.wantLogins(2, "of which one is the probe after a quarter of an hour")
 		late := said.Sub(s.Clock.Now())
-		check(t, late <= time.Minute, "status/ put the probe that was just made off to %s from now", late)
+		check.True(t, late <= time.Minute, "status/ put the probe that was just made off to %s from now", late)
 	})
 }
 
@@ -271,7 +274,7 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 		s.Clock.Jump(-365 * 24 * time.Hour)
 		advance(24 * time.Hour)
 		got := s.logins()
-		check(t, got <= 3, "%d logins in a day without a read", got)
+		check.True(t, got <= 3, "%d logins in a day without a read", got)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -49,7 +50,8 @@ func TestConcurrent_EachNameAtOnce(t *testing.T) {
 						{logical.DeleteOperation, "config/" + name, nil},
 					} {
 						r, refused := asRefusal(w.do(t.Context(), step.op, step.path, step.data))
-						check(t, refused == strings.HasPrefix(step.path, "role/unstored"), "%s %s: %d %s", step.op, step.path, r.status, r.message)
+						check.True(t, refused == strings.HasPrefix(step.path, "role/unstored"),
+							"%s %s: %d %s", step.op, step.path, r.status, r.message)
 					}
 				}
 			})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -36,7 +37,7 @@ func claims(token string) (username string, ends time.Time) {
 func (w *testMount) wantOwner(want string) {
 	w.t.Helper()
 	owner, _ := claims(text(w.t, w.read("token/app").Data, "access_token"))
-	check(w.t, owner == want, "a reader has a token of %q, want one of %s", owner, want)
+	check.True(w.t, owner == want, "a reader has a token of %q, want one of %s", owner, want)
 }
 
 // twoClerks is a mount with two accounts, whose config is that of the first.
@@ -68,9 +69,9 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 		for _, response := range waiting {
 			r := w.wait(response)
 			resp, err := r.unpack()
-			require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
+			check.Require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
 			owner, _ := claims(text(t, resp.Data, "access_token"))
-			check(t, owner == "other" || !r.at.After(written),
+			check.True(t, owner == "other" || !r.at.After(written),
 				"%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
 		}
 		advance(time.Minute)
@@ -81,7 +82,7 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 			}
 		})
 		got := w.logins()
-		check(t, got <= 2, "%d logins, want one for each account", got)
+		check.True(t, got <= 2, "%d logins, want one for each account", got)
 	})
 }
 
@@ -93,7 +94,7 @@ func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 		advance(time.Second)
 		w.write("config/gst", otherClerk(false))
 		resp, err := w.wait(response).unpack()
-		require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
+		check.Require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
 		advance(time.Minute)
 		w.quiet(func() { w.wantOwner("other") })
 	})
@@ -140,7 +141,7 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 		}
 		for _, response := range responses {
 			r, refused := asRefusal(w.wait(response).unpack())
-			check(t, !refused, "refused: %v", r)
+			check.True(t, !refused, "refused: %v", r)
 		}
 		w.write("config/gst", otherClerk(false))
 		w.wantOwner("other")
@@ -172,7 +173,7 @@ func writeLandsLate(t *testing.T, verify bool) {
 	release()
 	s.wait(write)
 	advance(time.Minute)
-	mustEqual(t, "authorization_scheme", s.read("config/gst").Data["authorization_scheme"], "Token")
+	check.RequireEqual(t, s.read("config/gst").Data["authorization_scheme"], "Token", "authorization_scheme")
 	after := s.read("token/app").Data
 	if after["token_type"] != "Token" || after["token_id"] == before.id {
 		t.Errorf("a read gives a token of type %v, the one of before: %t, and storage has other settings",
@@ -205,7 +206,7 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 		}
 	}
 	for s.logins() < 2 {
-		require(t, isUnderWay(), "the write has ended without a verification")
+		check.Require(t, isUnderWay(), "the write has ended without a verification")
 		time.Sleep(time.Millisecond)
 	}
 	return s, isUnderWay
@@ -218,7 +219,7 @@ func TestConfigWrite_HangingVerificationDelaysNoOtherName(t *testing.T) {
 	for n := range 1000 {
 		name := fmt.Sprintf("role/app-%d", n)
 		s.write(name, map[string]any{"config": "gst"})
-		require(t, isUnderWay(), "the write of %s has waited for the verification of config gst", name)
+		check.Require(t, isUnderWay(), "the write of %s has waited for the verification of config gst", name)
 	}
 }
 
@@ -229,7 +230,7 @@ func TestConfigWrite_CallerWhoHangsUpIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err := s.do(ctx, logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
-	check(t, err != nil && isUnderWay(), "a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
+	check.True(t, err != nil && isUnderWay(), "a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
 }
 
 // A config is stored without a login, and the record of its account is not. No token is said to be lost: there is none.
@@ -253,9 +254,9 @@ func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
 		other := with(jwtV2().onlySecrets(), "refresh_url", upstreamURL+"/api/v2/api-token-refresh/?site=2", "verify_connection", false)
 		s.says(warningsOf(s.write("config/gst", other)), "1 of its tokens can no longer be revoked upstream")
 		out, _ := s.revoke("")
-		check(t, len(out) == 1, "revoke/ says %v", out)
+		check.True(t, len(out) == 1, "revoke/ says %v", out)
 		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
-			check(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"), "no token was revocable: %q", resp.Warnings)
+			check.True(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"), "no token was revocable: %q", resp.Warnings)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -21,7 +22,7 @@ import (
 func (w *testMount) remove(path string) {
 	w.t.Helper()
 	r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil))
-	require(w.t, !refused, "delete %s: %d %s", path, r.status, r.message)
+	check.Require(w.t, !refused, "delete %s: %d %s", path, r.status, r.message)
 }
 
 func TestConfigDelete_DropsTokens(t *testing.T) {
@@ -44,9 +45,9 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		w.t.Helper()
 		resp, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil)
 		r, refused := asRefusal(resp, err)
-		require(w.t, !refused, "the config was not deleted: %d %s", r.status, r.message)
+		check.Require(w.t, !refused, "the config was not deleted: %d %s", r.status, r.message)
 		left, err := w.tryRead("config/gst", nil)
-		require(w.t, left == nil && err == nil, "the config is still there: %v, %v", left, err)
+		check.Require(w.t, left == nil && err == nil, "the config is still there: %v, %v", left, err)
 		if resp == nil {
 			return ""
 		}
@@ -88,7 +89,7 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		w.remove("role/app")
-		equal(t, "nothing is left, and the warning", deleted(w), "")
+		check.Equal(t, deleted(w), "", "nothing is left, and the warning")
 	})
 	timed(t, "storage hangs and fails", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -106,7 +107,7 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		began := time.Now()
 		w.remove("config/gst")
 		took := time.Since(began)
-		check(t, took <= 3*time.Second, "the deletion took %s", took)
+		check.True(t, took <= 3*time.Second, "the deletion took %s", took)
 		w.Storage.Heal()
 		w.badRequest(logical.ReadOperation, "token/app", nil, "does not exist")
 	})
@@ -121,7 +122,7 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 			w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
 		}
-		equal(t, "the role names config", w.read("role/app").Data["config"], "gst")
+		check.Equal(t, w.read("role/app").Data["config"], "gst", "the role names config")
 	})
 }
 
@@ -137,7 +138,7 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 				w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
 				restart(w)
 				w.loggingIn(1, func() {
-					check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
+					check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 				})
 			})
 		}
@@ -160,11 +161,11 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 		advance(time.Second)
 		w.remove("config/gst")
 		r, refused := asRefusal(w.wait(response).unpack())
-		check(t, refused && r.status == http.StatusBadRequest, "the reader got %v, want status 400", r)
+		check.True(t, refused && r.status == http.StatusBadRequest, "the reader got %v, want status 400", r)
 		w.says(r.message, "gst")
 		advance(time.Minute)
 		for key := range w.stored() {
-			check(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
+			check.True(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
 				"%s is stored after its config was deleted", key)
 		}
 		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -19,7 +20,7 @@ import (
 func roots(t *testing.T) string {
 	t.Helper()
 	ca, err := simulator.NewCA()
-	noError(t, err)
+	check.NoError(t, err)
 	return string(ca.CertPEM())
 }
 
@@ -140,7 +141,7 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 			elsewhere++
 			w.hides(r.Text(), old)
 		}
-		check(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
+		check.True(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
 	})
 }
 
@@ -151,7 +152,7 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 		Refresh string `json:"refresh_token"`
 	}
 	err := json.Unmarshal([]byte(login.Response), &response)
-	require(t, err == nil && response.Refresh != "", "no refresh token in the response to %s: %v", login.URL, err)
+	check.Require(t, err == nil && response.Refresh != "", "no refresh token in the response to %s: %v", login.URL, err)
 	return response.Refresh
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -91,7 +92,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", step.data)
 			warns := warningsOf(resp)
-			check(t, err == nil && !resp.IsError() && (warns == "") == (step.says == "") && strings.Contains(warns, step.says),
+			check.True(t, err == nil && !resp.IsError() && (warns == "") == (step.says == "") && strings.Contains(warns, step.says),
 				"write %d: %v, warnings %q, want %q", n, err, warns, step.says)
 		}
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
@@ -130,7 +131,7 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 		} {
 			resp := w.write("config/gst", step.data)
 			said := warningsOf(resp)
-			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
+			check.True(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
 	})
 }
@@ -164,7 +165,7 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
 		advance(time.Second)
 		paused, _ := s.read("config/gst").Data["paused"].(bool)
-		require(t, paused, "the pause is not stored")
+		check.Require(t, paused, "the pause is not stored")
 		s.wantLogins(0, "when the pause was stored")
 		s.wait(write)
 		s.wait(reader)

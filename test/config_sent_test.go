@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -43,7 +44,7 @@ func TestConfigSent_SendsConfiguredValues(t *testing.T) {
 		w.write("role/app", map[string]any{"config": "gst"})
 		w.refusal("read", "token/app", nil)
 		heard := w.heard()
-		require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
+		check.Require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
 		w.says(heard[0].Text(), wire.sent...)
 	})
 }
@@ -56,8 +57,8 @@ func TestConfigSent_TokenURLUnchanged(t *testing.T) {
 		w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
 		w.write("role/app", map[string]any{"config": "gst"})
 		w.refusal("read", "token/app", nil)
-		equal(t, "sent to", w.heard()[0].URL, upstreamURL+path)
-		equal(t, "token_url", w.read("config/gst").Data["token_url"], upstreamURL+path)
+		check.Equal(t, w.heard()[0].URL, upstreamURL+path, "sent to")
+		check.Equal[any](t, w.read("config/gst").Data["token_url"], upstreamURL+path, "token_url")
 	})
 }
 
@@ -76,7 +77,7 @@ func TestConfigSent_SecretUnchanged(t *testing.T) {
 		w := newTestMount(t, f.account)
 		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", " pass of clerk ")) })
 		got := strings.Count(w.heard()[0].Body, " pass of clerk ")
-		check(t, got == 1, "the password was sent %d times as it is, want once", got)
+		check.True(t, got == 1, "the password was sent %d times as it is, want once", got)
 	})
 	timed(t, "letters of other scripts", func(t *testing.T) {
 		f := jwtV1()

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // readFields are the fields of a config's read and their JSON types: all that can be written except the secrets and
@@ -32,9 +34,9 @@ func readFields() map[string]string {
 func overTheWire(t *testing.T, data map[string]any) map[string]any {
 	t.Helper()
 	encoded, err := json.Marshal(data)
-	noError(t, err)
+	check.NoError(t, err)
 	var decoded map[string]any
-	noError(t, json.Unmarshal(encoded, &decoded))
+	check.NoError(t, json.Unmarshal(encoded, &decoded))
 	return decoded
 }
 
@@ -62,10 +64,11 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 	}
 	if want := readFields(); !maps.Equal(types, want) {
 		for name := range want {
-			check(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
+			check.True(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
 		}
 		for name := range types {
-			check(t, want[name] != "", "%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
+			check.True(t, want[name] != "",
+				"%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
 		}
 	}
 }
@@ -79,13 +82,13 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 			w.idle(func() { data = w.read("config/gst").Data })
 			checkConfigRead(t, data)
 			encoded, err := json.Marshal(data)
-			noError(t, err)
+			check.NoError(t, err)
 			w.hides(string(encoded), f.secrets()...)
 			for name, value := range f.config {
 				if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
 					continue
 				}
-				check(t, data[name] == value, "%s is %v, want %v as written", name, data[name], value)
+				check.True(t, data[name] == value, "%s is %v, want %v as written", name, data[name], value)
 			}
 		})
 	}
@@ -122,7 +125,7 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 				if _, given := f.config[name]; given {
 					continue
 				}
-				check(t, reflect.DeepEqual(got[name], want), "%s is %v, want %v", name, got[name], want)
+				check.True(t, reflect.DeepEqual(got[name], want), "%s is %v, want %v", name, got[name], want)
 			}
 		})
 	}
@@ -148,13 +151,13 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 		w.idle(func() {
 			for _, path := range []string{"config/", "config"} {
 				resp := w.list(path)
-				equal(t, "keys", resp.Data["keys"], names)
+				check.Equal[any](t, resp.Data["keys"], names, "keys")
 				info, ok := resp.Data["key_info"].(map[string]any)
 				if !ok || len(info) != len(names) {
 					t.Errorf("key_info is %v, want an entry for each", resp.Data["key_info"])
 				}
 				encoded, err := json.Marshal(resp.Data)
-				noError(t, err)
+				check.NoError(t, err)
 				for _, f := range fixtures() {
 					w.hides(string(encoded), f.secrets()...)
 					if _, ok := info[f.name].(map[string]any); !ok {
@@ -167,7 +170,7 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	timed(t, "none", func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.ListOperation, "config/", nil)
-		check(t, err == nil && (resp == nil || (!resp.IsError() && resp.Data["keys"] == nil)),
+		check.True(t, err == nil && (resp == nil || (!resp.IsError() && resp.Data["keys"] == nil)),
 			"the list is %v, %v, want an empty one", resp, err)
 	})
 }
@@ -176,7 +179,7 @@ func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.wantAbsent("config/GST")
 		w.write("config/GST", with(oauth().config, "verify_connection", false))
-		equal(t, "config gst has protocol", w.read("config/gst").Data["protocol"], "jwt")
+		check.Equal(t, w.read("config/gst").Data["protocol"], "jwt", "config gst has protocol")
 	})
 }
 
@@ -193,9 +196,9 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w.loggingIn(1, func() { w.write("config/gst", f.config) })
 		data := overTheWire(t, w.read("config/gst").Data)
 		for _, name := range []string{"username", "client_id", "pause_reason"} {
-			check(t, data[name] == f.config[name], "%s has not kept its value of %d bytes", name, len(long))
+			check.True(t, data[name] == f.config[name], "%s has not kept its value of %d bytes", name, len(long))
 		}
-		check(t, reflect.DeepEqual(data["headers"], map[string]any{"X-Long": long}), "headers have not kept their value")
+		check.True(t, reflect.DeepEqual(data["headers"], map[string]any{"X-Long": long}), "headers have not kept their value")
 		w.write("role/app", map[string]any{"config": "gst"})
 		w.quiet(func() { w.read("token/app") })
 	})
@@ -203,7 +206,8 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w := jwtV1().mounted(t)
 		certificates := strings.Repeat(roots(t), 20)
 		w.write("config/gst", with(jwtV1().onlySecrets(), "ca_cert", certificates, "verify_connection", false))
-		check(t, w.read("config/gst").Data["ca_cert"] == certificates, "ca_cert has not kept its value of %d bytes", len(certificates))
+		check.True(t, w.read("config/gst").Data["ca_cert"] == certificates,
+			"ca_cert has not kept its value of %d bytes", len(certificates))
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -62,7 +63,7 @@ func (f fixture) changes(t *testing.T) []change {
 			continue
 		}
 		c, known := of[field.Name]
-		require(t, known, "say here another value of %s", field.Name)
+		check.Require(t, known, "say here another value of %s", field.Name)
 		c.field = field.Name
 		all = append(all, c)
 	}
@@ -90,9 +91,9 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 				w.quiet(func() { w.write("config/gst", data) })
 				got := overTheWire(t, w.read("config/gst").Data)
 				want := with(before, c.field, c.want())
-				equal(t, "the config", got, want)
+				check.Equal(t, got, want, "the config")
 				w.Reload()
-				equal(t, "after a restart the config", overTheWire(t, w.read("config/gst").Data), got)
+				check.Equal(t, overTheWire(t, w.read("config/gst").Data), got, "after a restart the config")
 			})
 		}
 	}
@@ -115,9 +116,9 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 				w.write("config/gst", with(plain, c.field, c.written))
 				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
 				got, want := w.read("config/gst").Data, w.read("config/plain").Data
-				check(t, reflect.DeepEqual(got[c.field], want[c.field]),
+				check.True(t, reflect.DeepEqual(got[c.field], want[c.field]),
 					"%s is %v, want its default %v", c.field, got[c.field], want[c.field])
-				equal(t, "the config", got, want)
+				check.Equal(t, got, want, "the config")
 			})
 		}
 	}
@@ -140,7 +141,7 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 				w.write("config/gst", map[string]any{field: "X-One=1", "verify_connection": false})
 				w.write("config/gst", map[string]any{field: nothing, "verify_connection": false})
 				got := overTheWire(t, w.read("config/gst").Data)[field]
-				check(t, reflect.DeepEqual(got, map[string]any{}), "%s are %v, want none", field, got)
+				check.True(t, reflect.DeepEqual(got, map[string]any{}), "%s are %v, want none", field, got)
 			})
 		}
 		timed(t, field+" replaced", func(t *testing.T) {
@@ -149,7 +150,7 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 			w.write("config/gst", map[string]any{field: []any{"X-Three=3", "X-Four=a=b"}, "verify_connection": false})
 			want := map[string]any{"X-Three": "3", "X-Four": "a=b"}
 			got := overTheWire(t, w.read("config/gst").Data)[field]
-			check(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
+			check.True(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
 		})
 	}
 }
@@ -161,8 +162,8 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 			w := f.mounted(t, "headers", f.headersAnd("X-Team", "gst"))
 			w.read("token/app")
 			for _, r := range w.heard() {
-				equal(t, "header X-Team", r.Header.Get("X-Team"), "gst")
-				check(t, r.Header.Get("Service") == "", "a refresh header was sent with a login")
+				check.Equal(t, r.Header.Get("X-Team"), "gst", "header X-Team")
+				check.True(t, r.Header.Get("Service") == "", "a refresh header was sent with a login")
 			}
 		})
 	}
@@ -171,8 +172,8 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		refresh := w.heard()[1]
-		equal(t, "header Productid", refresh.Header.Get("Productid"), "einvoicing_global")
-		equal(t, "header Service", refresh.Header.Get("Service"), "online_service")
+		check.Equal(t, refresh.Header.Get("Productid"), "einvoicing_global", "header Productid")
+		check.Equal(t, refresh.Header.Get("Service"), "online_service", "header Service")
 	})
 }
 
@@ -192,11 +193,11 @@ func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 				w.loggingIn(1, func() { w.write("config/gst", move) })
 				w.quiet(func() {
 					data := w.read("token/app").Data
-					check(t, data["access_token"] != old, "the token of the old protocol is served")
-					check(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
+					check.True(t, data["access_token"] != old, "the token of the old protocol is served")
+					check.True(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
 				})
 				w.write("config/fresh", to.config)
-				equal(t, "the config", w.read("config/gst").Data, w.read("config/fresh").Data)
+				check.Equal(t, w.read("config/gst").Data, w.read("config/fresh").Data, "the config")
 			})
 		}
 	}
@@ -260,7 +261,7 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 		}
 		all := strings.Join(said, "\n")
 		w.says(all, c.says...)
-		check(t, strings.Contains(all, "was of") == (len(c.says) > 0) && strings.Contains(all, "deleted") == (len(c.says) > 1),
+		check.True(t, strings.Contains(all, "was of") == (len(c.says) > 0) && strings.Contains(all, "deleted") == (len(c.says) > 1),
 			"warnings %q, want %q", said, c.says)
 		for _, secret := range append(c.old.secrets(), c.next.secrets()...) {
 			w.hides(all, secret)
@@ -276,7 +277,7 @@ func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
 		warns := func(path string, data map[string]any, want bool) {
 			t.Helper()
 			said := warningsOf(w.write(path, data))
-			check(t, strings.Contains(said, twin) == want, "write %s warns %q", path, said)
+			check.True(t, strings.Contains(said, twin) == want, "write %s warns %q", path, said)
 		}
 		warns("config/gst", f.config, false)
 		warns("config/second", f.config, true)
@@ -305,12 +306,12 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 					}
 					resp := w.write(path, map[string]any{field: value})
 					says := fmt.Sprintf("No unit was given, so %s is %s seconds: for hours, write again with %s=%sh.", field, value, field, value)
-					check(t, (resp != nil && slices.Contains(resp.Warnings, says)) == want, "%s %s=%s: %v", path, field, value, resp)
+					check.True(t, (resp != nil && slices.Contains(resp.Warnings, says)) == want, "%s %s=%s: %v", path, field, value, resp)
 				}
 			}
 		}
 		resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30})
-		check(t, resp == nil, "a timeout and a JSON number: %v", resp)
+		check.True(t, resp == nil, "a timeout and a JSON number: %v", resp)
 	})
 }
 
@@ -347,7 +348,7 @@ func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 					t.Fatalf("%d logins, want 1: does %s count in account() of config.go, and in loginOf of backend/account/account.go?",
 						len(heard)-asked, c.field)
 				}
-				check(t, c.field == upstream.FieldRefreshURL || heard[asked].Text() != heard[asked-1].Text(),
+				check.True(t, c.field == upstream.FieldRefreshURL || heard[asked].Text() != heard[asked-1].Text(),
 					"the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)
 			})
 		}
@@ -376,7 +377,7 @@ func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 				}
 				w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
 				after := moment(t, w.status(), "credentials_updated_at")
-				check(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
+				check.True(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
 			})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -82,7 +83,7 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
 			"client_secret: is required", "password: must be given again")
-		check(t, !strings.Contains(said, "client_secret: must be given again"),
+		check.True(t, !strings.Contains(said, "client_secret: must be given again"),
 			"a secret that was never given is asked for again: %s", said)
 	})
 }
@@ -91,7 +92,7 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, credential := range simulator.Needs(f.account.Protocol) {
-			check(t, f.needs(credential), "%s: a config may lack %s, without which no login is possible", f.name, credential)
+			check.True(t, f.needs(credential), "%s: a config may lack %s, without which no login is possible", f.name, credential)
 		}
 		for field := range f.config {
 			if !f.needs(field) {
@@ -207,7 +208,7 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 func TestConfigRefused_InvalidCACert(t *testing.T) {
 	t.Parallel()
 	ca, err := simulator.NewCA()
-	noError(t, err)
+	check.NoError(t, err)
 	good := string(ca.CertPEM())
 	const key = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n" // base64 of "canary": no key
 	bad := map[string]string{
@@ -358,7 +359,7 @@ func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	}
 	for _, number := range numbers {
 		value, err := json.Marshal(number.value)
-		noError(t, err)
+		check.NoError(t, err)
 		refuse(t, jwtV1(), number.field+" as "+string(value),
 			jwtConfig(number.field, number.value), append(number.wants, number.field)...)
 	}

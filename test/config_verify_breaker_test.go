@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -51,7 +52,7 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 		for range c.hold / time.Minute {
 			advance(time.Minute)
 			err := s.failure("app")
-			check(t, c.code == 0 || codeOf(err) == c.code, "a reader got %d (%v), want %d", codeOf(err), err, c.code)
+			check.True(t, c.code == 0 || codeOf(err) == c.code, "a reader got %d (%v), want %d", codeOf(err), err, c.code)
 		}
 		s.wantLogins(before+1, "while the hold runs")
 		if !c.refused {
@@ -71,7 +72,7 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 		}
 		s.wantRefusedLogins(4)
 		for n, gap := range s.gaps() {
-			check(t, gap >= probes(n) && gap <= probes(n)+17*time.Minute,
+			check.True(t, gap >= probes(n) && gap <= probes(n)+17*time.Minute,
 				"login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
 		}
 	})
@@ -105,7 +106,8 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 			s.reloadIf(restart)
 			advance(time.Minute)
 			r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-			check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
+			check.True(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests,
+				"the write is answered %d", r.status)
 		}
 		s.wantLogins(1, "while the hold runs")
 	})
@@ -138,7 +140,7 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 		s.says(r.message, "verify_connection=false", "reads are served a token now, and would then fail")
 		warnings := warningsOf(s.write("config/gst", with(change, "verify_connection", false)))
 		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:0")
-		check(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
+		check.True(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
 		s.quiet(func() { s.failed("app") })
 	})
 }

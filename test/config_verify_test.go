@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -30,7 +31,7 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 		w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
 		w.wantRefusedLogins(1)
 		configs := w.storedUnder("config/")
-		check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+		check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 		for key, value := range w.stored() {
 			w.hides(key+" "+value, canaries(f.wrong())...)
 		}
@@ -69,8 +70,8 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 		advance(time.Minute)
 		said := s.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, http.StatusBadRequest).message
 		s.says(said, "these credentials were not sent again", "write again with verify_connection=false", "vault write -f mastersindia/rotate/gst")
-		check(t, s.Simulator.Counters().Logins == 1, "they were sent again")
-		check(t, !strings.Contains(said, "same login"), "the login is another one: %s", said)
+		check.True(t, s.Simulator.Counters().Logins == 1, "they were sent again")
+		check.True(t, !strings.Contains(said, "same login"), "the login is another one: %s", said)
 		s.write("config/gst", with(f.config, "verify_connection", false))
 		s.mustRotate()
 		s.wantState("ready")
@@ -94,9 +95,9 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 			{with(moved, "refresh_url", ""), false},
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
-			require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
+			check.Require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
 			warned := strings.Contains(warningsOf(resp), "refresh_url is on a different host")
-			check(t, warned == write.warned, "write %d: warned %v, want %v", n, warned, write.warned)
+			check.True(t, warned == write.warned, "write %d: warned %v, want %v", n, warned, write.warned)
 		}
 	})
 }
@@ -119,7 +120,7 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ca, err := simulator.NewCA()
-		noError(t, err)
+		check.NoError(t, err)
 		s := overTLS(t, ca)
 		said := s.refused(logical.UpdateOperation, "config/new", jwtConfig("token_url", upstreamURL+"/api/v1/token-auth/"))
 		s.says(said, "the port expects TLS: write the URL with https://", "HTTP 400", "check that token_url is the login endpoint")
@@ -135,7 +136,7 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 			w.says(r.message, "gst", "verify_connection=false")
 		})
 		keys := differing(before, w.storedUnder("config/"))
-		check(t, len(keys) == 0, "storage has changed at %q", keys)
+		check.True(t, len(keys) == 0, "storage has changed at %q", keys)
 		w.quiet(func() {
 			w.wantServed(token)
 			w.wantState("ready")
@@ -200,9 +201,9 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 					w.hides(r.message, f.secrets()...)
 				})
 				configs := w.storedUnder("config/")
-				check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+				check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 				for _, r := range w.heard() {
-					check(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
+					check.True(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
 				}
 			})
 		}
@@ -260,7 +261,7 @@ func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 		w.Simulator.SetAccount(a)
 		w.quiet(func() { w.write("config/gst", change) })
 		w.loggingIn(1, func() {
-			check(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
+			check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
 		})
 	})
 }
@@ -277,17 +278,17 @@ func TestAssertion_ShortSecretWarns(t *testing.T) {
 			resp := w.write("config/gst", data)
 			return resp != nil && len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "client_secret has fewer than 32 bytes")
 		}
-		check(t, warned(short.config), "no warning of a short secret")
+		check.True(t, warned(short.config), "no warning of a short secret")
 		w.wantLogins(1)
-		check(t, !warned(map[string]any{"rotation_percent": 70}), "a write that has nothing to do with the secret warns of it")
+		check.True(t, !warned(map[string]any{"rotation_percent": 70}), "a write that has nothing to do with the secret warns of it")
 		w.Simulator.SetAccount(assertion().account)
-		check(t, !warned(assertion().onlySecrets()), "a warning of a secret of 40 bytes")
+		check.True(t, !warned(assertion().onlySecrets()), "a warning of a secret of 40 bytes")
 		w.Simulator.SetAccount(short.account)
-		check(t, warned(short.onlySecrets()), "no warning of a short secret that replaces a long one")
+		check.True(t, warned(short.onlySecrets()), "no warning of a short secret that replaces a long one")
 	})
 	timed(t, "not where nothing is signed", func(t *testing.T) {
 		w := newTestMount(t, firstVision().account)
-		equal(t, "warnings", warningsOf(w.write("config/gst", firstVision().config)), "")
+		check.Equal(t, warningsOf(w.write("config/gst", firstVision().config)), "", "warnings")
 	})
 }
 
@@ -300,7 +301,7 @@ func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
 			said = w.refusal(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "https://wrong.example/token"}).message
 		})
 		w.says(said, "was not stored", "API-Sec-003")
-		equal(t, "assertion_audience", w.read("config/gst").Data["assertion_audience"], assertionAudience)
+		check.Equal(t, w.read("config/gst").Data["assertion_audience"], assertionAudience, "assertion_audience")
 		w.quiet(func() { w.write("config/gst", map[string]any{"assertion_audience": assertionAudience}) })
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -20,7 +21,7 @@ func (w *testMount) unwritten(f func()) {
 	before := len(w.Storage.Accesses())
 	w.idle(f)
 	for _, access := range w.Storage.Accesses()[before:] {
-		check(w.t, strings.HasPrefix(access, mounttest.Get) || strings.HasPrefix(access, mounttest.List),
+		check.True(w.t, strings.HasPrefix(access, mounttest.Get) || strings.HasPrefix(access, mounttest.List),
 			"storage access %q, want none that writes", access)
 	}
 }
@@ -44,7 +45,7 @@ func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
 			}
 			w.unwritten(func() { w.write("config/gst", data) })
 			got := w.read("config/gst").Data
-			check(t, reflect.DeepEqual(got, before), "%s: the read is %v, want %v as before", name, got, before)
+			check.True(t, reflect.DeepEqual(got, before), "%s: the read is %v, want %v as before", name, got, before)
 		}
 		w.quiet(func() { w.wantServed(token["token_id"]) })
 	})
@@ -61,7 +62,7 @@ func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 		} {
 			w.unwritten(func() { w.write("config/gst", data) })
 			got := w.read("config/gst").Data
-			equal(t, "the read", got, before)
+			check.Equal(t, got, before, "the read")
 		}
 	})
 }
@@ -72,7 +73,7 @@ func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
 		w.write("config/gst", f.config)
 		copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
 		w.loggingIn(1, func() { w.write("config/copy", copied) })
-		equal(t, "the copy", w.read("config/copy").Data, w.read("config/gst").Data)
+		check.Equal(t, w.read("config/copy").Data, w.read("config/gst").Data, "the copy")
 	})
 }
 
@@ -98,7 +99,7 @@ func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		same := map[string]any{"password": "pass-of-clerk"}
 		s.token("app")
-		equal(t, "warnings", warningsOf(s.write("config/gst", same)), "")
+		check.Equal(t, warningsOf(s.write("config/gst", same)), "", "warnings")
 		s.changePassword()
 		_ = s.failedRotate()
 		s.unwritten(func() {

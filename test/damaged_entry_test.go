@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -30,11 +31,11 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 		advance(time.Second)
 		s.failed("app")
 		s.remove("config/gst")
-		check(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
+		check.True(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
 		r := s.refusal(logical.ReadOperation, "token/app", nil)
-		check(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
+		check.True(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
 		_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig())
-		check(t, err == nil, "the config cannot be written again: %v", err)
+		check.True(t, err == nil, "the config cannot be written again: %v", err)
 		s.token("app")
 	})
 }
@@ -49,12 +50,12 @@ func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 		s.Start()
 		advance(time.Second)
 		resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil)
-		check(t, resp == nil && err == nil, "the status of a config that is not there is %v, %v", resp, err)
+		check.True(t, resp == nil && err == nil, "the status of a config that is not there is %v, %v", resp, err)
 		s.write("config/gst", jwtConfig("verify_connection", verify))
 		s.write("role/app", map[string]any{"config": "gst"})
 		first := s.token("app")
 		s.Reload()
-		check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
+		check.True(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
 		s.write("revoke/gst", nil)
 		s.remove("config/gst")
 	})
@@ -79,7 +80,7 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 			s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
 			first := s.token("app")
 			s.Reload()
-			check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
+			check.True(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
 		})
 	}
 }
@@ -111,10 +112,10 @@ func TestLookup_DamagedRecord(t *testing.T) {
 		s.Start()
 		advance(time.Second)
 		found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
-		require(t, err == nil, "lookup: %v", err)
+		check.Require(t, err == nil, "lookup: %v", err)
 		s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
 		resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
-		require(t, err == nil, "ledger/gst: %v", err)
+		check.Require(t, err == nil, "ledger/gst: %v", err)
 		s.says(warningsOf(resp), "Which of the tokens readers are given is not known", "token/gst")
 	})
 }
@@ -136,8 +137,8 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 			w.Reload()
 			resp, err := w.do(t.Context(), logical.ListOperation, c.path, nil)
 			r, refused := asRefusal(resp, err)
-			require(t, !refused, "no list: %v", r)
-			equal(t, "lists", resp.Data["keys"], names)
+			check.Require(t, !refused, "no list: %v", r)
+			check.Equal[any](t, resp.Data["keys"], names, "lists")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			if info[names[0]] == nil || info["hurt"] != nil {
 				t.Errorf("details %v, want those of %s alone", info, names[0])
@@ -188,7 +189,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				w.write("rotate/well", nil)
 				w.minute()
 				for config, path := range map[string]string{"gst": "token/app"} {
-					check(t, w.lookUp("token_id", text(t, w.read(path).Data, "token_id")).Config == config,
+					check.True(t, w.lookUp("token_id", text(t, w.read(path).Data, "token_id")).Config == config,
 						"the next token of %s is not found", config)
 				}
 				if kind == "day" {
@@ -197,10 +198,10 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
 					}
 				}
-				equal(t, "entries of the other config", len(w.ledgerOf("well")), 2)
+				check.Equal(t, len(w.ledgerOf("well")), 2, "entries of the other config")
 				advance(4 * day)
 				got := w.ledgerOf("well")
-				check(t, got == nil, "trimming stopped at the damage: %s", describe(got))
+				check.True(t, got == nil, "trimming stopped at the damage: %s", describe(got))
 			})
 		}
 	}
@@ -241,7 +242,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 					w.idle(func() {
 						refused := w.refusal(r.op, r.path, r.data)
 						w.hides(refused.message, "canary")
-						check(t, refused.message != "", "the message is empty")
+						check.True(t, refused.message != "", "the message is empty")
 						if which == "a later schema" {
 							w.says(refused.message, "schema", "99")
 						}
@@ -270,9 +271,9 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 				hurt++
 			}
 		}
-		require(t, hurt == 1, "%d pages of gst, want one: this tests nothing", hurt)
+		check.Require(t, hurt == 1, "%d pages of gst, want one: this tests nothing", hurt)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		equal(t, "found for", resp.Data["config"], "other")
+		check.Equal(t, resp.Data["config"], "other", "found for")
 		warnings := warningsOf(resp)
 		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
 		w.hides(warnings, "canary")

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -41,7 +42,7 @@ func TestDocuments_LinksLeadSomewhere(t *testing.T) {
 			}
 		}
 	}
-	check(t, links >= 100, "only %d links were found", links)
+	check.True(t, links >= 100, "only %d links were found", links)
 }
 
 // TestDocuments_EveryProtocolAndPresetIsThere: docs/configure.md has a command for each protocol, and the README each preset.
@@ -50,7 +51,7 @@ func TestDocuments_EveryProtocolAndPresetIsThere(t *testing.T) {
 	root := os.DirFS(mounttest.ModuleRoot(t))
 	read := func(file string) string {
 		text, err := fs.ReadFile(root, file)
-		noError(t, err)
+		check.NoError(t, err)
 		return string(text)
 	}
 	readme := read("README.md")
@@ -68,7 +69,7 @@ func TestDocuments_EveryProtocolAndPresetIsThere(t *testing.T) {
 		}
 	}
 	for _, name := range presets() {
-		check(t, strings.Contains(readme, "`"+name+"`"), "README.md does not say who uses the preset %s", name)
+		check.True(t, strings.Contains(readme, "`"+name+"`"), "README.md does not say who uses the preset %s", name)
 	}
 }
 
@@ -78,7 +79,7 @@ func documentsIn(t *testing.T, root fs.FS) []string {
 	var documents []string
 	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
 		files, err := fs.Glob(root, pattern)
-		noError(t, err)
+		check.NoError(t, err)
 		documents = append(documents, files...)
 	}
 	return documents
@@ -88,7 +89,7 @@ func documentsIn(t *testing.T, root fs.FS) []string {
 func proseOf(t *testing.T, root fs.FS, file string) string {
 	t.Helper()
 	text, err := fs.ReadFile(root, file)
-	noError(t, err)
+	check.NoError(t, err)
 	return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(string(text), "")
 }
 

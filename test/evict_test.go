@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -48,7 +49,8 @@ func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest /
 		left := (float64(heap()) - float64(before)) / read
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
 		// The storage of this test is in memory too, with what the ledger has of each account's newest token: 3,000 bytes of 9,500.
-		check(t, left <= inUse/2, "%.0f bytes an account that was not read for half an hour, want at most half of one in use: %.0f", left, inUse)
+		check.True(t, left <= inUse/2,
+			"%.0f bytes an account that was not read for half an hour, want at most half of one in use: %.0f", left, inUse)
 		runtime.KeepAlive(s)
 	})
 }
@@ -85,7 +87,7 @@ func TestEvict_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // i
 			s.Storage.Reset()
 		})
 		each := least / many
-		check(t, each <= 150, "at least %d bytes stay for each name that does not exist, want next to none", each)
+		check.True(t, each <= 150, "at least %d bytes stay for each name that does not exist, want next to none", each)
 		runtime.KeepAlive(s)
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -91,7 +92,7 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
 		advance(15*time.Minute + time.Second)
 		message := s.failure("app").Error()
-		check(t, !strings.Contains(message, "refused the credentials"),
+		check.True(t, !strings.Contains(message, "refused the credentials"),
 			"after a login that the upstream has accepted a read says %s", message)
 		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -99,7 +100,7 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 		})
 		advance(20 * time.Minute) // the end of the revoked token is over
 		_, err := s.ask(t.Context(), "app", nil)
-		check(t, err == nil, "the upstream has a new token since the revoked one has ended: %v", err)
+		check.True(t, err == nil, "the upstream has a new token since the revoked one has ended: %v", err)
 	})
 }
 
@@ -110,7 +111,7 @@ func TestVerification_SaysWhatItMet(t *testing.T) {
 		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
 		r := s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		s.wantLogins(1, "the refused one")
-		check(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
+		check.True(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
 			"of a login that never reached the upstream it is said: %s", r.message)
 	})
 }
@@ -142,7 +143,7 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 		_, err := s.rotate()
 		s.wantLogins(2, "of which the second met a broken connection")
 		code := codeOf(err)
-		check(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
+		check.True(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
 	})
 }
 
@@ -169,11 +170,11 @@ func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 		s.EveryMinute()
 		s.Simulator.SetFault(simulator.JWT, fault)
 		s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
-		require(t, len(s.storedUnder("token/")) == 1, "stored: %v", s.storedUnder("token/"))
+		check.Require(t, len(s.storedUnder("token/")) == 1, "stored: %v", s.storedUnder("token/"))
 		for range 2 {
 			advance(4 * 24 * time.Hour)
 			left := s.storedUnder("token/")
-			check(t, len(left) == 0, "days after the hold: %v", left)
+			check.True(t, len(left) == 0, "days after the hold: %v", left)
 			s.Reload()
 		}
 	})

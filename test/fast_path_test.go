@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // warmed is a mount with a token in memory, which knows that its node is the active one.
@@ -40,9 +42,9 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 				w.read("token/unleased")
 			}
 		})
-		equal(t, "storage accesses", w.Storage.Count()-before, 0)
+		check.Equal(t, w.Storage.Count()-before, 0, "storage accesses")
 		n := w.Node.Calls()
-		check(t, n == 0, "the host was asked %d times, want 0", n)
+		check.True(t, n == 0, "the host was asked %d times, want 0", n)
 	})
 	timed(t, "a minute of reads", func(t *testing.T) {
 		w := warmed(t)
@@ -51,7 +53,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			w.read("token/app")
 		}
 		n := w.Node.StateCalls()
-		check(t, n >= 50 && n <= 61, "the host was asked %d times in a minute for its state, want once a second", n)
+		check.True(t, n >= 50 && n <= 61, "the host was asked %d times in a minute for its state, want once a second", n)
 	})
 	timed(t, "one asks for all", func(t *testing.T) {
 		w := warmed(t)
@@ -64,7 +66,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			w.read("token/app") // these do not
 		}
 		n := w.Node.StateCalls()
-		check(t, n == 1, "the host was asked %d times, want once", n)
+		check.True(t, n == 1, "the host was asked %d times, want once", n)
 		release()
 		readers.Wait()
 	})
@@ -81,17 +83,17 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 			warm := w.read(path)
 			// A parameter of Vault's own changes nothing, but is not for the short way.
 			cold, err := w.tryRead(path, map[string]any{"version": "0"})
-			noError(t, err)
+			check.NoError(t, err)
 			if !maps.Equal(warm.Data, cold.Data) {
 				t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
 			}
-			require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
+			check.Require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
 			if warm.Secret == nil {
 				continue
 			}
-			check(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
+			check.True(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
 				"%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
-			check(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
+			check.True(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
 		}
 	})
 }
@@ -126,7 +128,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 				}
 			}
 			n := w.Node.StateCalls()
-			check(t, n >= 3, "the host was asked %d times by 3 reads of a standby, want each time", n)
+			check.True(t, n >= 3, "the host was asked %d times by 3 reads of a standby, want each time", n)
 			w.Node.SetState(0)
 			w.read("token/app") // a node that gains the lead serves at once
 		})
@@ -136,7 +138,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 			w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
 			before := w.Node.StateCalls()
 			_, _ = w.tryRead("token/app", nil)
-			check(t, w.Node.StateCalls() != before, "the host was not asked after a change on another node")
+			check.True(t, w.Node.StateCalls() != before, "the host was not asked after a change on another node")
 		})
 	}
 	timed(t, "while a request asks", func(t *testing.T) {

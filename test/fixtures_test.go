@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -257,8 +258,8 @@ func moment(t *testing.T, data map[string]any, name string) time.Time {
 	t.Helper()
 	s := text(t, data, name)
 	at, err := time.Parse(time.RFC3339Nano, s)
-	require(t, err == nil, "%s: %v", name, err)
-	check(t, strings.HasSuffix(s, "Z"), "%s is %s, want it in UTC", name, s)
+	check.Require(t, err == nil, "%s: %v", name, err)
+	check.True(t, strings.HasSuffix(s, "Z"), "%s is %s, want it in UTC", name, s)
 	return at
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // rule is how a client of Vault decides when to read again. The formulas are those of vault-platform.md, section 1 and 8.
@@ -209,12 +211,12 @@ func (f *fleet) check(t *testing.T) {
 			}
 		}
 	}
-	check(t, seen <= 5, "and %d more problems", seen-5)
+	check.True(t, seen <= 5, "and %d more problems", seen-5)
 	for _, leak := range f.leaks {
 		t.Error(leak)
 	}
 	most := f.Upstream.MostInFlight("")
-	check(t, most <= 1, "%d logins in flight at once", most)
+	check.True(t, most <= 1, "%d logins in flight at once", most)
 }
 
 // served fails the test if any read failed.
@@ -228,5 +230,5 @@ func (f *fleet) served(t *testing.T) {
 			}
 		}
 	}
-	check(t, failed <= 1, "%d reads failed in all", failed)
+	check.True(t, failed <= 1, "%d reads failed in all", failed)
 }

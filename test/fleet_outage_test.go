@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -84,7 +85,7 @@ func TestFleetOutage_QuarterOfTokenLifeUnnoticed(t *testing.T) {
 			timed(t, fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
 				f, o := endure(t, life, life/4, 8, seed)
 				f.served(t)
-				check(t, o.asked(f.testMount) != 0 || seed%2 != 1, "no login met the outage")
+				check.True(t, o.asked(f.testMount) != 0 || seed%2 != 1, "no login met the outage")
 			})
 		}
 	}
@@ -108,7 +109,7 @@ func TestFleetOutage_FromRotationOnUnnoticed(t *testing.T) {
 				f.run(3 * life)
 				f.check(t)
 				f.served(t)
-				check(t, s.Simulator.Counters().Faulted != 0, "no login met the outage")
+				check.True(t, s.Simulator.Counters().Faulted != 0, "no login met the outage")
 			})
 		}
 	}
@@ -162,7 +163,7 @@ func aDay(t *testing.T, life time.Duration, each int) {
 	days := span.Hours() / 24
 	logins, most := float64(len(f.loginsBefore(f.until))), span.Seconds()/(0.66*life.Seconds())+1
 	t.Logf("tokens of %s: %.1f logins a day (allowed %.1f)", life, logins/days, most/days)
-	check(t, logins <= most, "%.0f logins in %.0f days, want at most %.1f", logins, days, most)
+	check.True(t, logins <= most, "%.0f logins in %.0f days, want at most %.1f", logins, days, most)
 	for n, rule := range rules() {
 		reads, mostReads, lowest, closest := 0, 0, 1.0, time.Hour
 		for _, c := range f.clients[n*each : (n+1)*each] {
@@ -174,9 +175,9 @@ func aDay(t *testing.T, life time.Duration, each int) {
 		mean := float64(reads) / float64(each)
 		t.Logf("%-25s %.1f re-reads a day (the most of one client %.1f, least possible %.1f, ratio %.2f); shortest life %.1f %%; "+
 			"shortest time between two %s", rule.name, mean/days, float64(mostReads)/days, least/days, mean/least, 100*lowest, closest)
-		check(t, float64(mostReads) <= math.Ceil(1.5*least),
+		check.True(t, float64(mostReads) <= math.Ceil(1.5*least),
 			"%s: %d re-reads of one client, want at most 1.5 × %.1f", rule.name, mostReads, least)
-		check(t, lowest >= 0.30, "%s: a re-read gave a token with %.1f %% of its life, want at least 30 %%", rule.name, 100*lowest)
+		check.True(t, lowest >= 0.30, "%s: a re-read gave a token with %.1f %% of its life, want at least 30 %%", rule.name, 100*lowest)
 	}
 }
 
@@ -216,10 +217,10 @@ func (f *fleet) feltOnlyWithoutToken(t *testing.T, o outage, life time.Duration)
 				}
 			}
 		}
-		check(t, c.closest >= 5*time.Second || c.rule.role != "still",
+		check.True(t, c.closest >= 5*time.Second || c.rule.role != "still",
 			"%s came again after %s, want at least 5s between two reads", c.rule.name, c.closest)
 	}
-	check(t, failures != 0, "no read failed in an outage of twice the token's life")
-	check(t, wrong <= 1, "%d reads failed that should not have", wrong)
+	check.True(t, failures != 0, "no read failed in an outage of twice the token's life")
+	check.True(t, wrong <= 1, "%d reads failed that should not have", wrong)
 	t.Logf("%s: %d reads failed, all while there was no token; %d logins met it", o.fault.Kind, failures, o.asked(f.testMount))
 }

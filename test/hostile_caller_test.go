@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // marker is put before each secret that a hostile request carries, so that it is found wherever it turns up.
@@ -130,7 +132,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 				w := jwtV2().mounted(t)
 				for _, value := range hostileValues() {
 					var data map[string]any
-					noError(t, json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data))
+					check.NoError(t, json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data))
 					if path == "lookup" {
 						w.survive(logical.UpdateOperation, path, data)
 						continue
@@ -155,7 +157,7 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 			prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "{")
 			schema := d.resolve(described.Post.RequestBody.Content["application/json"].Schema)
 			for field := range schema.Properties {
-				check(t, slices.Contains(fieldsOf(prefix), field), "no hostile value is sent to the field %s of %s", field, path)
+				check.True(t, slices.Contains(fieldsOf(prefix), field), "no hostile value is sent to the field %s of %s", field, path)
 			}
 		}
 	})
@@ -179,7 +181,7 @@ func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 					continue
 				}
 				said := w.badRequest(op, path+"gst", unknown, "unknown parameter")
-				check(t, len(said) <= longestMessage, "%s %s: a message of %d bytes", op, path, len(said))
+				check.True(t, len(said) <= longestMessage, "%s %s: a message of %d bytes", op, path, len(said))
 			}
 			for _, field := range fieldsOf(path) {
 				w.badRequest(logical.UpdateOperation, path+"gst", map[string]any{field: nested}, field)
@@ -197,7 +199,7 @@ func (w *testMount) survive(op logical.Operation, path string, data map[string]a
 	resp, err := w.do(w.t.Context(), op, path, data)
 	if resp != nil {
 		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
-		check(w.t, encodeErr == nil, "%s %q: the response cannot be encoded: %v", op, path, encodeErr)
+		check.True(w.t, encodeErr == nil, "%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		w.hides(string(warnings), marker)
 	}
 	r, refused := asRefusal(resp, err)

@@ -16,10 +16,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
-
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -232,11 +232,11 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 					now, status, turn = s, code, turn+1
 					before := asked
 					found[w.failWithShape(f, s, code)]++
-					check(t, asked == before+1, "%s at %d: %d requests, want 1", s.name, code, asked-before)
+					check.True(t, asked == before+1, "%s at %d: %d requests, want 1", s.name, code, asked-before)
 					now, status, turn = good, http.StatusOK, turn+1
 					advance(61 * time.Second)
 					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
-					require(t, !refused, "%s at %d: the next good login failed: %s", s.name, code, r.message)
+					check.Require(t, !refused, "%s at %d: the next good login failed: %s", s.name, code, r.message)
 					advance(11 * time.Second)
 				}
 			}
@@ -251,7 +251,7 @@ func (w *testMount) failWithShape(f fixture, s shape, status int) string {
 	want := s.wanted(status)
 	r, refused := asRefusal(w.do(w.t.Context(), logical.UpdateOperation, "rotate/gst", nil))
 	if want == "" {
-		check(w.t, !refused, "%s at %d: refused: %s", s.name, status, r.message)
+		check.True(w.t, !refused, "%s at %d: refused: %s", s.name, status, r.message)
 		return "good"
 	}
 	kind := fmt.Sprint(w.read("status/gst").Data["last_error_kind"])

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/acceptance/hostile"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // hostileMount is a mount of the engine on the real network and in real time.
@@ -33,7 +34,7 @@ func (m hostileMount) Do(
 func runTrick(t *testing.T, trick *hostile.Trick) hostile.Result {
 	t.Helper()
 	server, err := hostile.Start(trick)
-	noError(t, err)
+	check.NoError(t, err)
 	defer server.Close()
 	m := hostileMount{newTestMountWith(t, func(m *testMount) { m.RealNetwork = true })}
 	result := hostile.Play(t, m, server, "hostile")
@@ -86,7 +87,7 @@ func TestHostileUpstream_CannotExhaustMemory(t *testing.T) {
 			peak := watchHeap()
 			result := runTrick(t, &trick)
 			growth := peak()
-			check(t, growth <= trick.Growth, "the heap grew by %d MiB, want %d at most", growth>>20, trick.Growth>>20)
+			check.True(t, growth <= trick.Growth, "the heap grew by %d MiB, want %d at most", growth>>20, trick.Growth>>20)
 			table = append(table, fmt.Sprintf("%-48s %6s  heap +%5.1f MiB",
 				trick.Name, result.Took.Round(10*time.Millisecond), float64(growth)/(1<<20)))
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -35,9 +36,9 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 		s.elsewhere("config/gst", c.update)
 		r := s.wait(reader)
 		refused, is := asRefusal(r.unpack())
-		require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
+		check.Require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
 		took := r.at.Sub(began)
-		check(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
+		check.True(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
 	})
 }
 
@@ -60,21 +61,21 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
 		first := s.token("app")
 		entry, err := s.Storage.Entries.Get(t.Context(), "config/gst")
-		noError(t, err)
+		check.NoError(t, err)
 		var config map[string]any
-		noError(t, json.Unmarshal(entry.Value, &config))
+		check.NoError(t, json.Unmarshal(entry.Value, &config))
 		config["username"], config["generation"] = "other", "ANOTHERGENERATION"
 		if entry.Value, err = json.Marshal(config); err != nil {
 			t.Fatal(err)
 		}
-		noError(t, s.Storage.Entries.Put(t.Context(), entry))
+		check.NoError(t, s.Storage.Entries.Put(t.Context(), entry))
 		s.Backend().InvalidateKey(t.Context(), "config/gst")
 		a := s.token("app")
-		check(t, a.id != first.id && s.logins() == 2,
+		check.True(t, a.id != first.id && s.logins() == 2,
 			"after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
-		check(t, s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK == 1, "the new user did not log in")
+		check.True(t, s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK == 1, "the new user did not log in")
 		s.remove("role/app")
-		equal(t, "a role that was deleted returns", codeOf(s.failure("app")), 400)
+		check.Equal(t, codeOf(s.failure("app")), 400, "a role that was deleted returns")
 	})
 }
 
@@ -86,11 +87,11 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 		done := s.startRead()
 		advance(time.Second)
 		got := s.logins()
-		require(t, got == 1, "%d logins, want 1 in flight", got)
+		check.Require(t, got == 1, "%d logins, want 1 in flight", got)
 		s.Backend().InvalidateKey(t.Context(), key)
 		release()
-		equal(t, "a reader got", <-done, nil)
+		check.Equal(t, <-done, nil, "a reader got")
 		n := s.status()["consecutive_failures"]
-		check(t, fmt.Sprint(n) == "0", "%v failures, though no login has failed", n)
+		check.True(t, fmt.Sprint(n) == "0", "%v failures, though no login has failed", n)
 	})
 }

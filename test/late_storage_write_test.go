@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
-
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // landsLate sends a write whose caller gets an error from storage, has a reader come, and has the write land then. from and to are
@@ -20,15 +21,15 @@ import (
 func (s *testMount) landsLate(path string, data map[string]any, from, to string) {
 	s.t.Helper()
 	before, err := s.Storage.Entries.Get(s.t.Context(), path)
-	require(s.t, err == nil && bytes.Contains(before.Value, []byte(from)),
+	check.Require(s.t, err == nil && bytes.Contains(before.Value, []byte(from)),
 		"the entry of %s is not as thought (%v): %s", path, err, before.Value)
 	s.Storage.Fail(mounttest.Put, path, errors.New("storage: the leader was lost while the write was being replicated"))
 	message := s.refused(logical.UpdateOperation, path, data)
-	require(s.t, strings.Contains(message, "leader was lost"), "the write ended otherwise: %s", message)
+	check.Require(s.t, strings.Contains(message, "leader was lost"), "the write ended otherwise: %s", message)
 	s.Storage.Heal()
 	s.token("app") // in between, by what storage has still
 	late := &logical.StorageEntry{Key: path, Value: bytes.Replace(before.Value, []byte(from), []byte(to), 1)}
-	noError(s.t, s.Storage.Entries.Put(s.t.Context(), late))
+	check.NoError(s.t, s.Storage.Entries.Put(s.t.Context(), late))
 }
 
 // deletionLandsLate is the same for a deletion.
@@ -36,10 +37,10 @@ func (s *testMount) deletionLandsLate(path string) {
 	s.t.Helper()
 	s.Storage.Fail(mounttest.Delete, path, errors.New("storage: the leader was lost"))
 	message := s.refused(logical.DeleteOperation, path, nil)
-	require(s.t, strings.Contains(message, "leader was lost"), "%v", message)
+	check.Require(s.t, strings.Contains(message, "leader was lost"), "%v", message)
 	s.Storage.Heal()
 	s.token("app")
-	noError(s.t, s.Storage.Entries.Delete(s.t.Context(), path))
+	check.NoError(s.t, s.Storage.Entries.Delete(s.t.Context(), path))
 	s.wantAbsent(path)
 }
 
@@ -53,7 +54,7 @@ func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 		s.write("config/gst", data)
 		advance(2 * time.Minute)
 		a := s.token("app")
-		check(t, a.data["token_type"] == "Token", "token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
+		check.True(t, a.data["token_type"] == "Token", "token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
 	})
 }
 
@@ -65,10 +66,10 @@ func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 		s.landsLate("role/app", map[string]any{"config": "other"}, `"config":"gst"`, `"config":"other"`)
 		s.write("role/app", map[string]any{"config": "other"})
 		config := s.read("role/app").Data["config"]
-		require(t, config == "other", "the role is of config %v: the write did not land", config)
+		check.Require(t, config == "other", "the role is of config %v: the write did not land", config)
 		advance(5 * time.Minute)
 		a := s.token("app")
-		check(t, a.config == "other", "the role names config other, and its readers get the token of %s", a.config)
+		check.True(t, a.config == "other", "the role names config other, and its readers get the token of %s", a.config)
 	})
 }
 
@@ -88,10 +89,10 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 				noticed = 5 * time.Minute
 			}
 			paused := s.read("config/gst").Data["paused"]
-			require(t, paused == any(true), "paused is %v: the write did not land", paused)
+			check.Require(t, paused == any(true), "paused is %v: the write did not land", paused)
 			advance(noticed)
 			a, err := s.ask(t.Context(), "app", nil)
-			check(t, err != nil, "token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
+			check.True(t, err != nil, "token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
 			advance(time.Hour)
 			_, _ = s.ask(t.Context(), "app", nil)
 			s.wantLogins(1, "since the config is paused")
@@ -104,7 +105,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s.deletionLandsLate("config/gst")
 		advance(10 * time.Minute)
 		a, err := s.ask(t.Context(), "app", nil)
-		check(t, err != nil, "token %s is served of a config that is gone", a.id)
+		check.True(t, err != nil, "token %s is served of a config that is gone", a.id)
 		advance(time.Hour)
 		s.wantLogins(1, "since the config is gone")
 	})
@@ -115,7 +116,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s.deletionLandsLate("role/app")
 		advance(2 * time.Hour)
 		a, err := s.ask(t.Context(), "app", nil)
-		check(t, err != nil, "token %s is served through a role that is gone", a.id)
+		check.True(t, err != nil, "token %s is served through a role that is gone", a.id)
 	})
 }
 
@@ -129,7 +130,7 @@ func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
 		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"paused": false})
 		s.Storage.Heal()
 		s.Storage.Reset()
-		equal(t, "warnings", warningsOf(s.write("config/gst", map[string]any{"paused": true})), "")
-		check(t, s.Storage.Count(mounttest.Put) != 0, "nothing was written: the write of before may come into force")
+		check.Equal(t, warningsOf(s.write("config/gst", map[string]any{"paused": true})), "", "warnings")
+		check.True(t, s.Storage.Count(mounttest.Put) != 0, "nothing was written: the write of before may come into force")
 	})
 }

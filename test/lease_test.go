@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -37,9 +38,9 @@ func TestLease_CappedByRoleAndMount(t *testing.T) {
 		w.mount(jwtV1())
 		w.write("role/app", map[string]any{"max_ttl": limits.role.String()})
 		resp := w.read("token/app")
-		check(t, resp.Secret.TTL == limits.want && resp.Secret.MaxTTL == limits.want,
+		check.True(t, resp.Secret.TTL == limits.want && resp.Secret.MaxTTL == limits.want,
 			"lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
-		check(t, len(resp.Warnings) == 0, "warnings %q on every read, want none", resp.Warnings)
+		check.True(t, len(resp.Warnings) == 0, "warnings %q on every read, want none", resp.Warnings)
 	})
 }
 
@@ -53,7 +54,7 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 		advance(61 * time.Second)
 		for _, path := range []string{"token/app", "token/short"} {
 			got := w.read(path).Secret.TTL
-			check(t, got == 10*time.Minute, "%s: lease of %s, want 10m", path, got)
+			check.True(t, got == 10*time.Minute, "%s: lease of %s, want 10m", path, got)
 		}
 	})
 }
@@ -71,13 +72,13 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 				advance(time.Minute - left)
 				w.reloadIf(restart)
 				resp := w.read("token/app")
-				equal(t, "the same token is served", resp.Data["token_id"] == first.Data["token_id"], alive)
+				check.Equal(t, resp.Data["token_id"] == first.Data["token_id"], alive, "the same token is served")
 				if !alive {
 					w.wantLogins(2)
 					return
 				}
 				w.wantLogins(1)
-				check(t, resp.Secret.TTL == (left-margin).Truncate(time.Second), "lease of %s with %s left", resp.Secret.TTL, left)
+				check.True(t, resp.Secret.TTL == (left-margin).Truncate(time.Second), "lease of %s with %s left", resp.Secret.TTL, left)
 			})
 		}
 	}
@@ -87,7 +88,7 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 func (w *testMount) endLease(secret *logical.Secret) {
 	w.t.Helper()
 	resp, err := w.Backend().HandleRequest(w.t.Context(), w.leaseRequest(logical.RevokeOperation, secret))
-	check(w.t, err == nil && (resp == nil || !resp.IsError()), "the lease cannot be ended: %v, %v", resp, err)
+	check.True(w.t, err == nil && (resp == nil || !resp.IsError()), "the lease cannot be ended: %v, %v", resp, err)
 }
 
 func TestLease_RevokeKeepsSharedToken(t *testing.T) {
@@ -96,7 +97,7 @@ func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 		first, second := w.read("token/app"), w.read("token/app")
 		w.idle(func() { w.endLease(first.Secret) })
 		w.quiet(func() { w.wantServed(second.Data["token_id"]) })
-		check(t, w.Simulator.TokenAlive(text(t, second.Data, "access_token")), "the token was killed upstream")
+		check.True(t, w.Simulator.TokenAlive(text(t, second.Data, "access_token")), "the token was killed upstream")
 	})
 }
 
@@ -149,7 +150,7 @@ func TestLease_NotRenewable(t *testing.T) {
 		secret := w.read("token/app").Secret
 		w.idle(func() {
 			resp, err := w.Backend().HandleRequest(t.Context(), w.leaseRequest(logical.RenewOperation, secret))
-			check(t, err != nil || (resp != nil && resp.IsError()), "the lease was renewed: %v", resp)
+			check.True(t, err != nil || (resp != nil && resp.IsError()), "the lease was renewed: %v", resp)
 		})
 	})
 }
@@ -174,16 +175,16 @@ func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 			if err != nil {
 				break
 			}
-			require(t, a.id == first.id, "another token although every login fails")
+			check.Require(t, a.id == first.id, "another token although every login fails")
 			want := time.Until(first.expires) - 5*time.Second
 			if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
 				t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
 			}
 			last = a
 		}
-		require(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked")
-		check(t, last.lease == time.Second, "the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
+		check.Require(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked")
+		check.True(t, last.lease == time.Second, "the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
 		left := time.Until(first.expires)
-		check(t, left < 6*time.Second && left >= 5*time.Second, "reads began to fail with %s left, want just under 6s", left)
+		check.True(t, left < 6*time.Second && left >= 5*time.Second, "reads began to fail with %s left, want just under 6s", left)
 	})
 }

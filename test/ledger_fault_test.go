@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -74,21 +75,22 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				revokedAt := time.Now()
 				w.write("revoke/gst", map[string]any{"token_id": ids[0]})
 				synctest.Wait()
-				require(t, storage.hits.Load() != 0 || n >= 12, "nothing failed")
+				check.Require(t, storage.hits.Load() != 0 || n >= 12, "nothing failed")
 				// Even now no lookup reports that the tokens are unknown, unless storage itself returns nothing.
 				for _, id := range ids {
 					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}))
-					check(t, !refused || strings.Contains(r.message, mounttest.ErrStorage().Error()), "lookup while the ledger is dead: %v", r)
+					check.True(t, !refused || strings.Contains(r.message, mounttest.ErrStorage().Error()),
+						"lookup while the ledger is dead: %v", r)
 				}
 				advance(time.Minute)
 				storage.heal()
 				mend(w)
 				tokens := w.ledgerOf("gst")
-				require(t, len(tokens) == 2 && tokens[0].ID == ids[1] && tokens[1].ID == ids[0],
+				check.Require(t, len(tokens) == 2 && tokens[0].ID == ids[1] && tokens[1].ID == ids[0],
 					"the ledger has %s, want %q", describe(tokens), ids)
-				check(t, tokens[0].State == "current" && tokens[0].Reason == "forced" && tokens[1].Reason == "first_read",
+				check.True(t, tokens[0].State == "current" && tokens[0].Reason == "forced" && tokens[1].Reason == "first_read",
 					"the ledger has %s", describe(tokens))
-				check(t, tokens[1].State == "revoked" && tokens[1].UsableUntil.Equal(revokedAt),
+				check.True(t, tokens[1].State == "revoked" && tokens[1].UsableUntil.Equal(revokedAt),
 					"the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
 				// And the ledger itself knows, not only the memory.
 				w.remove("config/gst")
@@ -96,7 +98,7 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				if found := w.lookUp("token_id", ids[0]); found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
 					t.Errorf("without the config: %s until %s", found.State, found.UsableUntil)
 				}
-				equal(t, "the state", w.lookUp("token_id", ids[1]).State, "superseded")
+				check.Equal(t, w.lookUp("token_id", ids[1]).State, "superseded", "the state")
 			})
 		}
 	}
@@ -117,11 +119,11 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 				last := text(t, w.read("token/app").Data, "token_id")
 				w.write("config/gst", map[string]any{"paused": true})
 				ids := w.ledgerOf("gst")
-				require(t, len(ids) == 4, "%d entries, want 4", len(ids))
+				check.Require(t, len(ids) == 4, "%d entries, want 4", len(ids))
 				advance(time.Until(time.Now().Truncate(day).Add(day - time.Minute)))
 				storage.dieAfter(n)
 				advance(3 * time.Hour)
-				require(t, n >= 12 || storage.hits.Load() != 0, "nothing failed")
+				check.Require(t, n >= 12 || storage.hits.Load() != 0, "nothing failed")
 				storage.heal()
 				w.reloadIf(reload)
 				advance(2 * time.Hour)
@@ -131,9 +133,9 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 					}
 				}
 				tokens := w.ledgerOf("gst")
-				check(t, len(tokens) == 1 && tokens[0].ID == last, "left are %s, want %s", describe(tokens), last)
+				check.True(t, len(tokens) == 1 && tokens[0].ID == last, "left are %s, want %s", describe(tokens), last)
 				left := w.storedUnder("ledger/")
-				check(t, len(left) == 3, "%d entries are left in storage, want 3", len(left))
+				check.True(t, len(left) == 3, "%d entries are left in storage, want 3", len(left))
 			})
 		}
 	}
@@ -151,25 +153,25 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 			}
 			w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
 		})
-		check(t, counts[access+" id"]+counts[access+" day"]+counts[access+" config"] <= 2,
+		check.True(t, counts[access+" id"]+counts[access+" day"]+counts[access+" config"] <= 2,
 			"a broken ledger is tried again with each login: %v", counts)
 		if access == mounttest.Put { // what the ledger does not know yet is known all the same
 			found := w.lookUp("token_id", text(t, first, "token_id"))
-			check(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
+			check.True(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
 				"%s of %q, got by %s", found.State, found.Config, found.Reason)
-			equal(t, "entries while the ledger cannot be written", len(w.ledgerOf("gst")), 31)
+			check.Equal(t, len(w.ledgerOf("gst")), 31, "entries while the ledger cannot be written")
 		}
 		w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
 		for range 5 {
 			counts := w.ledgerAccesses(w.minute)
 			sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts)
-			check(t, sum != 0 && sum <= 5, "a minute's try makes %v", counts)
+			check.True(t, sum != 0 && sum <= 5, "a minute's try makes %v", counts)
 		}
 		w.Storage.Heal()
 		w.minute()
-		equal(t, "entries", len(w.ledgerOf("gst")), 31)
+		check.Equal(t, len(w.ledgerOf("gst")), 31, "entries")
 		n := strings.Count(book.String(), "the ledger could not be written")
-		check(t, n >= 2 && n <= 10, "it was logged %d times", n)
+		check.True(t, n >= 2 && n <= 10, "it was logged %d times", n)
 	})
 }
 
@@ -191,7 +193,7 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 		w.write("revoke/gst", nil)
 		w.read("token/app")
 		took := time.Since(began)
-		check(t, took <= time.Second, "it took %s", took)
+		check.True(t, took <= time.Second, "it took %s", took)
 		close(release)
 		w.minute()
 		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {
@@ -208,17 +210,18 @@ func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 		advance(time.Minute)
 		w.write("revoke/gst", map[string]any{"token_id": id})
 		revokedAt := time.Now()
-		equal(t, "the token before its config is deleted", w.lookUp("token_id", id).State, "revoked")
+		check.Equal(t, w.lookUp("token_id", id).State, "revoked", "the token before its config is deleted")
 		w.remove("config/gst")
-		equal(t, "the token", w.lookUp("token_id", id).State, "revoked")
+		check.Equal(t, w.lookUp("token_id", id).State, "revoked", "the token")
 		w.Storage.Heal()
 		advance(time.Minute)
 		w.minute()
 		found := w.lookUp("token_id", id)
-		check(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
+		check.True(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
 			"%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
 		keys := w.storedUnder("ledger/id/")
-		check(t, len(keys) == 1 && slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)), "the ledger has %d tokens", len(keys))
+		check.True(t, len(keys) == 1 && slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)),
+			"the ledger has %d tokens", len(keys))
 	})
 }
 
@@ -240,7 +243,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 		for key := range s.storedUnder("ledger/day/") {
 			page = key
 		}
-		require(t, page != "", "the ledger has no page")
+		check.Require(t, page != "", "the ledger has no page")
 		caught, release := s.Storage.HoldNextPut(page)
 		advance(11 * time.Second)
 		second := s.mustRotate()["token_id"].(string)
@@ -257,9 +260,9 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 			for _, token := range s.ledgerOf("gst") {
 				found = found || token.ID == id
 			}
-			check(t, found, "the %s token is not in ledger/gst any more", name)
+			check.True(t, found, "the %s token is not in ledger/gst any more", name)
 			_, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
-			check(t, err == nil, "lookup of the %s token: %v", name, err)
+			check.True(t, err == nil, "lookup of the %s token: %v", name, err)
 		}
 	})
 }
@@ -270,10 +273,10 @@ func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		s.token("app")
 		tokens, _ := s.read("ledger/gst").Data["tokens"].([]any)
-		require(t, len(tokens) == 1, "ledger/gst has %d tokens, want 1", len(tokens))
+		check.Require(t, len(tokens) == 1, "ledger/gst has %d tokens, want 1", len(tokens))
 		resp, err := s.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		noError(t, err)
+		check.NoError(t, err)
 		names, _ := resp.Data["keys"].([]string)
-		check(t, slices.Contains(names, "gst"), "the list has %v, want gst", names)
+		check.True(t, slices.Contains(names, "gst"), "the list has %v, want gst", names)
 	})
 }

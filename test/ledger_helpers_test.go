@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -36,7 +37,7 @@ func (w *testMount) ledgerOf(config string) []remembered {
 	w.t.Helper()
 	synctest.Wait()
 	resp, err := w.tryRead("ledger/"+config, nil)
-	require(w.t, err == nil, "ledger/%s: %v", config, err)
+	check.Require(w.t, err == nil, "ledger/%s: %v", config, err)
 	if resp == nil {
 		return nil
 	}
@@ -54,7 +55,7 @@ func recode(t *testing.T, data map[string]any, into any) {
 	if err == nil {
 		err = json.Unmarshal(encoded, into)
 	}
-	noError(t, err)
+	check.NoError(t, err)
 }
 
 // lookUp is the response of lookup to a token, or a token_id.
@@ -71,7 +72,7 @@ func (w *testMount) forgotten(tokenID string) {
 	w.t.Helper()
 	synctest.Wait()
 	r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID})
-	check(w.t, r.status == http.StatusNotFound && r.coded, "lookup of %s: %v, want a bare 404", tokenID, r)
+	check.True(w.t, r.status == http.StatusNotFound && r.coded, "lookup of %s: %v, want a bare 404", tokenID, r)
 	w.says(r.message, tokenID, "ledger_retention")
 }
 
@@ -87,7 +88,7 @@ func (w *testMount) reasons() []string {
 
 func (w *testMount) wantReasons(want ...string) {
 	w.t.Helper()
-	equal(w.t, "the ledger has", w.reasons(), want)
+	check.Equal(w.t, w.reasons(), want, "the ledger has")
 }
 
 // ledgerAccesses are those of the ledger's storage while f runs: "put ledger/id/…" becomes "put id".
@@ -123,7 +124,7 @@ func (w *testMount) runAdvice(advice string) *logical.Response {
 	w.t.Helper()
 	_, command, found := strings.Cut(advice, "vault ")
 	words := strings.Fields(command)
-	require(w.t, found && len(words) >= 2, "no command in %q", advice)
+	check.Require(w.t, found && len(words) >= 2, "no command in %q", advice)
 	path := strings.TrimPrefix(words[1], "mastersindia/")
 	if words[0] == "read" {
 		return w.read(path)

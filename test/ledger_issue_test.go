@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
@@ -62,7 +64,7 @@ func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 					w.read("token/app")
 					w.read("status/gst")
 				}))
-				check(t, written == 0, "%d writes of the ledger without a login", written)
+				check.True(t, written == 0, "%d writes of the ledger without a login", written)
 				w.wantReasons(want...)
 			})
 		}
@@ -74,9 +76,9 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	t.Helper()
 	given := w.read("token/app").Data
 	tokens := w.ledgerOf("gst")
-	require(t, len(tokens) != 0, "the ledger is empty")
+	check.Require(t, len(tokens) != 0, "the ledger is empty")
 	newest := tokens[0]
-	check(t, newest.ID == given["token_id"] && newest.State == "current",
+	check.True(t, newest.ID == given["token_id"] && newest.State == "current",
 		"the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
 	if got, want := newest.IssuedAt, moment(t, given, "issued_at"); !got.Equal(want) {
 		t.Errorf("issued_at is %s, want %s", got, want)
@@ -85,7 +87,7 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 		t.Errorf("expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
 	}
 	life := newest.ExpiresAt.Sub(newest.IssuedAt)
-	check(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
+	check.True(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
 }
 
 func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
@@ -94,11 +96,11 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 		advance(time.Minute)
 		w.ledgerOf("gst")
 		counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
-		check(t, counts["get id"]+counts["get config"]+counts["get day"] == 3 && writes(counts) == 2 && counts["list day"] == 0,
+		check.True(t, counts["get id"]+counts["get config"]+counts["get day"] == 3 && writes(counts) == 2 && counts["list day"] == 0,
 			"a login makes %v", counts)
 		advance(24 * time.Hour)
 		counts = w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
-		check(t, writes(counts) == 3, "the first login of a day makes %v", counts)
+		check.True(t, writes(counts) == 3, "the first login of a day makes %v", counts)
 	})
 }
 
@@ -114,9 +116,9 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 			advance(time.Minute)
 		})
 		stored := w.storedUnder("ledger/")
-		check(t, len(stored) == 0, "the ledger has %d entries", len(stored))
+		check.True(t, len(stored) == 0, "the ledger has %d entries", len(stored))
 		got := w.ledgerOf("gst")
-		check(t, got == nil, "the ledger has %s", describe(got))
+		check.True(t, got == nil, "the ledger has %s", describe(got))
 	})
 }
 
@@ -167,16 +169,16 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 		seen := map[string]bool{}
 		for n, token := range tokens {
 			seen[token.ID] = true
-			require(t, n == 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
+			check.Require(t, n == 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
 		}
-		check(t, len(tokens) == want && len(seen) == want, "%d entries of %d tokens, want %d", len(tokens), len(seen), want)
+		check.True(t, len(tokens) == want && len(seen) == want, "%d entries of %d tokens, want %d", len(tokens), len(seen), want)
 		for key, value := range w.storedUnder("ledger/day/") {
 			got := strings.Count(value, "token_id")
-			check(t, got <= 128, "%s has %d tokens", key, got)
+			check.True(t, got <= 128, "%s has %d tokens", key, got)
 		}
 		for _, n := range []int{0, 127, 128, 129, 255, 256, 299} {
 			found := w.lookUp("token_id", tokens[n].ID)
-			check(t, found.ID == tokens[n].ID && found.Config == "gst", "token %d is not found", n)
+			check.True(t, found.ID == tokens[n].ID && found.Config == "gst", "token %d is not found", n)
 		}
 	})
 }
@@ -226,7 +228,7 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 		s.reloadIf(restart)
 		advance(time.Minute)
 		got := s.reasons()
-		check(t, slices.EqualFunc(got, c.want, func(got, want string) bool {
+		check.True(t, slices.EqualFunc(got, c.want, func(got, want string) bool {
 			return got == want || want == "" && got != "after_revoke"
 		}), "the ledger has %q, want %q", got, c.want)
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -52,7 +53,7 @@ func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *logBuffer,
 		readers.Go(func() {
 			advance(time.Duration(n) * gap)
 			a, err := s.ask(t.Context(), fmt.Sprintf("rc%05d", n), nil)
-			check(t, err == nil, "account %d: %v", n, err)
+			check.True(t, err == nil, "account %d: %v", n, err)
 			ids[n] = a.id
 		})
 	}
@@ -82,7 +83,7 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 				}
 				advance(5 * time.Minute)
 				missing := s.unknown(ids)
-				check(t, missing <= 0, "the ledger does not know %d of %d current tokens", missing, ledgerMany)
+				check.True(t, missing <= 0, "the ledger does not know %d of %d current tokens", missing, ledgerMany)
 				if said := log.linesWith("missing"); len(said) > 0 {
 					t.Errorf("%d lines say that something is missing, such as %s", len(said), said[0])
 				}
@@ -99,7 +100,8 @@ func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest /
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
 		advance(5 * time.Minute)
 		missing := s.unknown(ids)
-		require(t, missing == 0 && len(log.linesWith("missing")) <= 0, "the ledger does not know %d tokens before the restart", missing)
+		check.Require(t, missing == 0 && len(log.linesWith("missing")) <= 0,
+			"the ledger does not know %d tokens before the restart", missing)
 		// The ledger fails while a token is revoked: the revocation is unsaved when the plugin starts again.
 		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
 		restarted := s.ledgerAccesses(func() {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const day = 24 * time.Hour
@@ -34,11 +36,11 @@ func TestLedgerRetention_AsConfigured(t *testing.T) {
 				}
 				advance(time.Until(end.Add(keep)))
 				found := w.lookUp("token_id", id)
-				check(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
+				check.True(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
 				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
 				w.forgotten(id)
 				got := w.ledgerOf("gst")
-				check(t, got == nil, "still remembered: %s", describe(got))
+				check.True(t, got == nil, "still remembered: %s", describe(got))
 				if left := w.storedUnder("ledger/"); len(left) != 0 {
 					t.Errorf("left in storage: %q", slices.Collect(maps.Keys(left)))
 				}
@@ -74,7 +76,7 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 			w.wantReasons(kept)
 			advance(10 * day)
 			got := w.ledgerOf("gst")
-			check(t, got == nil, "still remembered: %s", describe(got))
+			check.True(t, got == nil, "still remembered: %s", describe(got))
 		})
 	}
 }
@@ -92,13 +94,13 @@ func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 			advance(day - 4*time.Minute)
 		}
 		kept := len(w.ledgerOf("gst"))
-		check(t, kept < issued && kept >= 10*4, "%d of %d tokens are left", kept, issued)
+		check.True(t, kept < issued && kept >= 10*4, "%d of %d tokens are left", kept, issued)
 		// In a day nothing but one day is read, and the days are listed once.
 		counts := w.ledgerAccesses(func() { advance(day) })
-		check(t, counts["list day"] == 3 && counts["get day"] == 1 && counts["delete day"] == 1 && counts["delete id"] == 4,
+		check.True(t, counts["list day"] == 3 && counts["get day"] == 1 && counts["delete day"] == 1 && counts["delete id"] == 4,
 			"a day's trimming makes %v", counts)
 		counts = w.ledgerAccesses(func() { advance(time.Until(time.Now().Truncate(day).Add(23 * time.Hour))) })
-		check(t, len(counts) == 0, "with nothing to do, trimming makes %v", counts)
+		check.True(t, len(counts) == 0, "with nothing to do, trimming makes %v", counts)
 	})
 }
 
@@ -111,9 +113,9 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		w.remove("config/gst")
 		w.Reload()
 		found := w.lookUp("token_id", first)
-		check(t, found.Config == "gst" && found.State == "superseded", "%s of %s", found.State, found.Config)
+		check.True(t, found.Config == "gst" && found.State == "superseded", "%s of %s", found.State, found.Config)
 		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		check(t, err == nil && resp.Data["keys"] != nil, "the list has no gst: %v, %v", resp, err)
+		check.True(t, err == nil && resp.Data["keys"] != nil, "the list has no gst: %v, %v", resp, err)
 		w.Simulator.SetAccount(jwtAccount())
 		w.mount(jwtV1())
 		w.read("token/app")
@@ -122,10 +124,10 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		if tokens[0].ID == first {
 			tokens[0], tokens[1] = tokens[1], tokens[0] // issued at one moment
 		}
-		check(t, tokens[0].State == "current" && tokens[1].State == "superseded" && tokens[1].ID == first,
+		check.True(t, tokens[0].State == "current" && tokens[1].State == "superseded" && tokens[1].ID == first,
 			"the ledger has %s", describe(tokens))
 		w.write("revoke/gst", nil)
-		equal(t, "revoking another account's tokens makes the first one", w.lookUp("token_id", first).State, "superseded")
+		check.Equal(t, w.lookUp("token_id", first).State, "superseded", "revoking another account's tokens makes the first one")
 	})
 }
 
@@ -146,7 +148,7 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		recode(t, resp.Data, &list)
 		want := time.Now().Add(49 * time.Hour).UTC().Format(time.DateOnly)
-		check(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want,
+		check.True(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want,
 			"the list is %v, want gst until %s", list, want)
 		w.wantAbsent("ledger/nobody")
 		w.wantAbsent("ledger/GST")
@@ -179,7 +181,7 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 					advance(40 * day)
 				}
 			})
-			check(t, len(counts) == 0, "accesses on a standby: %v", counts)
+			check.True(t, len(counts) == 0, "accesses on a standby: %v", counts)
 		})
 	}
 	timed(t, "and a key of it that another node has changed takes nothing from memory", func(t *testing.T) {
@@ -192,7 +194,7 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 		before := len(w.Storage.Accesses())
 		w.read("token/app")
 		got := w.Storage.Accesses()[before:]
-		check(t, len(got) == 0, "a warm read makes %q", got)
+		check.True(t, len(got) == 0, "a warm read makes %q", got)
 	})
 }
 
@@ -213,10 +215,10 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 				unknown++
 			}
 		}
-		require(t, reads >= 300, "%d reads were served in eight days", reads)
+		check.Require(t, reads >= 300, "%d reads were served in eight days", reads)
 		tokens := s.ledgerOf("gst")
-		check(t, len(tokens) == 1, "ledger/ has the one token %d times", len(tokens))
-		check(t, unknown <= 0, "lookup does not know the token that readers are given, %d times of %d", unknown, reads)
+		check.True(t, len(tokens) == 1, "ledger/ has the one token %d times", len(tokens))
+		check.True(t, unknown <= 0, "lookup does not know the token that readers are given, %d times of %d", unknown, reads)
 	})
 }
 
@@ -227,7 +229,8 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 		a := s.token("app")
 		advance(65 * time.Minute)
 		again := s.token("app")
-		require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
+		check.Require(t, again.id == a.id && again.left >= 30*time.Minute,
+			"token %s with %s left: it was not renewed", again.id, again.left)
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/backend/ledger"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestLedger_ConcurrentUse is for the race detector, and checks that in the end every token that was given out is known.
@@ -78,7 +79,7 @@ func TestLedger_ConcurrentUse(t *testing.T) {
 		}
 		advance(4 * day)
 		left := w.storedUnder("ledger/")
-		check(t, len(left) == 0, "%d entries are left after all are due", len(left))
+		check.True(t, len(left) == 0, "%d entries are left after all are due", len(left))
 	})
 }
 
@@ -98,14 +99,14 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 				at := began.Add(-days * day).Add(time.Duration(n) * day / logins)
 				last = tokenID(fmt.Sprintf("invented-%d-%d", account, n))
 				e := ledger.Entry{TokenID: last, IssuedAt: at, ExpiresAt: at.Add(time.Hour), Reason: "rotation"}
-				noError(t, l.Note(t.Context(), fmt.Sprintf("account-%04d", account), e, keep, at))
+				check.NoError(t, l.Note(t.Context(), fmt.Sprintf("account-%04d", account), e, keep, at))
 			}
 		}
 		bytes := 0
 		for key, value := range w.storedUnder("ledger/") {
 			bytes += len(key) + len(value)
 		}
-		check(t, bytes/(accounts*days*logins) <= 256, "%d bytes a token, want at most 256", bytes/(accounts*days*logins))
+		check.True(t, bytes/(accounts*days*logins) <= 256, "%d bytes a token, want at most 256", bytes/(accounts*days*logins))
 		reads := func(f func()) int {
 			synctest.Wait()
 			before := len(w.Storage.Accesses())
@@ -113,8 +114,8 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 			synctest.Wait()
 			return len(w.Storage.Accesses()) - before
 		}
-		equal(t, "entries that a lookup reads", reads(func() { w.lookUp("token_id", id) }), 2)
-		equal(t, "tokens of an account", len(w.ledgerOf("account-0001")), days*logins)
+		check.Equal(t, reads(func() { w.lookUp("token_id", id) }), 2, "entries that a lookup reads")
+		check.Equal(t, len(w.ledgerOf("account-0001")), days*logins, "tokens of an account")
 		trimmed := ledger.New(w.Request(logical.ReadOperation, "", nil).Storage)
 		for _, what := range []struct {
 			name string
@@ -127,11 +128,11 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 		} {
 			n := reads(func() {
 				_, err := trimmed.Trim(t.Context(), what.at)
-				noError(t, err)
+				check.NoError(t, err)
 			})
-			check(t, n <= what.most, "%s: %d storage operations, want at most %d", what.name, n, what.most)
+			check.True(t, n <= what.most, "%s: %d storage operations, want at most %d", what.name, n, what.most)
 		}
-		check(t, w.lookUp("token_id", last).ID == last, "the newest token was forgotten")
+		check.True(t, w.lookUp("token_id", last).ID == last, "the newest token was forgotten")
 		w.list("ledger/")
 	})
 }

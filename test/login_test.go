@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -25,7 +26,7 @@ func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	var found []map[string]any
 	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
 		var fields map[string]any
-		noError(t, json.Unmarshal([]byte(line), &fields))
+		check.NoError(t, json.Unmarshal([]byte(line), &fields))
 		if fields["@message"] == message {
 			found = append(found, fields)
 		}
@@ -37,7 +38,7 @@ func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 func (l *logBuffer) last(t *testing.T, message string) map[string]any {
 	t.Helper()
 	lines := l.lines(t, message)
-	require(t, len(lines) != 0, "no log line %q", message)
+	check.Require(t, len(lines) != 0, "no log line %q", message)
 	return lines[len(lines)-1]
 }
 
@@ -46,7 +47,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 	timed(t, "by its path once a request came, and by its UUID before", func(t *testing.T) {
 		w, book := oauth().logged(t)
 		w.read("token/app")
-		equal(t, "mount", book.last(t, "logged in upstream")["mount"], "mastersindia/")
+		check.Equal(t, book.last(t, "logged in upstream")["mount"], "mastersindia/", "mount")
 		w.Reload()
 		advance(45 * time.Minute) // past the rotation
 		if lines := book.lines(t, "logged in upstream"); len(lines) != 2 || lines[1]["mount"] != "00000000-0000-0000-0000-000000000000" {
@@ -54,7 +55,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
-		equal(t, "mount", book.last(t, "the config is stored, the record of its account is not yet")["mount"], "mastersindia/")
+		check.Equal(t, book.last(t, "the config is stored, the record of its account is not yet")["mount"], "mastersindia/", "mount")
 	})
 	timed(t, "in plain text too", func(t *testing.T) {
 		book := &logBuffer{}
@@ -63,7 +64,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}, jwtAccount())
 		w.mount(jwtV1())
 		w.read("token/app")
-		check(t, strings.Contains(book.String(), "mount=mastersindia/ "), "no line names the mount: %s", book)
+		check.True(t, strings.Contains(book.String(), "mount=mastersindia/ "), "no line names the mount: %s", book)
 	})
 }
 
@@ -79,7 +80,7 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 			w.Simulator.SetFault("", simulator.Fault{Kind: kind})
 			w.refused(logical.ReadOperation, "token/app", nil)
 			line := book.last(t, "login failed")
-			check(t, line["@level"] == want.level && line["kind"] == want.kind && line["config"] == "gst" && line["duration"] != "",
+			check.True(t, line["@level"] == want.level && line["kind"] == want.kind && line["config"] == "gst" && line["duration"] != "",
 				"line %v, want level %s and kind %s", line, want.level, want.kind)
 		})
 	}
@@ -105,7 +106,7 @@ func TestLogs_BlockedLogin(t *testing.T) {
 			t.Errorf("line %v", line)
 		}
 		n := len(book.lines(t, "no login could begin: it will be tried again"))
-		check(t, n <= 20, "%d lines in two minutes", n)
+		check.True(t, n <= 20, "%d lines in two minutes", n)
 		w.Storage.Heal()
 		w.loggingIn(1, func() { advance(2 * time.Minute) })
 	})
@@ -122,7 +123,7 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 		w.wait(response)
 		synctest.Wait()
 		line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed")
-		check(t, line["config"] == "gst", "line %v", line)
+		check.True(t, line["config"] == "gst", "line %v", line)
 	})
 	timed(t, "by a change, and not as a failure", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
@@ -133,7 +134,7 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 		w.wait(response)
 		advance(time.Minute)
 		lines := book.lines(t, "login failed")
-		check(t, len(lines) == 0, "lines %v", lines)
+		check.True(t, len(lines) == 0, "lines %v", lines)
 	})
 }
 
@@ -143,10 +144,11 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 		url, _ := f.config["token_url"].(string)
 		s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
 		text := s.failure("app").Error()
-		require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
+		check.Require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
 		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
 			name := field[1]
-			check(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
+			check.True(t, name == "ca_cert" || f.config[name] != nil,
+				"a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
 		}
 	})
 }
@@ -159,7 +161,7 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 		_, rest, _ := strings.Cut(err.Error(), "logs in again from ")
 		stamp, _, _ := strings.Cut(rest, " on")
 		at, wrong := time.Parse(time.RFC3339, stamp)
-		require(s.t, wrong == nil, "rotate/ names no time: %v", err)
+		check.Require(s.t, wrong == nil, "rotate/ names no time: %v", err)
 		return at
 	}
 	for name, next := range map[string]func(s *testMount) time.Time{
@@ -209,7 +211,7 @@ func TestLogin_UndocumentedFormats(t *testing.T) {
 		form.change(&f.account)
 		w := f.mounted(t)
 		token, _ := w.read("token/app").Data["access_token"].(string)
-		check(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
+		check.True(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
 		changed := f.account
 		changed.Password = "another"
 		w.Simulator.SetAccount(changed)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -19,7 +20,7 @@ import (
 func canonical(t *testing.T, data map[string]any) string {
 	t.Helper()
 	encoded, err := json.Marshal(data)
-	noError(t, err)
+	check.NoError(t, err)
 	return string(encoded)
 }
 
@@ -33,11 +34,11 @@ func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 			text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
 		} {
 			found := w.lookUp("token", value)
-			check(t, found.ID == id && found.Config == "gst", "found %s of %q", found.ID, found.Config)
+			check.True(t, found.ID == id && found.Config == "gst", "found %s of %q", found.ID, found.Config)
 		}
 		for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
 			found := w.lookUp("token_id", value)
-			check(t, found.ID == id, "%q: found %s", value, found.ID)
+			check.True(t, found.ID == id, "%q: found %s", value, found.ID)
 		}
 	})
 }
@@ -66,7 +67,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 		} {
 			message := w.badRequest(logical.UpdateOperation, "lookup", c.data, c.says...)
 			w.hides(message, token)
-			require(t, !t.Failed(), "%s: %q", name, message)
+			check.Require(t, !t.Failed(), "%s: %q", name, message)
 		}
 	})
 }
@@ -82,7 +83,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				{"token": stranger}, {"token": "Bearer " + stranger}, {"token_id": tokenID(stranger)}, {"token": id},
 			} {
 				r := w.refusal(logical.UpdateOperation, "lookup", data)
-				check(t, r.status == http.StatusNotFound && r.coded, "%v, want a bare 404", r)
+				check.True(t, r.status == http.StatusNotFound && r.coded, "%v, want a bare 404", r)
 				w.says(r.message, "is unknown", "mastersindia/", "of this cluster", "its record was lost when Vault was restored")
 				w.hides(r.message, stranger)
 				if _, whole := data["token"]; whole {
@@ -98,7 +99,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 		w := oauth().mounted(t)
 		for _, op := range []logical.Operation{logical.ReadOperation, logical.DeleteOperation, logical.ListOperation} {
 			r := w.refusal(op, "lookup", nil)
-			check(t, r.status == http.StatusMethodNotAllowed, "%s: %v, want 405", op, r)
+			check.True(t, r.status == http.StatusMethodNotAllowed, "%s: %v, want 405", op, r)
 		}
 	})
 }
@@ -111,10 +112,10 @@ func TestLookup_StateOfToken(t *testing.T) {
 		wants := func(state string, until time.Time) {
 			t.Helper()
 			found := w.lookUp("token_id", id)
-			check(t, found.State == state && found.UsableUntil.Equal(until) && found.ExpiresAt.Equal(end),
+			check.True(t, found.State == state && found.UsableUntil.Equal(until) && found.ExpiresAt.Equal(end),
 				"%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
 			for _, token := range w.ledgerOf("gst") {
-				check(t, token.ID != id || (token.State == state && token.UsableUntil.Equal(until)),
+				check.True(t, token.ID != id || (token.State == state && token.UsableUntil.Equal(until)),
 					"ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
 			}
 		}
@@ -140,7 +141,7 @@ func TestLookup_StateOfToken(t *testing.T) {
 			w.Reload()
 		}
 		alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
-		check(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
+		check.True(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
 		advance(time.Until(end) + time.Second)
 		wants("revoked", until)
 		w.remove("config/gst")
@@ -159,9 +160,9 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 			advance(time.Until(end) - 7*time.Second)
 			for n, state := range []string{"superseded", "expired", "expired"} {
 				got := w.lookUp("token_id", text(t, first, "token_id")).State
-				check(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
+				check.True(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
 				for _, token := range w.ledgerOf("gst") {
-					check(t, token.State != "superseded" || n == 0,
+					check.True(t, token.State != "superseded" || n == 0,
 						"a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
 				}
 				advance(2 * time.Second)
@@ -203,22 +204,22 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				resp := w.runAdvice(found.Advice)
 				switch {
 				case !c.revokes && name != "expired":
-					check(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
+					check.True(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
 						"%s of %s, want superseded of gst", found.State, found.Config)
 					w.says(found.Advice, "valid upstream until", "vendor")
-					equal(t, "warnings of the command", warningsOf(resp), "")
+					check.Equal(t, warningsOf(resp), "", "warnings of the command")
 				case c.revokes:
-					check(t, w.Simulator.TokenAlive(token) != killable, "the advice does not do what it says: %s", found.Advice)
+					check.True(t, w.Simulator.TokenAlive(token) != killable, "the advice does not do what it says: %s", found.Advice)
 					if killable || name != "superseded" {
 						w.says(found.Advice, "revoke/gst token_id="+id)
-						equal(t, "state", w.lookUp("token", token).State, "revoked")
+						check.Equal(t, w.lookUp("token", token).State, "revoked", "state")
 					}
 					if !killable && name != "paused" {
 						w.says(found.Advice, "vendor")
 					}
 				}
 				if name == "current" {
-					check(t, w.read("token/app").Data["token_id"] != id, "the token is still handed out")
+					check.True(t, w.read("token/app").Data["token_id"] != id, "the token is still handed out")
 				}
 			})
 		}
@@ -235,21 +236,22 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 		w.Simulator.SetFault("", simulator.Fault{})
 		advance(time.Hour)
 		found := w.lookUp("token", token)
-		check(t, found.State == "revoked" && found.UsableUntil.Equal(end) && w.Simulator.TokenAlive(token),
+		check.True(t, found.State == "revoked" && found.UsableUntil.Equal(end) && w.Simulator.TokenAlive(token),
 			"%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		w.says(found.Advice, "try again")
 		killedAt := time.Now()
 		w.runAdvice(found.Advice)
-		require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
+		check.Require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
 		advance(time.Minute)
 		for range 2 {
 			found := w.lookUp("token", token)
-			check(t, found.UsableUntil.Equal(killedAt), "usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
+			check.True(t, found.UsableUntil.Equal(killedAt),
+				"usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
 			w.Reload()
 		}
 		w.remove("config/gst")
 		found = w.lookUp("token", token)
-		check(t, found.UsableUntil.Equal(killedAt), "the ledger says %s, want %s", found.UsableUntil, killedAt)
+		check.True(t, found.UsableUntil.Equal(killedAt), "the ledger says %s, want %s", found.UsableUntil, killedAt)
 	})
 }
 
@@ -262,16 +264,16 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		w.write("role/long", map[string]any{"config": "long"})
 		given := w.read("token/app").Data
 		id := text(t, given, "token_id")
-		require(t, w.read("token/long").Data["token_id"] == id, "the upstream should have given the same token")
+		check.Require(t, w.read("token/long").Data["token_id"] == id, "the upstream should have given the same token")
 		for range 3 {
 			if a, b := w.ledgerOf("gst"), w.ledgerOf("long"); len(a) != 1 || len(b) != 1 {
 				t.Fatalf("%d and %d entries, want one each", len(a), len(b))
 			}
-			check(t, writes(w.ledgerAccesses(w.Reload)) == 0, "a restart writes what is known")
+			check.True(t, writes(w.ledgerAccesses(w.Reload)) == 0, "a restart writes what is known")
 		}
 		w.lookUp("token_id", id)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		check(t, len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "ledger/"),
+		check.True(t, len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "ledger/"),
 			"warnings %q, want one of the other config", resp.Warnings)
 		advance(time.Minute)
 		w.write("revoke/gst", nil)
@@ -282,10 +284,10 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
 		}
 		w.remove("config/gst")
-		equal(t, "the revocation was remembered for the wrong config", w.ledgerOf("gst")[0].State, "revoked")
+		check.Equal(t, w.ledgerOf("gst")[0].State, "revoked", "the revocation was remembered for the wrong config")
 		advance(4 * 24 * time.Hour)
 		got := w.ledgerOf("gst")
-		check(t, got == nil, "still remembered: %s", describe(got))
+		check.True(t, got == nil, "still remembered: %s", describe(got))
 		if found := w.lookUp("token_id", id); found.Config != "long" {
 			t.Errorf("found for %s, want long", found.Config)
 		}
@@ -300,14 +302,14 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 		s.EveryMinute()
 		first := s.token("app")
 		out, _ := s.revoke("")
-		require(t, out[first.id].upstream == "unsupported", "revoke/ says %v", out)
+		check.Require(t, out[first.id].upstream == "unsupported", "revoke/ says %v", out)
 		s.remove("config/gst")
 		s.Upstream.Reset()
 		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
 		advance(10 * time.Minute)
 		n := len(s.Upstream.Requests())
-		require(t, n == 0 && s.Simulator.TokenAlive(first.access), "%d requests: something was revoked", n)
-		check(t, !strings.Contains(advice, "goes on"), "nothing revokes the token, and lookup says: %s", advice)
+		check.Require(t, n == 0 && s.Simulator.TokenAlive(first.access), "%d requests: something was revoked", n)
+		check.True(t, !strings.Contains(advice, "goes on"), "nothing revokes the token, and lookup says: %s", advice)
 	})
 }
 
@@ -319,14 +321,14 @@ func TestLookup_RightAfterStart(t *testing.T) {
 		s.Storage.Slow(mounttest.Get, "token/", 3*time.Second)
 		s.Crash()
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id})
-		check(t, r.status == http.StatusServiceUnavailable && !strings.Contains(r.message, "not issued"),
+		check.True(t, r.status == http.StatusServiceUnavailable && !strings.Contains(r.message, "not issued"),
 			"lookup right after start: %d %s", r.status, r.message)
 		found := s.ledgerOf("gst")
-		check(t, len(found) == 1 && found[0].ID == first.id, "ledger/gst right after start: %v", found)
+		check.True(t, len(found) == 1 && found[0].ID == first.id, "ledger/gst right after start: %v", found)
 		advance(10 * time.Second)
 		s.lookUp("token_id", first.id)
 		r = s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
-		check(t, r.status == http.StatusNotFound, "lookup of an unknown token: %d %s", r.status, r.message)
+		check.True(t, r.status == http.StatusNotFound, "lookup of an unknown token: %d %s", r.status, r.message)
 	})
 }
 
@@ -340,6 +342,6 @@ func TestLookup_AccountCannotBeRead(t *testing.T) {
 		advance(time.Hour)
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
 		s.says(r.message, "gst")
-		check(t, !strings.Contains(r.message, "just started"), "lookup an hour after start: %d %s", r.status, r.message)
+		check.True(t, !strings.Contains(r.message, "just started"), "lookup an hour after start: %d %s", r.status, r.message)
 	})
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"go.uber.org/goleak"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // manyAccounts is as many configs and roles as one mount must carry.
@@ -24,9 +26,9 @@ func (s *testMount) copyAccount(n int, record func(raw []byte, name string) []by
 	s.t.Helper()
 	copyEntry := func(from, to string, change func([]byte) []byte) {
 		entry, err := s.Storage.Entries.Get(s.t.Context(), from)
-		require(s.t, err == nil && entry != nil, "get %s: %v, %v", from, entry, err)
+		check.Require(s.t, err == nil && entry != nil, "get %s: %v, %v", from, entry, err)
 		value := change(append([]byte(nil), entry.Value...))
-		noError(s.t, s.Storage.Entries.Put(s.t.Context(), &logical.StorageEntry{Key: to, Value: value}))
+		check.NoError(s.t, s.Storage.Entries.Put(s.t.Context(), &logical.StorageEntry{Key: to, Value: value}))
 	}
 	same := func(raw []byte) []byte { return raw }
 	for k := range n {
@@ -113,17 +115,17 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 	idle := heap()
 	perAccount := (float64(idle) - float64(before)) / manyAccounts
 	t.Logf("ready in %s, all of storage seen after %s, %.0f bytes an idle account", ready, settled, perAccount)
-	check(t, ready <= 10*time.Second,
+	check.True(t, ready <= 10*time.Second,
 		"the first token of a mount with %d accounts took %s: it must not wait for all of them", manyAccounts, ready)
-	check(t, perAccount <= 2048, "%.0f bytes an idle account, want at most 2048", perAccount)
-	check(t, first.config == "c05000", "the token is of config %s", first.config)
+	check.True(t, perAccount <= 2048, "%.0f bytes an idle account, want at most 2048", perAccount)
+	check.True(t, first.config == "c05000", "the token is of config %s", first.config)
 	for _, prefix := range []string{"config/", "role/", "status/"} {
 		began := time.Now()
 		resp := s.list(prefix)
 		keys, _ := resp.Data["keys"].([]string)
 		info, _ := resp.Data["key_info"].(map[string]any)
 		t.Logf("list %s: %d keys, %d with facts, in %s", prefix, len(keys), len(info), time.Since(began))
-		check(t, len(keys) >= manyAccounts+1, "list %s has %d keys, want at least %d", prefix, len(keys), manyAccounts+1)
+		check.True(t, len(keys) >= manyAccounts+1, "list %s has %d keys, want at least %d", prefix, len(keys), manyAccounts+1)
 	}
 	// The quickest of several: the machine may be busy with other things, but it is not so all the time.
 	periodic := time.Hour
@@ -133,14 +135,14 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 		periodic = min(periodic, time.Since(began))
 	}
 	t.Logf("the periodic work took %s", periodic)
-	check(t, periodic <= 100*time.Millisecond,
+	check.True(t, periodic <= 100*time.Millisecond,
 		"the periodic work took %s: it runs under Vault's lock and must follow the accounts in use", periodic)
 	s.forgetRecords()
 	listed := (float64(heap()) - float64(before)) / manyAccounts
 	t.Logf("%.0f bytes an idle account after the lists", listed)
-	check(t, listed <= 2048, "%.0f bytes an idle account after the lists, want at most 2048", listed)
+	check.True(t, listed <= 2048, "%.0f bytes an idle account after the lists, want at most 2048", listed)
 	got := s.logins()
-	check(t, got <= 2, "%d logins, want 2", got)
+	check.True(t, got <= 2, "%d logins, want 2", got)
 	runtime.KeepAlive(s)
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // scraped is what a monitoring system reads: the text, and the samples in it by what stands before the value, without the prefix
@@ -32,10 +34,10 @@ func (w *testMount) scrape() scraped {
 
 func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	t.Helper()
-	check(t, resp.Data[logical.HTTPStatusCode] == http.StatusOK, "status code %v, want 200", resp.Data[logical.HTTPStatusCode])
+	check.True(t, resp.Data[logical.HTTPStatusCode] == http.StatusOK, "status code %v, want 200", resp.Data[logical.HTTPStatusCode])
 	kind := text(t, resp.Data, logical.HTTPContentType)
-	check(t, strings.HasPrefix(kind, "text/plain; version=0.0.4"), "content type %q", kind)
-	check(t, resp.Secret == nil && len(resp.Warnings) == 0,
+	check.True(t, strings.HasPrefix(kind, "text/plain; version=0.0.4"), "content type %q", kind)
+	check.True(t, resp.Secret == nil && len(resp.Warnings) == 0,
 		"a response with a lease or a warning is none that Vault passes on as it is")
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)
 	if !ok {
@@ -48,10 +50,10 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 			continue
 		}
 		name, ours := strings.CutPrefix(line, "mastersindia_")
-		check(t, ours, "a metric without the engine's prefix: %s", line)
+		check.True(t, ours, "a metric without the engine's prefix: %s", line)
 		at := strings.LastIndex(name, " ")
 		value, err := strconv.ParseFloat(name[at+1:], 64)
-		check(t, err == nil, "%s: %v", line, err)
+		check.True(t, err == nil, "%s: %v", line, err)
 		if _, twice := s.samples[name[:at]]; twice {
 			t.Errorf("%s is there twice", name[:at])
 		}
@@ -65,7 +67,7 @@ func (s scraped) wants(t *testing.T, want map[string]float64) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		got, there := s.samples[name]
-		check(t, there && got == want[name], "%s is %v (there: %t), want %v", name, got, there, want[name])
+		check.True(t, there && got == want[name], "%s is %v (there: %t), want %v", name, got, there, want[name])
 	}
 }
 
@@ -106,7 +108,7 @@ func (s scraped) countersOnly(t *testing.T) map[string]float64 {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(s.text))
-	require(t, err == nil, "the text cannot be parsed: %v", err)
+	check.Require(t, err == nil, "the text cannot be parsed: %v", err)
 	counters := map[string]bool{}
 	for name, family := range families {
 		name = strings.TrimPrefix(name, "mastersindia_")
@@ -132,6 +134,6 @@ func (s scraped) notBehind(t *testing.T, before scraped) {
 	now := s.countersOnly(t)
 	for name, value := range before.countersOnly(t) {
 		got, there := now[name]
-		check(t, there && got >= value, "%s went from %v to %v (there: %t)", name, value, got, there)
+		check.True(t, there && got >= value, "%s went from %v to %v (there: %t)", name, value, got, there)
 	}
 }

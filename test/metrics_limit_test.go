@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -27,12 +28,12 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		synctest.Wait()
 		first := w.scrape()
 		names := first.configs()
-		require(t, len(names) == mostSeries+1 && slices.Contains(names, "_other"),
+		check.Require(t, len(names) == mostSeries+1 && slices.Contains(names, "_other"),
 			"%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
 		n := len(first.of("token_expiry_timestamp_seconds"))
-		check(t, n == mostSeries, "%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
+		check.True(t, n == mostSeries, "%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
 		others := sharing(names, many)
-		require(t, len(others) >= 4, "%v share a count, want at least four", others)
+		check.Require(t, len(others) >= 4, "%v share a count, want at least four", others)
 		w.quiet(func() {
 			for k := range many {
 				w.read(fmt.Sprintf("token/rc%05d", k))
@@ -43,7 +44,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		second.wants(t, map[string]float64{
 			`accounts{state="ready"}`: many + 1, `reads_total{config="_other",result="ok"}`: float64(len(others)),
 		})
-		equal(t, "reads are counted", second.counted("reads_total")["ok"], float64(many))
+		check.Equal(t, second.counted("reads_total")["ok"], float64(many), "reads are counted")
 		w.roomAfterDelete(second, names[1], others[0])
 	})
 }
@@ -85,7 +86,7 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	}
 	w.Simulator.SetFault("", simulator.Fault{})
 	w.write("config/new", jwtConfig())
-	check(w.t, slices.Contains(w.scrape().configs(), "new"), "a new config got none of the room that a deleted one has left")
+	check.True(w.t, slices.Contains(w.scrape().configs(), "new"), "a new config got none of the room that a deleted one has left")
 }
 
 func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
@@ -98,7 +99,7 @@ func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 		w.list("status/")
 		now := w.scrape()
 		names := now.configs()
-		check(t, slices.Equal(names, []string{"gst"}), "%d configs have series, want only the one in use", len(names))
+		check.True(t, slices.Equal(names, []string{"gst"}), "%d configs have series, want only the one in use", len(names))
 		now.wants(t, map[string]float64{`accounts{state="idle"}`: many, `accounts{state="ready"}`: 1})
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	mastersindia "vault-plugin-secrets-mastersindia"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -27,7 +28,7 @@ import (
 func (s scraped) counts(t *testing.T, metric string, want map[string]float64) {
 	t.Helper()
 	got := s.counted(metric)
-	check(t, maps.Equal(got, want), "%s: %v, want %v", metric, got, want)
+	check.True(t, maps.Equal(got, want), "%s: %v, want %v", metric, got, want)
 }
 
 // durations checks that the histogram has an observation of each login that was counted.
@@ -40,7 +41,7 @@ func (s scraped) durations(t *testing.T) {
 		}
 	}
 	got := s.samples["login_duration_seconds_count"]
-	check(t, got == logins, "%v durations for %v logins", got, logins)
+	check.True(t, got == logins, "%v durations for %v logins", got, logins)
 }
 
 func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
@@ -131,7 +132,7 @@ func TestMetrics_CountVerifications(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
 		got := w.scrape().configs()
-		check(t, len(got) == 0, "series of %v, which are not stored", got)
+		check.True(t, len(got) == 0, "series of %v, which are not stored", got)
 	})
 	timed(t, "one that fails, of a config that is there", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -143,7 +144,7 @@ func TestMetrics_CountVerifications(t *testing.T) {
 		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig()) })
 		got := w.scrape().configs()
-		check(t, len(got) == 0, "series of %v, which is not stored", got)
+		check.True(t, len(got) == 0, "series of %v, which is not stored", got)
 	})
 }
 
@@ -153,7 +154,7 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
 			_, err := w.tryRead("token/app", map[string]any{"rejected_token_id": id})
-			noError(t, err)
+			check.NoError(t, err)
 		})
 		advance(time.Minute)
 		w.loggingIn(1, func() { w.write("rotate/gst", nil) })
@@ -205,7 +206,7 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 		w.read("token/app")
 		advance(2 * time.Hour)
 		value, there := w.scrape().samples[name]
-		check(t, !there, "%s is %v, long after the token's death", name, value)
+		check.True(t, !there, "%s is %v, long after the token's death", name, value)
 	})
 }
 
@@ -261,9 +262,9 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
 		b, err := factory(t.Context(), &logical.BackendConfig{StorageView: &logical.InmemStorage{}, System: &logical.StaticSystemView{}})
-		noError(t, err)
+		check.NoError(t, err)
 		resp, err := b.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: "metrics"})
-		noError(t, err)
+		check.NoError(t, err)
 		one, other := jwtV1().mounted(t), oauth().mounted(t)
 		one.read("token/app")
 		one.read("token/app")
@@ -271,7 +272,7 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 		bare := scrapeOf(t, resp)
 		bare.wants(t, map[string]float64{`build_info{commit="0123456789ab",version="v1.2.3"}`: 1, `accounts{state="idle"}`: 0})
 		got := bare.configs()
-		check(t, len(got) == 0, "an empty mount has series of %v", got)
+		check.True(t, len(got) == 0, "an empty mount has series of %v", got)
 		for w, reads := range map[*testMount]float64{one: 2, other: 1} {
 			w.scrape().wants(t, map[string]float64{
 				`reads_total{config="gst",result="ok"}`: reads, "login_duration_seconds_count": 1, `accounts{state="ready"}`: 1,
@@ -285,14 +286,14 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 		w.collectMessages(jwtV2())
 		now := w.scrape()
 		problems, err := promlint.New(strings.NewReader(now.text)).Lint()
-		noError(t, err)
+		check.NoError(t, err)
 		for _, p := range problems {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 		counters := now.countersOnly(t)
-		check(t, len(counters) >= 20, "only %d counters", len(counters))
+		check.True(t, len(counters) >= 20, "only %d counters", len(counters))
 		for _, own := range []string{"go_goroutines", "process_resident_memory_bytes", "process_start_time_seconds"} {
-			check(t, now.samples[own] != 0, "no %s", own)
+			check.True(t, now.samples[own] != 0, "no %s", own)
 		}
 	})
 }
@@ -327,7 +328,7 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 			later(16 * time.Hour)
 		}
 		n := before.counted("logins_total")
-		check(t, n["ok"] >= 14 && n["unavailable"] >= 7, "the week was too quiet to prove anything: %v", n)
+		check.True(t, n["ok"] >= 14 && n["unavailable"] >= 7, "the week was too quiet to prove anything: %v", n)
 	})
 }
 
@@ -337,14 +338,14 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		t.Helper()
 		synctest.Wait()
 		got := w.scrape().configs()
-		check(t, len(got) == 0, "series of %v, which is deleted", got)
+		check.True(t, len(got) == 0, "series of %v, which is deleted", got)
 	}
 	remove := func(w *testMount) { w.remove("config/gst") }
 	timed(t, "here", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
 		got := w.scrape().configs()
-		require(t, slices.Equal(got, []string{"gst"}), "series of %v before", got)
+		check.Require(t, slices.Equal(got, []string{"gst"}), "series of %v before", got)
 		remove(w)
 		gone(t, w)
 		w.refused(logical.ReadOperation, "token/app", nil)
@@ -376,7 +377,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	timed(t, "on another cluster", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		noError(t, w.Storage.Entries.Delete(t.Context(), "config/gst"))
+		check.NoError(t, w.Storage.Entries.Delete(t.Context(), "config/gst"))
 		w.Backend().InvalidateKey(t.Context(), "config/gst")
 		gone(t, w)
 	})
@@ -390,10 +391,10 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 		synctest.Wait()
 		before := len(w.Storage.Accesses())
 		w.idle(func() { w.scrape() })
-		equal(t, "storage was asked for", w.Storage.Accesses()[before:], []string{"list config/"})
+		check.Equal(t, w.Storage.Accesses()[before:], []string{"list config/"}, "storage was asked for")
 		w.Storage.Fail(mounttest.List, "config/", mounttest.ErrStorage())
 		r := w.refusal(logical.ReadOperation, "metrics", nil)
-		check(t, r.status == 500, "with a storage that is broken: %v", r)
+		check.True(t, r.status == 500, "with a storage that is broken: %v", r)
 	})
 }
 
@@ -401,10 +402,10 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
-		noError(t, err)
+		check.NoError(t, err)
 		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
 		got := w.document().Paths["/metrics"].Get.Responses["200"].Description
-		check(t, got == "Metrics.", "the document says %q of the response", got)
+		check.True(t, got == "Metrics.", "the document says %q of the response", got)
 	})
 }
 
@@ -473,9 +474,9 @@ func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-		mustEqual(t, "a reader is answered", codeOf(s.failure("app")), 504)
+		check.RequireEqual(t, codeOf(s.failure("app")), 504, "a reader is answered")
 		reads := s.scrape().counted("reads_total")
-		check(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
+		check.True(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
 		advance(time.Minute)
 	})
 }

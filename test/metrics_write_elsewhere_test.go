@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -36,7 +37,7 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	timed(t, "token", func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.token("app")
-		require(t, s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0, "no expiry before")
+		check.Require(t, s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0, "no expiry before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 		now := s.scrape()
 		if now.samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 || now.samples[`accounts{state="ready"}`] != 1 {
@@ -63,9 +64,9 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 			advance(12 * time.Second)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			equal(t, "logins_total says", s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1)
+			check.Equal(t, s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1, "logins_total says")
 			got := count(t, s.status(), "logins")
-			check(t, got == "2", "status/ counts %s logins, want 2", got)
+			check.True(t, got == "2", "status/ counts %s logins, want 2", got)
 		})
 	}
 }
@@ -81,7 +82,7 @@ func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
 			s.refused(logical.ReadOperation, "token/app", nil)
 		}
 		reads := s.scrape().counted("reads_total")
-		check(t, reads["error"] == 3, "reads_total %v after three reads that failed with the storage's error", reads)
+		check.True(t, reads["error"] == 3, "reads_total %v after three reads that failed with the storage's error", reads)
 		s.Storage.Heal()
 	})
 }

@@ -18,10 +18,11 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
-
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 const monitoringDocument = "/docs/monitoring.md"
@@ -30,7 +31,7 @@ const monitoringDocument = "/docs/monitoring.md"
 func tableIn(t *testing.T, title string, key int) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(mounttest.ModuleRoot(t) + monitoringDocument)
-	noError(t, err)
+	check.NoError(t, err)
 	rows, inside := map[string][]string{}, false
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "|") {
@@ -67,7 +68,7 @@ func realMetrics(t *testing.T) map[string][3][]string {
 	w.read("token/app")
 	textParser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := textParser.TextToMetricFamilies(strings.NewReader(w.scrape().text))
-	noError(t, err)
+	check.NoError(t, err)
 	all := map[string][3][]string{}
 	for name, family := range families {
 		labels, values := map[string]bool{}, map[string]bool{}
@@ -91,7 +92,7 @@ func TestMonitoringDoc_MetricsTable(t *testing.T) {
 		rows := tableIn(t, "name", 0)
 		for name, is := range realMetrics(t) {
 			if shared := regexp.MustCompile(`^mastersindia_(go|process)_`).FindString(name); shared != "" {
-				check(t, rows[shared+"*"] != nil, "%s is not in the document, nor is %s*", name, shared)
+				check.True(t, rows[shared+"*"] != nil, "%s is not in the document, nor is %s*", name, shared)
 				continue
 			}
 			row := rows[name]
@@ -100,14 +101,14 @@ func TestMonitoringDoc_MetricsTable(t *testing.T) {
 				t.Errorf("%s is not in the document", name)
 				continue
 			}
-			check(t, row[1] == is[0][0] && slices.Equal(named(row[2]), is[1]),
+			check.True(t, row[1] == is[0][0] && slices.Equal(named(row[2]), is[1]),
 				"%s is a %s with labels %v; the document has %q and %q", name, is[0][0], is[1], row[1], row[2])
 			for _, value := range is[2] {
-				check(t, slices.Contains(named(row[3]), value), "%s: the document does not name %q", name, value)
+				check.True(t, slices.Contains(named(row[3]), value), "%s: the document does not name %q", name, value)
 			}
 		}
 		for name := range rows {
-			check(t, strings.HasSuffix(name, "_*"), "the engine has no metric %s", name)
+			check.True(t, strings.HasSuffix(name, "_*"), "the engine has no metric %s", name)
 		}
 	})
 }
@@ -117,13 +118,13 @@ func TestMonitoringDoc_ExamplesUseExistingMetrics(t *testing.T) {
 		known := realMetrics(t)
 		for _, file := range []string{"alerts.yml", "alerts_test.yml", "dashboard.json"} {
 			text, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "examples/monitoring", file))
-			noError(t, err)
+			check.NoError(t, err)
 			names := regexp.MustCompile(`\bmastersindia_\w+`).FindAllString(string(text), -1)
-			check(t, len(names) >= 8, "%s names only %d metrics", file, len(names))
+			check.True(t, len(names) >= 8, "%s names only %d metrics", file, len(names))
 			for _, name := range names {
 				bare := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 				_, there := known[name]
-				check(t, there || (known[bare][0] != nil && known[bare][0][0] == "histogram"), "%s: there is no metric %s", file, name)
+				check.True(t, there || (known[bare][0] != nil && known[bare][0][0] == "histogram"), "%s: there is no metric %s", file, name)
 			}
 		}
 	})
@@ -173,7 +174,7 @@ func logLines(t *testing.T) []logLine {
 			return inspect(filepath.Join(root, path))
 		}
 	})
-	noError(t, err)
+	check.NoError(t, err)
 	return lines
 }
 
@@ -223,7 +224,7 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 	t.Parallel()
 	rows := tableIn(t, "level", 1)
 	lines := logLines(t)
-	require(t, len(lines) >= 15, "only %d log lines were found in the source", len(lines))
+	check.Require(t, len(lines) >= 15, "only %d log lines were found in the source", len(lines))
 	found := map[string]bool{}
 	for _, line := range lines {
 		found[line.message] = true
@@ -236,9 +237,9 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 			t.Errorf("%s: %q has level %s and fields %v; the document has %q and %q",
 				line.at, line.message, line.level, line.fields, row[0], row[2])
 		}
-		check(t, row[3] != "", "%q: the document does not say what to do", line.message)
+		check.True(t, row[3] != "", "%q: the document does not say what to do", line.message)
 	}
 	for message := range rows {
-		check(t, found[message], "the engine has no log line %q", message)
+		check.True(t, found[message], "the engine has no log line %q", message)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -96,7 +97,7 @@ func (w *testMount) write(path string, data map[string]any) *logical.Response {
 	if err == nil && resp != nil && resp.IsError() {
 		err = resp.Error()
 	}
-	require(w.t, err == nil, "write %s: %v", path, err)
+	check.Require(w.t, err == nil, "write %s: %v", path, err)
 	return resp
 }
 
@@ -104,8 +105,8 @@ func (w *testMount) write(path string, data map[string]any) *logical.Response {
 func (w *testMount) read(path string) *logical.Response {
 	w.t.Helper()
 	resp, err := w.tryRead(path, nil)
-	require(w.t, err == nil, "read %s: %v", path, err)
-	require(w.t, resp != nil, "read %s: 404", path)
+	check.Require(w.t, err == nil, "read %s: %v", path, err)
+	check.Require(w.t, resp != nil, "read %s: 404", path)
 	return resp
 }
 
@@ -114,7 +115,7 @@ func (w *testMount) list(path string) *logical.Response {
 	w.t.Helper()
 	resp, err := w.do(w.t.Context(), logical.ListOperation, path, nil)
 	r, refused := asRefusal(resp, err)
-	require(w.t, !refused, "list %s: %v", path, r)
+	check.Require(w.t, !refused, "list %s: %v", path, r)
 	return resp
 }
 
@@ -131,7 +132,7 @@ func (w *testMount) tryRead(path string, data map[string]any) (*logical.Response
 func (w *testMount) refused(op logical.Operation, path string, data map[string]any) string {
 	w.t.Helper()
 	r, refused := asRefusal(w.do(w.t.Context(), op, path, data))
-	require(w.t, refused, "%s %s was not refused", op, path)
+	check.Require(w.t, refused, "%s %s was not refused", op, path)
 	return r.message
 }
 
@@ -167,5 +168,5 @@ func (w *testMount) logins() int { return w.Simulator.Counters().Logins }
 func (w *testMount) wantLogins(want int, why ...string) {
 	w.t.Helper()
 	got := w.logins()
-	check(w.t, got == want, "%d logins, want %d %s", got, want, strings.Join(why, " "))
+	check.True(w.t, got == want, "%d logins, want %d %s", got, want, strings.Join(why, " "))
 }

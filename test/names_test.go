@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestNames_InvalidRefusedWithRule(t *testing.T) {
@@ -18,7 +20,7 @@ func TestNames_InvalidRefusedWithRule(t *testing.T) {
 				w := jwtV1().mounted(t)
 				for _, op := range operations {
 					message := w.badRequest(op, path+name, body(path, op), "name", "128")
-					check(t, len(name) <= 3 || !strings.Contains(message, name), "%s: the message repeats the name: %q", op, message)
+					check.True(t, len(name) <= 3 || !strings.Contains(message, name), "%s: the message repeats the name: %q", op, message)
 				}
 			})
 		}
@@ -53,7 +55,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.write("config/"+name, jwtConfig())
 		w.write("role/"+name, map[string]any{"config": name})
-		equal(t, "config", w.read("token/" + name).Data["config"], name)
+		check.Equal[any](t, w.read("token/" + name).Data["config"], name, "config")
 		w.read("config/" + name)
 		w.read("role/" + name)
 		w.read("status/" + name)
@@ -62,7 +64,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		w.remove("role/" + name)
 		w.remove("config/" + name)
 		left := w.storedUnder("config/")
-		check(t, len(left) == 0, "%d configs are left", len(left))
+		check.True(t, len(left) == 0, "%d configs are left", len(left))
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // document is the part of an OpenAPI document that is looked at here.
@@ -76,12 +78,12 @@ type documentSchema struct {
 func (w *testMount) document() document {
 	w.t.Helper()
 	resp, err := w.do(w.t.Context(), logical.HelpOperation, "", nil)
-	noError(w.t, err)
+	check.NoError(w.t, err)
 	encoded, err := json.Marshal(resp.Data["openapi"])
-	noError(w.t, err)
+	check.NoError(w.t, err)
 	var d document
-	noError(w.t, json.Unmarshal(encoded, &d))
-	require(w.t, len(d.Paths) != 0, "the document has no paths")
+	check.NoError(w.t, json.Unmarshal(encoded, &d))
+	check.Require(w.t, len(d.Paths) != 0, "the document has no paths")
 	return d
 }
 
@@ -127,7 +129,7 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 		for path, operations := range contractPaths() {
 			want[unnamed(path)] = operations
 		}
-		equal(t, "operations", got, want)
+		check.Equal(t, got, want, "operations")
 	})
 }
 
@@ -136,19 +138,19 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 		seen := map[string]string{}
 		for path, p := range w.document().Paths {
 			for method, op := range p.operations() {
-				check(t, strings.HasPrefix(op.OperationID, "masters-india-"),
+				check.True(t, strings.HasPrefix(op.OperationID, "masters-india-"),
 					"%s %s: operationId %q does not begin with masters-india-", method, path, op.OperationID)
 				other, twice := seen[op.OperationID]
-				check(t, !twice, "%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
+				check.True(t, !twice, "%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
 				seen[op.OperationID] = method + " " + path
-				check(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary),
+				check.True(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary),
 					"%s %s: summary %q is no sentence", method, path, op.Summary)
-				check(t, regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) && op.Description != op.Summary,
+				check.True(t, regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) && op.Description != op.Summary,
 					"%s %s: description %q is no other sentence", method, path, op.Description)
 			}
 		}
 		for _, id := range []string{"look-up-token", "read-ledger", "list-ledgers"} {
-			check(t, seen["masters-india-"+id] != "", "no operation %s", id)
+			check.True(t, seen["masters-india-"+id] != "", "no operation %s", id)
 		}
 	})
 }
@@ -164,7 +166,7 @@ func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 		}
 		for name, schema := range d.Components.Schemas {
 			for field, property := range schema.Properties {
-				check(t, regexp.MustCompile(`^\p{L}.*\S$`).MatchString(property.Description),
+				check.True(t, regexp.MustCompile(`^\p{L}.*\S$`).MatchString(property.Description),
 					"%s: %s has description %q", name, field, property.Description)
 			}
 		}
@@ -174,7 +176,7 @@ func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 	t.Helper()
 	for _, parameter := range parameters {
-		check(t, parameter.Description != "", "%s: parameter %s has no description", of, parameter.Name)
+		check.True(t, parameter.Description != "", "%s: parameter %s has no description", of, parameter.Name)
 	}
 }
 
@@ -183,18 +185,18 @@ func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 		d := w.document()
 		for path, p := range d.Paths {
 			for method, op := range p.operations() {
-				check(t, len(op.Responses) != 0, "%s %s: no responses", method, path)
+				check.True(t, len(op.Responses) != 0, "%s %s: no responses", method, path)
 				for code, response := range op.Responses {
-					check(t, response.Description != "" && response.Description != "OK",
+					check.True(t, response.Description != "" && response.Description != "OK",
 						"%s %s: response %s has description %q", method, path, code, response.Description)
 					if code == "204" {
 						continue // no body
 					}
 					if path == "/metrics" && code == "200" {
-						check(t, response.Content["text/plain"].Schema.Type == "string", "%s %s: response %s is no text", method, path, code)
+						check.True(t, response.Content["text/plain"].Schema.Type == "string", "%s %s: response %s is no text", method, path, code)
 						continue
 					}
-					check(t, len(d.resolve(response.Content["application/json"].Schema).Properties) != 0,
+					check.True(t, len(d.resolve(response.Content["application/json"].Schema).Properties) != 0,
 						"%s %s: response %s has no schema", method, path, code)
 				}
 			}
@@ -206,15 +208,15 @@ func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
-		noError(t, err)
+		check.NoError(t, err)
 		own, _ := resp.Data["openapi"].(map[string]any)
 		taken, err := framework.NewOASDocumentFromMap(own)
-		noError(t, err)
+		check.NoError(t, err)
 		for path, item := range taken.Paths {
 			if item.Get == nil || path == "/metrics" {
 				continue
 			}
-			check(t, item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref != "",
+			check.True(t, item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref != "",
 				"%s: the schema of the response gets lost", path)
 		}
 	})
@@ -227,11 +229,11 @@ func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 		body := d.resolve(config.Post.RequestBody.Content["application/json"].Schema)
 		shown := d.resolve(config.Get.Responses["200"].Content["application/json"].Schema)
 		for _, field := range secretFields() {
-			check(t, body.Properties[field].Attributes.Sensitive, "%s is not marked as sensitive", field)
+			check.True(t, body.Properties[field].Attributes.Sensitive, "%s is not marked as sensitive", field)
 			_, there := shown.Properties[field]
-			check(t, !there, "%s is among the fields of a read", field)
+			check.True(t, !there, "%s is among the fields of a read", field)
 		}
 		lookup := d.resolve(d.Paths["/lookup"].Post.RequestBody.Content["application/json"].Schema)
-		check(t, lookup.Properties["token"].Attributes.Sensitive, "the token of lookup is not marked as sensitive")
+		check.True(t, lookup.Properties["token"].Attributes.Sensitive, "the token of lookup is not marked as sensitive")
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -179,15 +180,15 @@ func TestPanic_InAResult(t *testing.T) {
 			panicked++
 			advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
 			a := s.token("app")
-			check(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
+			check.True(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
 				"call %d: a read gives a token that was revoked, or is dead", call)
 			n := s.logins()
-			check(t, n <= 4, "call %d: %d logins", call, n)
+			check.True(t, n <= 4, "call %d: %d logins", call, n)
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
 			s.Stop()
 		}
 		t.Logf("%d calls panicked", panicked)
-		require(t, panicked != 0, "nothing has panicked")
+		check.Require(t, panicked != 0, "nothing has panicked")
 	})
 }
 
@@ -217,10 +218,10 @@ func TestPanic_InStorage(t *testing.T) {
 		})
 		_, _ = s.ask(t.Context(), "app", nil)
 		advance(time.Second) // the ledger is written in the background
-		require(t, panicked.Load(), "nothing has panicked")
+		check.Require(t, panicked.Load(), "nothing has panicked")
 		advance(5 * time.Minute)
 		a, err := s.ask(t.Context(), "app", nil)
-		require(t, err == nil, "five minutes after the panic a read says: %v", err)
+		check.Require(t, err == nil, "five minutes after the panic a read says: %v", err)
 		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
 		select {
 		case <-write:
@@ -234,7 +235,7 @@ func TestPanic_InStorage(t *testing.T) {
 				keys++
 			}
 		}
-		check(t, keys != 0, "ten minutes after the panic the ledger's storage does not know the token")
+		check.True(t, keys != 0, "ten minutes after the panic the ledger's storage does not know the token")
 	})
 }
 
@@ -262,13 +263,13 @@ func TestPanic_InAResultKeepsRecord(t *testing.T) {
 			advance(3 * time.Minute)
 			s.Storage.Heal()
 			a := s.token("app")
-			check(t, a.id == second.id, "call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
+			check.True(t, a.id == second.id, "call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
 			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
 			_, _ = s.rotate()
 			s.wantNotRead(revoked.id)
 			s.Stop()
 		}
-		require(t, panicked != 0, "nothing has panicked")
+		check.Require(t, panicked != 0, "nothing has panicked")
 	})
 }
 
@@ -292,9 +293,9 @@ func TestPanic_InEachResult(t *testing.T) {
 		})
 		s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
 		advance(10 * time.Minute)
-		check(t, writes >= 2 && writes <= 30, "%d writes in ten minutes, want one or two a minute", writes)
+		check.True(t, writes >= 2 && writes <= 30, "%d writes in ten minutes, want one or two a minute", writes)
 		s.Storage.Heal()
 		a := s.token("app")
-		check(t, a.id == first.id, "a read gives token %s, want %s, which storage has", a.id, first.id)
+		check.True(t, a.id == first.id, "a read gives token %s, want %s, which storage has", a.id, first.id)
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // everyRequest is one for each operation of each path, of which every one works.
@@ -55,7 +57,7 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 		for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
 			w := jwtV1().mounted(t)
 			refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value)))
-			check(t, !is, "%s: %v", name, refused)
+			check.True(t, !is, "%s: %v", name, refused)
 		}
 	})
 }
@@ -64,7 +66,7 @@ func TestParams_LongNameCutInMessage(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		message := w.badRequest(logical.UpdateOperation, "config/gst",
 			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
-		check(t, len(message) <= 2_000, "a message of %d bytes", len(message))
+		check.True(t, len(message) <= 2_000, "a message of %d bytes", len(message))
 	})
 }
 
@@ -167,7 +169,7 @@ func TestParams_TooLongSaysTheLimit(t *testing.T) {
 		} {
 			const rule = "from 1s to 9600h"
 			said := w.refusal(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": long})
-			check(t, strings.Contains(said.message, rule), "max_ttl=%v: %s\nwant: %s", long, said.message, rule)
+			check.True(t, strings.Contains(said.message, rule), "max_ttl=%v: %s\nwant: %s", long, said.message, rule)
 			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_timeout": long}, "from 1s to 60s")
 			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"ledger_retention": long}, "from 0s to 9600h")
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // presetFacts are what the contract says of a preset.
@@ -121,8 +123,8 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			w := newTestMount(t)
 			w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
 			data := overTheWire(t, w.read("config/gst").Data)
-			equal(t, "the config", filled(data), facts.fields())
-			check(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
+			check.Equal(t, filled(data), facts.fields(), "the config")
+			check.True(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
 			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
 				t.Errorf("scope is %v, want %s", data["scope"], want)
 			}
@@ -138,13 +140,13 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 			var resp *logical.Response
 			w.idle(func() { resp = w.read("preset/" + name) })
 			data := overTheWire(t, resp.Data)
-			equal(t, "the preset", filled(data), facts.fields())
+			check.Equal(t, filled(data), facts.fields(), "the preset")
 			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
 				if s, ok := data[field].(string); !ok || s == "" {
 					t.Errorf("%s is %v, want words", field, data[field])
 				}
 			}
-			equal(t, "revocable", data["revocable"], facts.refreshURL != "")
+			check.Equal(t, data["revocable"], facts.refreshURL != "", "revocable")
 		})
 	}
 }
@@ -159,7 +161,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 			}
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for _, name := range presets() {
-				check(t, info[name] != nil, "no key_info for %s", name)
+				check.True(t, info[name] != nil, "no key_info for %s", name)
 			}
 		})
 	})
@@ -196,7 +198,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 			w.write("config/gst", with(ofPreset("ksa-qa"), field, value, "allow_http", true, "verify_connection", false))
 			got := filled(overTheWire(t, w.read("config/gst").Data))
 			want := with(presetTable()["ksa-qa"].fields(), field, value)
-			equal(t, "the config", got, want)
+			check.Equal(t, got, want, "the config")
 		})
 	}
 	timed(t, "protocol", func(t *testing.T) {
@@ -204,7 +206,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 		w.write("config/gst", merged(with(oauth().config, "verify_connection", false), map[string]any{
 			"preset": "einvoice-sandbox", "request_format": "json", "authorization_scheme": "Bearer",
 		}))
-		equal(t, "protocol", w.read("config/gst").Data["protocol"], "oauth")
+		check.Equal(t, w.read("config/gst").Data["protocol"], "oauth", "protocol")
 	})
 }
 
@@ -215,8 +217,8 @@ func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
 		w.write("config/gst", map[string]any{"rotation_percent": 50})
 		data := overTheWire(t, w.read("config/gst").Data)
 		want := map[string]any{"X-Team": "gst"}
-		check(t, reflect.DeepEqual(data["headers"], want), "headers are %v, want %v", data["headers"], want)
-		check(t, data["preset"] == "ksa-qa", "preset is %v, want ksa-qa", data["preset"])
+		check.True(t, reflect.DeepEqual(data["headers"], want), "headers are %v, want %v", data["headers"], want)
+		check.True(t, data["preset"] == "ksa-qa", "preset is %v, want ksa-qa", data["preset"])
 	})
 }
 
@@ -240,14 +242,14 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 			w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
-			equal(t, "the config", filled(overTheWire(t, w.read("config/gst").Data)), c.want)
+			check.Equal(t, filled(overTheWire(t, w.read("config/gst").Data)), c.want, "the config")
 		})
 	}
 	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 		message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"preset": "ksa-qa"}, "password")
-		check(t, !strings.Contains(message, "canary"), "the message repeats what is stored")
+		check.True(t, !strings.Contains(message, "canary"), "the message repeats what is stored")
 	})
 }
 
@@ -260,7 +262,7 @@ func TestPreset_KeepsOtherFields(t *testing.T) {
 		w.write("config/gst", with(ofPreset("einvoice-sandbox"), "verify_connection", false))
 		got, want := overTheWire(t, w.read("config/gst").Data), overTheWire(t, kept)
 		for field := range want {
-			check(t, got[field] == want[field], "%s is %v, want %v as before", field, got[field], want[field])
+			check.True(t, got[field] == want[field], "%s is %v, want %v as before", field, got[field], want[field])
 		}
 	})
 }
@@ -291,7 +293,7 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 		}
 		write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
 		data := write("firstvision-sandbox")
-		check(t, data["scope"] == "cards" && data["assertion_audience"] == "",
+		check.True(t, data["scope"] == "cards" && data["assertion_audience"] == "",
 			"scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		if data = write("firstvision-apac-uat"); data["scope"] != "apac_firstvision" || data["assertion_audience"] == "" {
 			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
@@ -300,7 +302,7 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 			t.Errorf("scope is %v, want what the write named", data["scope"])
 		}
 		data = write("firstvision-sandbox-v2", "scope", "firstvision.all")
-		check(t, data["assertion_audience"] == "" && data["request_format"] == "json",
+		check.True(t, data["assertion_audience"] == "" && data["request_format"] == "json",
 			"assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		if data = write("firstvision-apac-uat", "request_format", "query"); data["assertion_audience"] != "" {
 			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
@@ -320,7 +322,7 @@ func TestPreset_WithAnotherProtocol(t *testing.T) {
 			"token_url": "https://qa-globalback.mastersindia-einv.com/api/v2/token-auth/", "refresh_headers": map[string]string{},
 			"headers": map[string]string{"Productid": "einvoicing_global"},
 		} {
-			check(t, reflect.DeepEqual(data[field], want), "%s is %v, want %v", field, data[field], want)
+			check.True(t, reflect.DeepEqual(data[field], want), "%s is %v, want %v", field, data[field], want)
 		}
 	})
 }
@@ -342,9 +344,9 @@ func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
 		timed(t, fmt.Sprint(change.data["token_url"], change.data["protocol"], change.data["preset"]), func(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
-			mustEqual(t, "preset", w.read("config/gst").Data["preset"], "ksa-qa")
+			check.RequireEqual(t, w.read("config/gst").Data["preset"], "ksa-qa", "preset")
 			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
-			equal(t, "preset", w.read("config/gst").Data["preset"], change.want)
+			check.Equal[any](t, w.read("config/gst").Data["preset"], change.want, "preset")
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -21,7 +22,7 @@ func reject(id string) map[string]any { return map[string]any{"rejected_token_id
 func (s *testMount) rejecting(id string) string {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), "app", reject(id))
-	require(s.t, err == nil, "a reader whose token was rejected got no token: %v", err)
+	check.Require(s.t, err == nil, "a reader whose token was rejected got no token: %v", err)
 	return a.id
 }
 
@@ -30,16 +31,16 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 		s := f.mounted(t)
 		first := s.token("app")
 		advance(2 * time.Minute)
-		mustEqual(t, "tokens died upstream", s.Simulator.KillTokens("", ""), 1)
+		check.RequireEqual(t, s.Simulator.KillTokens("", ""), 1, "tokens died upstream")
 		s.slow(3 * time.Second)
 		id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(strings.ToUpper(first.id))))
-		require(t, id != first.id, "the readers were given the rejected token again")
+		check.Require(t, id != first.id, "the readers were given the rejected token again")
 		s.wantLogins(2, "the first and one for all who named its token")
 		// Stragglers who still name the old one get the new one at once.
 		for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
-			require(t, o.err == nil && o.response.id == id && o.waited == 0,
+			check.Require(t, o.err == nil && o.response.id == id && o.waited == 0,
 				"a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
-			require(t, s.Simulator.TokenAlive(o.response.access), "a straggler was given a token that the upstream refuses")
+			check.Require(t, s.Simulator.TokenAlive(o.response.access), "a straggler was given a token that the upstream refuses")
 		}
 		s.wantLogins(2, "stragglers make none")
 	})
@@ -50,11 +51,11 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 		first := s.token("app")
 		for range 59 {
 			advance(time.Second)
-			require(t, s.rejecting(first.id) == first.id, "a token of %s was rejected and replaced", time.Since(first.issued))
+			check.Require(t, s.rejecting(first.id) == first.id, "a token of %s was rejected and replaced", time.Since(first.issued))
 		}
 		s.wantLogins(1, "within a minute")
 		advance(2 * time.Second)
-		check(t, s.rejecting(first.id) != first.id, "a token of %s was rejected and not replaced", time.Since(first.issued))
+		check.True(t, s.rejecting(first.id) != first.id, "a token of %s was rejected and not replaced", time.Since(first.issued))
 	})
 }
 
@@ -70,11 +71,11 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 			restart(s)
 		}
 		for n, gap := range s.gaps()[1:] {
-			check(t, gap >= 5*time.Minute && gap <= 5*time.Minute+2*time.Second,
+			check.True(t, gap >= 5*time.Minute && gap <= 5*time.Minute+2*time.Second,
 				"login %d came %s after the one before, want 5m", n+3, gap)
 		}
 		got := s.logins()
-		check(t, got >= 6 && got <= 8, "%d logins in half an hour of rejections, want one in 5 minutes", got)
+		check.True(t, got >= 6 && got <= 8, "%d logins in half an hour of rejections, want one in 5 minutes", got)
 	})
 }
 
@@ -89,8 +90,9 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 				resp, err := s.do(t.Context(), op, "token/app", map[string]any{"rejected_token_id": id})
 				r, refused := asRefusal(resp, err)
-				require(t, !refused, "%s rejecting %v: %s", op, id, r.message)
-				check(t, resp.Data["token_id"] == first.id, "%s rejecting %v gave %v, want the current token", op, id, resp.Data["token_id"])
+				check.Require(t, !refused, "%s rejecting %v: %s", op, id, r.message)
+				check.True(t, resp.Data["token_id"] == first.id,
+					"%s rejecting %v gave %v, want the current token", op, id, resp.Data["token_id"])
 				if said := warningsOf(resp); (said == "") != (says == "") || !strings.Contains(said, says) {
 					t.Errorf("%s rejecting %v warns %q, want %q", op, id, said, says)
 				}
@@ -112,12 +114,13 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
 		for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 			// The current token lives by all that is known here, and so it is what there is.
-			require(t, o.err == nil && o.response.id == first.id, "a reader got %s (%v), want the current token", o.response.id, o.err)
+			check.Require(t, o.err == nil && o.response.id == first.id,
+				"a reader got %s (%v), want the current token", o.response.id, o.err)
 		}
 		c := s.Simulator.Counters()
-		require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
+		check.Require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
 		for range 100 {
-			require(t, s.rejecting(first.id) == first.id, "during the backoff a reader got another token")
+			check.Require(t, s.rejecting(first.id) == first.id, "during the backoff a reader got another token")
 		}
 		s.wantLogins(2, "during the backoff")
 	})
@@ -133,18 +136,18 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 			t.Helper()
 			resp, err := s.do(t.Context(), op, "token/app", reject(id))
 			r, refused := asRefusal(resp, err)
-			require(t, !refused, "%d: %s", r.status, r.message)
+			check.Require(t, !refused, "%d: %s", r.status, r.message)
 			return text(t, resp.Data, "token_id"), warningsOf(resp)
 		}
 		stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 		first := s.token("app")
 		id, said := told(first.id)
-		require(t, id == first.id, "a token of no age was replaced")
+		check.Require(t, id == first.id, "a token of no age was replaced")
 		s.says(said, "is kept", "from "+stamp(first.issued.Add(time.Minute))+" on", rotate)
 		advance(2 * time.Minute)
 		second, said := told(first.id)
-		require(t, second != first.id && said == "",
+		check.Require(t, second != first.id && said == "",
 			"token %s, warnings %q; want another token than %s, and none", second, said, first.id)
 		if _, said := told(first.id); said != "" {
 			t.Errorf("the token that was replaced is rejected again: warning %q", said)
@@ -156,20 +159,20 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 		}
 		s.says(said, "is kept", "at most every five minutes", rotate)
 		next := regexp.MustCompile(`from (\S+) on`).FindStringSubmatch(said)
-		require(t, next != nil, "no time in %s", said)
+		check.Require(t, next != nil, "no time in %s", said)
 		status, _ := s.status()["message"].(string)
 		s.says(status, "a token is ready", "refused by an API", next[0], rotate)
 		at, err := time.Parse(time.RFC3339, next[1])
-		noError(t, err)
+		check.NoError(t, err)
 		advanceUntil(at.Add(-2 * time.Second))
 		if id, _ = told(second); id != second {
 			t.Errorf("the token was replaced before %s, the time that was told", next[1])
 		}
 		advanceUntil(at)
 		status, _ = s.status()["message"].(string)
-		check(t, !strings.Contains(status, "refused"), "the guard is over, and status/ says %s", status)
+		check.True(t, !strings.Contains(status, "refused"), "the guard is over, and status/ says %s", status)
 		id, said = told(second)
-		check(t, id != second && said == "", "token %s, warning %q after the time that was told", id, said)
+		check.True(t, id != second && said == "", "token %s, warning %q after the time that was told", id, said)
 	})
 }
 
@@ -193,13 +196,14 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		c.fails(s)
-		require(t, s.rejecting(first.id) == first.id, "the token was replaced during the outage")
+		check.Require(t, s.rejecting(first.id) == first.id, "the token was replaced during the outage")
 		s.wantLogins(c.logins-1, "of which one met the outage, if it could begin")
 		advance(time.Second)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.reloadIf(restart)
 		for began := time.Now(); s.rejecting(first.id) == first.id; advance(time.Second) {
-			require(t, time.Since(began) <= 30*time.Second, "the rejected token is still handed out %s after the outage", time.Since(began))
+			check.Require(t, time.Since(began) <= 30*time.Second,
+				"the rejected token is still handed out %s after the outage", time.Since(began))
 		}
 		s.wantLogins(c.logins, "the last of them after the outage")
 	})
@@ -217,14 +221,14 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 				advanceUntil(began.Add(at))
 				from := time.Now()
 				_, err := s.ask(t.Context(), "app", reject(first.id))
-				check(t, err == nil, "a reader %s after the rotation began: %v", at, err)
+				check.True(t, err == nil, "a reader %s after the rotation began: %v", at, err)
 				if waited, most := time.Since(from), max(2*time.Second-at, 0)+5*time.Millisecond; waited > most {
 					t.Errorf("a reader who came %s after the rotation began waited %s, want at most %s", at, waited, most)
 				}
 			}()
 		}
 		advanceUntil(began.Add(20 * time.Second))
-		check(t, s.token("app").id != first.id, "the token was not rotated")
+		check.True(t, s.token("app").id != first.id, "the token was not rotated")
 		s.wantLogins(2)
 	})
 }
@@ -239,7 +243,7 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 		for range 2 { // the one that logs in, and one in the pause that follows
 			resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
 			r, refused := asRefusal(resp, err)
-			require(t, !refused && resp.Data["token_id"] == first.id, "%v: want the token that there is", r)
+			check.Require(t, !refused && resp.Data["token_id"] == first.id, "%v: want the token that there is", r)
 			s.says(warningsOf(resp), "is kept", "upstream refused the credentials", "next attempt at ",
 				"vault write mastersindia/config/gst password=-")
 		}
@@ -254,12 +258,13 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 		first := s.token("app")
 		advance(5 * time.Minute)
 		resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
-		require(t, err == nil && resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
+		check.Require(t, err == nil && resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
 			"%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
 		for whose, said := range map[string]string{"the reader": warningsOf(resp), "status/": text(t, s.status(), "message")} {
-			check(t, contains(said, "the upstream repeats it") && !strings.Contains(said, "replaced") && !strings.Contains(said, "rotate/"),
+			check.True(t,
+				contains(said, "the upstream repeats it") && !strings.Contains(said, "replaced") && !strings.Contains(said, "rotate/"),
 				"%s reads: %s", whose, said)
 		}
-		equal(t, "rotations are counted", s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`], 0.0)
+		check.Equal(t, s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`], 0.0, "rotations are counted")
 	})
 }

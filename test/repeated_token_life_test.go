@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // atEnd is what the readers of a repeated token met: how many were refused, and how many of them at an unexpected time.
@@ -35,11 +37,11 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 			met.failed++
 			if !nearEnd(time.Now(), stated) {
 				met.unexplained++
-				check(s.t, met.unexplained >= 5, "a read far from the token's end: %v", err)
+				check.True(s.t, met.unexplained >= 5, "a read far from the token's end: %v", err)
 			}
 			if !strings.Contains(err.Error(), "repeat") && !strings.Contains(err.Error(), "same token") {
 				met.unexplained++
-				check(s.t, met.unexplained >= 5, "the message does not say that the upstream repeats its token: %v", err)
+				check.True(s.t, met.unexplained >= 5, "the message does not say that the upstream repeats its token: %v", err)
 			}
 		}
 	}
@@ -59,10 +61,10 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 		})
 		ends := int(time.Since(began)/time.Hour) + 1
 		most := 8 * ends
-		check(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
+		check.True(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
 		// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
 		got := len(s.Upstream.LoginTimes())
-		check(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
+		check.True(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
 	})
 }
 
@@ -90,10 +92,10 @@ func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 			lived := now.Sub(born)
 			return lived > time.Hour-7*time.Second
 		})
-		check(t, met.failed <= 5*8, "%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
+		check.True(t, met.failed <= 5*8, "%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
 		mu.Lock()
 		defer mu.Unlock()
-		check(t, number >= 5, "%d tokens in five hours: the test did not reach their ends", number)
+		check.True(t, number >= 5, "%d tokens in five hours: the test did not reach their ends", number)
 	})
 }
 
@@ -114,10 +116,10 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 					advance(every)
 					s.reloadIf(restart)
 					a, err := s.ask(t.Context(), "app", nil)
-					require(t, err != nil, "token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
+					check.Require(t, err != nil, "token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
 				}
 				_ = s.failedRotate()
-				check(t, len(s.Upstream.LoginTimes()) != before, "the upstream was not asked: nothing was repeated")
+				check.True(t, len(s.Upstream.LoginTimes()) != before, "the upstream was not asked: nothing was repeated")
 			})
 		}
 	}
@@ -140,7 +142,7 @@ func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 		"rotate":           func(s *testMount) error { _, err := s.rotate(); return err },
 		"verification":     func(s *testMount) error { return headers(s, true) },
 		"restart and read": func(s *testMount) error { s.Reload(); return read(s) },
-		"write and read":   func(s *testMount) error { noError(s.t, headers(s, false)); return read(s) },
+		"write and read":   func(s *testMount) error { check.NoError(s.t, headers(s, false)); return read(s) },
 	} {
 		for _, between := range []bool{false, true} {
 			for _, after := range []time.Duration{30 * time.Minute, 2 * time.Hour, 30 * time.Hour} {
@@ -169,6 +171,6 @@ func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*te
 	before := len(s.Upstream.LoginTimes())
 	err := ask(s)
 	a, failed := s.ask(t.Context(), "app", nil)
-	check(t, failed != nil || a.id != first.id, "token %s is served, which was revoked (asked first: %v)", a.id, err)
-	check(t, between || len(s.Upstream.LoginTimes()) != before, "the upstream was not asked")
+	check.True(t, failed != nil || a.id != first.id, "token %s is served, which was revoked (asked first: %v)", a.id, err)
+	check.True(t, between || len(s.Upstream.LoginTimes()) != before, "the upstream was not asked")
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -61,14 +62,14 @@ func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 				failed++
 				continue
 			}
-			require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token, said to have %s left", a.lease, a.left)
-			require(t, a.left >= 6*time.Second-time.Second, "a token with %s left was served", a.left)
+			check.Require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token, said to have %s left", a.lease, a.left)
+			check.Require(t, a.left >= 6*time.Second-time.Second, "a token with %s left was served", a.left)
 		}
 		logins := len(s.Upstream.LoginTimes())
 		t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
 		// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
-		check(t, logins <= 3*25, "%d logins in 3 hours, want at most 25 a token", logins)
-		check(t, failed <= 3*60, "%d reads failed", failed)
+		check.True(t, logins <= 3*25, "%d logins in 3 hours, want at most 25 a token", logins)
+		check.True(t, failed <= 3*60, "%d reads failed", failed)
 	})
 }
 
@@ -89,14 +90,14 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
 				if revoked {
 					a, err := s.ask(t.Context(), "app", nil)
-					check(t, err != nil, "token %s was served, and %s was revoked", a.id, first.id)
+					check.True(t, err != nil, "token %s was served, and %s was revoked", a.id, first.id)
 					return
 				}
 				if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
 					t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
 				}
 				out := s.write("revoke/gst", nil)
-				check(t, len(out.Warnings) == 1, "warnings %q of the one token that is out", out.Warnings)
+				check.True(t, len(out.Warnings) == 1, "warnings %q of the one token that is out", out.Warnings)
 			})
 		}
 	}
@@ -118,7 +119,7 @@ func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 		}
 		for range 2 { // the second gets the first
 			resp := s.write("rotate/gst", nil)
-			check(t, resp.Data["token_id"] == repeated && resp.Data["previous_token_id"] == "",
+			check.True(t, resp.Data["token_id"] == repeated && resp.Data["previous_token_id"] == "",
 				"rotate returns %v, want token %v again and none replaced", resp.Data, repeated)
 		}
 		advance(time.Minute)
@@ -137,7 +138,7 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 				s.loginsReturn(`{"token":"the-only-token-there-is"}`)
 				first := s.token("app")
 				left := time.Until(first.expires)
-				require(t, left <= time.Hour, "the token is said to live for %s: this tests nothing", left)
+				check.Require(t, left <= time.Hour, "the token is said to live for %s: this tests nothing", left)
 				advance(after)
 				s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
 				advance(2 * time.Hour)
@@ -161,7 +162,8 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 		s.Clock.Jump(-40 * time.Minute)
 		a := s.token("app")
 		left := time.Hour - time.Since(began)
-		check(t, a.id == first.id && a.left <= left, "token %s is said to have %s left, want %s with %s", a.id, a.left, first.id, left)
+		check.True(t, a.id == first.id && a.left <= left,
+			"token %s is said to have %s left, want %s with %s", a.id, a.left, first.id, left)
 	})
 }
 
@@ -183,8 +185,8 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 		}
 		s.says(text, "repeats a token that was revoked")
 		got := len(s.Upstream.LoginTimes()) - before
-		check(t, got <= 40, "%d logins in six hours, each of which has brought the revoked token", got)
-		check(t, !strings.Contains(text, "token_url"), "the message blames token_url, which is the login endpoint: %s", text)
+		check.True(t, got <= 40, "%d logins in six hours, each of which has brought the revoked token", got)
+		check.True(t, !strings.Contains(text, "token_url"), "the message blames token_url, which is the login endpoint: %s", text)
 	})
 }
 
@@ -200,16 +202,16 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 		s.quiet(func() {
 			message := s.failure("app").Error()
 			status := s.status()
-			check(t, status["state"] == "backing_off" && status["last_error_kind"] == "malformed",
+			check.True(t, status["state"] == "backing_off" && status["last_error_kind"] == "malformed",
 				"state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
 			s.says(text(t, status, "message"), "repeats its last token", "reads fail", text(t, status, "next_attempt_at"))
 			s.says(message, "repeats its last token", text(t, status, "next_attempt_at"))
-			check(t, !strings.Contains(message, "token_url"), "the message blames token_url, where logins succeed: %s", message)
-			equal(t, "consecutive failures, and no login has failed", count(t, status, "consecutive_failures"), "0")
+			check.True(t, !strings.Contains(message, "token_url"), "the message blames token_url, where logins succeed: %s", message)
+			check.Equal(t, count(t, status, "consecutive_failures"), "0", "consecutive failures, and no login has failed")
 		})
 		advanceUntil(moment(t, s.status(), "next_attempt_at"))
 		s.token("app")
-		equal(t, "state", s.status()["state"], "ready")
+		check.Equal(t, s.status()["state"], "ready", "state")
 	})
 }
 
@@ -255,7 +257,7 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 		}
 		for end := time.Now().Add(3 * life); time.Now().Before(end); advance(time.Second) {
 			a := s.token("app")
-			require(t, a.lease >= life/3-10*time.Second, "a lease of %s, want a third of %s at least", a.lease, life)
+			check.Require(t, a.lease >= life/3-10*time.Second, "a lease of %s, want a third of %s at least", a.lease, life)
 		}
 	})
 }
@@ -275,7 +277,7 @@ func TestRepeated_YoungTokenCausesNoLoginStorm(t *testing.T) {
 				_, _ = s.ask(t.Context(), "app", nil)
 			}
 			got := len(s.Upstream.LoginTimes())
-			check(t, got >= 3 && got <= 8, "%d logins in the lives of two tokens, want two or three a life", got)
+			check.True(t, got >= 3 && got <= 8, "%d logins in the lives of two tokens, want two or three a life", got)
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -31,7 +32,7 @@ func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 			began := time.Now()
 			_, err := s.do(t.Context(), logical.UpdateOperation, path, data)
 			waited := time.Since(began)
-			check(t, waited <= 30*time.Second, "%s has held up sealing and step-down for %s (%v)", path, waited, err)
+			check.True(t, waited <= 30*time.Second, "%s has held up sealing and step-down for %s (%v)", path, waited, err)
 			s.wait(reader)
 			advance(2 * time.Minute)
 		})
@@ -76,7 +77,7 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 				began := time.Now()
 				_, resp, err := s.Do(ctx, c.op, c.path, c.data)
 				waited := time.Since(began)
-				check(t, waited >= 10*time.Second && waited <= 30*time.Second,
+				check.True(t, waited >= 10*time.Second && waited <= 30*time.Second,
 					"%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
 				if strings.HasPrefix(c.path, "config/") && err == nil &&
 					(resp == nil || !strings.Contains(warningsOf(resp), "Vault's storage")) {
@@ -85,7 +86,7 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 				s.Storage.Heal()
 				advance(10 * time.Minute)
 				_, err = s.ask(t.Context(), "app", nil)
-				check(t, (err != nil) == (c.op == logical.DeleteOperation), "a read when storage is well again: %v", err)
+				check.True(t, (err != nil) == (c.op == logical.DeleteOperation), "a read when storage is well again: %v", err)
 			})
 		}
 	}
@@ -118,9 +119,9 @@ func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
 		go c.meanwhile(s)
 		r := s.wait(read)
 		waited := r.at.Sub(began)
-		check(t, waited <= 15*time.Second+100*time.Millisecond, "a reader without a token waited %s, want at most 15 s", waited)
+		check.True(t, waited <= 15*time.Second+100*time.Millisecond, "a reader without a token waited %s, want at most 15 s", waited)
 		refused, is := asRefusal(r.unpack())
-		check(t, is && refused.status == http.StatusGatewayTimeout, "the reader got %v, want 504", refused)
+		check.True(t, is && refused.status == http.StatusGatewayTimeout, "the reader got %v, want 504", refused)
 		advance(30 * time.Second)
 	})
 }

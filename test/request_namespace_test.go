@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // A caller whose VAULT_NAMESPACE names the namespace types the mount's path without it. Vault passes that header on only where
@@ -29,7 +31,7 @@ func TestAdvice_LeavesNamespaceOut(t *testing.T) {
 				req.Headers = map[string][]string{"X-Vault-Namespace": {c.header}}
 			}
 			resp, err := w.Backend().HandleRequest(t.Context(), req)
-			check(t, err == nil && resp.IsError() && strings.Contains(resp.Error().Error(), c.want),
+			check.True(t, err == nil && resp.IsError() && strings.Contains(resp.Error().Error(), c.want),
 				"answered %v, %v, want %s", resp, err, c.want)
 		})
 	}

@@ -20,6 +20,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // checkResponse compares a response with what the engine's OpenAPI document says of the operation. Every response to a mount's do
@@ -35,7 +37,7 @@ func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, 
 	}
 	documented := path.Operations[req.Operation].Properties().Responses
 	problem := undocumented(documented, req.Operation, resp, err)
-	check(w.t, problem == "", "%s %s: %s", req.Operation, req.Path, problem)
+	check.True(w.t, problem == "", "%s %s: %s", req.Operation, req.Path, problem)
 }
 
 // declared is what the engine declares of a path, nil where there is none such.
@@ -147,7 +149,7 @@ func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 		ask := func(op logical.Operation, path string, data map[string]any) {
 			t.Helper()
 			resp, err := w.do(t.Context(), op, path, data)
-			require(t, err == nil && !resp.IsError(), "%s %s: %v %v", op, path, resp, err)
+			check.Require(t, err == nil && !resp.IsError(), "%s %s: %v %v", op, path, resp, err)
 			declared := declared(w.Backend(), path)
 			seen[declared.Pattern+" "+string(op)] = true
 			if path == "metrics" {
@@ -188,7 +190,7 @@ func checkNested(t *testing.T, path string, fields map[string]*framework.FieldSc
 		for _, item := range within {
 			facts, _ := item.(map[string]any)
 			for fact := range facts {
-				check(t, regexp.MustCompile(`\b`+fact+`\b`).MatchString(field.Description),
+				check.True(t, regexp.MustCompile(`\b`+fact+`\b`).MatchString(field.Description),
 					"%s: %s has %s, which its description does not name: %s", path, name, fact, field.Description)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -25,11 +26,11 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 					restart(s)
 					a := s.token("app")
 					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
-						require(t, a.data[field] == first.data[field], "%s is another after a %s", field, name)
+						check.Require(t, a.data[field] == first.data[field], "%s is another after a %s", field, name)
 					}
 				}
 				for _, o := range s.readConcurrently(100, toApp, nil) {
-					require(t, o.err == nil && o.response.id == first.id, "after a %s: %v", name, o.err)
+					check.Require(t, o.err == nil && o.response.id == first.id, "after a %s: %v", name, o.err)
 				}
 				s.wantLogins(1)
 			})
@@ -59,7 +60,7 @@ func TestRestart_OverdueRotation(t *testing.T) {
 		s.Start()
 		a := s.token("app")
 		advance(5 * time.Second)
-		check(t, s.token("app").id != first.id && s.logins() == 2,
+		check.True(t, s.token("app").id != first.id && s.logins() == 2,
 			"the overdue token was not replaced: %s, %d logins", a.id, s.logins())
 	})
 }
@@ -83,10 +84,11 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 				for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
 					again(s)
 					got := codeOf(s.failure("app"))
-					require(t, got == before, "after a %s the read returns %d, before it was %d", restart, got, before)
+					check.Require(t, got == before, "after a %s the read returns %d, before it was %d", restart, got, before)
 					now := s.status()
 					for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
-						require(t, now[field] == status[field], "after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
+						check.Require(t, now[field] == status[field],
+							"after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
 					}
 				}
 				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
@@ -122,7 +124,8 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			s.waitUntil("the login", func() bool { return s.logins() == 1 })
 			restart(s)
 			err := <-done
-			check(t, codeOf(err) == http.StatusServiceUnavailable, "a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
+			check.True(t, codeOf(err) == http.StatusServiceUnavailable,
+				"a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
 			release()
 			status := s.status()
 			if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
@@ -132,7 +135,7 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			s.wantLogins(1, "before the backoff is over")
 			advance(2 * time.Second)
 			s.token("app")
-			equal(t, "failures after a login that succeeded", s.status()["consecutive_failures"], 0)
+			check.Equal(t, s.status()["consecutive_failures"], 0, "failures after a login that succeeded")
 			s.wantLogins(2)
 		})
 	}
@@ -147,7 +150,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s.wantRefusedLogins(3)
 		release := s.Upstream.Hold()
 		for end := time.Now().Add(24 * time.Hour); s.logins() < 4; {
-			require(t, !time.Now().After(end), "no probe within a day")
+			check.Require(t, !time.Now().After(end), "no probe within a day")
 			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 			advance(10 * time.Second) // less than request_timeout
 		}
@@ -160,7 +163,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 			s.readEvery("app", time.Minute, 50*time.Minute)
 			s.Reload()
 			got := s.status()["consecutive_failures"]
-			require(t, s.logins() != 4 || got == failures, "%v failures after a reload, before it %v", got, failures)
+			check.Require(t, s.logins() != 4 || got == failures, "%v failures after a reload, before it %v", got, failures)
 		}
 		s.wantLogins(5, "of which one in the 26 hours after the probe that a crash cut off")
 	})
@@ -198,9 +201,9 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 		s.wantLogins(2)
 		s.Crash()
 		release()
-		check(t, s.Simulator.TokenAlive(s.token("app").access), "a dead token was served")
+		check.True(t, s.Simulator.TokenAlive(s.token("app").access), "a dead token was served")
 		advance(time.Minute)
-		check(t, s.token("app").id != first.id && s.logins() == 3, "%d logins, want 3: the rotation is tried again", s.logins())
+		check.True(t, s.token("app").id != first.id && s.logins() == 3, "%d logins, want 3: the rotation is tried again", s.logins())
 	})
 }
 
@@ -214,20 +217,20 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		for n := range many {
 			readers.Go(func() {
 				_, err := s.ask(t.Context(), account(n), nil)
-				check(t, codeOf(err) == 503, "a reader during a stop got %d (%v), want 503", codeOf(err), err)
+				check.True(t, codeOf(err) == 503, "a reader during a stop got %d (%v), want 503", codeOf(err), err)
 			})
 		}
 		advance(time.Second)
-		mustEqual(t, "logins in flight", s.logins(), many)
+		check.RequireEqual(t, s.logins(), many, "logins in flight")
 		began := time.Now()
 		s.Stop()
-		equal(t, "stop took", time.Since(began), time.Duration(0))
+		check.Equal(t, time.Since(began), time.Duration(0), "stop took")
 		readers.Wait()
 		took := time.Since(began)
-		check(t, took == 0, "readers were let go %s after the stop", took)
+		check.True(t, took == 0, "readers were let go %s after the stop", took)
 		advance(time.Hour)
 		got := s.logins()
-		check(t, got == many, "%d logins after the stop", got-many)
+		check.True(t, got == many, "%d logins after the stop", got-many)
 	})
 }
 
@@ -238,6 +241,6 @@ func TestStop_NotDelayedByStorage(t *testing.T) {
 		began := time.Now()
 		s.Stop()
 		s.Stop() // twice does no harm
-		equal(t, "stop took", time.Since(began), time.Duration(0))
+		check.Equal(t, time.Since(began), time.Duration(0), "stop took")
 	})
 }

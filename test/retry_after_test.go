@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -22,10 +23,11 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 				want := min(asked, time.Hour)
 				s.readEvery("app", max(want/600, time.Second), 4*want)
 				for n, gap := range s.gaps() {
-					require(t, gap >= want && gap <= want+want/600+time.Second, "attempt %d came after %s, want %s", n+2, gap, want)
+					check.Require(t, gap >= want && gap <= want+want/600+time.Second, "attempt %d came after %s, want %s", n+2, gap, want)
 				}
 				got := s.Simulator.Counters().Faulted
-				check(t, got == s.logins() && got >= 3, "%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
+				check.True(t, got == s.logins() && got >= 3,
+					"%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
 			})
 		}
 	}
@@ -37,11 +39,12 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
 		served := s.readEvery("app", time.Second, 58*time.Minute)
-		check(t, served == 58*60, "%d of %d reads were served", served, 58*60)
+		check.True(t, served == 58*60, "%d of %d reads were served", served, 58*60)
 		for n, gap := range s.gaps()[1:] {
-			check(t, gap >= 10*time.Minute && gap <= 10*time.Minute+2*time.Second, "rotation %d was tried after %s, want 10m", n+2, gap)
+			check.True(t, gap >= 10*time.Minute && gap <= 10*time.Minute+2*time.Second,
+				"rotation %d was tried after %s, want 10m", n+2, gap)
 		}
-		equal(t, "rotations were throttled between minute 39.6 and 58", s.Simulator.Counters().Faulted, 2)
+		check.Equal(t, s.Simulator.Counters().Faulted, 2, "rotations were throttled between minute 39.6 and 58")
 	})
 }
 
@@ -74,7 +77,7 @@ func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
 			}
 			s.wantLogins(2, "within the half hour of the Retry-After")
 		}
-		check(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
+		check.True(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
 		advance(2 * time.Minute)
 		s.token("app")
 	})

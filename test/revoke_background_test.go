@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -35,12 +36,12 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 		a := s.token("app")
 		mend := s.hangingRefresh()
 		revoked, _ := s.revoke("")
-		mustEqual(t, "upstream", revoked[a.id].upstream, "unknown")
+		check.RequireEqual(t, revoked[a.id].upstream, "unknown", "upstream")
 		meanwhile(s)
 		advance(30 * time.Minute)
 		mend()
 		advance(5 * time.Minute)
-		check(t, !s.Simulator.TokenAlive(a.access), "the revoked token is alive five minutes after the endpoint was mended")
+		check.True(t, !s.Simulator.TokenAlive(a.access), "the revoked token is alive five minutes after the endpoint was mended")
 	})
 }
 
@@ -51,15 +52,15 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 		advance(time.Minute)
 		caught, release := s.Storage.HoldNextPut("token/gst")
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
-		require(t, closed(caught), "the write was not held")
+		check.Require(t, closed(caught), "the write was not held")
 		refused, is := asRefusal(r.unpack())
-		require(t, !is, "revoke/ got %v, want 200", refused)
+		check.Require(t, !is, "revoke/ got %v, want 200", refused)
 		warned := slices.ContainsFunc(r.resp.Warnings, func(w string) bool { return strings.Contains(w, "restart") })
 		s.LoseStorage()
 		s.Stop()
 		s.Start()
 		defer release() // the write that was held never lands
-		check(t, s.token("app").id != a.id || warned, "a restart brings the token back, and revoke/ did not warn of that")
+		check.True(t, s.token("app").id != a.id || warned, "a restart brings the token back, and revoke/ did not warn of that")
 	})
 }
 
@@ -104,7 +105,7 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 		told, _ := s.revoke("")
 		got := told[first.id].upstream
-		require(t, got == "unknown", "the upstream is said to have %s the token", got)
+		check.Require(t, got == "unknown", "the upstream is said to have %s the token", got)
 		follows(s)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(10 * time.Minute)
@@ -128,18 +129,18 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 		s.revoke("")
 		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		noError(t, err)
+		check.NoError(t, err)
 		said := warningsOf(resp) + s.lookUp("token_id", first.id).Advice // the engine goes on with it
-		check(t, !strings.Contains(said, "only the vendor can end them") && !strings.Contains(said, "cannot be revoked here"),
+		check.True(t, !strings.Contains(said, "only the vendor can end them") && !strings.Contains(said, "cannot be revoked here"),
 			"the deletion and lookup said: %s", said)
 		s.reloadIf(restarted)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(10 * time.Minute)
 		found := s.lookUp("token_id", first.id)
 		lives := s.Simulator.TokenAlive(first.access)
-		check(t, !restarted || !strings.Contains(found.Advice, "goes on"),
+		check.True(t, !restarted || !strings.Contains(found.Advice, "goes on"),
 			"nothing revokes the token any more, and lookup says: %s", found.Advice)
-		check(t, found.State == "revoked" && found.UsableUntil.After(time.Now()) == lives && lives == restarted,
+		check.True(t, found.State == "revoked" && found.UsableUntil.After(time.Now()) == lives && lives == restarted,
 			"%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // An operator who pulls the kill switch learns what is wrong with it, and the log has it once, however often the upstream is
@@ -37,14 +39,14 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 		advance(5 * time.Minute)
 		for _, words := range []string{"the upstream has not revoked a token", c.cause} {
 			got := strings.Count(log.String(), words)
-			check(t, got == 1, "the log says %q %d times, want once", words, got)
+			check.True(t, got == 1, "the log says %q %d times, want once", words, got)
 		}
 		s.Upstream.Replace(s.Simulator.ServeHTTP)
 		if c.status == http.StatusUnauthorized { // which is not tried again by itself
 			s.revoke(a.id)
 		}
 		advance(time.Minute)
-		check(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
+		check.True(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
 		if got := strings.Count(log.String(), "the upstream has revoked a token after all"); got != 1 {
 			t.Errorf("the log has %d lines of the revocation, want one", got)
 		}
@@ -65,7 +67,7 @@ func TestRevoke_CauseHasNoSecret(t *testing.T) {
 		_, warnings := s.revoke("")
 		requests := s.heard()
 		sent := regexp.MustCompile(`eyJ[\w.-]{40,}`).FindString(requests[len(requests)-1].Body)
-		require(t, sent != "", "no refresh token was sent: this tests nothing")
+		check.Require(t, sent != "", "no refresh token was sent: this tests nothing")
 		said := strings.Join(warnings, " ") + s.lookUp("token_id", a.id).Advice + log.String()
 		s.says(said, "upstream refused the refresh token (HTTP 401")
 		s.hides(said, append(f.secrets(), sent, a.access)...)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // hangingRefresh makes the refresh endpoint hang until it is mended. A request that hangs has no effect upstream.
@@ -43,23 +45,23 @@ func TestRevoke_ReturnsInTimeAndContinues(t *testing.T) {
 		began := time.Now()
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
 		refused, is := asRefusal(r.unpack())
-		require(t, !is, "revoke/ got %v, want 200", refused)
+		check.Require(t, !is, "revoke/ got %v, want 200", refused)
 		took := r.at.Sub(began)
-		check(t, took <= 30*time.Second+100*time.Millisecond, "revoke/ returned after %s, want at most 30 s", took)
+		check.True(t, took <= 30*time.Second+100*time.Millisecond, "revoke/ returned after %s, want at most 30 s", took)
 		tokens, _ := r.resp.Data["tokens"].(map[string]any)
 		for n, a := range held {
 			said, _ := tokens[a.id].(map[string]any)
-			check(t, said["upstream"] == "unknown", "token %d: %v, want unknown", n, said)
-			require(t, s.Simulator.TokenAlive(a.access), "token %d is dead: the endpoint did not hang", n)
+			check.True(t, said["upstream"] == "unknown", "token %d: %v, want unknown", n, said)
+			check.Require(t, s.Simulator.TokenAlive(a.access), "token %d is dead: the endpoint did not hang", n)
 		}
 		current := s.token("app")
 		for _, a := range held {
-			check(t, a.id != current.id, "a revoked token is served")
+			check.True(t, a.id != current.id, "a revoked token is served")
 		}
 		mend()
 		advance(5 * time.Minute)
 		for n, a := range held {
-			check(t, !s.Simulator.TokenAlive(a.access), "token %d is alive five minutes after the endpoint was mended", n)
+			check.True(t, !s.Simulator.TokenAlive(a.access), "token %d is alive five minutes after the endpoint was mended", n)
 		}
 	})
 }
@@ -74,17 +76,17 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 			s.mustRotate()
 		}
 		tokens := s.accessTokens()
-		mustEqual(t, "tokens were issued", len(tokens), many)
+		check.RequireEqual(t, len(tokens), many, "tokens were issued")
 		revoked, _ := s.revoke("")
 		advance(5 * time.Minute) // the revocation upstream may continue
 		got := len(revoked)
-		check(t, got == many, "revoke/ acted on %d tokens, want %d", got, many)
+		check.True(t, got == many, "revoke/ acted on %d tokens, want %d", got, many)
 		alive := 0
 		for _, token := range tokens {
 			if s.Simulator.TokenAlive(token) {
 				alive++
 			}
 		}
-		check(t, alive == 0, "%d of %d tokens are alive upstream", alive, many)
+		check.True(t, alive == 0, "%d of %d tokens are alive upstream", alive, many)
 	})
 }

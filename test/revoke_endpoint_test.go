@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -63,10 +64,11 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 			_, _ = w.Write([]byte(`{"token":"` + first.access + `","refresh_token":"yet-another-refresh","expires_in":80000}`))
 		})
 		out, warnings := s.revoke("")
-		require(t, asked == 1 && s.Simulator.TokenAlive(first.access), "%d exchanges, or the token is dead", asked)
+		check.Require(t, asked == 1 && s.Simulator.TokenAlive(first.access), "%d exchanges, or the token is dead", asked)
 		found := s.write("lookup", map[string]any{"token_id": first.id}).Data
-		check(t, out[first.id].upstream != "killed" && len(warnings) != 0, "the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
-			"until %v, %v", out, warnings, found["usable_until"], found["advice"])
+		check.True(t, out[first.id].upstream != "killed" && len(warnings) != 0,
+			"the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
+				"until %v, %v", out, warnings, found["usable_until"], found["advice"])
 	})
 }
 
@@ -86,14 +88,16 @@ func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 		out, _ := s.revoke("")
 		advance(time.Minute)
 		_, warnings := s.revoke("")
-		check(t, !contains(strings.Join(warnings, " "), "run the command again"), "run again, the command asks nobody: %q", warnings)
+		check.True(t, !contains(strings.Join(warnings, " "), "run the command again"),
+			"run again, the command asks nobody: %q", warnings)
 		advance(57 * time.Minute)
 		n := len(s.Upstream.Requests())
-		check(t, n >= 1 && n <= 4 && len(out) == 16, "%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
+		check.True(t, n >= 1 && n <= 4 && len(out) == 16,
+			"%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(5 * time.Minute)
 		for _, token := range s.ledgerOf("gst") {
-			check(t, token.UsableUntil.Before(token.ExpiresAt),
+			check.True(t, token.UsableUntil.Before(token.ExpiresAt),
 				"token %s was not revoked when the upstream could be asked again", token.ID)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -43,7 +44,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 		"a pause that is not stored": func(s *testMount) {
 			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
 			_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
-			check(s.t, err != nil, "the write of config/gst succeeded although storage failed")
+			check.True(s.t, err != nil, "the write of config/gst succeeded although storage failed")
 		},
 		"a write of another cluster":    func(s *testMount) { s.elsewhere(1) },
 		"two writes of another cluster": func(s *testMount) { s.elsewhere(2) },
@@ -109,11 +110,11 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 	advance(landsAfter)
 	release()
 	r := s.wait(revoked)
-	require(t, r.err == nil, "revoke/ failed: %v", r.err)
+	check.Require(t, r.err == nil, "revoke/ failed: %v", r.err)
 	advance(time.Minute)
 	for _, restart := range []func(){func() {}, s.Reload, s.Crash} {
 		restart()
 		a := s.token("app")
-		check(t, !slices.Contains(gone, a.id), "token %s is served, which was revoked: all that were out are %v", a.id, gone)
+		check.True(t, !slices.Contains(gone, a.id), "token %s is served, which was revoked: all that were out are %v", a.id, gone)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -74,14 +75,14 @@ func (s *testMount) failRevoke() {
 	s.t.Helper()
 	s.Storage.FailPuts(1000)
 	_, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-	require(s.t, err != nil, "revoke/ succeeded although storage failed")
+	check.Require(s.t, err != nil, "revoke/ succeeded although storage failed")
 	s.says(err.Error(), "no longer handed out until the plugin restarts", "run the command again")
 }
 
 // wantNotServed reads a token, which must not be the revoked one.
 func (s *testMount) wantNotServed(revoked string) {
 	s.t.Helper()
-	check(s.t, s.token("app").id != revoked, "a revoked token was served")
+	check.True(s.t, s.token("app").id != revoked, "a revoked token was served")
 }
 
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
@@ -99,20 +100,20 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 			s.Crash()
 		}
 		revoked, warnings := s.revoke("")
-		check(t, len(revoked) == len(held) && len(warnings) == 0,
+		check.True(t, len(revoked) == len(held) && len(warnings) == 0,
 			"%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
 		for n, a := range held {
 			got := revoked[a.id]
-			check(t, got.upstream == "killed" && got.validUntil != "", "token %d: %+v, want killed", n, got)
-			check(t, !s.Simulator.TokenAlive(a.access), "token %d lives upstream after revoke", n)
+			check.True(t, got.upstream == "killed" && got.validUntil != "", "token %d: %+v, want killed", n, got)
+			check.True(t, !s.Simulator.TokenAlive(a.access), "token %d lives upstream after revoke", n)
 		}
 		c := s.Simulator.Counters()
-		check(t, c.RefreshesOK == len(held), "%d exchanges, want %d", c.RefreshesOK, len(held))
+		check.True(t, c.RefreshesOK == len(held), "%d exchanges, want %d", c.RefreshesOK, len(held))
 		s.wantLogins(logins, "before and after the revocation")
 		next := s.token("app")
-		check(t, s.Simulator.TokenAlive(next.access), "the next read gave a dead token")
+		check.True(t, s.Simulator.TokenAlive(next.access), "the next read gave a dead token")
 		for _, a := range held {
-			check(t, next.id != a.id, "a revoked token was served")
+			check.True(t, next.id != a.id, "a revoked token was served")
 		}
 		s.wantLogins(logins+1, "after the next read")
 	})
@@ -122,16 +123,16 @@ func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 	eachOf(t, []string{"", upstreamURL + "/api/v2/api-token-refresh/"}, func(t *testing.T, refreshURL string) {
 		s := gstMount(t, time.Hour, "refresh_url", refreshURL)
 		first := s.token("app") // which comes without a refresh token
-		equal(t, "can_revoke_upstream", s.status()["can_revoke_upstream"], false)
+		check.Equal(t, s.status()["can_revoke_upstream"], false, "can_revoke_upstream")
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
-		check(t, len(revoked) == 1 && revoked[first.id] == want, "revoke returns %+v, want %s: %+v", revoked, first.id, want)
-		check(t, len(warnings) != 0 && contains(warnings[0], first.id, want.validUntil),
+		check.True(t, len(revoked) == 1 && revoked[first.id] == want, "revoke returns %+v, want %s: %+v", revoked, first.id, want)
+		check.True(t, len(warnings) != 0 && contains(warnings[0], first.id, want.validUntil),
 			"warnings %q, want one that names the token that lives on, and until when", warnings)
 		s.wantNotServed(first.id)
 		// Asked again, it says the same of the token that lives on.
 		revoked, _ = s.revoke(first.id)
-		check(t, revoked[first.id] == want, "asked again, revoke returns %+v", revoked)
+		check.True(t, revoked[first.id] == want, "asked again, revoke returns %+v", revoked)
 	})
 }
 
@@ -150,8 +151,8 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			first := s.token("app")
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			revoked, warnings := s.revoke("")
-			equal(t, "upstream", revoked[first.id].upstream, c.upstream)
-			check(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
+			check.Equal(t, revoked[first.id].upstream, c.upstream, "upstream")
+			check.True(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
 			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
 				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
 			}
@@ -159,7 +160,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			s.wantNotServed(first.id)
 			// When the upstream is back, the old token can be killed.
 			revoked, _ = s.revoke(first.id)
-			check(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
+			check.True(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
 				"asked again, revoke returns %+v", revoked)
 		})
 	}
@@ -172,10 +173,10 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
 		s.startRevoke()
 		advance(time.Second)
-		require(t, s.Simulator.Counters().Refreshes == 1, "the upstream got no revocation")
-		check(t, s.token("app").id != first.id, "a token was served while it is being revoked")
+		check.Require(t, s.Simulator.Counters().Refreshes == 1, "the upstream got no revocation")
+		check.True(t, s.token("app").id != first.id, "a token was served while it is being revoked")
 		s.Crash()
-		check(t, s.token("app").id != first.id, "a revoked token was served after a restart")
+		check.True(t, s.token("app").id != first.id, "a revoked token was served after a restart")
 	})
 }
 
@@ -189,7 +190,7 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 		if revoked, _ := s.revoke(""); len(revoked) != 0 {
 			t.Errorf("revoke of expired tokens returns %+v", revoked)
 		}
-		equal(t, "exchanges", s.Simulator.Counters().Refreshes, 0)
+		check.Equal(t, s.Simulator.Counters().Refreshes, 0, "exchanges")
 	})
 }
 
@@ -201,17 +202,17 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 		readers := []<-chan tokenResponse{s.startToken(), s.startToken(), s.startToken()}
 		advance(time.Second)
 		logins := s.logins()
-		require(t, logins == 3, "%d logins, want 3, the last of them in flight", logins)
+		check.Require(t, logins == 3, "%d logins, want 3, the last of them in flight", logins)
 		revokedAt := time.Now()
 		s.revoke("")
 		release()
 		for _, reader := range readers {
 			a := <-reader
-			check(t, a.id != first.id && !a.issued.Before(revokedAt) && s.Simulator.TokenAlive(a.access),
+			check.True(t, a.id != first.id && !a.issued.Before(revokedAt) && s.Simulator.TokenAlive(a.access),
 				"after the revocation a reader was given a token of %s, want one of a new login", a.issued)
 		}
-		equal(t, "logins for those who waited", s.logins()-logins, 1)
-		equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
+		check.Equal(t, s.logins()-logins, 1, "logins for those who waited")
+		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins in flight at once")
 	})
 }
 
@@ -220,7 +221,7 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 		first := s.token("app")
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
-		check(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
+		check.True(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
 			"revoke of a paused config returns %+v", revoked)
 		s.failed("app")
 		s.wantLogins(1)
@@ -234,7 +235,7 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 		first := s.token("app")
 		s.revoke("")
 		s.wantNotRead(first.id)
-		mustEqual(t, "logins", s.Simulator.Counters().LoginsOK, 2)
+		check.RequireEqual(t, s.Simulator.Counters().LoginsOK, 2, "logins")
 		advance(3 * time.Second)
 		s.wantNotServed(first.id)
 	})
@@ -268,7 +269,7 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 		revoked := s.startRevoke()
 		advance(time.Second)
 		comes(s)
-		check(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
+		check.True(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
 		<-revoked
 		s.wantNotServed(first.id)
 	})
@@ -289,7 +290,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 		comes(s)
 		<-revoked
 		c := s.Simulator.Counters()
-		require(t, c.Refreshes == 1 && c.RefreshesOK == 1, "%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
+		check.Require(t, c.Refreshes == 1 && c.RefreshesOK == 1, "%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
 		s.wantKilled(first.id)
 	})
 }
@@ -298,7 +299,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 func (s *testMount) wantKilled(id string) {
 	s.t.Helper()
 	until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until")
-	check(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
+	check.True(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
 	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
 		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
@@ -313,9 +314,9 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 		s.remove("config/gst")
 		s.write("config/gst", jwtConfig())
 		a, err := s.ask(t.Context(), "app", nil)
-		check(t, err != nil, "token %s is served, and %s was revoked", a.id, first.id)
+		check.True(t, err != nil, "token %s is served, and %s was revoked", a.id, first.id)
 		found := s.lookUp("token_id", first.id)
-		check(t, found.State == "revoked", "the token is said to be %s, want revoked", found.State)
+		check.True(t, found.State == "revoked", "the token is said to be %s, want revoked", found.State)
 	})
 }
 
@@ -328,25 +329,26 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		second := s.token("app")
 		for _, empty := range []any{"", " ", "\n"} {
 			r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": empty})
-			check(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"),
+			check.True(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"),
 				"%q: %d %s", empty, r.status, r.message)
 		}
 		if r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil}); r.status != http.StatusBadRequest {
 			t.Errorf("null: %d %s", r.status, r.message)
 		}
 		for _, a := range []string{first.access, second.access} {
-			require(t, s.Simulator.TokenAlive(a), "a token was killed by an empty token_id")
+			check.Require(t, s.Simulator.TokenAlive(a), "a token was killed by an empty token_id")
 		}
 		got := s.token("app")
-		check(t, got.id == second.id, "the token changed from %s to %s", second.id, got.id)
+		check.True(t, got.id == second.id, "the token changed from %s to %s", second.id, got.id)
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		check(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
+		check.True(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
 			"the ID in capitals revoked %v, want %s", revoked, first.id)
-		check(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access), "not the named token alone was killed")
+		check.True(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access),
+			"not the named token alone was killed")
 		logins := s.logins()
-		check(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
+		check.True(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)
-		check(t, s.token("app").id != second.id && !s.Simulator.TokenAlive(second.access),
+		check.True(t, s.token("app").id != second.id && !s.Simulator.TokenAlive(second.access),
 			"the current token was revoked by its ID and is still served, or alive")
 	})
 }
@@ -377,7 +379,7 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 		advance(time.Minute)
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 		_, warnings := w.revoke("")
-		check(t, slices.ContainsFunc(warnings, func(warning string) bool {
+		check.True(t, slices.ContainsFunc(warnings, func(warning string) bool {
 			return contains(warning, "No token is left to serve", "upstream refused the credentials", "reads fail", "vault write mastersindia/config/gst")
 		}), "it warns %q, want that reads fail now", warnings)
 		w.badRequest(logical.ReadOperation, "token/app", nil, "upstream refused the credentials")
@@ -391,9 +393,9 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
 		s.write("role/kiosk", map[string]any{"config": "other"})
 		first, other := s.token("app"), s.token("kiosk")
-		require(t, other.id != first.id, "both configs have the same token")
+		check.Require(t, other.id != first.id, "both configs have the same token")
 		revoked, warnings := s.revoke(other.id)
-		check(t, len(revoked) == 0 && s.Simulator.TokenAlive(other.access), "revoked %v", revoked)
+		check.True(t, len(revoked) == 0 && s.Simulator.TokenAlive(other.access), "revoked %v", revoked)
 		s.says(strings.Join(warnings, " "), "nothing was revoked", "was issued for config other: vault write mastersindia/revoke/other "+
 			"token_id="+other.id)
 		advance(2 * time.Hour)
@@ -420,10 +422,10 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 		advance(time.Second)
 		release()
 		_, err := s.wait(written).unpack()
-		require(t, codeOf(err) == http.StatusConflict, "the write is answered by %v", err)
+		check.Require(t, codeOf(err) == http.StatusConflict, "the write is answered by %v", err)
 		s.says(err.Error(), `config "gst"`)
-		check(t, (<-read).id != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
-		equal(t, "logins of one account in flight at once", s.Upstream.MostInFlight(""), 1)
+		check.True(t, (<-read).id != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
+		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins of one account in flight at once")
 	})
 }
 
@@ -449,7 +451,7 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 		s.write("config/gst", jwtV2().config)
 		out, warnings := s.revoke(a.id)
 		s.says(strings.Join(warnings, " "), "from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z")
-		check(t, len(out) == 0 && s.Simulator.TokenAlive(a.access), "something was revoked: %v", out)
+		check.True(t, len(out) == 0 && s.Simulator.TokenAlive(a.access), "something was revoked: %v", out)
 	})
 	timed(t, "revoked before that", func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)

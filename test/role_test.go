@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestRole_ReadAsWritten(t *testing.T) {
@@ -40,10 +42,10 @@ func TestRole_ReadAsWritten(t *testing.T) {
 		if role.written["metadata"] == nil {
 			want["metadata"] = map[string]any{}
 		}
-		equal(t, "the role", got, want)
+		check.Equal(t, got, want, "the role")
 		w.unwritten(func() { w.write("role/other", got) })
 		w.Reload()
-		equal(t, "after a restart the role", overTheWire(t, w.read("role/other").Data), want)
+		check.Equal(t, overTheWire(t, w.read("role/other").Data), want, "after a restart the role")
 	})
 }
 
@@ -61,15 +63,15 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 			w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
 			w.write("role/limited", map[string]any{field: change.written})
 			want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
-			equal(t, "the role", overTheWire(t, w.read("role/limited").Data), want)
+			check.Equal(t, overTheWire(t, w.read("role/limited").Data), want, "the role")
 		})
 	}
 	timed(t, "lease", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.write("role/app", map[string]any{"lease": false})
-		check(t, w.read("token/app").Secret == nil, "the token is leased")
+		check.True(t, w.read("token/app").Secret == nil, "the token is leased")
 		w.write("role/app", map[string]any{"lease": true})
-		check(t, w.read("token/app").Secret != nil, "the token is not leased")
+		check.True(t, w.read("token/app").Secret != nil, "the token is not leased")
 	})
 	timed(t, "the limit and the lease at once", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -86,11 +88,11 @@ func TestRole_ListHasKeyInfo(t *testing.T) {
 		w.idle(func() {
 			for _, path := range []string{"role/", "role"} {
 				resp := w.list(path)
-				equal(t, "keys", resp.Data["keys"], []string{"APP", "app", "b"})
+				check.Equal[any](t, resp.Data["keys"], []string{"APP", "app", "b"}, "keys")
 				info, _ := overTheWire(t, resp.Data)["key_info"].(map[string]any)
 				want := map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true}
 				got, _ := info["b"].(map[string]any)
-				check(t, reflect.DeepEqual(got, want), "key_info of b is %v, want %v", info["b"], want)
+				check.True(t, reflect.DeepEqual(got, want), "key_info of b is %v, want %v", info["b"], want)
 			}
 		})
 	})
@@ -100,7 +102,7 @@ func TestRole_NamesAreCaseSensitive(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
 		w.write("role/APP", map[string]any{"config": "gst", "lease": false})
-		check(t, w.read("token/app").Secret != nil, "role app has taken on the settings of role APP")
+		check.True(t, w.read("token/app").Secret != nil, "role app has taken on the settings of role APP")
 		w.remove("role/APP")
 		w.read("token/app")
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
@@ -122,7 +124,7 @@ func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, limit := range []time.Duration{time.Hour, 10 * time.Minute, 2 * time.Hour} {
 			w.write("role/app", map[string]any{"max_ttl": limit.String()})
-			equal(t, "lease", w.read("token/app").Secret.TTL, limit)
+			check.Equal(t, w.read("token/app").Secret.TTL, limit, "lease")
 		}
 	})
 }
@@ -139,13 +141,13 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 		for range 2 { // through the router, and from memory
 			for name, want := range wanted {
 				got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
-				check(t, has == (want != nil) && maps.Equal(got, want), "metadata of %s is %v, want %v", name, got, want)
+				check.True(t, has == (want != nil) && maps.Equal(got, want), "metadata of %s is %v, want %v", name, got, want)
 			}
 		}
 		w.wantLogins(1)
 		w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
-		equal(t, "after an update metadata",
-			overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"})
+		check.Equal[any](t, overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"},
+			"after an update metadata")
 		w.write("role/goa", map[string]any{"metadata": ""})
 		if got, has := w.read("token/goa").Data["metadata"]; has {
 			t.Errorf("after it was cleared metadata is %v", got)
@@ -188,8 +190,8 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 			w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
 			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": bad.metadata}, "metadata", bad.want)
 			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": bad.metadata}, "metadata", bad.want)
-			equal(t, "the refused write changed the metadata to",
-				overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"})
+			check.Equal[any](t, overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"},
+				"the refused write changed the metadata to")
 		})
 	}
 	timed(t, "as much as there may be", func(t *testing.T) {
@@ -200,7 +202,7 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 		}
 		w.write("role/app", map[string]any{"metadata": most})
 		got, _ := overTheWire(t, w.read("token/app").Data)["metadata"].(map[string]any)
-		check(t, maps.Equal(got, most), "%d pairs came back", len(got))
+		check.True(t, maps.Equal(got, most), "%d pairs came back", len(got))
 	})
 }
 
@@ -226,9 +228,9 @@ func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 				w.remove("config/ksa")
 			}
 			said := warningsOf(w.write("role/app", step.data))
-			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
+			check.True(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
-		equal(t, "the role is", w.read("token/app").Data["config"], "gst")
+		check.Equal(t, w.read("token/app").Data["config"], "gst", "the role is")
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -33,7 +34,7 @@ func (s *testMount) rotate() (map[string]any, error) {
 func (s *testMount) failedRotate() error {
 	s.t.Helper()
 	data, err := s.rotate()
-	require(s.t, err != nil, "rotate/ returns %v and should have failed", data)
+	check.Require(s.t, err != nil, "rotate/ returns %v and should have failed", data)
 	return err
 }
 
@@ -41,7 +42,7 @@ func (s *testMount) failedRotate() error {
 func (s *testMount) mustRotate() map[string]any {
 	s.t.Helper()
 	data, err := s.rotate()
-	noError(s.t, err)
+	check.NoError(s.t, err)
 	return data
 }
 
@@ -49,17 +50,17 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		data := s.mustRotate()
 		first := s.token("app")
-		check(t, data["token_id"] == first.id && data["previous_token_id"] == "" && data["previous_valid_until"] == "",
+		check.True(t, data["token_id"] == first.id && data["previous_token_id"] == "" && data["previous_valid_until"] == "",
 			"rotate of an unused account returns %v, want token %s and none before it", data, first.id)
 		advance(time.Minute)
 		data = s.mustRotate()
 		second := s.token("app")
-		check(t, second.id != first.id && data["token_id"] == second.id && data["previous_token_id"] == first.id,
+		check.True(t, second.id != first.id && data["token_id"] == second.id && data["previous_token_id"] == first.id,
 			"rotate returns %v; the token was %s and is %s", data, first.id, second.id)
 		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
-		check(t, data["previous_valid_until"] == until && data["expires_at"] == expires,
+		check.True(t, data["previous_valid_until"] == until && data["expires_at"] == expires,
 			"rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
-		check(t, s.Simulator.TokenAlive(first.access), "the old token was killed: it is superseded, not revoked")
+		check.True(t, s.Simulator.TokenAlive(first.access), "the old token was killed: it is superseded, not revoked")
 		s.wantLogins(2)
 	})
 }
@@ -72,7 +73,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 		advance(time.Minute)
 		resp := s.write("rotate/gst", nil)
 		made := resp.Data
-		equal(t, "warnings", warningsOf(resp), "")
+		check.Equal(t, warningsOf(resp), "", "warnings")
 		for range 9 {
 			advance(time.Second)
 			restart(s)
@@ -80,13 +81,13 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 			s.says(warningsOf(resp), "No login was made", "less than 10 seconds ago")
 			again := resp.Data
 			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
-				require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
+				check.Require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
 			}
 		}
 		s.wantLogins(2, "of which one within 10 s of rotate")
 		advance(1100 * time.Millisecond)
 		again, err := s.rotate()
-		check(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
+		check.True(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
 			"after 10 s rotate returns %v (%v)", again, err)
 	})
 }
@@ -99,7 +100,7 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 		for range 100 {
 			all.Go(func() {
 				_, err := s.rotate()
-				check(t, err == nil, "%v", err)
+				check.True(t, err == nil, "%v", err)
 			})
 		}
 		all.Wait()
@@ -124,11 +125,11 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, c.fault)
 		s.failed("app")
 		advance(2 * time.Minute)
-		equal(t, "rotate against an upstream that refuses", codeOf(s.failedRotate()), c.code)
+		check.Equal(t, codeOf(s.failedRotate()), c.code, "rotate against an upstream that refuses")
 		if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
 			t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
 		}
-		equal(t, "after a rotate that failed the next attempt is at", s.status()["next_attempt_at"], c.next)
+		check.Equal[any](t, s.status()["next_attempt_at"], c.next, "after a rotate that failed the next attempt is at")
 		s.failsWith(c.code)
 		advance(2 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -144,10 +145,10 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
-			require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate with refused credentials is no 400")
+			check.Require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate with refused credentials is no 400")
 		}
 		for n, gap := range s.gaps() {
-			check(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
+			check.True(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
 		}
 		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
 			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
@@ -167,10 +168,10 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
 		s.wantLogins(1)
 		said := s.failure("app").Error()
-		check(t, !strings.Contains(said, untried), "a read speaks of rotate: %s", said)
+		check.True(t, !strings.Contains(said, untried), "a read speaks of rotate: %s", said)
 		advance(41 * time.Second)
 		said = s.failedRotate().Error()
-		check(t, !strings.Contains(said, untried), "rotate that was made and refused: %s", said)
+		check.True(t, !strings.Contains(said, untried), "rotate that was made and refused: %s", said)
 		s.wantLogins(2)
 	})
 	timed(t, "after an outage", func(t *testing.T) {
@@ -178,10 +179,10 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		said := s.failedRotate().Error()
-		check(t, !strings.Contains(said, untried), "rotate that met an outage: %s", said)
+		check.True(t, !strings.Contains(said, untried), "rotate that met an outage: %s", said)
 		said = s.failedRotate().Error()
 		s.says(said, untried)
-		check(t, !strings.Contains(said, "now: "), "rotate at once after the outage: %s", said)
+		check.True(t, !strings.Contains(said, "now: "), "rotate at once after the outage: %s", said)
 		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
 		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
@@ -196,7 +197,7 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		_ = s.failedRotate()
-		equal(t, "outages met", s.Simulator.Counters().Faulted, 1)
+		check.Equal(t, s.Simulator.Counters().Faulted, 1, "outages met")
 		s.wantState("rejected")
 		s.failsWith(http.StatusBadRequest)
 		s.readEvery("app", time.Minute, 6*time.Hour)
@@ -204,7 +205,7 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		before := len(times)
 		s.readEvery("app", time.Minute, 6*time.Hour)
 		got := len(s.Upstream.LoginTimes()) - before
-		check(t, got == 0, "%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
+		check.True(t, got == 0, "%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
 	})
 }
 
@@ -233,12 +234,12 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 		s.failed("app")
 		s.Storage.Heal()
 		advance(500 * time.Millisecond)
-		mustEqual(t, "logins", s.logins(), 1)
+		check.RequireEqual(t, s.logins(), 1, "logins")
 		message := s.refused(logical.UpdateOperation, "rotate/gst", nil)
-		check(t, s.logins() == 2, "rotate/ made no login: %s", message)
+		check.True(t, s.logins() == 2, "rotate/ made no login: %s", message)
 		advance(50 * time.Minute) // refused for the second time: an hour
 		s.failed("app")
-		equal(t, "logins within an hour of the second refusal", s.logins(), 2)
+		check.Equal(t, s.logins(), 2, "logins within an hour of the second refusal")
 	})
 }
 
@@ -251,7 +252,7 @@ func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.changePassword()
 		advance(10 * time.Minute)
-		require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate/ with refused credentials is no 400")
+		check.Require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate/ with refused credentials is no 400")
 		s.wantLogins(2, "the throttled one and the forced one")
 		s.readEvery("app", time.Minute, 49*time.Minute)
 		s.wantLogins(2, "within the hour of the Retry-After")
@@ -283,7 +284,7 @@ func TestRotate_TooSoonAfterOutage(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		_ = s.failedRotate()
 		err := s.failedRotate()
-		check(t, strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
+		check.True(t, strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
 			"rotate/ too soon: %v", err)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -37,9 +38,9 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 			advance(500 * time.Millisecond)
 		}
 		got := s.logins()
-		check(t, got <= c.most && got != 0, "%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
+		check.True(t, got <= c.most && got != 0, "%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
 		most := s.Upstream.MostInFlight("")
-		check(t, most <= 1, "%d logins in flight at once, want 1", most)
+		check.True(t, most <= 1, "%d logins in flight at once, want 1", most)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(time.Minute)
 		s.token("app")
@@ -58,7 +59,7 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 			s.elsewhere("config/gst", map[string]any{"pause_reason": fmt.Sprint("none ", n)})
 			s.list("status/")
 			used, is := s.status()["in_use"].(bool)
-			check(t, !used && is, "the account is in use after a look at the status")
+			check.True(t, !used && is, "the account is in use after a look at the status")
 			advance(15 * time.Minute)
 		}
 		s.wantLogins(2, "since the second token was not read")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -34,7 +35,7 @@ func (w *testMount) collectMessages(f fixture) []string {
 			return
 		}
 		encoded, err := json.Marshal(resp.Data)
-		noError(w.t, err)
+		check.NoError(w.t, err)
 		said = append(said, string(encoded))
 	}
 	readAll := func() {

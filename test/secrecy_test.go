@@ -22,6 +22,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -121,14 +122,14 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 					t.Fatalf("%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
 				}
 				for _, line := range lines {
-					check(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
+					check.True(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
 						"a log line is no JSON, or has a value without a name: %s", line)
 				}
 				w.wantSealed(secrets)
 				for _, line := range append(lines, said...) {
 					w.hides(line, secrets...)
 					for _, verb := range []string{"%!", "(MISSING)", "(EXTRA", "(NOVERB)"} {
-						check(t, !strings.Contains(line, verb), "a secret or a message was taken for a format: %q", line)
+						check.True(t, !strings.Contains(line, verb), "a secret or a message was taken for a format: %q", line)
 					}
 				}
 			})
@@ -148,7 +149,7 @@ func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 		f.account.Username, f.config = verbs, with(f.config, "username", verbs)
 		w := newTestMount(t, f.account)
 		w.loggingIn(1, func() { w.write("config/gst", f.config) })
-		equal(t, "username", w.read("config/gst").Data["username"], verbs)
+		check.Equal(t, w.read("config/gst").Data["username"], verbs, "username")
 	})
 }
 
@@ -193,13 +194,14 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
 				}
 				message := refused(func(string) string { return "a session is still open" })
-				check(t, strings.Contains(message, "a session is still open"), "the message does not say what the upstream said: %s", message)
+				check.True(t, strings.Contains(message, "a session is still open"),
+					"the message does not say what the upstream said: %s", message)
 				message = refused(func(token string) string { return "session " + token + " is still open" })
-				require(t, token != "", "the simulator issued no token")
-				require(t, !strings.Contains(message, token) && !strings.Contains(message, "is still open"),
+				check.Require(t, token != "", "the simulator issued no token")
+				check.Require(t, !strings.Contains(message, token) && !strings.Contains(message, "is still open"),
 					"the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
 				want := fmt.Sprintf("(HTTP %d)", status)
-				check(t, strings.Contains(message, want), "the message does not say %s: %s", want, message)
+				check.True(t, strings.Contains(message, want), "the message does not say %s: %s", want, message)
 			})
 		}
 	}

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
-
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // echoes are upstreams that response with what they were sent, in every place in which an error can stand.
@@ -121,7 +122,7 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 					}
 					words = append(words, w.refusal(logical.UpdateOperation, "rotate/"+name, nil).message)
 					encoded, err := json.Marshal(w.read("status/" + name).Data)
-					noError(t, err)
+					check.NoError(t, err)
 					words = append(words, string(encoded))
 				}
 				if got, want := len(w.heard()), len(f.picks()); got < want {
@@ -164,14 +165,14 @@ func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 			w.mount(f)
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
 			for _, text := range []string{r.message, text(t, w.read("status/gst").Data, "last_error")} {
-				check(t, len(text) <= 1000, "a message of %d bytes", len(text))
-				check(t, !strings.ContainsAny(text, "\x00\x1b\r\n\u2028"), "control characters in %q", text)
+				check.True(t, len(text) <= 1000, "a message of %d bytes", len(text))
+				check.True(t, !strings.ContainsAny(text, "\x00\x1b\r\n\u2028"), "control characters in %q", text)
 				if name != "many problems" {
 					w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
 				}
 			}
 			for line := range strings.SplitSeq(book.String(), "\n") {
-				check(t, len(line) <= 2000, "a log line of %d bytes", len(line))
+				check.True(t, len(line) <= 2000, "a log line of %d bytes", len(line))
 			}
 		})
 	}
@@ -191,7 +192,7 @@ func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
 		s.token("app")
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"it is not the password pass-of-clerk"}`)
 		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "quite-another-word"})
-		check(t, !strings.Contains(message, "pass-of-clerk"), "%s", message)
+		check.True(t, !strings.Contains(message, "pass-of-clerk"), "%s", message)
 	})
 }
 
@@ -207,6 +208,6 @@ func TestSecrecy_ShortSupersededToken(t *testing.T) {
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"session of tok-first-one is open, invalid_grant"}`)
 		advance(time.Minute)
 		_, err := s.rotate()
-		check(t, err != nil && !strings.Contains(err.Error(), "tok-first-one"), "%v", err)
+		check.True(t, err != nil && !strings.Contains(err.Error(), "tok-first-one"), "%v", err)
 	})
 }

@@ -13,9 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/simulator"
-
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 const concurrentReaders = 1000
@@ -54,10 +55,10 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	t.Helper()
 	ids := make(map[string]int)
 	for _, o := range outcomes {
-		require(t, o.err == nil, "a reader got no token: %v", o.err)
+		check.Require(t, o.err == nil, "a reader got no token: %v", o.err)
 		ids[o.response.id]++
 	}
-	require(t, len(ids) == 1, "%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
+	check.Require(t, len(ids) == 1, "%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
 	return outcomes[0].response.id
 }
 
@@ -71,12 +72,12 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 		outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
 		sameToken(t, outcomes)
 		for _, o := range outcomes {
-			require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
+			check.Require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
 		}
 		if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
 			t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
 		}
-		equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
+		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins in flight at once")
 	})
 }
 
@@ -94,7 +95,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
 				t.Errorf("a reader who gave up got: %v", err)
 			}
-			equal(t, "a reader who gave up after 1s was kept for", time.Since(began), time.Second)
+			check.Equal(t, time.Since(began), time.Second, "a reader who gave up after 1s was kept for")
 		})
 		synctest.Wait()
 		sameToken(t, s.readConcurrently(20, toApp, nil))
@@ -109,10 +110,10 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
 		for _, o := range s.readConcurrentlyIn(impatient, 2, toApp, nil) {
-			require(t, o.err != nil, "a reader got a token after it gave up")
+			check.Require(t, o.err != nil, "a reader got a token after it gave up")
 		}
 		advance(10 * time.Second)
-		mustEqual(t, "logins succeeded", s.Simulator.Counters().LoginsOK, 1)
+		check.RequireEqual(t, s.Simulator.Counters().LoginsOK, 1, "logins succeeded")
 		s.token("app")
 		s.wantLogins(1, "the token of the first should have been kept")
 	})
@@ -124,7 +125,7 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
-		equal(t, "the read returned after", time.Since(began), 7*time.Second)
+		check.Equal(t, time.Since(began), 7*time.Second, "the read returned after")
 		s.wantLogins(1)
 	})
 }
@@ -137,6 +138,6 @@ func TestTokenShared_CanceledBeforeRead(t *testing.T) {
 		advance(10 * time.Second)
 		s.token("app")
 		got := s.logins()
-		check(t, got <= 1, "%d logins, want at most one", got)
+		check.True(t, got <= 1, "%d logins, want at most one", got)
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -48,7 +49,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 					living++
 				}
 			}
-			require(t, living == 1, "%d tokens live, want 1", living)
+			check.Require(t, living == 1, "%d tokens live, want 1", living)
 			if a.left > 20*time.Second && a.left < life-20*time.Second {
 				advance(7 * time.Second)
 			} else {
@@ -62,7 +63,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 			}
 		}
 		for n, gap := range s.gaps() {
-			check(t, gap >= life-6*time.Second, "login %d came %s after the one before: a token that lived was replaced", n+2, gap)
+			check.True(t, gap >= life-6*time.Second, "login %d came %s after the one before: a token that lived was replaced", n+2, gap)
 		}
 		if got, most := s.logins(), int(3*time.Hour/(life-6*time.Second))+1; got > most {
 			t.Errorf("%d logins in 3 hours, want at most %d", got, most)
@@ -81,7 +82,7 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 		f.check(t)
 		f.served(t)
 		got := len(s.loginsBefore(f.until))
-		check(t, got <= 9, "%d logins in 8 hours, want at most 9", got)
+		check.True(t, got <= 9, "%d logins in 8 hours, want at most 9", got)
 	})
 }
 
@@ -103,7 +104,7 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 		release := s.Upstream.Hold()
 		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
 		advance(time.Second)
-		require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
+		check.Require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
 			"the login that is to be cut off has not killed the old token")
 		if c.restarts > 1 {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
@@ -114,7 +115,7 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 		if c.restarts > 1 {
 			advance(2 * time.Second)
 			s.wantNoDeadToken("the login in mid-crash")
-			require(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
+			check.Require(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
 			s.Reload()
 			s.wantNoDeadToken("the login in mid-crash")
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -170,7 +171,8 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 			})
 			done := s.asyncRequest(t.Context(), logical.UpdateOperation, c.path, c.data)
 			advance(time.Second)
-			require(t, !s.Simulator.TokenAlive(first.access) && s.logins() != logins, "the first token lives: no login has killed it")
+			check.Require(t, !s.Simulator.TokenAlive(first.access) && s.logins() != logins,
+				"the first token lives: no login has killed it")
 			dead := 0
 			for range 6 {
 				a, err := s.ask(t.Context(), "app", nil)
@@ -179,7 +181,7 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 				}
 				advance(time.Second)
 			}
-			check(t, dead == 0, "%s of 6 reads were given a token that is dead upstream", fmt.Sprint(dead))
+			check.True(t, dead == 0, "%s of 6 reads were given a token that is dead upstream", fmt.Sprint(dead))
 			s.wait(done)
 			advance(time.Minute)
 			s.Storage.Heal()
@@ -199,8 +201,8 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 			defer cancel()
 			s.refusalIn(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 			for range 2 {
-				check(t, s.token("app").id == first.id, "another token is served")
-				equal(t, "state", s.read("status/gst").Data["state"], "ready")
+				check.True(t, s.token("app").id == first.id, "another token is served")
+				check.Equal(t, s.read("status/gst").Data["state"], "ready", "state")
 				advance(time.Minute)
 				s.Storage.Heal()
 				s.Reload()
@@ -222,7 +224,7 @@ func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 		advance(10 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
 		login(s)
-		require(t, s.Simulator.Counters().Faulted == 1 && !s.Simulator.TokenAlive(first.access),
+		check.Require(t, s.Simulator.Counters().Faulted == 1 && !s.Simulator.TokenAlive(first.access),
 			"the login was not cut, or has not killed the old token")
 		s.wantNoDeadToken("the lost login")
 	})

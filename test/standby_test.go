@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -59,7 +60,7 @@ func TestStandby_ForwardsToActiveNode(t *testing.T) {
 			}
 			w.idle(func() {
 				refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data))
-				check(t, !is, "refused: %v", refused)
+				check.True(t, !is, "refused: %v", refused)
 			})
 		})
 	}

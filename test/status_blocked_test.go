@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -41,23 +42,24 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.Storage.FailPuts(1 << 30)
 		err := c.ask(s)
-		require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
+		check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
+			"%v, want the storage's own error", err)
 		s.wantLogins(0, "where none can begin")
 		status := s.status()
-		check(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
+		check.True(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
 			"state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
 		s.says(text(t, status, "last_error"), "no space left on device")
 		s.says(text(t, status, "message"), "stor")
 		for _, field := range []string{"consecutive_failures", "login_failures"} {
 			got := count(t, status, field)
-			check(t, got != "0", "%s is %s after a login that could not begin", field, got)
+			check.True(t, got != "0", "%s is %s after a login that could not begin", field, got)
 		}
 		list := s.list("status/")
 		info, _ := list.Data["key_info"].(map[string]any)
 		entry, _ := info["gst"].(map[string]any)
-		check(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
+		check.True(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
 		metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
-		check(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
+		check.True(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
 		s.Storage.Heal()
 		advance(2 * time.Minute)
 		s.token("app")
@@ -89,7 +91,7 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 			{logical.DeleteOperation, "config/gst", nil},
 		} {
 			r := s.refusal(c.op, c.path, c.data)
-			check(t, r.status == http.StatusInternalServerError && r.coded,
+			check.True(t, r.status == http.StatusInternalServerError && r.coded,
 				"%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
 			s.says(r.message, says...)
 		}
@@ -97,7 +99,7 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 		advance(2 * time.Hour)
 		s.loggingIn(0, func() { s.says(s.refusal(logical.ReadOperation, "token/app", nil).message, says...) })
 		status := s.status()
-		check(t, status["last_error_kind"] == "blocked", "last_error_kind %v, want blocked", status["last_error_kind"])
+		check.True(t, status["last_error_kind"] == "blocked", "last_error_kind %v, want blocked", status["last_error_kind"])
 		s.says(fmt.Sprint(status["message"]), says...)
 		s.Storage.Heal()
 		advance(2 * time.Minute)
@@ -159,7 +161,8 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 		}
 		at, err := time.Parse(time.RFC3339, next)
 		held := status["state"] == "backing_off" || status["state"] == "rejected"
-		check(t, err == nil && held && at.After(time.Now()), "next_attempt_at is %s in state %v at %s, want it empty: there is no hold",
+		check.True(t, err == nil && held && at.After(time.Now()),
+			"next_attempt_at is %s in state %v at %s, want it empty: there is no hold",
 			next, status["state"], time.Now().UTC().Format(time.RFC3339))
 	})
 }
@@ -185,7 +188,8 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 			s.Storage.FailPuts(1 << 30)
 			s.quiet(func() {
 				_, err := s.rotate()
-				require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
+				check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
+					"%v, want the storage's own error", err)
 			})
 			after := s.status()
 			for field, want := range map[string]string{
@@ -193,7 +197,7 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 				"next_attempt_at": count(t, before, "next_attempt_at"),
 			} {
 				got := count(t, after, field)
-				check(t, got == want, "%s is %s, want %s", field, got, want)
+				check.True(t, got == want, "%s is %s, want %s", field, got, want)
 			}
 		})
 	}

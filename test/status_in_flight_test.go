@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -39,7 +40,7 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 		hang(s)
 		reader := s.async("token/app")
 		advance(20 * time.Second)
-		require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
+		check.Require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
 		status := s.status()
 		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
 			t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
@@ -65,7 +66,7 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 		s.wait(reader)
 		s.wantLogins(2, "of which the second is in flight")
 		message := fmt.Sprint(s.status()["message"])
-		check(t, !strings.Contains(message, due), "an attempt is under way, and status/ says: %s", message)
+		check.True(t, !strings.Contains(message, due), "an attempt is under way, and status/ says: %s", message)
 		advance(2 * time.Minute)
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -79,7 +80,7 @@ func causes() []cause {
 			make: func(t *testing.T) *testMount {
 				t.Helper()
 				ca, err := simulator.NewCA()
-				noError(t, err)
+				check.NoError(t, err)
 				authority["ca_cert"] = string(ca.CertPEM())
 				return overTLS(t, ca)
 			},
@@ -122,13 +123,13 @@ var command = regexp.MustCompile(`vault (read|write|list)((?: -\S+)*) (mastersin
 func (s *testMount) run(message string, given map[string]any) string {
 	s.t.Helper()
 	found := command.FindStringSubmatch(message)
-	require(s.t, found != nil, "no vault command in %q", message)
+	check.Require(s.t, found != nil, "no vault command in %q", message)
 	verb, path := found[1], strings.TrimPrefix(found[3], "mastersindia/")
 	data := make(map[string]any)
 	for pair := range strings.FieldsSeq(found[4]) {
 		name, value, _ := strings.Cut(strings.TrimRight(pair, ";,)"), "=")
 		if value == "-" || strings.HasPrefix(value, "@") || value == "..." {
-			require(s.t, given[name] != nil, "the command asks for %s, which has nothing to do with the cause: %s", name, message)
+			check.Require(s.t, given[name] != nil, "the command asks for %s, which has nothing to do with the cause: %s", name, message)
 			data[name] = given[name]
 			continue
 		}
@@ -159,7 +160,7 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 			read := s.failure("app")
 			status := s.status()
 			message, _ := status["message"].(string)
-			check(t, status["state"] == c.state && status["last_error_kind"] == c.kind,
+			check.True(t, status["state"] == c.state && status["last_error_kind"] == c.kind,
 				"state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
 			for _, text := range []string{message, read.Error()} {
 				for _, group := range c.words {
@@ -167,9 +168,9 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 					for word := range strings.SplitSeq(group, "|") {
 						named = named || strings.Contains(text, word)
 					}
-					check(t, named, "the cause (%s) is not named in: %s", group, text)
+					check.True(t, named, "the cause (%s) is not named in: %s", group, text)
 				}
-				check(t, command.MatchString(text), "no command to type in: %s", text)
+				check.True(t, command.MatchString(text), "no command to type in: %s", text)
 			}
 			if c.goes != nil {
 				c.goes(s)
@@ -188,7 +189,7 @@ func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		a, err := s.ask(t.Context(), "app", reject(first.id))
-		require(t, err == nil && a.id != first.id, "the rejected token was not replaced: %v", err)
+		check.Require(t, err == nil && a.id != first.id, "the rejected token was not replaced: %v", err)
 		advance(30 * time.Second)
 		s.mustRotate()
 		if message := text(t, s.status(), "message"); strings.Contains(message, "the last one was refused by an API") {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -23,7 +24,7 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 		_ = s.failedRotate()
 		status := s.status()
 		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
-		require(t, rotates != fmt.Sprint(status["next_attempt_at"]),
+		check.Require(t, rotates != fmt.Sprint(status["next_attempt_at"]),
 			"rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
 		if want := "no login is due before that token's rotation, at " + rotates; !strings.Contains(message, want) ||
 			strings.Contains(message, "next attempt") {
@@ -38,7 +39,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		state := func(want string) map[string]any {
 			t.Helper()
 			status := s.status()
-			check(t, status["state"] == want, "state %v, want %s (%v)", status["state"], want, status["message"])
+			check.True(t, status["state"] == want, "state %v, want %s (%v)", status["state"], want, status["message"])
 			return status
 		}
 		if got := state("idle"); got["token_id"] != "" || fmt.Sprint(got["in_use"]) != "false" || got["logins"] != int64(0) {
@@ -55,20 +56,20 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 			"logins": int64(1), "login_failures": int64(0), "reads": int64(1),
 		}
 		for field, value := range want {
-			check(t, fmt.Sprint(got[field]) == fmt.Sprint(value), "%s is %v, want %v", field, got[field], value)
+			check.True(t, fmt.Sprint(got[field]) == fmt.Sprint(value), "%s is %v, want %v", field, got[field], value)
 		}
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(45 * time.Minute)
 		got = state("backing_off")
-		check(t, got["token_id"] == a.id && got["consecutive_failures"] != 0 && got["last_error_kind"] == "unavailable",
+		check.True(t, got["token_id"] == a.id && got["consecutive_failures"] != 0 && got["last_error_kind"] == "unavailable",
 			"backing off: %v", got)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		advance(2 * time.Minute)
 		got = state("rejected")
-		check(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] != "", "rejected: %v", got)
+		check.True(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] != "", "rejected: %v", got)
 		s.write("config/gst", map[string]any{"paused": true})
 		got = state("paused")
-		check(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] == "", "paused: %v", got)
+		check.True(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] == "", "paused: %v", got)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.write("config/gst", map[string]any{"paused": false})
 		advance(time.Minute) // else it may get the refusal, which is that new
@@ -79,7 +80,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		for range 100 {
 			s.status()
 		}
-		check(t, s.logins() == logins, "status has logged in")
+		check.True(t, s.logins() == logins, "status has logged in")
 	})
 }
 
@@ -116,11 +117,11 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 		}} {
 			restart()
 			resp := s.list("status/")
-			equal(t, "keys", fmt.Sprint(resp.Data["keys"]), "[gst idle paused refused]")
+			check.Equal(t, fmt.Sprint(resp.Data["keys"]), "[gst idle paused refused]", "keys")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for name, state := range map[string]string{"gst": "ready", "idle": "idle", "paused": "paused", "refused": "rejected"} {
 				facts, _ := info[name].(map[string]any)
-				check(t, facts["state"] == state && facts["message"] != "", "%s: %v, want state %s and a message", name, facts, state)
+				check.True(t, facts["state"] == state && facts["message"] != "", "%s: %v, want state %s and a message", name, facts, state)
 			}
 		}
 	})
@@ -144,7 +145,7 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 					wrong++
 				}
 			}
-			check(t, wrong == 0, "%d of %d paused accounts are listed in another state", wrong, many)
+			check.True(t, wrong == 0, "%d of %d paused accounts are listed in another state", wrong, many)
 		}
 	})
 }
@@ -176,7 +177,7 @@ func TestStatusList_JustRestarted(t *testing.T) {
 		}
 		info, _ := s.list("status/").Data["key_info"].(map[string]any)
 		gst, _ := info["gst"].(map[string]any)
-		check(t, gst["state"] == c.want, "list status/ says %v of an account with a token, want the state %v", gst, c.want)
+		check.True(t, gst["state"] == c.want, "list status/ says %v of an account with a token, want the state %v", gst, c.want)
 	})
 }
 
@@ -195,9 +196,9 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 			entry, _ := info["gst"].(map[string]any)
 			return entry["state"]
 		}
-		mustEqual(t, "state", state(), "rejected")
+		check.RequireEqual(t, state(), "rejected", "state")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
-		equal(t, "list status/ says", state(), "rejected")
+		check.Equal(t, state(), "rejected", "list status/ says")
 	})
 }
 

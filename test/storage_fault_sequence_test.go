@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -33,7 +34,7 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 			calls = s.Storage.Accesses()[s.began:s.ended]
 		})
 	})
-	require(t, len(calls) != 0, "nothing was counted")
+	check.Require(t, len(calls) != 0, "nothing was counted")
 	for _, m := range []accessFault{
 		{name: "once"}, {name: "once, and late", late: true}, {name: "from then on", lasting: true},
 		{name: "from then on, and late", late: true, lasting: true}, {name: "by the caller", hangUp: true},
@@ -97,9 +98,9 @@ func (s *storageHistory) run(m accessFault, number int) {
 		}
 		before := len(s.messages)
 		ok := s.try(d)
-		require(s.t, ok || number >= 0, "with a storage that is well: %q", s.messages)
+		check.Require(s.t, ok || number >= 0, "with a storage that is well: %q", s.messages)
 		if hit() == "" || checked {
-			require(s.t, ok || m.lasting, "%s failed, and storage was well again: %q", d.name, s.messages)
+			check.Require(s.t, ok || m.lasting, "%s failed, and storage was well again: %q", d.name, s.messages)
 			continue
 		}
 		checked = true
@@ -110,7 +111,7 @@ func (s *storageHistory) run(m accessFault, number int) {
 		if ok {
 			continue
 		}
-		require(s.t, s.try(d), "%s fails, though storage is well again: %q", d.name, s.messages)
+		check.Require(s.t, s.try(d), "%s fails, though storage is well again: %q", d.name, s.messages)
 	}
 	s.ended = len(s.Storage.Accesses())
 	s.Storage.Heal()
@@ -120,7 +121,7 @@ func (s *storageHistory) run(m accessFault, number int) {
 	advance(2 * time.Minute)
 	s.check()
 	got := s.logins() - s.extra
-	check(s.t, m.lasting || got <= mostLogins, "%d logins, want %d at most", got, mostLogins)
+	check.True(s.t, m.lasting || got <= mostLogins, "%d logins, want %d at most", got, mostLogins)
 	if number < 0 {
 		s.t.Logf("%d logins where all goes well", s.logins()-s.extra)
 	}
@@ -131,9 +132,9 @@ func (s *storageHistory) checkMessages(failed string, messages []string, m acces
 	s.t.Helper()
 	_, key, _ := strings.Cut(failed, " ")
 	for _, message := range messages {
-		check(s.t, !strings.Contains(message, mounttest.ErrStorage().Error()) || strings.Contains(message, key),
+		check.True(s.t, !strings.Contains(message, mounttest.ErrStorage().Error()) || strings.Contains(message, key),
 			"the message does not name %s: %s", key, message)
-		check(s.t, m.hangUp || !strings.Contains(message, "context canceled"), "no request was cancelled, and yet: %s", message)
+		check.True(s.t, m.hangUp || !strings.Contains(message, "context canceled"), "no request was cancelled, and yet: %s", message)
 	}
 }
 

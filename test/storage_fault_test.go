@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -75,7 +76,7 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 		w.idle(func() {
 			w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
 			r := w.refusal(fault.op, fault.path, fault.data)
-			check(t, r.status >= http.StatusInternalServerError && !strings.Contains(r.message, "does not exist"),
+			check.True(t, r.status >= http.StatusInternalServerError && !strings.Contains(r.message, "does not exist"),
 				"%v: unreadable is not absent, want a failure of the server", r)
 			w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
 			w.hides(r.message, jwtV1().secrets()...)
@@ -102,7 +103,7 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, readOnly)
 				r := w.refusal(fault.op, fault.path, fault.data)
-				check(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
+				check.True(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
 				w.Storage.Heal()
 			})
 		})
@@ -128,7 +129,7 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 		w.remove("config/gst")
 		w.mount(jwtV1())
 		w.loggingIn(1, func() {
-			check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
+			check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 		})
 	})
 }
@@ -179,10 +180,10 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 			s.Reload()
 			s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
 			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
-			require(t, err == nil, "one entry hides all others: %v", err)
+			check.Require(t, err == nil, "one entry hides all others: %v", err)
 			info, _ := resp.Data["key_info"].(map[string]any)
-			check(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
-			check(t, len(resp.Warnings) != 0, "no warning")
+			check.True(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
+			check.True(t, len(resp.Warnings) != 0, "no warning")
 		})
 	}
 }
@@ -203,13 +204,14 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 			return mounttest.Fault{}
 		})
 		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
-		check(t, err == nil && strings.Contains(warningsOf(resp), "Its token is not stored yet"),
+		check.True(t, err == nil && strings.Contains(warningsOf(resp), "Its token is not stored yet"),
 			"the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		synctest.Wait() // the ledger is written
 		w.Storage.Heal()
-		require(t, struck, "the token was not saved after the config: this tests nothing")
-		check(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
+		check.Require(t, struck, "the token was not saved after the config: this tests nothing")
+		check.True(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
-		check(t, is && len(tokens) == 1, "the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+		check.True(t, is && len(tokens) == 1,
+			"the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -25,8 +26,8 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 		began := time.Now()
 		text := s.failure("app").Error()
 		waited := time.Since(began)
-		require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
-		check(t, !strings.Contains(text, "storage"), "the message blames the storage, whose writes take %s: %s", latency, text)
+		check.Require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
+		check.True(t, !strings.Contains(text, "storage"), "the message blames the storage, whose writes take %s: %s", latency, text)
 		s.wantLogins(1, "which timed out")
 		advance(time.Minute)
 	})
@@ -53,8 +54,9 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 			defer cancel()
 			s.loggingIn(0, func() {
 				_, _, err := s.Do(ctx, c.op, c.path, nil)
-				require(t, err != nil, "it was answered though storage hangs")
-				check(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"), "it blames the wrong one: %v", err)
+				check.Require(t, err != nil, "it was answered though storage hangs")
+				check.True(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"),
+					"it blames the wrong one: %v", err)
 			})
 			s.Storage.Heal()
 			advance(10 * time.Minute)
@@ -73,14 +75,14 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 		for range 20 * 60 {
 			advance(time.Second)
 			a, err := s.ask(t.Context(), "app", nil)
-			require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
+			check.Require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
 		}
 		writes := s.Storage.Count(mounttest.Put) - before
-		require(t, writes != 0, "storage was not written to")
-		check(t, writes <= 300, "%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
+		check.Require(t, writes != 0, "storage was not written to")
+		check.True(t, writes <= 300, "%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
 		s.Storage.Heal()
 		advance(5 * time.Minute)
-		check(t, s.token("app").id != first.id,
+		check.True(t, s.token("app").id != first.id,
 			"the token was not rotated when storage took writes again: %d logins, before %d", s.logins(), logins)
 	})
 }
@@ -94,9 +96,9 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 			advance(time.Second)
 			from := time.Now()
 			a, err := s.ask(t.Context(), "app", nil)
-			require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
+			check.Require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
 			waited := time.Since(from)
-			require(t, waited <= 2*time.Second, "a read was held up for %s", waited)
+			check.Require(t, waited <= 2*time.Second, "a read was held up for %s", waited)
 		}
 		s.wantLogins(2)
 	})
@@ -136,9 +138,10 @@ func TestRead_StorageHangs(t *testing.T) {
 			began := time.Now()
 			err := s.failure("app")
 			waited := time.Since(began)
-			check(t, waited >= 15*time.Second && waited <= 16*time.Second, "a reader has waited %s", waited)
+			check.True(t, waited >= 15*time.Second && waited <= 16*time.Second, "a reader has waited %s", waited)
 			s.wantLogins(0, "while storage hangs")
-			check(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"), "it blames the wrong one: %v", err)
+			check.True(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"),
+				"it blames the wrong one: %v", err)
 			s.Storage.Heal()
 			advance(2 * time.Minute)
 		})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -207,11 +208,11 @@ func (s *storageHistory) note(d operation, resp *logical.Response) {
 func (s *storageHistory) checkToken(whose string, resp *logical.Response) {
 	s.t.Helper()
 	id, token := text(s.t, resp.Data, "token_id"), text(s.t, resp.Data, "access_token")
-	check(s.t, !s.revoked[id], "%s serves a token that was revoked", whose)
-	check(s.t, s.Simulator.TokenAlive(token), "%s serves a token that is dead", whose)
+	check.True(s.t, !s.revoked[id], "%s serves a token that was revoked", whose)
+	check.True(s.t, s.Simulator.TokenAlive(token), "%s serves a token that is dead", whose)
 	user, _ := claims(token)
 	served := func(c configState) bool { return c.username == user && !c.paused }
-	check(s.t, slices.ContainsFunc(slices.Collect(maps.Keys(s.configs)), served),
+	check.True(s.t, slices.ContainsFunc(slices.Collect(maps.Keys(s.configs)), served),
 		"%s serves a token of %s, and the config may be %v", whose, user, s.configs)
 	s.seen[id] = true
 }
@@ -235,8 +236,8 @@ func (s *storageHistory) check() {
 func (s *storageHistory) checkAs(whose string) {
 	s.t.Helper()
 	config, role := s.states(whose)
-	check(s.t, s.configs[config], "%s has the config %+v, which may be %v", whose, config, s.configs)
-	check(s.t, s.roles[role], "%s has the role %+v, which may be %v", whose, role, s.roles)
+	check.True(s.t, s.configs[config], "%s has the config %+v, which may be %v", whose, config, s.configs)
+	check.True(s.t, s.roles[role], "%s has the role %+v, which may be %v", whose, role, s.roles)
 	s.configs, s.roles = map[configState]bool{config: true}, map[roleState]bool{role: true}
 	resp, err := s.tryRead("token/app", nil)
 	if err != nil {

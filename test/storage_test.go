@@ -21,6 +21,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -29,7 +30,7 @@ import (
 func golden(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", name+".json"))
-	noError(t, err)
+	check.NoError(t, err)
 	return string(content)
 }
 
@@ -37,7 +38,7 @@ func golden(t *testing.T, name string) string {
 func goldenFixtures(t *testing.T) []fixture {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", "config-*.json"))
-	noError(t, err)
+	check.NoError(t, err)
 	var found []fixture
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "config-"), ".json")
@@ -45,10 +46,10 @@ func goldenFixtures(t *testing.T) []fixture {
 			continue // see TestStorage_FirstSchemaConfigWithEveryField
 		}
 		n := slices.IndexFunc(fixtures(), func(f fixture) bool { return f.name == name })
-		require(t, n >= 0, "%s has no fixture", file)
+		check.Require(t, n >= 0, "%s has no fixture", file)
 		found = append(found, fixtures()[n])
 	}
-	require(t, len(found) >= 7, "only %d golden configs are left: they are kept for ever", len(found))
+	check.Require(t, len(found) >= 7, "only %d golden configs are left: they are kept for ever", len(found))
 	return found
 }
 
@@ -73,13 +74,13 @@ func storedKeys(t *testing.T) []string {
 	var found []string
 	for _, folder := range []string{"", "backend/account", "backend/ledger"} {
 		files, err := filepath.Glob(filepath.Join(mounttest.ModuleRoot(t), folder, "*.go"))
-		noError(t, err)
+		check.NoError(t, err)
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
 			source, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, parser.SkipObjectResolution)
-			noError(t, err)
+			check.NoError(t, err)
 			ast.Inspect(source, func(node ast.Node) bool {
 				declared, _ := node.(*ast.TypeSpec)
 				if declared == nil {
@@ -106,14 +107,14 @@ func TestStorage_KeysStayTheSame(t *testing.T) {
 	t.Parallel()
 	const list = "testdata/storage/v1/keys.txt"
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), list))
-	noError(t, err)
+	check.NoError(t, err)
 	known, found := strings.Fields(string(content)), storedKeys(t)
 	for _, key := range known {
-		check(t, slices.Contains(found, key),
+		check.True(t, slices.Contains(found, key),
 			"%s is in %s, and no longer in the source, under whatever type: entries with it are on people's disks", key, list)
 	}
 	for _, key := range found {
-		check(t, slices.Contains(known, key),
+		check.True(t, slices.Contains(known, key),
 			"%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
 	}
 }
@@ -124,16 +125,16 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 			"token/gst", "token-"+f.name)
 		w.write("config/today", with(f.config, "verify_connection", false))
 		w.quiet(func() {
-			equal(t, "the config", w.read("config/gst").Data, w.read("config/today").Data)
+			check.Equal(t, w.read("config/gst").Data, w.read("config/today").Data, "the config")
 			want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
-			equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
+			check.Equal(t, overTheWire(t, w.read("role/app").Data), want, "the role")
 			resp := w.read("token/app")
 			checkToken(t, resp.Data, f)
-			check(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
+			check.True(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
 			if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
 				t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
 			}
-			equal(t, "state", w.read("status/gst").Data["state"], "ready")
+			check.Equal(t, w.read("status/gst").Data["state"], "ready", "state")
 		})
 	})
 }
@@ -142,7 +143,7 @@ func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1", "role/app", "role-metadata")
 		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
-		equal(t, "metadata", overTheWire(t, w.read("token/app").Data)["metadata"], want)
+		check.Equal[any](t, overTheWire(t, w.read("token/app").Data)["metadata"], want, "metadata")
 	})
 }
 
@@ -154,9 +155,9 @@ func checkToken(t *testing.T, data map[string]any, f fixture) {
 		"access_token": token, "token_id": tokenID(token), "token_type": f.scheme, "authorization": f.scheme + " " + token,
 		"issued_at": "2000-01-01T00:00:00Z", "config": "gst",
 	} {
-		check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
+		check.True(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
 	}
-	equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), f.life)
+	check.Equal(t, moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), f.life, "a life")
 }
 
 func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
@@ -173,7 +174,7 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 		}
 		got := overTheWire(t, w.read("config/gst").Data)
 		certificate, _ := got["ca_cert"].(string)
-		check(t, strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----"), "ca_cert is %q", certificate)
+		check.True(t, strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----"), "ca_cert is %q", certificate)
 		maps.DeleteFunc(got, func(_ string, value any) bool { return value == "" })
 		if got = without(got, "ca_cert"); !reflect.DeepEqual(got, want) {
 			t.Errorf("the config is %v, want %v", got, want)
@@ -186,10 +187,10 @@ func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
 		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
 		w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
 		var before, after map[string]any
-		noError(t, json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before))
-		noError(t, json.Unmarshal([]byte(w.stored()["config/gst"]), &after))
+		check.NoError(t, json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before))
+		check.NoError(t, json.Unmarshal([]byte(w.stored()["config/gst"]), &after))
 		for field, value := range before {
-			check(t, field == "rotation_percent" || field == "generation" || reflect.DeepEqual(after[field], value),
+			check.True(t, field == "rotation_percent" || field == "generation" || reflect.DeepEqual(after[field], value),
 				"stored %s is another than before", field)
 		}
 	})
@@ -216,15 +217,15 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 			want = append(want, id[1])
 		}
 		slices.Sort(want)
-		equal(t, "revoked were", slices.Sorted(maps.Keys(tokens)), want)
-		equal(t, "refresh tokens were sent upstream", w.Simulator.Counters().Refreshes, 3)
+		check.Equal(t, slices.Sorted(maps.Keys(tokens)), want, "revoked were")
+		check.Equal(t, w.Simulator.Counters().Refreshes, 3, "refresh tokens were sent upstream")
 	})
 	timed(t, "and are served no more", func(t *testing.T) {
 		f := jwtV2()
 		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-revoked", "role/app", "role")
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
-			check(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"), "a revoked token is served")
+			check.True(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"), "a revoked token is served")
 		})
 	})
 }
@@ -236,9 +237,9 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-refused", "role/app", "role")
 		w.quiet(func() {
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
-			check(t, r.status == http.StatusBadRequest, "status %d, want 400", r.status)
+			check.True(t, r.status == http.StatusBadRequest, "status %d, want 400", r.status)
 			w.says(r.message, "gst", "2000-01-01T00:16:00Z")
-			equal(t, "state", w.read("status/gst").Data["state"], "rejected")
+			check.Equal(t, w.read("status/gst").Data["state"], "rejected", "state")
 		})
 		w.loggingIn(1, func() {
 			advance(15 * time.Minute)
@@ -249,7 +250,7 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 		advance(61 * time.Second)
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-attempt", "role/app", "role")
 		w.quiet(func() { w.refusal(logical.ReadOperation, "token/app", nil) })
-		equal(t, "consecutive_failures", w.read("status/gst").Data["consecutive_failures"], 1)
+		check.Equal(t, w.read("status/gst").Data["consecutive_failures"], 1, "consecutive_failures")
 		w.loggingIn(1, func() {
 			advance(time.Minute)
 			w.read("token/app")
@@ -283,11 +284,11 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 			{ID: first, State: "revoked", IssuedAt: at(0), ExpiresAt: at(0).Add(day), UsableUntil: at(2), Reason: "first_read"},
 		}
 		got := w.ledgerOf("gst")
-		check(t, slices.Equal(got, want), "the ledger is %+v, want %+v", got, want)
+		check.True(t, slices.Equal(got, want), "the ledger is %+v, want %+v", got, want)
 		for n, token := range []string{"invented-access-token-3", "invented-access-token-2", "invented-access-token-1"} {
 			found := w.lookUp("token", token)
 			found.Advice, want[n].Config = "", "gst"
-			check(t, found == want[n], "found %+v, want %+v", found, want[n])
+			check.True(t, found == want[n], "found %+v, want %+v", found, want[n])
 		}
 		advance(32 * day)
 		if left := w.storedUnder("ledger/"); len(left) != 1 { // the place in the ledger of old, which is not here
@@ -299,9 +300,9 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 		advance(time.Hour)
 		w.mount(jwtV2())
 		w.read("token/app")
-		equal(t, "entries", len(w.ledgerOf("gst")), 4)
+		check.Equal(t, len(w.ledgerOf("gst")), 4, "entries")
 		pages := w.storedUnder("ledger/day/")
-		check(t, len(pages) == 1, "%d pages, want 1", len(pages))
+		check.True(t, len(pages) == 1, "%d pages, want 1", len(pages))
 	})
 	timed(t, "and a revocation whose time was not kept", func(t *testing.T) {
 		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")
@@ -322,7 +323,7 @@ func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
 		w.Storage.Heal()
 		for key, value := range w.stored() {
 			w.hides(key+" "+value, f.secrets()...)
-			check(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
+			check.True(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -34,7 +35,7 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 			timed(t, f.name+" "+name, func(t *testing.T) {
 				w := life.of.mounted(t, life.change...)
 				data := w.read("token/app").Data
-				equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), life.want)
+				check.Equal(t, moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), life.want, "a life")
 			})
 		}
 	}
@@ -52,7 +53,7 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 				w.loggingIn(1, func() {
 					for range 3 {
 						left := seconds(t, w.read("token/app").Data, "ttl")
-						check(t, left >= life/10*6 && left <= life/10*7, "the rotation is in %s, want it after two thirds of %s", left, life)
+						check.True(t, left >= life/10*6 && left <= life/10*7, "the rotation is in %s, want it after two thirds of %s", left, life)
 						advance(time.Minute)
 					}
 				})
@@ -68,9 +69,9 @@ func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 		w.read("token/app")
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 		advance(5*year/100 + time.Minute)
-		check(t, w.Simulator.Counters().Faulted != 0, "no rotation was tried")
+		check.True(t, w.Simulator.Counters().Faulted != 0, "no rotation was tried")
 		left := seconds(t, w.read("token/app").Data, "ttl")
-		check(t, left >= 15*time.Second && left <= 3*time.Minute, "ttl is %s, want the next attempt and request_timeout", left)
+		check.True(t, left >= 15*time.Second && left <= 3*time.Minute, "ttl is %s, want the next attempt and request_timeout", left)
 	})
 }
 
@@ -125,8 +126,8 @@ func TestTokenLife_ShorterLimitWarns(t *testing.T) {
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 		said := warningsOf(w.write("config/gst", c.limit))
 		w.says(said, c.says)
-		check(t, (said == "") == (c.says == ""), "the write warns %q, want %q", said, c.says)
+		check.True(t, (said == "") == (c.says == ""), "the write warns %q, want %q", said, c.says)
 		resp, err := w.tryRead("token/app", nil)
-		check(t, (err != nil) == c.ends, "a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
+		check.True(t, (err != nil) == c.ends, "a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
 	})
 }

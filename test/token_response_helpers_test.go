@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -53,7 +54,7 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 func (s *testMount) token(role string) tokenResponse {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
-	require(s.t, err == nil, "token/%s: %v", role, err)
+	check.Require(s.t, err == nil, "token/%s: %v", role, err)
 	return a
 }
 
@@ -84,14 +85,14 @@ func (s *testMount) startToken() <-chan tokenResponse {
 func (s *testMount) wantNoDeadToken(killed string) {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), "app", nil)
-	check(s.t, err != nil || s.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
+	check.True(s.t, err != nil || s.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
 }
 
 // wantNotRead checks that a read, which may fail, does not give the token of that ID.
 func (s *testMount) wantNotRead(id string) {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), "app", nil)
-	require(s.t, err != nil || a.id != id, "token %s is served", id)
+	check.Require(s.t, err != nil || a.id != id, "token %s is served", id)
 }
 
 // failed is ask where the read must fail.
@@ -104,7 +105,7 @@ func (s *testMount) failed(role string) {
 func (s *testMount) failure(role string) error {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
-	require(s.t, err != nil, "token/%s returned token %s and should have failed", role, a.id)
+	check.Require(s.t, err != nil, "token/%s returned token %s and should have failed", role, a.id)
 	return err
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // margin is the part of a token's life that no lease may use.
@@ -58,22 +60,22 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 		var resp *logical.Response
 		w.loggingIn(1, func() { resp = w.read("token/app") })
 		data := resp.Data
-		equal(t, "fields", slices.Sorted(maps.Keys(data)), tokenFields(f))
+		check.Equal(t, slices.Sorted(maps.Keys(data)), tokenFields(f), "fields")
 		token := text(t, data, "access_token")
-		check(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
+		check.True(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
 		for field, want := range map[string]any{
 			"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
 		} {
-			check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
+			check.True(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
 		}
-		check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
+		check.True(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
 			"client_id is %v, want %s", data["client_id"], f.account.ClientID)
 		issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
-		check(t, !issued.Before(began) && !issued.After(asked), "issued_at is %s, want at most a second before %s", issued, asked)
+		check.True(t, !issued.Before(began) && !issued.After(asked), "issued_at is %s, want at most a second before %s", issued, asked)
 		life := expires.Sub(asked)
-		check(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
+		check.True(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
 		checkLease(t, resp, asked)
-		check(t, len(resp.Warnings) == 0, "warnings %q, want none", resp.Warnings)
+		check.True(t, len(resp.Warnings) == 0, "warnings %q, want none", resp.Warnings)
 		encoded := ""
 		for _, value := range overTheWire(t, data) {
 			if s, ok := value.(string); ok {
@@ -91,14 +93,15 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	least := moment(t, resp.Data, "expires_at").Sub(now)
 	between := func(what string, got, from, to time.Duration) {
 		t.Helper()
-		check(t, got >= from && got <= to && got%time.Second == 0, "%s is %s, want whole seconds from %s to %s", what, got, from, to)
+		check.True(t, got >= from && got <= to && got%time.Second == 0,
+			"%s is %s, want whole seconds from %s to %s", what, got, from, to)
 	}
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
-	require(t, resp.Secret != nil, "the response has no lease")
+	check.Require(t, resp.Secret != nil, "the response has no lease")
 	between("the lease", resp.Secret.TTL, max(time.Second, (least-margin).Truncate(time.Second)), least-margin+time.Second)
-	check(t, resp.Secret.MaxTTL == resp.Secret.TTL,
+	check.True(t, resp.Secret.MaxTTL == resp.Secret.TTL,
 		"longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
-	check(t, !resp.Secret.Renewable, "the lease can be renewed")
+	check.True(t, !resp.Secret.Renewable, "the lease can be renewed")
 }
 
 func TestToken_SameHoweverItIsRead(t *testing.T) {
@@ -108,12 +111,12 @@ func TestToken_SameHoweverItIsRead(t *testing.T) {
 		read := w.read("token/app")
 		w.quiet(func() {
 			update := w.write("token/app", nil)
-			check(t, reflect.DeepEqual(update.Data, read.Data), "an update gives %v, a read %v", update.Data, read.Data)
-			check(t, update.Secret != nil && update.Secret.LeaseOptions == read.Secret.LeaseOptions,
+			check.True(t, reflect.DeepEqual(update.Data, read.Data), "an update gives %v, a read %v", update.Data, read.Data)
+			check.True(t, update.Secret != nil && update.Secret.LeaseOptions == read.Secret.LeaseOptions,
 				"an update is leased as %v, a read as %v", update.Secret, read.Secret)
 			unleased := w.read("token/many")
-			check(t, unleased.Secret == nil, "the response without a lease is leased")
-			check(t, reflect.DeepEqual(unleased.Data, read.Data), "unleased %v, leased %v", unleased.Data, read.Data)
+			check.True(t, unleased.Secret == nil, "the response without a lease is leased")
+			check.True(t, reflect.DeepEqual(unleased.Data, read.Data), "unleased %v, leased %v", unleased.Data, read.Data)
 		})
 	})
 }
@@ -124,8 +127,8 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 		w.quiet(func() {
 			w.write("config/gst", map[string]any{"authorization_scheme": "Token"})
 			data := w.read("token/app").Data
-			equal(t, "authorization", data["authorization"], "Token "+text(t, data, "access_token"))
-			check(t, data["token_type"] == "Token", "token_type is %v, want Token", data["token_type"])
+			check.Equal[any](t, data["authorization"], "Token "+text(t, data, "access_token"), "authorization")
+			check.True(t, data["token_type"] == "Token", "token_type is %v, want Token", data["token_type"])
 		})
 	})
 }
@@ -140,7 +143,7 @@ func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 			t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
 		}
 		life := moment(t, resp.Data, "expires_at").Sub(began)
-		check(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
+		check.True(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
 		checkLease(t, resp, time.Now())
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -17,13 +18,14 @@ func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 		data := w.read("token/app").Data
 		period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
 		planned := time.Hour * time.Duration(percent) / 100
-		check(t, period >= time.Second && period <= time.Hour && period >= planned-10*time.Second && period <= planned+10*time.Second,
+		check.True(t,
+			period >= time.Second && period <= time.Hour && period >= planned-10*time.Second && period <= planned+10*time.Second,
 			"rotation_period is %s, want %s", period, planned)
-		check(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
-		check(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
+		check.True(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
+		check.True(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
 			"ttl is %s, want the time until the rotation after %s", ttl, planned)
 		at := moment(t, data, "last_vault_rotation")
-		check(t, at.Sub(began).Abs() <= time.Second, "last_vault_rotation is %s, want %s", at, began)
+		check.True(t, at.Sub(began).Abs() <= time.Second, "last_vault_rotation is %s, want %s", at, began)
 	})
 }
 
@@ -37,12 +39,12 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 				data := w.read(path).Data
 				for n := range 10 {
 					advance(seconds(t, data, "ttl") + time.Second) // as Vault Agent does
-					require(t, w.Simulator.TokenAlive(text(t, data, "access_token")),
+					check.Require(t, w.Simulator.TokenAlive(text(t, data, "access_token")),
 						"round %d: the token was dead before its reader came back", n)
 					next := w.read(path).Data
-					require(t, next["token_id"] != data["token_id"],
+					check.Require(t, next["token_id"] != data["token_id"],
 						"round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
-					check(t, next["last_vault_rotation"] != data["last_vault_rotation"],
+					check.True(t, next["last_vault_rotation"] != data["last_vault_rotation"],
 						"round %d: last_vault_rotation is that of the old token", n)
 					data = next
 				}
@@ -68,10 +70,10 @@ func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 			}
 			ttl, until := seconds(t, data, "ttl"), time.Until(planned)
 			least = min(least, ttl)
-			check(t, ttl <= max(until, 0)+time.Second && ttl >= time.Second, "ttl is %s, %s before the rotation", ttl, until)
+			check.True(t, ttl <= max(until, 0)+time.Second && ttl >= time.Second, "ttl is %s, %s before the rotation", ttl, until)
 			advance(250 * time.Millisecond)
 		}
-		check(t, least == time.Second, "the least ttl before the rotation is %s, want 1s", least)
+		check.True(t, least == time.Second, "the least ttl before the rotation is %s, want 1s", least)
 	})
 }
 
@@ -92,13 +94,13 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 			disturb(w)
 			for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
 				resp, err := w.tryRead("token/app", nil)
-				require(t, err == nil, "%s after the first read: %v", time.Since(began), err)
+				check.Require(t, err == nil, "%s after the first read: %v", time.Since(began), err)
 				ttl, left := seconds(t, resp.Data, "ttl"), seconds(t, resp.Data, "expires_in")
-				check(t, ttl <= left+time.Second, "ttl is %s, but the token ends in %s", ttl, left)
+				check.True(t, ttl <= left+time.Second, "ttl is %s, but the token ends in %s", ttl, left)
 				if overdue := time.Now().After(planned) && name != "in peace"; overdue && ttl < 5*time.Second && ttl < left-time.Second {
 					t.Errorf("ttl is %s, want at least 5s", ttl)
 				}
-				check(t, seconds(t, resp.Data, "rotation_period") >= time.Second, "rotation_period is below a second")
+				check.True(t, seconds(t, resp.Data, "rotation_period") >= time.Second, "rotation_period is below a second")
 			}
 		})
 	}
@@ -114,12 +116,12 @@ func TestTokenTTL_LoweredDuringLogin(t *testing.T) {
 		release := s.Upstream.Hold()
 		reader := s.async("token/app")
 		advance(time.Second)
-		require(t, s.logins() == 1, "no login is in flight")
+		check.Require(t, s.logins() == 1, "no login is in flight")
 		s.write("config/gst", map[string]any{field: "1h"})
 		release()
 		s.wait(reader)
 		a := s.token("app")
-		check(t, a.left <= time.Hour, "a token has %s left, and %s is an hour", a.left, field)
+		check.True(t, a.left <= time.Hour, "a token has %s left, and %s is an hour", a.left, field)
 		s.wantLogins(1, "by a reader")
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -21,9 +22,9 @@ import (
 func secure(t *testing.T, host string, change func(*tls.Config)) (*testMount, string) {
 	t.Helper()
 	ca, err := simulator.NewCA()
-	noError(t, err)
+	check.NoError(t, err)
 	config, err := ca.ServerTLS(host)
-	noError(t, err)
+	check.NoError(t, err)
 	change(config)
 	return newTestMountWith(t, func(w *testMount) { w.TLS = config }, oauth().account), string(ca.CertPEM())
 }
@@ -55,9 +56,9 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", verifiedOAuth("ca_cert", bad.roots(own)), http.StatusBadGateway)
 				w.says(r.message, "gst", "verify_connection=false")
 			})
-			check(t, len(w.Network.Dialed()) != 0, "the upstream was not even dialled")
+			check.True(t, len(w.Network.Dialed()) != 0, "the upstream was not even dialled")
 			configs := w.storedUnder("config/")
-			check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+			check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 		})
 	}
 }
@@ -72,7 +73,7 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 		timed(t, "proxy "+proxy, func(t *testing.T) {
 			w := newTestMount(t, oauth().account)
 			w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
-			equal(t, "dialled", w.Network.Dialed(), []string{address})
+			check.Equal(t, w.Network.Dialed(), []string{address}, "dialled")
 		})
 	}
 }
@@ -90,7 +91,7 @@ func TestTransport_ResponseTooLarge(t *testing.T) {
 			return
 		}
 		r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-		check(t, len(r.message) <= 1000, "a message of %d bytes", len(r.message))
+		check.True(t, len(r.message) <= 1000, "a message of %d bytes", len(r.message))
 	})
 }
 
@@ -102,7 +103,7 @@ func TestTransport_RedirectNotFollowed(t *testing.T) {
 		})
 		w.mount(oauth())
 		w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-		equal(t, "requests", len(w.heard()), 1)
+		check.Equal(t, len(w.heard()), 1, "requests")
 	})
 }
 
@@ -115,7 +116,7 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 			w := stalling(t, speaks)
 			w.Simulator.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})
 			failures, waited := readUntilSuccess(t, w), w.since()
-			check(t, failures >= 1 && waited <= 15*time.Second+1250*time.Millisecond+time.Second,
+			check.True(t, failures >= 1 && waited <= 15*time.Second+1250*time.Millisecond+time.Second,
 				"%d reads failed, and the first success came after %s, want it after one timeout and one hold", failures, waited)
 		})
 		timed(t, speaks+", every connection for five minutes", func(t *testing.T) {
@@ -128,7 +129,7 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 			defer recovery.Stop()
 			// Holds have grown to 60 s by now, give or take a quarter.
 			failures, waited := readUntilSuccess(t, w), w.since()
-			check(t, failures >= 100 && waited <= 15*time.Second+75*time.Second+time.Second,
+			check.True(t, failures >= 100 && waited <= 15*time.Second+75*time.Second+time.Second,
 				"%d reads failed, and the first success came %s after the end of the stall", failures, waited)
 		})
 	}
@@ -158,7 +159,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 		if err == nil {
 			return failures
 		}
-		require(t, strings.Contains(err.Error(), "in time"), "%v", err)
+		check.Require(t, strings.Contains(err.Error(), "in time"), "%v", err)
 		<-time.After(time.Second)
 	}
 	t.Fatal("no read has succeeded")
@@ -169,7 +170,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 func overTLS(t *testing.T, ca *simulator.CA) *testMount {
 	t.Helper()
 	config, err := ca.ServerTLS("upstream.test")
-	noError(t, err)
+	check.NoError(t, err)
 	s := newTestMountWith(t, func(m *testMount) { m.TLS, m.Upstream.Latency = config, time.Nanosecond }, jwtAccount(withTTL(time.Hour)))
 	s.write("config/gst", jwtConfig(
 		"token_url", strings.Replace(upstreamURL, "http:", "https:", 1)+"/api/v1/token-auth/", "verify_connection", false,

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestUnknownPath_NamesProbablePath(t *testing.T) {
@@ -52,9 +54,10 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(wrong.op, wrong.path, nil)
-			check(t, wrong.op != logical.HelpOperation || r.coded,
+			check.True(t, wrong.op != logical.HelpOperation || r.coded,
 				"%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
-			check(t, r.status == wrong.status && (strings.HasSuffix(r.message, wrong.says) || strings.Contains(r.message, wrong.says+";")),
+			check.True(t,
+				r.status == wrong.status && (strings.HasSuffix(r.message, wrong.says) || strings.Contains(r.message, wrong.says+";")),
 				"returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 		})
 	}
@@ -95,14 +98,14 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 			}
 			r := w.refusal(c.op, c.path, data)
 			w.hides(r.message, "canary")
-			check(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says,
+			check.True(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says,
 				"%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
 		}
 		for path, param := range map[string]string{"lookup": "token_id", "revoke/gst": "token_id", "token/app": "rejected_token_id"} {
 			for value, says := range map[string]bool{long: true, long + "\n": true, "not-an-id": false, "0123456789abcdeg\n": false} {
 				r := w.refusal(logical.UpdateOperation, path, map[string]any{param: value})
 				w.hides(r.message, "canary")
-				check(t, r.status == 400 && strings.HasSuffix(r.message, shown) == says,
+				check.True(t, r.status == 400 && strings.HasSuffix(r.message, shown) == says,
 					"write %s %s, %d bytes: %d %s", path, param, len(value), r.status, r.message)
 			}
 		}
@@ -151,7 +154,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 				}
 			}
 		}
-		check(t, shown >= 100, "only %d commands were shown", shown)
+		check.True(t, shown >= 100, "only %d commands were shown", shown)
 	})
 }
 
@@ -170,7 +173,7 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",
 		} {
 			message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"})
-			check(t, strings.HasSuffix(message, meant), "%s: %s", given, message)
+			check.True(t, strings.HasSuffix(message, meant), "%s: %s", given, message)
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"xyzzy": "canary"}, "this operation takes allow_http, ")
 	})
@@ -183,7 +186,7 @@ func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
 		timed(t, path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(op, path, nil)
-			check(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
+			check.True(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
 				"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
 		})
 	}

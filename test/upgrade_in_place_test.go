@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // snapshot is what a mount of an earlier version left in storage seven minutes into the year 2000, and what it had said of that:
@@ -25,7 +27,7 @@ type snapshot struct {
 func upgraded(t *testing.T) (*testMount, snapshot) {
 	t.Helper()
 	var s snapshot
-	noError(t, json.Unmarshal([]byte(golden(t, "mount")), &s))
+	check.NoError(t, json.Unmarshal([]byte(golden(t, "mount")), &s))
 	advance(8 * time.Minute)
 	return newTestMountWith(t, func(w *testMount) {
 		for key, entry := range s.Storage {
@@ -43,11 +45,11 @@ func TestUpgrade_InPlace(t *testing.T) {
 			for path, want := range before.Responses {
 				got := overTheWire(t, w.read(path).Data)
 				maps.DeleteFunc(got, func(field string, _ any) bool { _, is := want[field]; return !is })
-				check(t, reflect.DeepEqual(got, want), "%s is %v, and the earlier version said %v", path, got, want)
+				check.True(t, reflect.DeepEqual(got, want), "%s is %v, and the earlier version said %v", path, got, want)
 			}
 			for role, status := range map[string]int{"refused": http.StatusBadRequest, "throttled": http.StatusTooManyRequests} {
 				r := w.refusal(logical.ReadOperation, "token/"+role, nil)
-				check(t, r.status == status, "token/%s is answered %d, want %d", role, r.status, status)
+				check.True(t, r.status == status, "token/%s is answered %d, want %d", role, r.status, status)
 				w.says(r.message, text(t, before.Responses["status/"+role], "next_attempt_at"))
 			}
 		})
@@ -77,7 +79,7 @@ func TestUpgrade_InPlace(t *testing.T) {
 		if entry, _ := revoked[0].(map[string]any); entry["state"] != "revoked" || entry["token_id"] != tokenID("invented-access-token-2") {
 			t.Fatalf("the earlier version had %v", entry)
 		}
-		check(t, w.Simulator.TokenAlive(a.access), "the token is none of the upstream's")
-		equal(t, "tokens in the ledger, want the old one and the new", len(w.ledgerOf("eway")), 2)
+		check.True(t, w.Simulator.TokenAlive(a.access), "the token is none of the upstream's")
+		check.Equal(t, len(w.ledgerOf("eway")), 2, "tokens in the ledger, want the old one and the new")
 	})
 }

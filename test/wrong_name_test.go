@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -35,13 +36,13 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 			{"token/nobody", nil, "create it with vault write mastersindia/role/nobody"},
 		} {
 			message := w.badRequest(logical.UpdateOperation, wrong.path, wrong.data)
-			check(t, strings.Contains(message, wrong.says), "%s: %s\nwant: %s", wrong.path, message, wrong.says)
+			check.True(t, strings.Contains(message, wrong.says), "%s: %s\nwant: %s", wrong.path, message, wrong.says)
 		}
 		w.remove("role/app")
 		w.remove("role/kiosk")
 		message := w.badRequest(logical.ReadOperation, "token/gst", nil)
 		want := "it has no role yet: vault write mastersindia/role/gst config=gst"
-		check(t, strings.Contains(message, want), "token/ of a config without a role: %s\nwant: %s", message, want)
+		check.True(t, strings.Contains(message, want), "token/ of a config without a role: %s\nwant: %s", message, want)
 	})
 }
 
@@ -62,7 +63,7 @@ func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
 		} {
 			for path, data := range map[string]map[string]any{"rotate/": nil, "revoke/": {"token_id": "0123456789abcdef"}} {
 				message := w.badRequest(logical.UpdateOperation, path+name, data)
-				check(t, message == says, "%s%s: %s\nwant: %s", path, name, message, says)
+				check.True(t, message == says, "%s%s: %s\nwant: %s", path, name, message, says)
 			}
 		}
 		w.read("ledger/old")
@@ -108,7 +109,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 			if !refused && resp != nil {
 				r = refusal{status: http.StatusOK, message: warningsOf(resp)}
 			}
-			check(t, r.status == wrong.status, "status %d, want %d", r.status, wrong.status)
+			check.True(t, r.status == wrong.status, "status %d, want %d", r.status, wrong.status)
 			w.says(r.message, wrong.says...)
 			w.read("config/gst")
 			w.read("role/app")
@@ -134,7 +135,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 		w.says(said, "that is a config, and none of the first 256 roles names it", "vault list mastersindia/role")
 		w.hides(said, "no role")
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		require(t, err == nil && resp != nil, "the deletion gave %v, %v", resp, err)
+		check.Require(t, err == nil && resp != nil, "the deletion gave %v, %v", resp, err)
 		w.says(strings.Join(resp.Warnings, "\n"), "None of the first 256 roles does, and the others were not searched.")
 	})
 }
@@ -151,7 +152,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		} {
 			w.idle(func() {
 				resp, err := w.do(t.Context(), logical.DeleteOperation, path, nil)
-				check(t, err == nil && resp != nil && !resp.IsError() && len(resp.Warnings) == 1 && resp.Warnings[0] == says,
+				check.True(t, err == nil && resp != nil && !resp.IsError() && len(resp.Warnings) == 1 && resp.Warnings[0] == says,
 					"delete %s: %v, %v, want the warning %s", path, resp, err, says)
 			})
 		}
@@ -164,7 +165,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "role/kiosk", nil)
 		const undo = `The role is deleted: to undo this: ` +
 			`vault write mastersindia/role/kiosk config=gst lease=false metadata=gstin='29' metadata=site='Pune'\''s'`
-		check(t, err == nil && resp != nil && slices.Equal(resp.Warnings, []string{undo}),
+		check.True(t, err == nil && resp != nil && slices.Equal(resp.Warnings, []string{undo}),
 			"a deletion of settings: %v, %v, want %s", resp, err, undo)
 	})
 }
@@ -214,7 +215,7 @@ func TestWrongName_SlowStorage(t *testing.T) {
 		began := time.Now()
 		w.badRequest(logical.ReadOperation, "token/aap", nil, `role "aap" does not exist: create it with `)
 		took := time.Since(began)
-		check(t, took == 2*time.Second, "the message came after %s, want the two seconds that advice may take", took)
+		check.True(t, took == 2*time.Second, "the message came after %s, want the two seconds that advice may take", took)
 	})
 }
 
@@ -225,9 +226,9 @@ func TestWrongName_NearestPreset(t *testing.T) {
 			"verification": "oauth-verification", "einvoicing-production": "einvoice-production",
 		} {
 			message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": given})
-			check(t, strings.HasSuffix(message, "; did you mean "+meant+"?"), "preset=%s: %s\nwant %s", given, message, meant)
+			check.True(t, strings.HasSuffix(message, "; did you mean "+meant+"?"), "preset=%s: %s\nwant %s", given, message, meant)
 		}
 		message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": "zzzzzz"})
-		check(t, !strings.Contains(message, "did you mean"), "nothing is near: %s", message)
+		check.True(t, !strings.Contains(message, "did you mean"), "nothing is near: %s", message)
 	})
 }

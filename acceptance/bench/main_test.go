@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func parse(args []string) (options, error) {
@@ -60,13 +60,13 @@ func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	path := func(_, n int) string { return strings.Repeat("p", 1+n%2) }
-	measured := must.Get(load(t.Context(), address, []string{"one", "two"}, 200*time.Millisecond, path))(t)
+	measured := check.Value(load(t.Context(), address, []string{"one", "two"}, 200*time.Millisecond, path))(t)
 	if n := len(measured.latencies); int64(measured.all) != served.Load() || n == 0 || n > measured.all {
 		t.Errorf("%d requests, %d of them measured; the server had %d", measured.all, n, served.Load())
 	}
-	must.Be(t, paths[0].Load() != 0 && paths[1].Load() != 0, "the clients did not read all the paths that they were given")
+	check.True(t, paths[0].Load() != 0 && paths[1].Load() != 0, "the clients did not read all the paths that they were given")
 	_, err := load(t.Context(), address, []string{"three"}, time.Second, path)
-	must.Be(t, err != nil && strings.Contains(err.Error(), "403"), "a refused read gave %v, want an error that says 403", err)
+	check.True(t, err != nil && strings.Contains(err.Error(), "403"), "a refused read gave %v, want an error that says 403", err)
 }
 
 func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
@@ -82,18 +82,19 @@ func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
 	}
 	used := processorTime(own) - before
 	most := usedBySelf(t) - began + 100*time.Millisecond
-	must.Be(t, used >= 200*time.Millisecond && used <= most, "%s of processor time for 300 ms of work, want 200ms to %s", used, most)
+	check.True(t, used >= 200*time.Millisecond && used <= most,
+		"%s of processor time for 300 ms of work, want 200ms to %s", used, most)
 	memory := memoryOf(own)
-	must.Be(t, memory >= 1<<20, "%d bytes of memory", memory)
+	check.True(t, memory >= 1<<20, "%d bytes of memory", memory)
 	const nobody = 1 << 30
-	must.Be(t, processorTime(nobody) == 0 && memoryOf(nobody) == 0, "a process that is none has used something")
+	check.True(t, processorTime(nobody) == 0 && memoryOf(nobody) == 0, "a process that is none has used something")
 }
 
 // usedBySelf is the processor time that this process has used, as getrusage(2) has it.
 func usedBySelf(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage
-	must.Do(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	check.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
@@ -124,7 +125,7 @@ func TestReadsAreKeptByWhenTheyWereSentAfterALogin(t *testing.T) {
 		}
 	}
 	want := map[int][]time.Duration{0: {1}, 4: {2}, 5: {3, 5}, 29: {4}}
-	must.Be(t, maps.EqualFunc(got, want, slices.Equal), "kept %v, want %v", got, want)
+	check.True(t, maps.EqualFunc(got, want, slices.Equal), "kept %v, want %v", got, want)
 	r := b.rotations()
 	if len(r) != 1 || r[0].Storage != "raft" || len(r[0].Steps) != 30 || r[0].Steps[5].Max != 5 || r[0].Steps[6].Requests != 0 {
 		t.Errorf("rotations %+v", r)

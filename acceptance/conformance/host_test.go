@@ -28,7 +28,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -47,7 +47,7 @@ type host struct {
 // startPlugin starts the plugin as Vault does: protocol version 5, AutoMTLS, and no environment but what Vault adds.
 func startPlugin(t *testing.T) *host {
 	t.Helper()
-	path := must.Get(binary())(t)
+	path := check.Value(binary())(t)
 	cmd := exec.Command(path)
 	cmd.Env = []string{
 		"TMPDIR=" + t.TempDir(),
@@ -67,9 +67,9 @@ func startPlugin(t *testing.T) *host {
 	})
 	t.Cleanup(h.client.Kill)
 	rpc, err := h.client.Client()
-	must.Hold(t, err == nil, "the plugin did not start: %v\n%s", err, h.output)
+	check.Require(t, err == nil, "the plugin did not start: %v\n%s", err, h.output)
 	client, ok := rpc.(*goplugin.GRPCClient)
-	must.Hold(t, ok, "the plugin speaks %T, not gRPC", rpc)
+	check.Require(t, ok, "the plugin speaks %T, not gRPC", rpc)
 	h.rpc = client
 	return h
 }
@@ -80,7 +80,7 @@ func (h *host) pid() int { return h.client.ReattachConfig().Pid }
 func (h *host) dispense(t *testing.T, id string) logical.Backend {
 	t.Helper()
 	backend, err := sdkplugin.Dispense(h.rpc, mountClient{GRPCClient: h.rpc, conn: mountConn{ClientConn: h.rpc.Conn, id: id}})
-	must.Do(t, err)
+	check.NoError(t, err)
 	return backend
 }
 
@@ -156,7 +156,7 @@ func mountOn(t *testing.T, h *host, id string, store *storage, state consts.Repl
 	t.Helper()
 	m := &mount{Backend: h.dispense(t, id), storage: store}
 	store.readOnly.Store(true) // Vault's storage takes no writes before Initialize.
-	must.Do(t, m.Setup(deadline(t), &logical.BackendConfig{
+	check.NoError(t, m.Setup(deadline(t), &logical.BackendConfig{
 		StorageView: store,
 		System: &logical.StaticSystemView{
 			DefaultLeaseTTLVal:  768 * time.Hour,
@@ -167,7 +167,7 @@ func mountOn(t *testing.T, h *host, id string, store *storage, state consts.Repl
 		Config:      map[string]string{"plugin_name": "mastersindia", "plugin_type": "secret"},
 	}))
 	store.readOnly.Store(state.HasState(consts.ReplicationPerformanceStandby))
-	must.Do(t, m.Initialize(deadline(t), &logical.InitializationRequest{Storage: store}))
+	check.NoError(t, m.Initialize(deadline(t), &logical.InitializationRequest{Storage: store}))
 	return m
 }
 
@@ -201,7 +201,7 @@ func (m *mount) do(t *testing.T, operation logical.Operation, path string, data 
 func (m *mount) must(t *testing.T, operation logical.Operation, path string, data map[string]any) *logical.Response {
 	t.Helper()
 	response, err := m.do(t, operation, path, data)
-	must.Hold(t, err == nil, "%s %s: %v", operation, path, err)
+	check.Require(t, err == nil, "%s %s: %v", operation, path, err)
 	if response.IsError() {
 		t.Fatalf("%s %s: %v", operation, path, response.Error())
 	}
@@ -222,7 +222,7 @@ func newUpstream(t *testing.T) *upstream {
 	u := &upstream{account: simulator.Account{
 		Protocol: simulator.JWT, Username: "user@example.com", Password: `pass "<&>%2B \ü ` + rand.Text(),
 	}}
-	u.Simulator = must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{u.account}}))(t)
+	u.Simulator = check.Value(simulator.New(simulator.Options{Accounts: []simulator.Account{u.account}}))(t)
 	server := httptest.NewTLSServer(u)
 	t.Cleanup(server.Close)
 	u.url = server.URL + "/api/v2/token-auth/"
@@ -243,5 +243,5 @@ func (u *upstream) configure(t *testing.T, m *mount, extra map[string]any) {
 
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
-	must.Equal(t, u.Counters().Logins, want, "upstream saw N logins")
+	check.Equal(t, u.Counters().Logins, want, "upstream saw N logins")
 }

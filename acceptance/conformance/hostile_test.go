@@ -18,7 +18,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/acceptance/hostile"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // Do implements hostile.Mount.
@@ -53,7 +53,7 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 			}
 			t.Run(trick.Name, func(t *testing.T) {
 				t.Parallel()
-				server := must.Get(hostile.Start(&trick))(t)
+				server := check.Value(hostile.Start(&trick))(t)
 				result := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
 				mu.Lock()
 				defer mu.Unlock()
@@ -75,8 +75,8 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 	t.Logf("the process: before %s, with all accounts in memory %s, after %s", before, at, after)
-	must.Be(t, after.Files <= before.Files+2, "the process keeps %d open files, and had %d", after.Files, before.Files)
-	must.Be(t, at.Peak <= mostMemory, "the process took %d MiB at its peak", at.Peak>>20)
+	check.True(t, after.Files <= before.Files+2, "the process keeps %d open files, and had %d", after.Files, before.Files)
+	check.True(t, at.Peak <= mostMemory, "the process took %d MiB at its peak", at.Peak>>20)
 }
 
 // mostMemory is what the process may take while two hundred upstreams do their worst at the same time.
@@ -84,5 +84,5 @@ const mostMemory = 512 << 20
 
 func peakOf(t *testing.T, h *host) harness.Usage {
 	t.Helper()
-	return must.Get(harness.ReadUsage(h.pid()))(t)
+	return check.Value(harness.ReadUsage(h.pid()))(t)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -25,16 +25,16 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	// When a plugin is registered Vault sets it up with nothing at all, to ask for its version.
 	h := startPlugin(t)
 	backend := h.dispense(t, "registering")
-	must.Do(t, backend.Setup(deadline(t), &logical.BackendConfig{}))
-	must.Equal(t, backend.Type(), logical.TypeLogical, "the type of the plugin")
+	check.NoError(t, backend.Setup(deadline(t), &logical.BackendConfig{}))
+	check.Equal(t, backend.Type(), logical.TypeLogical, "the type of the plugin")
 	versioner, ok := backend.(logical.PluginVersioner)
-	must.Hold(t, ok, "%T has no version", backend)
+	check.Require(t, ok, "%T has no version", backend)
 	want := os.Getenv("VERSION")
 	if want == "" {
-		text := must.Get(os.ReadFile("../../VERSION"))(t)
+		text := check.Value(os.ReadFile("../../VERSION"))(t)
 		want = strings.TrimSpace(string(text))
 	}
-	must.Equal(t, versioner.PluginVersion().Version, want, "the version that Vault must be told")
+	check.Equal(t, versioner.PluginVersion().Version, want, "the version that Vault must be told")
 }
 
 func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
@@ -47,12 +47,12 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	leaks := harness.NewLeaks()
 	text, _ := token.(string)
 	for label, secret := range map[string]string{"password": u.account.Password, "access token": text} {
-		must.Do(t, leaks.Add(label, secret))
+		check.NoError(t, leaks.Add(label, secret))
 	}
-	keys := must.Get(logical.CollectKeys(t.Context(), m.storage))(t)
+	keys := check.Value(logical.CollectKeys(t.Context(), m.storage))(t)
 	sealed, inSealed := m.SpecialPaths().SealWrapStorage, 0
 	for _, key := range keys {
-		entry := must.Get(m.storage.Get(t.Context(), key))(t)
+		entry := check.Value(m.storage.Get(t.Context(), key))(t)
 		findings := leaks.SearchText("storage entry "+key, entry.Value)
 		if slices.ContainsFunc(sealed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
 			inSealed += len(findings)
@@ -62,7 +62,7 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 			t.Errorf("leaked: %s", finding)
 		}
 	}
-	must.Be(t, inSealed >= 2,
+	check.True(t, inSealed >= 2,
 		"found %d secrets in sealed storage, want the password and the token: the search proves nothing", inSealed)
 	for _, finding := range leaks.SearchText("the log", []byte(h.output.String())) {
 		t.Errorf("leaked: %s", finding)
@@ -80,12 +80,12 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 		defer close(reading)
 		_, _ = m.do(t, logical.ReadOperation, "token/app", nil) // It is cut off: all that counts is that it ends.
 	}()
-	must.Happen(t, time.Minute, "no login began", func() bool { return u.Counters().Logins > 0 })
+	check.Eventually(t, time.Minute, "no login began", func() bool { return u.Counters().Logins > 0 })
 	began := time.Now()
 	m.Cleanup(deadline(t))
 	// Vault kills the process 2 seconds after it asked it to end, and all mounts of the process wait meanwhile.
 	took := time.Since(began)
-	must.Be(t, took <= 2*time.Second, "Cleanup took %s with a login in flight", took)
+	check.True(t, took <= 2*time.Second, "Cleanup took %s with a login in flight", took)
 	select {
 	case <-reading:
 	case <-time.After(5 * time.Second):
@@ -106,12 +106,12 @@ func TestMounts_ManyInOneProcess(t *testing.T) {
 		tokens[m.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]]++
 		all = append(all, m)
 	}
-	must.Equal(t, len(tokens), mounts, "tokens of the mounts")
+	check.Equal(t, len(tokens), mounts, "tokens of the mounts")
 	for _, m := range all[1:] {
 		m.Cleanup(deadline(t))
 	}
 	id := all[0].must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
-	must.Be(t, tokens[id] == 1, "the end of the other mounts has changed the token of the first")
+	check.True(t, tokens[id] == 1, "the end of the other mounts has changed the token of the first")
 	u.wantLogins(t, mounts)
 }
 
@@ -129,7 +129,7 @@ func TestErrors_StandbyForwardsFirst(t *testing.T) {
 		t.Errorf("a standby returned for a write of config/main with %v, want the bare %v", err, logical.ErrReadOnly)
 	}
 	response := standby.must(t, logical.ReadOperation, "config/main", nil)
-	must.Be(t, response != nil, "a standby does not respond to a read of config/main")
+	check.True(t, response != nil, "a standby does not respond to a read of config/main")
 	u.wantLogins(t, 0)
 }
 

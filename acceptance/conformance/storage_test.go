@@ -15,7 +15,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // storage is a mount's storage in memory, which refuses writes where Vault's does, and where a test has broken it.
@@ -63,7 +63,7 @@ func TestStorageFault_OverGRPC(t *testing.T) {
 	m.storage.broken.Store(true)
 	for path, data := range map[string]map[string]any{"config/main": {"rotation_percent": 50}, "role/app": {"max_ttl": 60}} {
 		_, err := m.do(t, logical.UpdateOperation, path, data)
-		must.Be(t, err != nil && strings.Contains(err.Error(), errBroken.Error()) && strings.Contains(err.Error(), path),
+		check.True(t, err != nil && strings.Contains(err.Error(), errBroken.Error()) && strings.Contains(err.Error(), path),
 			"%s: got %v, want the storage's error and the entry's name", path, err)
 	}
 	if response, err := m.do(t, logical.ReadOperation, "token/app", nil); err == nil && !response.IsError() {
@@ -71,7 +71,7 @@ func TestStorageFault_OverGRPC(t *testing.T) {
 	}
 	u.wantLogins(t, 0)
 	m.storage.broken.Store(false)
-	must.Happen(t, 20*time.Second, "no token, though storage is well again", func() bool {
+	check.Eventually(t, 20*time.Second, "no token, though storage is well again", func() bool {
 		response, err := m.do(t, logical.ReadOperation, "token/app", nil)
 		return err == nil && !response.IsError()
 	})

@@ -15,15 +15,15 @@ import (
 	"strings"
 	"testing"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // A search that finds nothing proves nothing unless it finds what is there.
 func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 	t.Parallel()
 	const secret = `pa"ss & <wörd> 100%\n-4711`
-	inJSON := must.Get(json.Marshal(map[string]string{"k": secret}))(t)
-	twice := must.Get(json.Marshal(string(inJSON)))(t)
+	inJSON := check.Value(json.Marshal(map[string]string{"k": secret}))(t)
+	twice := check.Value(json.Marshal(string(inJSON)))(t)
 	texts := map[string]string{
 		"raw":          "x" + secret + "y",
 		"quoted":       fmt.Sprintf("%q", secret),
@@ -41,10 +41,10 @@ func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 		texts[fmt.Sprintf("base64url after %d", before)] = base64.URLEncoding.EncodeToString([]byte(text))
 	}
 	leaks := NewLeaks()
-	must.Do(t, leaks.Add("the password", secret))
+	check.NoError(t, leaks.Add("the password", secret))
 	for name, text := range texts {
 		findings := leaks.SearchText("here", []byte("before "+text+" after"))
-		must.Be(t, len(findings) == 1 && strings.HasPrefix(findings[0], "the password (") && !strings.Contains(findings[0], secret),
+		check.True(t, len(findings) == 1 && strings.HasPrefix(findings[0], "the password (") && !strings.Contains(findings[0], secret),
 			"%s: got %q, want one finding that names the secret and does not show it", name, findings)
 	}
 	if findings := leaks.SearchText("here", []byte("pass word 100% 4711 "+strings.Repeat("abcDEF0123+/", 500))); findings != nil {
@@ -55,7 +55,7 @@ func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 func TestLeaks_ShortSecretRefused(t *testing.T) {
 	t.Parallel()
 	err := NewLeaks().Add("pin", "1234")
-	must.Be(t, err != nil, "a secret of four bytes would be found everywhere, and must be refused")
+	check.True(t, err != nil, "a secret of four bytes would be found everywhere, and must be refused")
 }
 
 func TestLeaks_SearchesFilesAndNames(t *testing.T) {
@@ -70,13 +70,13 @@ func TestLeaks_SearchesFilesAndNames(t *testing.T) {
 		"sub/deep/storage.bin":   "\x00\x01" + secret + "\x02",
 	} {
 		file := filepath.Join(dir, name)
-		must.Do(t, makeDirs(filepath.Dir(file)))
-		must.Do(t, os.WriteFile(file, []byte(text), 0o600))
+		check.NoError(t, makeDirs(filepath.Dir(file)))
+		check.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	}
 	leaks := NewLeaks()
-	must.Do(t, leaks.Add("token", secret))
-	findings := must.Get(leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" }))(t)
-	must.Equal(t, len(findings), 3, "got %q, want the log, the storage file and the file name", findings)
+	check.NoError(t, leaks.Add("token", secret))
+	findings := check.Value(leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" }))(t)
+	check.Equal(t, len(findings), 3, "got %q, want the log, the storage file and the file name", findings)
 }
 
 func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
@@ -87,11 +87,11 @@ func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
 	const secret = "s3cret-on-a-command-line"
 	child := exec.CommandContext(t.Context(), "sh", "-c", "read _ # "+secret)
 	child.Env = []string{"PATH=" + os.Getenv("PATH"), "LEAKED=" + secret}
-	stdin := must.Get(child.StdinPipe())(t)
-	must.Do(t, child.Start())
+	stdin := check.Value(child.StdinPipe())(t)
+	check.NoError(t, child.Start())
 	defer func() { _ = stdin.Close(); _ = child.Wait() }()
 	leaks := NewLeaks()
-	must.Do(t, leaks.Add("password", secret))
-	findings := must.Get(leaks.SearchProcess(os.Getpid()))(t)
-	must.Equal(t, len(findings), 2, "got %q, want the command line and the environment of the child", findings)
+	check.NoError(t, leaks.Add("password", secret))
+	findings := check.Value(leaks.SearchProcess(os.Getpid()))(t)
+	check.Equal(t, len(findings), 2, "got %q, want the command line and the environment of the child", findings)
 }

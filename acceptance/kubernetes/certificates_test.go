@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 type authority struct {
@@ -50,14 +50,14 @@ func (a *authority) issue(t *testing.T, name string, groups ...string) (certFile
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	_, text := sign(t, template, a.cert, key, a.key)
-	der := must.Get(x509.MarshalECPrivateKey(key))(t)
+	der := check.Value(x509.MarshalECPrivateKey(key))(t)
 	return a.write(t, name+".crt", text), a.write(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
 }
 
 // trust is the TLS configuration of a client that trusts the authority, with a certificate of its own.
 func (a *authority) trust(t *testing.T, certFile, keyFile string) *tls.Config {
 	t.Helper()
-	own := must.Get(tls.LoadX509KeyPair(certFile, keyFile))(t)
+	own := check.Value(tls.LoadX509KeyPair(certFile, keyFile))(t)
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
 	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
@@ -66,13 +66,13 @@ func (a *authority) trust(t *testing.T, certFile, keyFile string) *tls.Config {
 func (a *authority) write(t *testing.T, name string, text []byte) string {
 	t.Helper()
 	file := filepath.Join(a.dir, name)
-	must.Do(t, os.WriteFile(file, text, 0o600))
+	check.NoError(t, os.WriteFile(file, text, 0o600))
 	return file
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
-	return must.Get(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	return check.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 }
 
 func certificate(name pkix.Name) *x509.Certificate {
@@ -85,7 +85,7 @@ func certificate(name pkix.Name) *x509.Certificate {
 
 func sign(t *testing.T, template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) (*x509.Certificate, []byte) {
 	t.Helper()
-	der := must.Get(x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by))(t)
-	cert := must.Get(x509.ParseCertificate(der))(t)
+	der := check.Value(x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by))(t)
+	cert := check.Value(x509.ParseCertificate(der))(t)
 	return cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

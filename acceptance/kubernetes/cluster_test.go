@@ -22,7 +22,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // startTimeout bounds how long a program of the cluster may take until it is ready.
@@ -76,7 +76,7 @@ func (c *cluster) startServer(t *testing.T, etcd string) {
 		"--service-account-issuer="+c.url, "--service-account-key-file="+accounts, "--service-account-signing-key-file="+accounts,
 		"--cert-dir=certificates")
 	eventually(t, "the API server is ready", func() error {
-		must.Do(t, server.Err())
+		check.NoError(t, server.Err())
 		_, err := c.request(t.Context(), http.MethodGet, "/readyz", "", nil)
 		return err
 	})
@@ -85,7 +85,7 @@ func (c *cluster) startServer(t *testing.T, etcd string) {
 func start(t *testing.T, name, path string, env []string, args ...string) *harness.Program {
 	t.Helper()
 	dir := t.TempDir()
-	p := must.Get(harness.StartDaemon(harness.ProgramSpec{
+	p := check.Value(harness.StartDaemon(harness.ProgramSpec{
 		Name: name, Dir: dir, Log: filepath.Join(dir, "log"), Path: path, Args: args,
 	}, env...))(t)
 	harness.EndWith(t, p)
@@ -96,13 +96,13 @@ func start(t *testing.T, name, path string, env []string, args ...string) *harne
 func program(t *testing.T, variable string) string {
 	t.Helper()
 	path := os.Getenv(variable)
-	must.Hold(t, path != "", "%s names no program: run this with make kubernetes", variable)
+	check.Require(t, path != "", "%s names no program: run this with make kubernetes", variable)
 	return path
 }
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	return must.Get(harness.FreeAddress(t.Context()))(t)
+	return check.Value(harness.FreeAddress(t.Context()))(t)
 }
 
 // eventually tries until it succeeds, twice a second.
@@ -169,7 +169,7 @@ func (c *cluster) apply(t *testing.T, manifest string) {
 	t.Helper()
 	for document := range strings.SplitSeq("\n"+manifest, "\n---\n") {
 		var o object
-		must.Do(t, yaml.Unmarshal([]byte(document), &o))
+		check.NoError(t, yaml.Unmarshal([]byte(document), &o))
 		if o.Kind == "" {
 			continue // nothing but comments
 		}
@@ -218,7 +218,7 @@ func (c *cluster) collection(t *testing.T, o object) (path string) {
 
 func (c *cluster) accountToken(t *testing.T, namespace, name string) string {
 	t.Helper()
-	text := must.Get(c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",
+	text := check.Value(c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",
 		"application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":86400}}`)))(t)
 	var made struct{ Status struct{ Token string } }
 	if err := json.Unmarshal(text, &made); err != nil || made.Status.Token == "" {

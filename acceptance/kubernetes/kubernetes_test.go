@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -111,17 +111,17 @@ func (v *server) watch(t *testing.T, c *cluster, rows []*samples, disturbances [
 func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	t.Helper()
 	for _, s := range rows {
-		must.Be(t, s.dead == 0, "the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
+		check.True(t, s.dead == 0, "the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
 		logins := v.logins(s.name)
-		must.Be(t, logins <= len(s.tokens)+1, "%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
+		check.True(t, logins <= len(s.tokens)+1, "%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
 	}
-	must.Be(t, control.dead != 0,
+	check.True(t, control.dead != 0,
 		"no dead token was seen of the account that is not rotated ahead of time: this test proves nothing")
 	// The Vault Secrets Operator keeps a Vault token and a lease for each token that still lives.
 	most := 4 * (len(rows) - 1)
 	for _, path := range []string{"mastersindia/token/kiosk", "mastersindia/token/vso", "auth/kubernetes/login"} {
 		n := v.leases(t, path)
-		must.Be(t, n <= most, "%d leases are left below %s, want at most %d", n, path, most)
+		check.True(t, n <= most, "%d leases are left below %s, want at most %d", n, path, most)
 	}
 }
 
@@ -138,7 +138,7 @@ func replaced(t *testing.T, v *server, name string) string {
 
 func manifest(t *testing.T, name string) string {
 	t.Helper()
-	text := must.Get(os.ReadFile(filepath.Join(examples, name)))(t)
+	text := check.Value(os.ReadFile(filepath.Join(examples, name)))(t)
 	return string(text)
 }
 
@@ -174,14 +174,14 @@ func (c *cluster) defineKinds(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-C", "../../tools/external-secrets", "-m", "-f", "{{.Dir}}",
 		"github.com/external-secrets/external-secrets")
 	dir, err := cmd.Output()
-	must.Hold(t, err == nil, "looking for the External Secrets Operator's module: %v", err)
+	check.Require(t, err == nil, "looking for the External Secrets Operator's module: %v", err)
 	folders := filepath.SplitList(os.Getenv("CRD_FOLDERS"))
 	for _, folder := range append([]string{filepath.Join(strings.TrimSpace(string(dir)), "config/crds/bases")}, folders...) {
 		files, err := filepath.Glob(filepath.Join(folder, "*_*.yaml"))
-		must.Hold(t, err == nil && len(files) != 0, "%s has no definitions: %v", folder, err)
+		check.Require(t, err == nil && len(files) != 0, "%s has no definitions: %v", folder, err)
 		for _, file := range files {
 			text, err := os.ReadFile(file) //nolint:gosec // G703: the person who runs this names the folder
-			must.Do(t, err)
+			check.NoError(t, err)
 			c.apply(t, string(text))
 		}
 	}

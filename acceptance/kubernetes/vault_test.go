@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -43,20 +43,20 @@ type server struct {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	binaries := must.Get(harness.FindBinaries(t.Context(), os.Stderr))(t)
-	sim := must.Get(simulator.New(simulator.Options{}))(t)
+	binaries := check.Value(harness.FindBinaries(t.Context(), os.Stderr))(t)
+	sim := check.Value(simulator.New(simulator.Options{}))(t)
 	s := &server{ca: newAuthority(t), sim: sim, upstream: httptest.NewTLSServer(sim)}
 	t.Cleanup(s.upstream.Close)
 	address := freeAddress(t)
 	s.url = "https://" + address
 	cert, key := s.ca.issue(t, "vault")
-	s.Vault = must.Get(harness.StartVaultWith(t.Context(), binaries, t.TempDir(), harness.Settings{
+	s.Vault = check.Value(harness.StartVaultWith(t.Context(), binaries, t.TempDir(), harness.Settings{
 		Storage: harness.StorageRaft, LogLevel: "debug", Audit: true,
 		More: fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  cluster_address = %q\n  tls_cert_file = %q\n  tls_key_file = %q\n}\n",
 			address, freeAddress(t), cert, key),
 	}))(t)
 	harness.EndWith(t, s.Vault)
-	must.Do(t, s.Install(t.Context(), harness.PluginName))
+	check.NoError(t, s.Install(t.Context(), harness.PluginName))
 	s.haveKubernetesAuth(t)
 	return s
 }
@@ -67,15 +67,15 @@ func (s *server) haveKubernetesAuth(t *testing.T) {
 	if _, err := s.CLI.Must(t.Context(), "", "read", "sys/plugins/catalog/auth/kubernetes"); err == nil {
 		return
 	}
-	text := must.Get(os.ReadFile(program(t, "KUBERNETES_AUTH_BIN")))(t)
-	must.Do(t, os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700))
+	text := check.Value(os.ReadFile(program(t, "KUBERNETES_AUTH_BIN")))(t)
+	check.NoError(t, os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700))
 	sum := sha256.Sum256(text)
 	s.must(t, "plugin", "register", "-sha256="+hex.EncodeToString(sum[:]), "-command=kubernetes", "auth", "kubernetes")
 }
 
 func (s *server) must(t *testing.T, args ...string) string {
 	t.Helper()
-	return must.Get(s.CLI.Must(t.Context(), "", args...))(t)
+	return check.Value(s.CLI.Must(t.Context(), "", args...))(t)
 }
 
 // addAccount makes an account upstream with tokens of the given life, and a config of the same name for it.
@@ -88,7 +88,7 @@ func (s *server) addAccount(t *testing.T, name string, life time.Duration, setti
 		"write", "mastersindia/config/" + name, "protocol=jwt", "token_url=" + s.upstream.URL + "/api/v2/token-auth/",
 		"ca_cert=@" + ca, "username=" + name, "password=-",
 	}, settings...)
-	must.Get(s.CLI.Must(t.Context(), account.Password, args...))(t)
+	check.Value(s.CLI.Must(t.Context(), account.Password, args...))(t)
 }
 
 func (s *server) accepted(ctx context.Context, token string) (bool, error) {
@@ -99,16 +99,16 @@ func (s *server) accepted(ctx context.Context, token string) (bool, error) {
 // runReadme runs the commands of the examples' README, after the files that it tells to make were made.
 func (s *server) runReadme(t *testing.T, c *cluster) {
 	t.Helper()
-	text := must.Get(os.ReadFile(filepath.Join(examples, "README.md")))(t)
+	text := check.Value(os.ReadFile(filepath.Join(examples, "README.md")))(t)
 	block := regexp.MustCompile("(?s)```console\n(.*?)```").FindSubmatch(text)
-	must.Hold(t, block != nil, "the README shows no commands")
+	check.Require(t, block != nil, "the README shows no commands")
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"vault-reviewer.jwt": c.accountToken(t, "kube-system", "vault-reviewer"), "kubernetes-ca.crt": string(c.ca.pem),
 	} {
-		must.Do(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+		check.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	must.Do(t, os.Symlink(s.VaultBinary(), filepath.Join(dir, "vault")))
+	check.NoError(t, os.Symlink(s.VaultBinary(), filepath.Join(dir, "vault")))
 	script := "set -eu\n" + strings.ReplaceAll("\n"+string(block[1]), "\n$ ", "\n")
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir, cmd.Env = dir, s.CLI.Env("KUBERNETES="+c.url, "PATH="+dir+":"+os.Getenv("PATH"))
@@ -122,8 +122,8 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 // leases counts Vault's leases below a path, in all.
 func (s *server) leases(t *testing.T, path string) int {
 	t.Helper()
-	client := must.Get(s.Client(s.Token))(t)
-	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
+	client := check.Value(s.Client(s.Token))(t)
+	list := check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
 	if list == nil {
 		return 0
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -62,12 +62,12 @@ func TestSoak(t *testing.T) {
 // newLoad starts a Vault with the engine in it, and an upstream, and writes the configs and roles.
 func newLoad(t *testing.T) *load {
 	t.Helper()
-	binaries := must.Get(harness.FindBinaries(t.Context(), os.Stderr))(t)
-	vault := must.Get(harness.StartVault(t.Context(), binaries, t.TempDir()))(t)
+	binaries := check.Value(harness.FindBinaries(t.Context(), os.Stderr))(t)
+	vault := check.Value(harness.StartVault(t.Context(), binaries, t.TempDir()))(t)
 	harness.EndWith(t, vault)
-	must.Do(t, vault.Install(t.Context(), harness.PluginName))
+	check.NoError(t, vault.Install(t.Context(), harness.PluginName))
 	l := &load{counts: &counts{n: map[string]int{}}, vault: vault, up: newUpstream(t)}
-	l.client = must.Get(vault.Client(vault.Token))(t)
+	l.client = check.Value(vault.Client(vault.Token))(t)
 	for _, a := range l.up.accounts {
 		l.must(t, "config/"+a.name, a.config(l.up))
 		l.must(t, "role/"+a.name+"-leased", map[string]any{"config": a.name, "max_ttl": "20s"})
@@ -78,7 +78,7 @@ func newLoad(t *testing.T) *load {
 
 func (l *load) must(t *testing.T, path string, data map[string]any) {
 	t.Helper()
-	must.Get(l.client.Logical().WriteWithContext(t.Context(), "mastersindia/"+path, data))(t)
+	check.Value(l.client.Logical().WriteWithContext(t.Context(), "mastersindia/"+path, data))(t)
 }
 
 // run lasts for a span, with something besides the steady load, and logs the progress every few seconds.
@@ -107,10 +107,10 @@ func (l *load) rest(t *testing.T) {
 	t.Helper()
 	l.up.SetFault("", simulator.Fault{})
 	err := l.client.Sys().RevokePrefixWithContext(t.Context(), "mastersindia/")
-	must.Be(t, err == nil, "revoking all leases: %v", err)
+	check.True(t, err == nil, "revoking all leases: %v", err)
 	for _, a := range l.up.accounts {
 		l.changeSecret(t.Context(), a) // whatever pause there is ends with it
-		must.Be(t, l.read(t.Context(), a, "unleased", "") != "", "%s serves no token, and nothing is in the way", a.name)
+		check.True(t, l.read(t.Context(), a, "unleased", "") != "", "%s serves no token, and nothing is in the way", a.name)
 	}
 }
 
@@ -119,7 +119,7 @@ func (l *load) settle(t *testing.T, before usage) (u usage) {
 	t.Helper()
 	first := before == usage{}
 	for end := time.Now().Add(time.Minute); ; pause(t.Context(), time.Second) {
-		u = must.Get(l.usage())(t)
+		u = check.Value(l.usage())(t)
 		if time.Now().After(end) || !first && len(u.excess(before)) == 0 {
 			return u
 		}
@@ -169,8 +169,8 @@ func (l *load) judge(t *testing.T, before, after usage) {
 		t.Errorf("%s (the log of Vault is %s)", excess, l.vault.ServerLog())
 	}
 	for _, least := range []string{"tokens that the upstream takes", "rotations", "revocations", "reloads", "changes of secrets"} {
-		must.Be(t, l.of(least) != 0, "no %s: this test proves nothing", least)
+		check.True(t, l.of(least) != 0, "no %s: this test proves nothing", least)
 	}
-	must.Be(t, l.logins().LoginsOK != 0 && l.up.Counters().Faulted != 0,
+	check.True(t, l.logins().LoginsOK != 0 && l.up.Counters().Faulted != 0,
 		"the upstream saw no good login, or failed none: this test proves nothing")
 }

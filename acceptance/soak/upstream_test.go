@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -51,7 +51,7 @@ type upstream struct {
 
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
-	sim := must.Get(simulator.New(simulator.Options{}))(t)
+	sim := check.Value(simulator.New(simulator.Options{}))(t)
 	u := &upstream{Simulator: sim}
 	u.server = httptest.NewUnstartedServer(sim)
 	u.server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are dropped make it talk

@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
-	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const firstVisionSuccess = `{"access_token":"` + testOpaqueToken + `","expires_in":3600,"token_type":"Bearer"}`
@@ -34,10 +34,10 @@ func assertionAccount(tokenURL string) upstream.Account {
 func claimsOf(t *testing.T, assertion string) map[string]any {
 	t.Helper()
 	parts := strings.Split(assertion, ".")
-	must.Hold(t, len(parts) == 3, "the assertion has %d parts, want 3", len(parts))
-	payload := must.Get(base64.RawURLEncoding.DecodeString(parts[1]))(t)
+	check.Require(t, len(parts) == 3, "the assertion has %d parts, want 3", len(parts))
+	payload := check.Value(base64.RawURLEncoding.DecodeString(parts[1]))(t)
 	var claims map[string]any
-	must.Do(t, json.Unmarshal(payload, &claims))
+	check.NoError(t, json.Unmarshal(payload, &claims))
 	return claims
 }
 
@@ -45,7 +45,7 @@ func claimsOf(t *testing.T, assertion string) map[string]any {
 func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", firstVisionSuccess))
-	must.Get(newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).Login(context.Background()))(t)
+	check.Value(newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).Login(context.Background()))(t)
 	r := s.only(t)
 	fields := fieldsOf(t, r)
 	assertion := fields["client_assertion"]
@@ -54,8 +54,8 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 		"grant_type": "client_credentials", "scope": "accounts cards misc", "client_id": testClientID,
 		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 	}
-	must.Be(t, maps.Equal(fields, want), "sent %v, want %v and the assertion", fields, want)
-	must.Be(t, r.Header.Get("Authorization") == "" && !strings.Contains(r.body, url.QueryEscape(testClientSecret)),
+	check.True(t, maps.Equal(fields, want), "sent %v, want %v and the assertion", fields, want)
+	check.True(t, r.Header.Get("Authorization") == "" && !strings.Contains(r.body, url.QueryEscape(testClientSecret)),
 		"the secret itself was sent")
 
 	jti, _ := claimsOf(t, assertion)["jti"].(string)
@@ -66,8 +66,8 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
 	mac := hmac.New(sha256.New, []byte(testClientSecret))
 	mac.Write([]byte(input))
-	must.Equal(t, assertion, input+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "sent the assertion")
-	must.Be(t, len(jti) >= 22, "jti %q has less than 128 bits", jti)
+	check.Equal(t, assertion, input+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "sent the assertion")
+	check.True(t, len(jti) >= 22, "jti %q has less than 128 bits", jti)
 }
 
 func TestAssertion_IsNewForEachLogin(t *testing.T) {
@@ -76,12 +76,12 @@ func TestAssertion_IsNewForEachLogin(t *testing.T) {
 	c := newClient(t, assertionAccount(s.URL))
 	seen := map[any]bool{}
 	for range 50 {
-		must.Get(c.Login(context.Background()))(t)
+		check.Value(c.Login(context.Background()))(t)
 	}
 	for _, r := range s.requests {
 		seen[claimsOf(t, fieldsOf(t, r)["client_assertion"])["jti"]] = true
 	}
-	must.Equal(t, len(seen), 50, "50 logins had N different jti")
+	check.Equal(t, len(seen), 50, "50 logins had N different jti")
 }
 
 // strictClock responds as a gateway whose clock differs from ours, and which refuses assertions that are not valid by it.
@@ -120,7 +120,7 @@ func TestAssertion_FollowsTheUpstreamsClock(t *testing.T) {
 			if err != nil || token.AccessToken != testOpaqueToken {
 				t.Fatal(err)
 			}
-			must.Equal(t, s.asked(), logins, "the first login sent N requests")
+			check.Equal(t, s.asked(), logins, "the first login sent N requests")
 			// The clock is known from then on.
 			if _, err := c.Login(context.Background()); err != nil || s.asked() != logins+1 {
 				t.Errorf("the second login sent %d requests, want 1: %v", s.asked()-logins, err)
@@ -166,7 +166,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 			refused(w, r)
 		})
 		mustBe(t, mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t), "rejected")
-		must.Equal(t, s.asked(), 2, "sent N requests")
+		check.Equal(t, s.asked(), 2, "sent N requests")
 	})
 }
 
@@ -194,10 +194,10 @@ func TestAssertion_SecondRequestKeepsTheTimeout(t *testing.T) {
 			_ = server.Serve(network)
 		}()
 		a := assertionAccount("http://upstream.test/")
-		c := must.Get(upstream.New(a, upstream.Options{DialContext: network.Dial}))(t)
+		c := check.Value(upstream.New(a, upstream.Options{DialContext: network.Dial}))(t)
 		began := time.Now()
 		mustBe(t, mustFail(c.Login(t.Context()))(t), "unavailable/timeout")
-		must.Equal(t, time.Since(began), a.RequestTimeout, "the login took")
+		check.Equal(t, time.Since(began), a.RequestTimeout, "the login took")
 		if synctest.Wait(); !gone.Load() {
 			t.Error("there was no second request")
 		}
@@ -219,7 +219,8 @@ func TestAssertion_IsNeverShown(t *testing.T) {
 		e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 		assertion := fieldsOf(t, s.only(t))["client_assertion"]
 		mustNotShow(t, writing, e, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
-		must.Be(t, e.Code == "API-Sec-004" && e.Detail == "", "%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
+		check.True(t, e.Code == "API-Sec-004" && e.Detail == "",
+			"%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
 	}
 }
 
@@ -233,14 +234,14 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 			`"client_id":"`+testClientID+`","access_token":"`+testOpaqueToken+`","expires_in":"1799","status":"approved"}`))
 		a := accountWith(upstream.FirstVision, upstream.Form, s.URL+"/cards/token")
 		a.Scope, a.Headers = scope, map[string]string{"apikey": testClientID}
-		token := must.Get(newClient(t, a).Login(context.Background()))(t)
-		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "the token lives for")
+		token := check.Value(newClient(t, a).Login(context.Background()))(t)
+		check.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "the token lives for")
 		r := s.only(t)
 		got := fieldsOf(t, r)
-		must.Be(t, maps.Equal(got, want), "sent %v, want %v", got, want)
+		check.True(t, maps.Equal(got, want), "sent %v, want %v", got, want)
 		id, secret, ok := r.BasicAuth()
-		must.Be(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
-		must.Equal(t, r.Header.Get("apikey"), testClientID, "apikey")
+		check.True(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
+		check.Equal(t, r.Header.Get("apikey"), testClientID, "apikey")
 	}
 }
 
@@ -266,7 +267,7 @@ func TestGateway_ErrorsAreToldApart(t *testing.T) {
 			mustBe(t, e, test.want)
 			s.only(t)
 			if test.code == "API-Sec-006" {
-				must.Say(t, e.Error(), "used before", "API-Sec-006")
+				check.Contains(t, e.Error(), "used before", "API-Sec-006")
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // failing is a response that is a failure, and what it means.
@@ -30,12 +30,13 @@ func (f failing) check(t *testing.T) {
 func (f failing) compare(t *testing.T, e *upstream.Error) {
 	t.Helper()
 	mustBe(t, e, f.kind)
-	must.Equal(t, e.Status, f.status, "the status")
+	check.Equal(t, e.Status, f.status, "the status")
 	if f.kind == "malformed" {
-		must.Say(t, e.Detail, f.text)
+		check.Contains(t, e.Detail, f.text)
 		return
 	}
-	must.Be(t, e.Code == f.code && e.Detail == f.text, "got code %q and detail %q, want %q and %q", e.Code, e.Detail, f.code, f.text)
+	check.True(t, e.Code == f.code && e.Detail == f.text,
+		"got code %q and detail %q, want %q and %q", e.Code, e.Detail, f.code, f.text)
 }
 
 func TestClassify_Login(t *testing.T) {
@@ -267,7 +268,7 @@ func TestClassify_Refresh(t *testing.T) {
 			t.Parallel()
 			e := mustFail(refresh(t, always(test.status, "application/json", test.body)))(t)
 			test.compare(t, e)
-			must.Equal(t, e.Op, "refresh", "the operation")
+			check.Equal(t, e.Op, "refresh", "the operation")
 		})
 	}
 }
@@ -319,8 +320,8 @@ func TestError_Text(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			must.Equal(t, test.err.Error(), test.want, "the text")
-			must.Equal(t, test.err.Timeout(), strings.Contains(test.name, "timeout"), "Timeout()")
+			check.Equal(t, test.err.Error(), test.want, "the text")
+			check.Equal(t, test.err.Timeout(), strings.Contains(test.name, "timeout"), "Timeout()")
 		})
 	}
 }

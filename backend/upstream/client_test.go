@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestNew_NamesFieldNotValue(t *testing.T) {
@@ -59,8 +59,8 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 			a := accountFor(upstream.JWT, "https://host.example")
 			test.change(&a)
 			c, err := upstream.New(a, upstream.Options{})
-			must.Hold(t, err != nil && c == nil, "New accepts the account")
-			must.Be(t, strings.HasPrefix(err.Error()+" ", test.want+" ") && !strings.Contains(err.Error(), secret),
+			check.Require(t, err != nil && c == nil, "New accepts the account")
+			check.True(t, strings.HasPrefix(err.Error()+" ", test.want+" ") && !strings.Contains(err.Error(), secret),
 				"the error is %q, want one about %s that repeats no value", err, test.want)
 		})
 	}

@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
-	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -62,14 +62,15 @@ func (p *pipes) mustBeClosed(t *testing.T, want int64) {
 	t.Helper()
 	synctest.Wait()
 	dialed, closed := p.dialed.Load(), p.closed.Load()
-	must.Be(t, dialed == want && closed == want, "%d connections were made and %d are closed, want %d of each", dialed, closed, want)
+	check.True(t, dialed == want && closed == want,
+		"%d connections were made and %d are closed, want %d of each", dialed, closed, want)
 }
 
 // secureAccount returns an account for a TLS server in memory that speaks the given protocol, and the server's configuration.
 func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) {
 	t.Helper()
-	ca := must.Get(simulator.NewCA())(t)
-	config := must.Get(ca.ServerTLS("upstream.example"))(t)
+	ca := check.Value(simulator.NewCA())(t)
+	config := check.Value(ca.ServerTLS("upstream.example"))(t)
 	config.NextProtos = []string{speaks}
 	account := accountFor(upstream.JWT, "https://upstream.example/token-auth/")
 	account.CACert = string(ca.CertPEM())
@@ -79,7 +80,7 @@ func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) 
 // newClientOn makes a client whose connections come from dial.
 func newClientOn(t *testing.T, account upstream.Account, dial func(context.Context, string, string) (net.Conn, error)) upstream.Client {
 	t.Helper()
-	return must.Get(upstream.New(account, upstream.Options{DialContext: dial}))(t)
+	return check.Value(upstream.New(account, upstream.Options{DialContext: dial}))(t)
 }
 
 // TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops responding, while new ones
@@ -122,11 +123,11 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 
 				began := time.Now()
 				mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
-				must.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
+				check.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
 				_, err := client.Login(t.Context())
-				must.Be(t, err == nil, "the next login: %v", err)
-				must.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
-				must.Be(t, asked.Load() == 2 && connections.Load() == 2,
+				check.True(t, err == nil, "the next login: %v", err)
+				check.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
+				check.True(t, asked.Load() == 2 && connections.Load() == 2,
 					"%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
 			})
 		})
@@ -196,9 +197,9 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 		}}
 		e := mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t)
 		mustBe(t, e, "unavailable/network")
-		must.Say(t, e.Detail, "did not accept the request")
+		check.Contains(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
-		must.Equal(t, asked.Load(), 1, "the login was sent N times")
+		check.Equal(t, asked.Load(), 1, "the login was sent N times")
 	})
 }
 
@@ -241,7 +242,7 @@ func TestConnection_ClosedAtDeadline(t *testing.T) {
 				p := &pipes{serve: test.serve}
 				began := time.Now()
 				mustBe(t, mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t), "unavailable/timeout")
-				must.Equal(t, time.Since(began), account.RequestTimeout, "the login took")
+				check.Equal(t, time.Since(began), account.RequestTimeout, "the login took")
 				p.mustBeClosed(t, 1)
 				<-time.After(time.Minute) // lets the other end find out
 			})
@@ -263,9 +264,9 @@ func TestDial_EndsWithTheLogin(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		_, err := client.Login(ctx)
-		must.Be(t, errors.Is(err, context.Canceled), "got %v, want the caller's context.Canceled", err)
+		check.True(t, errors.Is(err, context.Canceled), "got %v, want the caller's context.Canceled", err)
 		synctest.Wait()
-		must.Equal(t, ended.Load(), 1, "the dial goes on after the login has been given up")
+		check.Equal(t, ended.Load(), 1, "the dial goes on after the login has been given up")
 	})
 }
 
@@ -290,9 +291,9 @@ func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 			account := accountFor(upstream.JWT, s.URL)
 			account.Headers = map[string]string{header: "4711"}
 			client := newClient(t, account)
-			must.Get(client.Login(t.Context()))(t)
+			check.Value(client.Login(t.Context()))(t)
 			mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/network")
-			must.Equal(t, asked.Load(), 2, "two logins were sent N times")
+			check.Equal(t, asked.Load(), 2, "two logins were sent N times")
 		})
 	}
 }

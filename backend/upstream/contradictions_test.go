@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // The tests of this file are points where the vendors' pages, and what is seen in practice, contradict each other. The points that
@@ -28,10 +28,10 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 		s := serve(t, always(status, "text/html", "", "Location: "+elsewhere.URL+"/api/v1/token-auth/"))
 		e := mustFail(newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background()))(t)
 		mustBe(t, e, "malformed")
-		must.Say(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
-		must.Equal(t, s.only(t).RequestURI, "/api/v1/token-auth?a=b", "the server was asked for")
+		check.Contains(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
+		check.Equal(t, s.only(t).RequestURI, "/api/v1/token-auth?a=b", "the server was asked for")
 	}
-	must.Equal(t, elsewhere.asked(), 0, "the credentials went to where the redirect says, N times")
+	check.Equal(t, elsewhere.asked(), 0, "the credentials went to where the redirect says, N times")
 }
 
 // The header scheme is up to the caller: token_type says bearer where JWT is wanted. All that
@@ -41,7 +41,7 @@ func TestContradiction07_TokenTypeIgnored(t *testing.T) {
 	for _, tokenType := range []string{`"bearer"`, `"Bearer"`, `"BearerToken"`, `"JWT"`, `null`, `7`} {
 		body := fmt.Sprintf(`{"access_token":%q,"expires_in":3600,"token_type":%s}`, testOpaqueToken, tokenType)
 		token, err := login(t, upstream.OAuth, always(200, "application/json", body))
-		must.Be(t, err == nil && token.AccessToken == testOpaqueToken, "token_type %s: %v", tokenType, err)
+		check.True(t, err == nil && token.AccessToken == testOpaqueToken, "token_type %s: %v", tokenType, err)
 	}
 }
 
@@ -57,7 +57,7 @@ func TestContradiction12_TypesDrift(t *testing.T) {
 			t.Errorf("error %s: %v", none, err)
 			continue
 		}
-		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "error %s: lives for", none)
+		check.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "error %s: lives for", none)
 	}
 	for some, kind := range map[string]string{
 		`1`: "rejected", `["x"]`: "rejected", `{"a":1}`: "rejected", `"true"`: "unavailable/server", `true`: "unavailable/server",
@@ -70,8 +70,8 @@ func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 	t.Parallel()
 	elsewhere := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	e := mustFail(refresh(t, always(307, "text/html", "", "Location: "+elsewhere.URL)))(t)
-	must.Say(t, e.Detail, "set refresh_url to the final address")
-	must.Be(t, !strings.Contains(e.Error(), elsewhere.URL), "the address is shown: %v", e)
+	check.Contains(t, e.Detail, "set refresh_url to the final address")
+	check.True(t, !strings.Contains(e.Error(), elsewhere.URL), "the address is shown: %v", e)
 	for _, location := range []string{"::not a url::", "", "/%zz", "//" + url.QueryEscape(testPassword)} {
 		token, err := login(t, upstream.OAuth, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", location)
@@ -80,5 +80,5 @@ func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 		})
 		mustBe(t, mustFail(token, err)(t), "malformed")
 	}
-	must.Equal(t, elsewhere.asked(), 0, "the refresh token went to where the redirect says")
+	check.Equal(t, elsewhere.asked(), 0, "the refresh token went to where the redirect says")
 }

@@ -19,7 +19,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // The seeds have the shapes of the vendors' pages and of what is seen in practice. Every value in them is invented.
@@ -35,7 +35,7 @@ func fuzzNow() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, ti
 // fuzzClient makes a client of the protocol, with all the secrets that there are.
 func fuzzClient(t testing.TB, p Protocol) *client {
 	t.Helper()
-	c := must.Get(New(Account{
+	c := check.Value(New(Account{
 		Protocol: p, TokenURL: "https://host.example/", Username: "asha", Password: fuzzPassword,
 		ClientID: "client-0042", ClientSecret: fuzzSecret,
 	}, Options{Now: fuzzNow}))(t)
@@ -54,29 +54,30 @@ func checkResponse(t *testing.T, c *client, op string, a *response) {
 		checkError(t, e)
 		return
 	}
-	must.Be(t, a.ok(), "HTTP %d is a success", a.status)
-	must.Be(t, tokenProblem(token.AccessToken) == "" && (token.RefreshToken == "" || tokenProblem(token.RefreshToken) == ""),
+	check.True(t, a.ok(), "HTTP %d is a success", a.status)
+	check.True(t, tokenProblem(token.AccessToken) == "" && (token.RefreshToken == "" || tokenProblem(token.RefreshToken) == ""),
 		"a token that no header can carry is a success")
 	life := token.ExpiresAt.Sub(token.IssuedAt)
-	must.Be(t, life >= minLife && life <= maxLife, "the token lives for %s", life)
-	must.Be(t, token.RefreshExpiresAt.IsZero() || !token.RefreshExpiresAt.Before(token.IssuedAt),
+	check.True(t, life >= minLife && life <= maxLife, "the token lives for %s", life)
+	check.True(t, token.RefreshExpiresAt.IsZero() || !token.RefreshExpiresAt.Before(token.IssuedAt),
 		"the refresh token ends before it begins")
 }
 
 // checkError checks what must hold for every error of a response.
 func checkError(t *testing.T, e *Error) {
 	t.Helper()
-	must.Be(t, slices.Contains([]Kind{Rejected, Invalid, Throttled, Malformed, Unavailable}, e.Kind), "an error of kind %q", e.Kind)
-	must.Be(t, (e.Cause != "") == (e.Kind == Unavailable) && e.Op != "" && e.RetryAfter >= 0 && e.RetryAfter <= maxRetryAfter,
+	check.True(t, slices.Contains([]Kind{Rejected, Invalid, Throttled, Malformed, Unavailable}, e.Kind),
+		"an error of kind %q", e.Kind)
+	check.True(t, (e.Cause != "") == (e.Kind == Unavailable) && e.Op != "" && e.RetryAfter >= 0 && e.RetryAfter <= maxRetryAfter,
 		"an error that does not make sense: %+v", *e)
-	must.Be(t, e.Code == "" || looksLikeCode(e.Code), "a code %q", e.Code)
-	must.Be(t, e.Kind == Malformed || characters(e.Detail) <= maxDetail+len(problemNoError), "a detail of %q", e.Detail)
+	check.True(t, e.Code == "" || looksLikeCode(e.Code), "a code %q", e.Code)
+	check.True(t, e.Kind == Malformed || characters(e.Detail) <= maxDetail+len(problemNoError), "a detail of %q", e.Detail)
 	for _, text := range []string{e.Error(), e.Code, e.Detail} {
 		for _, secret := range []string{fuzzPassword, fuzzSecret, url.QueryEscape(fuzzSecret)} {
-			must.Be(t, !strings.Contains(text, secret), "%q shows a secret", text)
+			check.True(t, !strings.Contains(text, secret), "%q shows a secret", text)
 		}
 		control := strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
-		must.Be(t, utf8.ValidString(text) && !control, "%q is not plain", text)
+		check.True(t, utf8.ValidString(text) && !control, "%q is not plain", text)
 	}
 }
 
@@ -208,7 +209,7 @@ func FuzzCharset(f *testing.F) {
 		if text == body {
 			return
 		}
-		must.Be(t, !utf8.ValidString(body) && utf8.ValidString(text) && characters(text) == len(body), "%q became %q", body, text)
+		check.True(t, !utf8.ValidString(body) && utf8.ValidString(text) && characters(text) == len(body), "%q became %q", body, text)
 	})
 }
 
@@ -223,7 +224,7 @@ func FuzzHollowError(f *testing.F) {
 			return
 		}
 		wrapped := map[string]any{"a": []any{v, "", json.Number("0")}}
-		must.Equal(t, truthy(wrapped), truthy(v), "%s in an object and a list is an error", text)
+		check.Equal(t, truthy(wrapped), truthy(v), "%s in an object and a list is an error", text)
 	})
 }
 
@@ -258,11 +259,11 @@ func FuzzRetryAfter(f *testing.F) {
 		header := http.Header{"Retry-After": {value}, "Date": {date}}
 		a := &response{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
 		wait := a.retryAfter()
-		must.Be(t, wait >= 0 && wait <= maxRetryAfter, "wait for %s", wait)
+		check.True(t, wait >= 0 && wait <= maxRetryAfter, "wait for %s", wait)
 		_, e := c.conclude(a, opLogin, nil)
 		checkError(t, e)
 		throttled := status == 429 || status == 503 && value != ""
-		must.Be(t, throttled == (e.Kind == Throttled), "HTTP %d with Retry-After %q is %s", status, value, e.Kind)
+		check.True(t, throttled == (e.Kind == Throttled), "HTTP %d with Retry-After %q is %s", status, value, e.Kind)
 	})
 }
 
@@ -286,7 +287,7 @@ func FuzzClassify(f *testing.F) {
 				a := &response{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
 				r := &grant{token: token, fault: fault}
 				want := status >= 200 && status <= 299 && fault == nil && token != ""
-				must.Equal(t, a.succeeded(r), want, "HTTP %d with %+v is a success", status, fault)
+				check.Equal(t, a.succeeded(r), want, "HTTP %d with %+v is a success", status, fault)
 				checkError(t, a.failure(op, r, s))
 			}
 		}
@@ -327,11 +328,11 @@ func FuzzScrub(f *testing.F) {
 
 func checkScrubbed(t *testing.T, text, secret string) {
 	t.Helper()
-	must.Be(t, characters(text) <= maxDetail && utf8.ValidString(text) && strings.TrimSpace(text) == printable(text),
+	check.True(t, characters(text) <= maxDetail && utf8.ValidString(text) && strings.TrimSpace(text) == printable(text),
 		"%q is not plain or not short", text)
 	std := base64.StdEncoding.EncodeToString([]byte(secret))
 	for _, writing := range []string{secret, hex.EncodeToString([]byte(secret)), std, url.QueryEscape(secret)} {
-		must.Be(t, !strings.Contains(text, writing), "%q shows %q", text, secret)
+		check.True(t, !strings.Contains(text, writing), "%q shows %q", text, secret)
 	}
 }
 
@@ -359,23 +360,23 @@ func FuzzAssertion(f *testing.F) {
 		}
 		a := &Account{Format: Assertion, ClientID: id, ClientSecret: secret, AssertionAudience: audience}
 		m := firstVisionProtocol{}.login(a, time.Unix(now, 0))
-		values := must.Get(url.ParseQuery(string(m.body)))(t)
+		values := check.Value(url.ParseQuery(string(m.body)))(t)
 		assertion := values.Get("client_assertion")
 		input, signature, _ := strings.Cut(assertion, ".")
 		payload, signature, _ := strings.Cut(signature, ".")
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write([]byte(input + "." + payload))
-		must.Equal(t, signature, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "signature")
-		decoded := must.Get(base64.RawURLEncoding.DecodeString(payload))(t)
+		check.Equal(t, signature, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "signature")
+		decoded := check.Value(base64.RawURLEncoding.DecodeString(payload))(t)
 		var claims struct {
 			Iss, Sub, Aud, Jti string
 			Iat, Exp           int64
 		}
-		must.Do(t, json.Unmarshal(decoded, &claims))
-		must.Be(t, claims.Iss == id && claims.Sub == id && claims.Aud == audience && claims.Jti != "", "the claims are %+v", claims)
-		must.Be(t, claims.Iat <= now && claims.Exp > now && claims.Exp-claims.Iat == 300 && m.validAt(time.Unix(now, 0)),
+		check.NoError(t, json.Unmarshal(decoded, &claims))
+		check.True(t, claims.Iss == id && claims.Sub == id && claims.Aud == audience && claims.Jti != "", "the claims are %+v", claims)
+		check.True(t, claims.Iat <= now && claims.Exp > now && claims.Exp-claims.Iat == 300 && m.validAt(time.Unix(now, 0)),
 			"valid from %d to %d at %d", claims.Iat, claims.Exp, now)
 		text := newScrubber(m.secrets).clean("x " + assertion + " y")
-		must.Be(t, !strings.Contains(text, signature), "%q shows the assertion", text)
+		check.True(t, !strings.Contains(text, signature), "%q shows the assertion", text)
 	})
 }

@@ -24,8 +24,8 @@ import (
 	"go.uber.org/goleak"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
-	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -128,7 +128,7 @@ func (s *server) only(t *testing.T) request {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	must.Hold(t, len(s.requests) == 1, "the server was asked %d times, want once", len(s.requests))
+	check.Require(t, len(s.requests) == 1, "the server was asked %d times, want once", len(s.requests))
 	return s.requests[0]
 }
 
@@ -196,7 +196,7 @@ func newClient(t *testing.T, a upstream.Account) upstream.Client {
 func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Client {
 	t.Helper()
 	c, err := upstream.New(a, upstream.Options{Now: func() time.Time { return now }})
-	must.Hold(t, err == nil, "New: %v", err)
+	check.Require(t, err == nil, "New: %v", err)
 	return c
 }
 
@@ -222,9 +222,9 @@ func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error
 	return func(t *testing.T) *upstream.Error {
 		t.Helper()
 		var e *upstream.Error
-		must.Hold(t, errors.As(err, &e) && token == nil && err.Error() == e.Error(),
+		check.Require(t, errors.As(err, &e) && token == nil && err.Error() == e.Error(),
 			"got token %v and error %v, want an *upstream.Error and no more", token, err)
-		must.Be(t, e.Kind != "" && e.Op != "" && (e.Cause != "") == (e.Kind == upstream.Unavailable),
+		check.True(t, e.Kind != "" && e.Op != "" && (e.Cause != "") == (e.Kind == upstream.Unavailable),
 			"the error %#v lacks its kind, its operation or its cause", *e)
 		return e
 	}
@@ -237,7 +237,7 @@ func mustBe(t *testing.T, e *upstream.Error, want string) {
 	if e.Cause != "" {
 		got += "/" + string(e.Cause)
 	}
-	must.Be(t, got == want, "got kind %s, want %s (%v)", got, want, e)
+	check.True(t, got == want, "got kind %s, want %s (%v)", got, want, e)
 }
 
 // claims are written into test tokens.

@@ -26,7 +26,7 @@ import (
 	"unicode/utf16"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // encodings are the ways in which a server may write what it was sent.
@@ -209,7 +209,7 @@ func mustNotShow(t *testing.T, where string, err error, writings ...string) {
 	}
 	for _, text := range texts {
 		for _, writing := range writings {
-			must.Hold(t, writing == "" || !strings.Contains(text, writing), "%s: %q shows %q", where, text, writing)
+			check.Require(t, writing == "" || !strings.Contains(text, writing), "%s: %q shows %q", where, text, writing)
 		}
 	}
 }
@@ -271,11 +271,12 @@ func TestRedact_TokensOfResponse(t *testing.T) {
 			body := strings.Replace(response, "TOKEN", echoed, 1)
 			e := mustFail(login(t, upstream.OAuth, always(400, "application/json", body)))(t)
 			mustNotShow(t, body, e, token, other, echoed)
-			must.Be(t, !strings.Contains(e.Detail, "not now"), "a text with a token is passed on: %q", e.Detail)
+			check.True(t, !strings.Contains(e.Detail, "not now"), "a text with a token is passed on: %q", e.Detail)
 		}
 	}
 	body := soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
-	must.Equal(t, mustFail(login(t, upstream.SOAP, always(200, "text/xml", body)))(t).Detail, "", "a text with a token is passed on")
+	check.Equal(t, mustFail(login(t, upstream.SOAP, always(200, "text/xml", body)))(t).Detail,
+		"", "a text with a token is passed on")
 }
 
 func TestRedact_RefreshToken(t *testing.T) {
@@ -285,7 +286,7 @@ func TestRedact_RefreshToken(t *testing.T) {
 		b, _ := json.Marshal(map[string]string{"error": "expired: " + echoed})
 		e := mustFail(refresh(t, always(400, "application/json", string(b))))(t)
 		mustNotShow(t, writing, e, "an-old-refresh-token", echoed)
-		must.Equal(t, e.Detail, "", "%s: the detail", writing)
+		check.Equal(t, e.Detail, "", "%s: the detail", writing)
 	}
 }
 
@@ -312,7 +313,7 @@ func TestRedact_BeforeCut(t *testing.T) {
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = secret
 		e := mustFail(newClient(t, a).Login(context.Background()))(t)
-		must.Hold(t, !strings.Contains(e.Detail, "corr") && len([]rune(e.Detail)) <= 200,
+		check.Require(t, !strings.Contains(e.Detail, "corr") && len([]rune(e.Detail)) <= 200,
 			"%d characters before: %q", before, e.Detail)
 	}
 }
@@ -351,7 +352,7 @@ func TestRedact_TextMadePlain(t *testing.T) {
 			if runes := []rune(want); len(runes) > 200 {
 				want = string(runes[:200])
 			}
-			must.Equal(t, e.Detail, want, "the detail")
+			check.Equal(t, e.Detail, want, "the detail")
 		})
 	}
 }
@@ -361,7 +362,7 @@ func TestRedact_SecretWithinSecret(t *testing.T) {
 	s := serve(t, always(400, "application/json", `{"error":"no good: my horse battery"}`))
 	a := accountFor(upstream.OAuth, s.URL)
 	a.Password, a.ClientSecret = "my horse battery", "horse"
-	must.Equal(t, mustFail(newClient(t, a).Login(context.Background()))(t).Detail, "", "the detail")
+	check.Equal(t, mustFail(newClient(t, a).Login(context.Background()))(t).Detail, "", "the detail")
 }
 
 func TestRedact_ShortSecretSilences(t *testing.T) {
@@ -373,7 +374,7 @@ func TestRedact_ShortSecretSilences(t *testing.T) {
 		a.Password = password
 		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "rejected")
-		must.Equal(t, e.Detail, "", "with the password %q the detail", password)
+		check.Equal(t, e.Detail, "", "with the password %q the detail", password)
 	}
 }
 
@@ -390,7 +391,7 @@ func TestRedact_ManyTokensSilence(t *testing.T) {
 	for _, body := range bodies {
 		e := mustFail(login(t, upstream.JWT, always(206, "application/json", body)))(t)
 		mustBe(t, e, "rejected")
-		must.Equal(t, e.Detail, "", "the detail")
+		check.Equal(t, e.Detail, "", "the detail")
 	}
 }
 
@@ -402,10 +403,10 @@ func TestRedacted_NothingPrintsSecrets(t *testing.T) {
 	secrets := []string{testPassword, testClientSecret, testOpaqueToken, "refresh-token-0042"}
 	show := func(how, text string) {
 		for _, secret := range secrets {
-			must.Be(t, !strings.Contains(text, secret) && !strings.Contains(text, hex.EncodeToString([]byte(secret))),
+			check.True(t, !strings.Contains(text, secret) && !strings.Contains(text, hex.EncodeToString([]byte(secret))),
 				"%s shows a secret: %s", how, text)
 		}
-		must.Be(t, strings.Contains(text, "secrets hidden") || strings.Contains(text, hex.EncodeToString([]byte("secrets hidden"))),
+		check.True(t, strings.Contains(text, "secrets hidden") || strings.Contains(text, hex.EncodeToString([]byte("secrets hidden"))),
 			"%s does not say that it hides something: %s", how, text)
 	}
 	values := map[string]any{
@@ -481,11 +482,11 @@ func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see 
 		_, _ = io.Copy(io.Discard, conn) // until the client has closed it
 		close(closed)
 	})
-	must.Get(newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()))(t)
+	check.Value(newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()))(t)
 	select {
 	case <-closed: // it logs before it closes
 	case <-time.After(10 * time.Second):
 		t.Fatal("the connection is kept")
 	}
-	must.Be(t, logged.Len() == 0, "logged: %s", logged.String())
+	check.True(t, logged.Len() == 0, "logged: %s", logged.String())
 }

@@ -18,7 +18,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // fieldsOf reads the fields of a request's body, whichever way they are encoded.
@@ -36,7 +36,7 @@ func fieldsOf(t *testing.T, r request) map[string]string {
 		}
 	case "application/x-www-form-urlencoded":
 		values, err := url.ParseQuery(r.body)
-		must.Hold(t, err == nil, "the body is no form: %v", err)
+		check.Require(t, err == nil, "the body is no form: %v", err)
 		for name := range values {
 			fields[name] = values.Get(name)
 		}
@@ -47,7 +47,7 @@ func fieldsOf(t *testing.T, r request) map[string]string {
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			must.Hold(t, err == nil, "the body is no multipart form: %v", err)
+			check.Require(t, err == nil, "the body is no multipart form: %v", err)
 			value, _ := io.ReadAll(part)
 			fields[part.FormName()] = string(value)
 		}
@@ -99,9 +99,9 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 			a := accountFor(test.protocol, s.URL+"/api/v1/token-auth/?app=x%2Fy")
 			a.Format = test.format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
-			must.Get(newClient(t, a).Login(context.Background()))(t)
+			check.Value(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			must.Be(t, r.Method == http.MethodPost && r.RequestURI == "/api/v1/token-auth/?app=x%2Fy",
+			check.True(t, r.Method == http.MethodPost && r.RequestURI == "/api/v1/token-auth/?app=x%2Fy",
 				"sent %s %s", r.Method, r.RequestURI)
 			if got := fieldsOf(t, r); !maps.Equal(got, test.fields) {
 				t.Errorf("sent %v, want %v", got, test.fields)
@@ -114,7 +114,7 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 				"X-Trace": "7", "Authorization": "", "Accept-Encoding": "", "Service": "",
 			}
 			for header, value := range want {
-				must.Equal(t, r.Header.Get(header), value, "header %s", header)
+				check.Equal(t, r.Header.Get(header), value, "header %s", header)
 			}
 		})
 	}
@@ -131,7 +131,7 @@ func wantEachTested(t *testing.T, tested map[requestKind]bool) {
 	t.Helper()
 	for _, spec := range upstream.Specs() {
 		for _, format := range append(spec.Formats, "") {
-			must.Be(t, tested[requestKind{spec.Protocol, format}] || format != "" && format == spec.DefaultFormat(),
+			check.True(t, tested[requestKind{spec.Protocol, format}] || format != "" && format == spec.DefaultFormat(),
 				"no test knows what %s sends with request_format=%q: add it to TestRequest_FieldsInFormat", spec.Protocol, format)
 		}
 	}
@@ -152,12 +152,13 @@ func TestRequest_FirstVisionQuery(t *testing.T) {
 			s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`","expires_in":7199}`))
 			a := accountFor(upstream.FirstVision, s.URL+test.path)
 			a.Format, a.Scope = upstream.Query, test.scope
-			must.Get(newClient(t, a).Login(context.Background()))(t)
+			check.Value(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			must.Be(t, r.Method == http.MethodPost && r.RequestURI == test.want, "sent %s %s, want %s", r.Method, r.RequestURI, test.want)
+			check.True(t, r.Method == http.MethodPost && r.RequestURI == test.want,
+				"sent %s %s, want %s", r.Method, r.RequestURI, test.want)
 			id, secret, ok := r.BasicAuth()
-			must.Be(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
-			must.Be(t, r.body == "" && r.Header.Get("Content-Length") == "0" && r.Header.Get("Content-Type") == "",
+			check.True(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
+			check.True(t, r.body == "" && r.Header.Get("Content-Length") == "0" && r.Header.Get("Content-Type") == "",
 				"body %q, headers %v: want an empty body, with its length and without a type", r.body, r.Header)
 		})
 	}
@@ -188,15 +189,15 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 			a.Format = format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "X-Set": "login"}
 			a.RefreshHeaders = map[string]string{"Service": "online_service", "X-Set": "refresh"}
-			token := must.Get(newClient(t, a).Refresh(context.Background(), "old refresh&token"))(t)
-			must.Be(t, token.AccessToken == testOpaqueToken && token.RefreshToken == "next-refresh", "the new pair was not read")
+			token := check.Value(newClient(t, a).Refresh(context.Background(), "old refresh&token"))(t)
+			check.True(t, token.AccessToken == testOpaqueToken && token.RefreshToken == "next-refresh", "the new pair was not read")
 			r := s.only(t)
-			must.Equal(t, r.RequestURI, "/api/v2/api-token-refresh/", "the request was sent to")
+			check.Equal(t, r.RequestURI, "/api/v2/api-token-refresh/", "the request was sent to")
 			got := fieldsOf(t, r)
-			must.Be(t, maps.Equal(got, map[string]string{"token": "old refresh&token"}), "sent %v", got)
+			check.True(t, maps.Equal(got, map[string]string{"token": "old refresh&token"}), "sent %v", got)
 			want := map[string]string{"Productid": "einvoicing_global", "Service": "online_service", "X-Set": "refresh"}
 			for header, value := range want {
-				must.Equal(t, r.Header.Get(header), value, "header %s", header)
+				check.Equal(t, r.Header.Get(header), value, "header %s", header)
 			}
 		})
 	}
@@ -212,14 +213,15 @@ func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 			a.RefreshURL = s.URL
 		}
 		_, err := newClient(t, a).Refresh(context.Background(), "refresh-token")
-		must.Be(t, errors.Is(err, upstream.ErrRefreshUnsupported) && s.asked() == 0, "%s: got %v after %d requests", p, err, s.asked())
+		check.True(t, errors.Is(err, upstream.ErrRefreshUnsupported) && s.asked() == 0,
+			"%s: got %v after %d requests", p, err, s.asked())
 	}
 }
 
 func TestRequest_UserAgent(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
-	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"}))(t)
-	must.Get(c.Login(context.Background()))(t)
-	must.Equal(t, s.only(t).UserAgent(), "engine/1.2.3", "User-Agent")
+	c := check.Value(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"}))(t)
+	check.Value(c.Login(context.Background()))(t)
+	check.Equal(t, s.only(t).UserAgent(), "engine/1.2.3", "User-Agent")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestResponse_WithTokenSucceeds(t *testing.T) {
@@ -93,9 +93,9 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			body := strings.ReplaceAll(test.body, "TOKEN", testOpaqueToken)
-			token := must.Get(login(t, test.protocol, always(test.status, "text/plain", body)))(t)
-			must.Equal(t, token.AccessToken, testOpaqueToken, "the access token is not the one that was sent")
-			must.Equal(t, token.RefreshToken, test.wantRefresh, "the refresh token")
+			token := check.Value(login(t, test.protocol, always(test.status, "text/plain", body)))(t)
+			check.Equal(t, token.AccessToken, testOpaqueToken, "the access token is not the one that was sent")
+			check.Equal(t, token.RefreshToken, test.wantRefresh, "the refresh token")
 		})
 	}
 }
@@ -171,10 +171,10 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 			t.Parallel()
 			e := mustFail(login(t, test.protocol, always(test.status, "text/html; charset=utf-8", test.body)))(t)
 			mustBe(t, e, "malformed")
-			must.Say(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
-			must.Say(t, e.Error(), "upstream's response cannot be understood: ")
+			check.Contains(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
+			check.Contains(t, e.Error(), "upstream's response cannot be understood: ")
 			if test.body != "" {
-				must.Say(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
+				check.Contains(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
 			}
 		})
 	}
@@ -184,7 +184,7 @@ func TestToken_Of16KiBTaken(t *testing.T) {
 	t.Parallel()
 	want := strings.Repeat("x", 16<<10)
 	token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+want+`"}`))
-	must.Hold(t, err == nil && token.AccessToken == want, "got %v", err)
+	check.Require(t, err == nil && token.AccessToken == want, "got %v", err)
 }
 
 func TestLifetime_FromResponse(t *testing.T) {
@@ -285,9 +285,9 @@ func TestLifetime_FromResponse(t *testing.T) {
 				mustBe(t, mustFail(got, err)(t), "malformed")
 				return
 			}
-			must.Do(t, err)
-			must.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
-			must.Be(t, got.IssuedAt.Equal(noon()), "issued at %s", got.IssuedAt)
+			check.NoError(t, err)
+			check.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
+			check.True(t, got.IssuedAt.Equal(noon()), "issued at %s", got.IssuedAt)
 		})
 	}
 }
@@ -318,8 +318,8 @@ func TestLifetime_OfResponseAccountOrProtocol(t *testing.T) {
 			s := serve(t, always(200, "application/json", strings.Replace(test.body, "TOKEN", testOpaqueToken, 1)))
 			a := accountFor(test.protocol, s.URL)
 			a.DefaultTokenTTL = test.ttl
-			token := must.Get(newClient(t, a).Login(context.Background()))(t)
-			must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), test.want, "the token lives for")
+			token := check.Value(newClient(t, a).Login(context.Background()))(t)
+			check.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), test.want, "the token lives for")
 		})
 	}
 }
@@ -328,7 +328,7 @@ func TestClaims_PayloadAlone(t *testing.T) {
 	t.Parallel()
 	exp := noon().Add(5 * time.Minute).Unix()
 	payload := fmt.Sprintf(`{"exp":%d,"jti":"0?>~"}`, exp)
-	signed := must.Get(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key")))(t)
+	signed := check.Value(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key")))(t)
 	tests := []struct {
 		name, token string
 		want        time.Duration
@@ -351,9 +351,9 @@ func TestClaims_PayloadAlone(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			token := must.Get(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
+			token := check.Value(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
 			life := token.ExpiresAt.Sub(token.IssuedAt)
-			must.Be(t, life == test.want && token.AccessToken == test.token, "the token lives for %s, want %s", life, test.want)
+			check.True(t, life == test.want && token.AccessToken == test.token, "the token lives for %s, want %s", life, test.want)
 		})
 	}
 }
@@ -383,8 +383,8 @@ func TestClock_TenMinutesOff(t *testing.T) {
 				t.Parallel()
 				s := serve(t, always(200, "application/json", test.body, test.date))
 				ours := noon().Add(skew + 300*time.Millisecond)
-				token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
-				must.Be(t, token.IssuedAt.Equal(ours) && token.ExpiresAt.Sub(ours) == time.Hour,
+				token := check.Value(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
+				check.True(t, token.IssuedAt.Equal(ours) && token.ExpiresAt.Sub(ours) == time.Hour,
 					"issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 				if known := test.date == "X: y"; token.SkewKnown != known || known && token.ClockSkew != -skew {
 					t.Errorf("the skew is %s, known: %v", token.ClockSkew, token.SkewKnown)
@@ -398,9 +398,9 @@ func TestClock_OwnIsLastResort(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
-	token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background()))(t)
+	token := check.Value(newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background()))(t)
 	life := token.ExpiresAt.Sub(token.IssuedAt)
-	must.Be(t, life == 59*time.Minute && !token.SkewKnown, "the token lives for %s, skew known: %v", life, token.SkewKnown)
+	check.True(t, life == 59*time.Minute && !token.SkewKnown, "the token lives for %s, skew known: %v", life, token.SkewKnown)
 }
 
 func TestRefreshToken_ExpiryRead(t *testing.T) {
@@ -432,12 +432,12 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 			body := fmt.Sprintf(`{"token":%q,"refresh token":%q}`, access, makeJWT(test.refresh))
 			s := serve(t, always(200, "application/json", body, test.date))
 			ours := noon().Add(test.skew)
-			token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
+			token := check.Value(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
 			want := time.Time{}
 			if test.want >= 0 {
 				want = ours.Add(test.want)
 			}
-			must.Be(t, token.RefreshExpiresAt.Equal(want), "the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
+			check.True(t, token.RefreshExpiresAt.Equal(want), "the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
 		})
 	}
 }
@@ -451,18 +451,18 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 		w.Header().Set("Date", clock().Format(http.TimeFormat))
 		always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`)(w, r)
 	})
-	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock}))(t)
-	token := must.Get(c.Login(context.Background()))(t)
-	must.Be(t, token.IssuedAt.Equal(noon()) && token.ExpiresAt.Equal(noon().Add(time.Minute)),
+	c := check.Value(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock}))(t)
+	token := check.Value(c.Login(context.Background()))(t)
+	check.True(t, token.IssuedAt.Equal(noon()) && token.ExpiresAt.Equal(noon().Add(time.Minute)),
 		"issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
-	must.Be(t, token.SkewKnown && token.ClockSkew == 0, "a slow response was taken for a skew of %s", token.ClockSkew)
+	check.True(t, token.SkewKnown && token.ClockSkew == 0, "a slow response was taken for a skew of %s", token.ClockSkew)
 }
 
 func TestClock_NoMonotonicReading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`))
-	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{}))(t)
-	token := must.Get(c.Login(context.Background()))(t)
+	c := check.Value(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{}))(t)
+	token := check.Value(c.Login(context.Background()))(t)
 	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt} {
 		if strings.Contains(at.String(), "m=") { // the monotonic part, which Equal does not see
 			t.Errorf("%s would stand still while the machine is suspended", at)
@@ -501,7 +501,7 @@ func TestRetryAfter_FromHeader(t *testing.T) {
 			t.Parallel()
 			e := mustFail(login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date)))(t)
 			mustBe(t, e, "throttled")
-			must.Equal(t, e.RetryAfter, test.want, "the time to wait")
+			check.Equal(t, e.RetryAfter, test.want, "the time to wait")
 		})
 	}
 }

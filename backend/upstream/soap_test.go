@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
@@ -50,11 +50,11 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
 			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
 			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
-			must.Get(newClient(t, a).Login(context.Background()))(t)
+			check.Value(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			must.Equal(t, r.Header.Get("SOAPAction"), test.wantAction, "SOAPAction")
-			must.Equal(t, r.Header.Get("Content-Type"), "text/xml; charset=utf-8", "Content-Type")
-			must.Equal(t, r.Header.Get("Accept"), "text/xml", "Accept")
+			check.Equal(t, r.Header.Get("SOAPAction"), test.wantAction, "SOAPAction")
+			check.Equal(t, r.Header.Get("Content-Type"), "text/xml; charset=utf-8", "Content-Type")
+			check.Equal(t, r.Header.Get("Accept"), "text/xml", "Accept")
 			var sent envelope
 			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
 				t.Fatalf("the body is no envelope: %v", err)
@@ -63,10 +63,10 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 				{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
 				{"client_secret", testClientSecret}, {"grant_type", "password"},
 			}
-			must.Hold(t, len(sent.Body.Operation.Fields) == len(want),
+			check.Require(t, len(sent.Body.Operation.Fields) == len(want),
 				"sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
 			for i, field := range sent.Body.Operation.Fields {
-				must.Be(t, field.XMLName.Local == want[i][0] && field.Text == want[i][1] && field.XMLName.Space == "",
+				check.True(t, field.XMLName.Local == want[i][0] && field.Text == want[i][1] && field.XMLName.Space == "",
 					"field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
 			}
 		})
@@ -79,9 +79,9 @@ func TestSOAP_ActionSpelling(t *testing.T) {
 		body := soapSuccess(testOpaqueToken, "14400")
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	})
-	must.Get(newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()))(t)
+	check.Value(newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()))(t)
 	head, _ := s.head.Load().(string)
-	must.Say(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
+	check.Contains(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
 }
 
 func TestSOAP_EntityBombNotExpanded(t *testing.T) {

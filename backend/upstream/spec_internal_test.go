@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestSpec_EveryProtocolIsListed: a protocol that protocols() does not list is dead code, and its absence breaks nothing else.
@@ -23,16 +23,16 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 	for _, p := range protocols() {
 		listed = append(listed, reflect.TypeOf(p).Name())
 		s := p.spec()
-		must.Be(t, s.Summary != "" && s.TokenUse != "" && s.Scheme != "" && s.DefaultTokenTTL != 0 && len(s.TokenKeys) != 0,
+		check.True(t, s.Summary != "" && s.TokenUse != "" && s.Scheme != "" && s.DefaultTokenTTL != 0 && len(s.TokenKeys) != 0,
 			"%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
-		must.Be(t, s.LifeKey == "" || s.LifeUnit != 0, "%s: its spec() has a LifeKey and no LifeUnit", listed[len(listed)-1])
-		must.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
+		check.True(t, s.LifeKey == "" || s.LifeUnit != 0, "%s: its spec() has a LifeKey and no LifeUnit", listed[len(listed)-1])
+		check.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
 	}
-	files := must.Get(filepath.Glob("*.go"))(t)
+	files := check.Value(filepath.Glob("*.go"))(t)
 	declares := regexp.MustCompile(`(?m)^func \((?:\w+ )?(\w+)\) spec\(\) Spec`)
 	found := 0
 	for _, file := range files {
-		source := must.Get(os.ReadFile(file))(t)
+		source := check.Value(os.ReadFile(file))(t)
 		for _, match := range declares.FindAllStringSubmatch(string(source), -1) {
 			found++
 			if !slices.Contains(listed, match[1]) {
@@ -40,7 +40,7 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 			}
 		}
 	}
-	must.Be(t, found >= len(listed), "%d protocols found in the source, want %d", found, len(listed))
+	check.True(t, found >= len(listed), "%d protocols found in the source, want %d", found, len(listed))
 }
 
 // A protocol may have its token and its life under keys, and the life in a unit, that no other has.
@@ -60,6 +60,6 @@ func TestSpec_KeysAndUnitOfItsOwn(t *testing.T) {
 			continue
 		}
 		got := token.ExpiresAt.Sub(token.IssuedAt)
-		must.Be(t, got == want && token.AccessToken == "opaque-1", "%s: a life of %s, want %s", body, got, want)
+		check.True(t, got == want && token.AccessToken == "opaque-1", "%s: a life of %s, want %s", body, got, want)
 	}
 }

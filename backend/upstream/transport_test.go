@@ -26,7 +26,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const goodResponse = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
@@ -42,7 +42,7 @@ type rawServer struct {
 // serveRaw reads one request from each connection, calls response and closes the connection.
 func serveRaw(t *testing.T, response func(net.Conn)) *rawServer {
 	t.Helper()
-	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
+	listener := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	s := &rawServer{url: "http://" + listener.Addr().String()}
 	done := make(chan struct{})
 	t.Cleanup(func() {
@@ -80,7 +80,7 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 	t.Helper()
 	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, sent) })
 	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	must.Equal(t, s.asked.Load(), 1, "the server was asked N times")
+	check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
 	return mustFail(token, err)(t)
 }
 
@@ -126,7 +126,7 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 			t.Parallel()
 			e := loginRaw(t, test.bytes)
 			mustBe(t, e, test.want)
-			must.Say(t, e.Detail, test.say)
+			check.Contains(t, e.Detail, test.say)
 		})
 	}
 }
@@ -142,13 +142,13 @@ func TestConnection_SwitchOfProtocols(t *testing.T) {
 	})
 	e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
 	mustBe(t, e, "malformed")
-	must.Say(t, e.Detail, "HTTP 101")
+	check.Contains(t, e.Detail, "HTTP 101")
 	<-released
 }
 
 func TestNetworkError_NamesCause(t *testing.T) {
 	t.Parallel()
-	closed := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
+	closed := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	_ = closed.Close()
 	// A label of 64 characters is not looked up by any resolver.
 	unknown := strings.Repeat("x", 64) + ".example"
@@ -169,9 +169,9 @@ func TestNetworkError_NamesCause(t *testing.T) {
 			a.ProxyURL = test.proxy
 			e := mustFail(newClient(t, a).Login(context.Background()))(t)
 			mustBe(t, e, test.want)
-			must.Be(t, e.Detail == test.say && e.Status == 0 && e.NotSent, "got detail %q, status %d and NotSent %t, want %q",
+			check.True(t, e.Detail == test.say && e.Status == 0 && e.NotSent, "got detail %q, status %d and NotSent %t, want %q",
 				e.Detail, e.Status, e.NotSent, test.say)
-			must.Equal(t, e.Error(), "upstream cannot be reached: "+test.say, "the error is %q", e)
+			check.Equal(t, e.Error(), "upstream cannot be reached: "+test.say, "the error is %q", e)
 		})
 	}
 }
@@ -193,8 +193,8 @@ func TestTimeout_Deadline(t *testing.T) {
 			a.RequestTimeout = 150 * time.Millisecond
 			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
 			mustBe(t, e, "unavailable/timeout")
-			must.Say(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
-			must.Be(t, e.Timeout() && !e.NotSent, "Timeout() is %t and NotSent %t", e.Timeout(), e.NotSent)
+			check.Contains(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
+			check.True(t, e.Timeout() && !e.NotSent, "Timeout() is %t and NotSent %t", e.Timeout(), e.NotSent)
 			s.only(t)
 		})
 		timed(t, where+", the caller's", func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			defer cancel()
 			e := mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx))(t)
 			mustBe(t, e, "unavailable/timeout")
-			must.Say(t, e.Detail, "the caller's deadline has passed")
+			check.Contains(t, e.Detail, "the caller's deadline has passed")
 			s.only(t)
 		})
 		timed(t, where+", given up", func(t *testing.T) {
@@ -213,9 +213,9 @@ func TestTimeout_Deadline(t *testing.T) {
 				handle(w, r)
 			})
 			token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx)
-			must.Hold(t, errors.Is(err, context.Canceled) && token == nil, "got %v, want context.Canceled", err)
+			check.Require(t, errors.Is(err, context.Canceled) && token == nil, "got %v, want context.Canceled", err)
 			var e *upstream.Error
-			must.Be(t, !errors.As(err, &e) && !strings.Contains(err.Error(), "127.0.0.1"), "the error is %q", err)
+			check.True(t, !errors.As(err, &e) && !strings.Contains(err.Error(), "127.0.0.1"), "the error is %q", err)
 			s.only(t)
 		})
 	}
@@ -241,11 +241,11 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := c.Login(cancelled)
-	must.Be(t, errors.Is(err, context.Canceled), "cancelled: %v", err)
+	check.True(t, errors.Is(err, context.Canceled), "cancelled: %v", err)
 	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
 	mustBe(t, mustFail(c.Login(late))(t), "unavailable/timeout")
-	must.Equal(t, s.asked(), 0, "the server was asked N times")
+	check.Equal(t, s.asked(), 0, "the server was asked N times")
 }
 
 func TestConnection_OneForEachLogin(t *testing.T) {
@@ -268,9 +268,9 @@ func TestConnection_OneForEachLogin(t *testing.T) {
 			for range statuses {
 				_, _ = c.Login(context.Background())
 			}
-			must.Be(t, s.asked() == len(statuses) && s.connected() == len(statuses),
+			check.True(t, s.asked() == len(statuses) && s.connected() == len(statuses),
 				"%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
-			must.Equal(t, s.requests[0].ProtoMajor == 2, http2, "spoke %s", s.requests[0].Proto)
+			check.Equal(t, s.requests[0].ProtoMajor == 2, http2, "spoke %s", s.requests[0].Proto)
 		})
 	}
 }
@@ -307,7 +307,7 @@ func TestResponse_Over1MiBRefused(t *testing.T) {
 			}
 			e := mustFail(token, err)(t)
 			mustBe(t, e, test.want)
-			must.Say(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+			check.Contains(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
 		})
 	}
 }
@@ -338,8 +338,8 @@ func TestProxy_OfAccountUsed(t *testing.T) {
 	proxy := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
-	must.Get(newClient(t, a).Login(context.Background()))(t)
-	must.Equal(t, proxy.only(t).RequestURI, "http://login.example/api/v1/token-auth/", "the proxy was asked for")
+	check.Value(newClient(t, a).Login(context.Background()))(t)
+	check.Equal(t, proxy.only(t).RequestURI, "http://login.example/api/v1/token-auth/", "the proxy was asked for")
 }
 
 func TestProxy_RefusedTunnelNamed(t *testing.T) {
@@ -349,9 +349,9 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	a.ProxyURL = proxy.URL
 	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/network")
-	must.Equal(t, e.Detail, "the proxy responded with HTTP 407 to CONNECT", "the detail")
+	check.Equal(t, e.Detail, "the proxy responded with HTTP 407 to CONNECT", "the detail")
 	r := proxy.only(t)
-	must.Be(t, r.Method == http.MethodConnect && r.RequestURI == "login.example:443",
+	check.True(t, r.Method == http.MethodConnect && r.RequestURI == "login.example:443",
 		"the proxy was asked for %s %s", r.Method, r.RequestURI)
 }
 
@@ -379,7 +379,7 @@ func TestProxy_TunnelIsTLS(t *testing.T) {
 	})
 	a := accountFor(upstream.JWT, s.URL)
 	a.ProxyURL, a.CACert = proxy.URL, certificateOf(s)
-	must.Get(newClient(t, a).Login(context.Background()))(t)
+	check.Value(newClient(t, a).Login(context.Background()))(t)
 	s.only(t)
 	if r := proxy.only(t); r.Method != http.MethodConnect || r.body != "" {
 		t.Errorf("the proxy saw %s %q", r.Method, r.body)
@@ -393,13 +393,13 @@ func certificateOf(s *server) string {
 // selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
 func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cert tls.Certificate, asPEM string) {
 	t.Helper()
-	key := must.Get(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	key := check.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: uses,
 	}
-	der := must.Get(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
+	der := check.Value(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
 	asPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
 }
@@ -436,20 +436,20 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			s.TLS = test.config
 			s.StartTLS()
 			t.Cleanup(s.Close)
-			u := must.Get(url.Parse(s.URL))(t)
+			u := check.Value(url.Parse(s.URL))(t)
 			u.Host = net.JoinHostPort(test.host, u.Port())
 			a := accountFor(upstream.JWT, u.String())
 			a.CACert = test.ca
 			token, err := newClient(t, a).Login(context.Background())
-			must.Be(t, s.connected() != 0, "the server was not connected to")
+			check.True(t, s.connected() != 0, "the server was not connected to")
 			if test.say == "" {
-				must.Be(t, err == nil && s.only(t).TLS.Version >= tls.VersionTLS12, "got %v", err)
+				check.True(t, err == nil && s.only(t).TLS.Version >= tls.VersionTLS12, "got %v", err)
 				return
 			}
 			e := mustFail(token, err)(t)
 			mustBe(t, e, "unavailable/tls")
-			must.Say(t, e.Detail, test.say, u.Host)
-			must.Equal(t, s.asked(), 0, "the credentials were sent")
+			check.Contains(t, e.Detail, test.say, u.Host)
+			check.Equal(t, s.asked(), 0, "the credentials were sent")
 		})
 	}
 }
@@ -460,8 +460,8 @@ func TestTLS_PlainServerNamed(t *testing.T) {
 	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
 	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/tls")
-	must.Say(t, e.Detail, "does not speak TLS")
-	must.Be(t, s.connected() != 0, "the server was not connected to")
+	check.Contains(t, e.Detail, "does not speak TLS")
+	check.True(t, s.connected() != 0, "the server was not connected to")
 }
 
 func TestLogin_ManyAtOnce(t *testing.T) {
@@ -481,7 +481,7 @@ func TestLogin_ManyAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	must.Equal(t, s.asked(), logins, "the server was asked N times")
+	check.Equal(t, s.asked(), logins, "the server was asked N times")
 }
 
 func TestNew_CopiesMaps(t *testing.T) {
@@ -491,8 +491,8 @@ func TestNew_CopiesMaps(t *testing.T) {
 	a.Headers = map[string]string{"Productid": "arap"}
 	c := newClient(t, a)
 	a.Headers["Productid"] = "changed"
-	must.Get(c.Login(context.Background()))(t)
-	must.Equal(t, s.only(t).Header.Get("Productid"), "arap", "sent Productid")
+	check.Value(c.Login(context.Background()))(t)
+	check.Equal(t, s.only(t).Header.Get("Productid"), "arap", "sent Productid")
 }
 
 func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
@@ -506,6 +506,6 @@ func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 		a.Headers = map[string]string{name: value}
 		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "invalid")
-		must.Be(t, s.asked() == 0 && !strings.Contains(e.Error(), testPassword), "asked %d times: %v", s.asked(), e)
+		check.True(t, s.asked() == 0 && !strings.Contains(e.Error(), testPassword), "asked %d times: %v", s.asked(), e)
 	}
 }

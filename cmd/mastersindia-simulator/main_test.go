@@ -27,8 +27,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/command"
-	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -86,7 +86,7 @@ func start(t *testing.T, args ...string) *program {
 func waitReady(t *testing.T, path string) addresses {
 	t.Helper()
 	var where addresses
-	must.Happen(t, patience, "the program is not ready", func() bool {
+	check.Eventually(t, patience, "the program is not ready", func() bool {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return false
@@ -104,12 +104,12 @@ const patience = 30 * time.Second
 
 func send(t *testing.T, client *http.Client, method, url, body string) (int, string) {
 	t.Helper()
-	request := must.Get(http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body)))(t)
+	request := check.Value(http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body)))(t)
 	request.Header.Set("Content-Type", "application/json")
 	response, err := client.Do(request)
-	must.Do(t, err)
+	check.NoError(t, err)
 	defer response.Body.Close()
-	data := must.Get(io.ReadAll(response.Body))(t)
+	data := check.Value(io.ReadAll(response.Body))(t)
 	return response.StatusCode, string(data)
 }
 
@@ -124,7 +124,7 @@ const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt
 
 func TestRun_ServesUntilSignal(t *testing.T) { //nolint:paralleltest // another test could get the port that is free again
 	p := start(t, "-listen", "127.0.0.1:0")
-	must.Equal(t, p.where.HTTPS, "", "no TLS was asked for")
+	check.Equal(t, p.where.HTTPS, "", "no TLS was asked for")
 	client := newClient(t, nil)
 	status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin)
 	var response struct{ Token string }
@@ -132,12 +132,12 @@ func TestRun_ServesUntilSignal(t *testing.T) { //nolint:paralleltest // another 
 		t.Fatalf("got %d %s", status, body)
 	}
 	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, response.Token, "")
-	must.Be(t, err == nil && accepted, "got %d %v", businessStatus, err)
+	check.True(t, err == nil && accepted, "got %d %v", businessStatus, err)
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
 	client.CloseIdleConnections()
 	code := p.stop()
-	must.Be(t, code == command.ExitOK, "exit code %d: %s", code, p.stderr.String())
+	check.True(t, code == command.ExitOK, "exit code %d: %s", code, p.stderr.String())
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
@@ -154,12 +154,12 @@ func wantLog(t *testing.T, log, token string) {
 		"method=POST path=/api/v1/token-auth/ status=206 account=- duration=",
 		"method=POST path=/api/v1/token-auth/ status=206 account=jwt/demo-jwt@simulator.example duration=",
 	}
-	must.Hold(t, len(lines) == len(want), "want %d lines, got:\n%s", len(want), log)
+	check.Require(t, len(lines) == len(want), "want %d lines, got:\n%s", len(want), log)
 	for i, line := range lines {
-		must.Be(t, strings.Contains(line, want[i]), "line %d: want %s\ngot %s", i+1, want[i], line)
+		check.True(t, strings.Contains(line, want[i]), "line %d: want %s\ngot %s", i+1, want[i], line)
 	}
 	for _, secret := range []string{token, "demo-jwt-password", "hush", "nobody"} {
-		must.Be(t, !strings.Contains(log, secret), "the log repeats %q:\n%s", secret, log)
+		check.True(t, !strings.Contains(log, secret), "the log repeats %q:\n%s", secret, log)
 	}
 }
 
@@ -167,12 +167,12 @@ func TestRun_TLS(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	p := start(t, "-listen", "", "-tls-listen", "127.0.0.1:0", "-tls-ca-out", ca)
-	must.Equal(t, p.where.HTTP, "", "no plain HTTP was asked for")
-	pem := must.Get(os.ReadFile(ca))(t)
+	check.Equal(t, p.where.HTTP, "", "no plain HTTP was asked for")
+	pem := check.Value(os.ReadFile(ca))(t)
 	roots := x509.NewCertPool()
-	must.Hold(t, roots.AppendCertsFromPEM(pem), "no certificate: %s", pem)
+	check.Require(t, roots.AppendCertsFromPEM(pem), "no certificate: %s", pem)
 	status, body := send(t, newClient(t, roots), http.MethodPost, p.where.HTTPS+"/api/v1/token-auth/", demoLogin)
-	must.Be(t, status == http.StatusOK, "got %d %s", status, body)
+	check.True(t, status == http.StatusOK, "got %d %s", status, body)
 	localhost := strings.Replace(p.where.HTTPS, "127.0.0.1", "localhost", 1)
 	if status, _ := send(t, newClient(t, roots), http.MethodGet, localhost+"/_simulator/", ""); status != http.StatusOK {
 		t.Errorf("localhost: got %d", status)
@@ -181,8 +181,8 @@ func TestRun_TLS(t *testing.T) {
 		response.Body.Close()
 		t.Error("a client without trusted roots should not connect")
 	}
-	must.Say(t, p.stdout.String(), "ca_cert=@"+ca, "token_url="+p.where.HTTPS+"/api/v1/token-auth/")
-	must.Be(t, !strings.Contains(p.stdout.String(), "allow_http"), "without plain HTTP the commands need no allow_http")
+	check.Contains(t, p.stdout.String(), "ca_cert=@"+ca, "token_url="+p.where.HTTPS+"/api/v1/token-auth/")
+	check.True(t, !strings.Contains(p.stdout.String(), "allow_http"), "without plain HTTP the commands need no allow_http")
 }
 
 func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
@@ -198,7 +198,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 		}
 		done <- err
 	}()
-	must.Happen(t, patience, "the slow request does not arrive", func() bool {
+	check.Eventually(t, patience, "the slow request does not arrive", func() bool {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
 		return strings.Contains(body, `"logins":1,`)
 	})
@@ -210,7 +210,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("the slow request succeeded")
 	}
-	must.Say(t, p.stderr.String(), "status=dropped")
+	check.Contains(t, p.stderr.String(), "status=dropped")
 }
 
 func TestRun_Banner(t *testing.T) {
@@ -220,11 +220,11 @@ func TestRun_Banner(t *testing.T) {
 	words := strings.NewReplacer(")", " ", ",", " ", "\n", " ").Replace(text)
 	for _, a := range simulator.DemoAccounts() {
 		for name, value := range values(t, a) {
-			must.Be(t, strings.Contains(words, value+" "),
+			check.True(t, strings.Contains(words, value+" "),
 				"the banner lacks the %s of %s: add it to credentialArgs in banner.go", name, a.Protocol)
 		}
 	}
-	must.Say(t, text,
+	check.Contains(t, text,
 		"This is a simulator.",
 		"nothing\nleaves this machine",
 		p.where.HTTP,
@@ -248,9 +248,9 @@ func TestRun_Banner(t *testing.T) {
 // values are the fields of an account, by the names that its JSON has.
 func values(t *testing.T, a simulator.Account) map[string]string {
 	t.Helper()
-	data := must.Get(json.Marshal(a))(t)
+	data := check.Value(json.Marshal(a))(t)
 	var named map[string]string
-	must.Do(t, json.Unmarshal(data, &named))
+	check.NoError(t, json.Unmarshal(data, &named))
 	return named
 }
 
@@ -259,7 +259,7 @@ func TestRun_AccountsFromFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "accounts.json")
 	accounts := `[{"protocol":"jwt","username":"o'erp","password":"hush-one"},` +
 		`{"protocol":"firstvision","client_id":"fv","client_secret":"hush-two","scope":"cards loans"}]`
-	must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
+	check.NoError(t, os.WriteFile(file, []byte(accounts), 0o600))
 	p := start(t, "-listen", "127.0.0.1:0", "-accounts", file)
 	client := newClient(t, nil)
 	login := `{"username":"o'erp","password":"hush-one"}`
@@ -270,21 +270,21 @@ func TestRun_AccountsFromFile(t *testing.T) {
 		t.Error("the demo account is served as well")
 	}
 	text := p.stdout.String()
-	must.Say(t, text, `printf %s "$PASSWORD" | vault write mastersindia/config/account-1`, `username='o'\''erp' password=-`,
+	check.Contains(t, text, `printf %s "$PASSWORD" | vault write mastersindia/config/account-1`, `username='o'\''erp' password=-`,
 		`client_secret=- scope=cards`)
-	must.Be(t, !strings.Contains(text, "hush"), "the banner shows a secret that is not ours:\n%s", text)
+	check.True(t, !strings.Contains(text, "hush"), "the banner shows a secret that is not ours:\n%s", text)
 }
 
 func TestRun_InvalidOptionsRefused(t *testing.T) {
 	t.Parallel()
-	taken := must.Get(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
+	taken := check.Value(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { _ = taken.Close() }) // the parallel cases outlive this function
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.json")
-	must.Do(t, os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600))
+	check.NoError(t, os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600))
 	twice := filepath.Join(dir, "twice.json")
 	one := `{"protocol":"jwt","username":"u","password":"p"}`
-	must.Do(t, os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600))
+	check.NoError(t, os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600))
 	const others = "can be reached from other machines; the simulator serves loopback addresses only"
 	nowhere := filepath.Join(dir, "no", "such", "file")
 	free := []string{"-listen", "127.0.0.1:0"}
@@ -323,7 +323,7 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 			if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {
 				t.Errorf("exit code: want %d, got %d", test.code, code)
 			}
-			must.Say(t, stderr.String(), test.want)
+			check.Contains(t, stderr.String(), test.want)
 		})
 	}
 }
@@ -331,7 +331,7 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 // TestRun_OverwritesNoOtherFile: a mistaken name costs nothing.
 func TestRun_OverwritesNoOtherFile(t *testing.T) {
 	t.Parallel()
-	ca := must.Get(simulator.NewCA())(t)
+	ca := check.Value(simulator.NewCA())(t)
 	accounts := filepath.Join(t.TempDir(), "accounts.json")
 	others := map[string]string{
 		accounts: `[{"protocol":"jwt","username":"u","password":"p"}]`,
@@ -341,7 +341,7 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 	}
 	refused := map[string]string{t.TempDir(): "is no file"}
 	for file, content := range others {
-		must.Do(t, os.WriteFile(file, []byte(content), 0o600))
+		check.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 		refused[file] = "holds something else"
 	}
 	for _, option := range []string{"-ready-file", "-tls-ca-out"} {
@@ -349,7 +349,7 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 			var stdout, stderr output
 			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", accounts, option, name}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that is not refused serves until then
-			must.Equal(t, run(ctx, args, &stdout, &stderr), command.ExitFailed, "%s: exit code", option)
+			check.Equal(t, run(ctx, args, &stdout, &stderr), command.ExitFailed, "%s: exit code", option)
 			cancel()
 			if want = option + ": " + name + " " + want; !strings.Contains(stderr.String(), want) {
 				t.Errorf("want %q, got %q", want, stderr.String())
@@ -369,21 +369,21 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	t.Parallel()
 	ready := filepath.Join(t.TempDir(), "ready.json")
-	must.Do(t, os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600))
+	check.NoError(t, os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600))
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
 	_, err := os.Stat(ready)
-	must.Be(t, code == command.ExitFailed && os.IsNotExist(err), "exit code %d, stat: %v", code, err)
+	check.True(t, code == command.ExitFailed && os.IsNotExist(err), "exit code %d, stat: %v", code, err)
 }
 
 func TestRun_FailsWithoutReader(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	must.Do(t, r.Close())
+	check.NoError(t, r.Close())
 	var stderr output
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr)
-	must.Be(t, code == command.ExitFailed, "exit code %d: %s", code, stderr.String())
+	check.True(t, code == command.ExitFailed, "exit code %d: %s", code, stderr.String())
 }
 
 // TestHelp_NamesEveryOption keeps the help, which is written by hand, and the options together.
@@ -391,7 +391,7 @@ func TestHelp_NamesEveryOption(t *testing.T) {
 	t.Parallel()
 	_, flags := newFlags()
 	flags.VisitAll(func(f *flag.Flag) {
-		must.Be(t, strings.Contains(help(), "\n  -"+f.Name+"\n") || strings.Contains(help(), "\n  -"+f.Name+"=<"),
+		check.True(t, strings.Contains(help(), "\n  -"+f.Name+"\n") || strings.Contains(help(), "\n  -"+f.Name+"=<"),
 			"the help lacks -%s", f.Name)
 	})
 }
@@ -410,7 +410,7 @@ func TestHelp_NamesEveryAccountField(t *testing.T) {
 	got := regexp.MustCompile(`[a-z0-9_]+`).FindAllString(named, -1)
 	slices.Sort(got)
 	slices.Sort(want)
-	must.Be(t, slices.Equal(got, want), "the help names %v, want %v", got, want)
+	check.True(t, slices.Equal(got, want), "the help names %v, want %v", got, want)
 }
 
 // TestHelp_ExampleAccounts runs the accounts that the help shows.
@@ -428,15 +428,15 @@ func TestSignals(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			self := must.Get(os.Executable())(t)
+			self := check.Value(os.Executable())(t)
 			ready := filepath.Join(t.TempDir(), "ready.json")
 			command := exec.CommandContext(t.Context(), self, "-listen", "127.0.0.1:0", "-ready-file", ready)
 			command.Env = append(os.Environ(), runMainVariable+"=1")
-			must.Do(t, command.Start())
+			check.NoError(t, command.Start())
 			where := waitReady(t, ready)
 			status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", "")
-			must.Be(t, status == http.StatusOK, "got %d", status)
-			must.Do(t, command.Process.Signal(signal))
+			check.True(t, status == http.StatusOK, "got %d", status)
+			check.NoError(t, command.Process.Signal(signal))
 			if err := command.Wait(); err != nil {
 				t.Errorf("want exit code 0, got %v", err)
 			}
@@ -453,6 +453,6 @@ func TestQuote(t *testing.T) {
 		"demo@x.example": "demo@x.example", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "p-1/2": "p-1/2",
 	}
 	for word, want := range tests {
-		must.Equal(t, quote(word), want, "%q in a shell", word)
+		check.Equal(t, quote(word), want, "%q in a shell", word)
 	}
 }

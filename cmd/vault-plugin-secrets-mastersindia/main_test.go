@@ -10,18 +10,18 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/command"
-	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestHelpAndVersion(t *testing.T) {
 	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}, {"-tls-skip-verify", "-help"}} {
 		var stdout, stderr strings.Builder
-		must.Equal(t, run(args, &stdout, &stderr), command.ExitOK, "%q: exit code", args)
+		check.Equal(t, run(args, &stdout, &stderr), command.ExitOK, "%q: exit code", args)
 		for n, line := range strings.Split(stdout.String(), "\n") {
-			must.Be(t, len(line) <= 80, "%q: line %d has %d columns", args, n+1, len(line))
+			check.True(t, len(line) <= 80, "%q: line %d has %d columns", args, n+1, len(line))
 		}
-		must.Be(t, strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") && stderr.Len() == 0,
+		check.True(t, strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") && stderr.Len() == 0,
 			"%q: said %q and %q", args, stdout.String(), stderr.String())
 	}
 	for _, arg := range []string{"-version", "--version"} {
@@ -39,11 +39,12 @@ func TestOptions_InvalidPointToHelp(t *testing.T) {
 		"server":    `unexpected argument "server"`,
 	} {
 		var stdout, stderr strings.Builder
-		must.Equal(t, run([]string{arg}, &stdout, &stderr), command.ExitUsage, "%s: exit code", arg)
+		check.Equal(t, run([]string{arg}, &stdout, &stderr), command.ExitUsage, "%s: exit code", arg)
 		said := stderr.String()
-		must.Be(t, strings.HasPrefix(said, "Error: "+want) && strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help"),
+		check.True(t,
+			strings.HasPrefix(said, "Error: "+want) && strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help"),
 			"%s: said %q", arg, said)
-		must.Be(t, stdout.Len() == 0, "%s: wrote %q to standard output", arg, stdout.String())
+		check.True(t, stdout.Len() == 0, "%s: wrote %q to standard output", arg, stdout.String())
 	}
 }
 
@@ -51,12 +52,12 @@ func TestOptions_InvalidPointToHelp(t *testing.T) {
 func TestOptions_InvalidInCatalogLogged(t *testing.T) {
 	t.Setenv("VAULT_BACKEND_PLUGIN", "set by Vault")
 	var stderr strings.Builder
-	must.Equal(t, run([]string{"-nonsense"}, io.Discard, &stderr), command.ExitUsage, "exit code")
+	check.Equal(t, run([]string{"-nonsense"}, io.Discard, &stderr), command.ExitUsage, "exit code")
 	var line map[string]any
 	if err := json.Unmarshal([]byte(stderr.String()), &line); err != nil {
 		t.Fatalf("%q is not JSON: %v", stderr.String(), err)
 	}
-	must.Be(t, line["@level"] == "error" && strings.Contains(line["@message"].(string), "-args"), "the line is %v", line)
+	check.True(t, line["@level"] == "error" && strings.Contains(line["@message"].(string), "-args"), "the line is %v", line)
 }
 
 type full struct{}
@@ -64,5 +65,5 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestOutput_WriteErrorFails(t *testing.T) {
-	must.Equal(t, run([]string{"-help"}, full{}, io.Discard), command.ExitFailed, "exit code")
+	check.Equal(t, run([]string{"-help"}, full{}, io.Discard), command.ExitFailed, "exit code")
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const folder = "../../../docs/performance"
@@ -21,12 +21,12 @@ const folder = "../../../docs/performance"
 // TestTheDocumentIsThatOfItsResults keeps the tables and plots from telling of another run than the results beside them.
 func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 	t.Parallel()
-	r := must.Get(results.Read(filepath.Join(folder, "results.json")))(t)
-	p := must.Get(results.ReadInProcess(filepath.Join(folder, "bench.txt")))(t)
-	kept := must.Get(os.ReadFile(folder + ".md"))(t)
+	r := check.Value(results.Read(filepath.Join(folder, "results.json")))(t)
+	p := check.Value(results.ReadInProcess(filepath.Join(folder, "bench.txt")))(t)
+	kept := check.Value(os.ReadFile(folder + ".md"))(t)
 	file := filepath.Join(t.TempDir(), "performance.md")
-	must.Do(t, os.WriteFile(file, kept, 0o600))
-	must.Do(t, fill(file, partsOf(r, p)))
+	check.NoError(t, os.WriteFile(file, kept, 0o600))
+	check.NoError(t, fill(file, partsOf(r, p)))
 	if filled, err := os.ReadFile(file); err != nil || string(filled) != string(kept) {
 		t.Errorf("docs/performance.md is not what make plots writes (%v)", err)
 	}
@@ -34,7 +34,7 @@ func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 		if drawn, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(drawn) != plot {
 			t.Errorf("docs/performance/%s is not what make plots writes (%v)", name, err)
 		}
-		must.Be(t, strings.Contains(string(kept), "performance/"+name), "docs/performance.md does not show %s", name)
+		check.True(t, strings.Contains(string(kept), "performance/"+name), "docs/performance.md does not show %s", name)
 		wellFormed(t, name, plot)
 	}
 }
@@ -70,7 +70,7 @@ func TestFillWantsAllMarkersAndAllParts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "document.md")
-			must.Do(t, os.WriteFile(file, []byte(document), 0o600))
+			check.NoError(t, os.WriteFile(file, []byte(document), 0o600))
 			err := fill(file, c.parts)
 			text, readErr := os.ReadFile(file)
 			if readErr != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
-	"vault-plugin-secrets-mastersindia/internal/must"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // noisy is a run on a machine that gets ten times slower from round to round: only within a round can rows be compared.
@@ -41,14 +41,14 @@ func TestLoadOf(t *testing.T) {
 	}
 	got := results.LoadOf(latencies, 10*time.Second)
 	want := results.Load{Requests: 1000, Rate: 100, P50: 501 * time.Millisecond, P99: 991 * time.Millisecond, Max: time.Second}
-	must.Equal(t, got, want, "load")
-	must.Equal(t, results.LoadOf(nil, time.Second), results.Load{}, "load")
+	check.Equal(t, got, want, "load")
+	check.Equal(t, results.LoadOf(nil, time.Second), results.Load{}, "load")
 }
 
 func TestTargetsSayWhatWasReached(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "bench.txt")
-	must.Do(t, os.WriteFile(file, []byte(`goos: linux
+	check.NoError(t, os.WriteFile(file, []byte(`goos: linux
 BenchmarkWarmRead/leased-2     100  1250 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
 PASS
@@ -57,7 +57,7 @@ BenchmarkConstantRead/leased/shared-2  100  9000 ns/op  0 storage-ops/op  20 all
 BenchmarkWarmRead/leased-2     100  1280 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
 `), 0o600))
-	p := must.Get(results.ReadInProcess(file))(t)
+	p := check.Value(results.ReadInProcess(file))(t)
 	verdicts := map[string]string{}
 	for _, target := range results.Targets(noisy(), p) {
 		verdicts[target.Name] = target.Verdict()
@@ -73,18 +73,18 @@ BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 all
 		"in process: accesses to storage of a warm read, unleased":    "not measured",
 		"in process: time a read of 64 readers / of 1":                "not measured",
 	} {
-		must.Equal(t, verdicts[name], want, "the verdict on %s", name)
+		check.Equal(t, verdicts[name], want, "the verdict on %s", name)
 	}
 }
 
 func TestTablesTellProcessorTime(t *testing.T) {
 	t.Parallel()
 	r := noisy()
-	must.Say(t, r.Table("raft"), "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |")
-	must.Say(t, r.RatioTable("raft"), "| 1.00 (0.91 to 1.11) |")
+	check.Contains(t, r.Table("raft"), "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |")
+	check.Contains(t, r.RatioTable("raft"), "| 1.00 (0.91 to 1.11) |")
 	for n := range r.Cells {
 		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
 	}
 	tables := r.Table("raft") + r.RatioTable("raft")
-	must.Be(t, !strings.Contains(tables, " 0 µs") && strings.Contains(tables, "| – "), "what is not known is told in\n%s", tables)
+	check.True(t, !strings.Contains(tables, " 0 µs") && strings.Contains(tables, "| – "), "what is not known is told in\n%s", tables)
 }
