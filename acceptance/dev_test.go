@@ -186,9 +186,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 // devServerBlocks are what is typed in three terminals.
 func devServerBlocks(t *testing.T) []string {
 	t.Helper()
-	text := readFile(t, filepath.Join("..", installGuide))
-	_, section, _ := strings.Cut(string(text), "\n## On a dev server\n")
-	section, _, _ = strings.Cut(section, "\n## ")
+	section := installSection(t, "## On a dev server")
 	var blocks []string
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
 		blocks = append(blocks, block[1])

@@ -158,12 +158,19 @@ func (r *registration) server(ctx context.Context, t *testing.T, config string, 
 	return cmd
 }
 
+// installSection is the text of the installation guide from a heading to the end of its section.
+func installSection(t *testing.T, heading string) string {
+	t.Helper()
+	_, section, found := strings.Cut(string(readFile(t, filepath.Join("..", installGuide))), "\n"+heading+"\n")
+	check.Require(t, found, "%s has no section %q", installGuide, heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	return section
+}
+
 // refusalsOfTheInstallGuide are the texts in the first cells of the table.
 func refusalsOfTheInstallGuide(t *testing.T) []string {
 	t.Helper()
-	text := readFile(t, filepath.Join("..", installGuide))
-	_, section, _ := strings.Cut(string(text), "\n### When Vault refuses it\n")
-	section, _, _ = strings.Cut(section, "\n## ")
+	section := installSection(t, "### When Vault refuses it")
 	var texts []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `(.+?)`").FindAllStringSubmatch(section, -1) {
 		texts = append(texts, row[1])

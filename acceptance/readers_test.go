@@ -75,7 +75,7 @@ func (w *testVault) checkResponse(ctx context.Context, s source, response *api.S
 type readerGroup struct {
 	name    string
 	readers int
-	// sources are shared among the readers, each of which keeps to one.
+	// sources are shared among the readers; each keeps to one.
 	sources []source
 	// timeout is that of one request to one node.
 	timeout time.Duration

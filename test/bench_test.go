@@ -5,7 +5,6 @@ package test
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -48,7 +47,7 @@ func (m *measured) benchmarkStart(b *testing.B, accounts int, name func() string
 		m.stop()
 		m.settle()
 		m.backend = nil
-		before := benchHeap()
+		before := heap()
 		b.StartTimer()
 		began := time.Now()
 		m.start()
@@ -56,7 +55,7 @@ func (m *measured) benchmarkStart(b *testing.B, accounts int, name func() string
 		first += time.Since(began)
 		ready += m.settle().Sub(began)
 		b.StopTimer()
-		held += float64(benchHeap()) - float64(before)
+		held += float64(heap()) - float64(before)
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(ready)/float64(b.N), "ns/op")
@@ -74,16 +73,6 @@ func (m *measured) settle() time.Time {
 		}
 	}
 	return last
-}
-
-// benchHeap is the memory in use.
-func benchHeap() uint64 {
-	for range 2 {
-		runtime.GC()
-	}
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
 }
 
 // BenchmarkWrite is what an operator does: settings that change nothing of a login, credentials, which are tried at an upstream

@@ -33,7 +33,7 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 		release := s.Upstream.Hold()
 		read := s.startRead()
 		advance(3 * time.Second)
-		s.wantLogins(2, "of which the second is the probe")
+		s.wantLogins(2, "(the second is the probe)")
 		change(s)
 		release()
 		advance(10 * time.Second)
@@ -41,7 +41,7 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 		advance(20 * time.Second)
 		_, _ = s.ask(t.Context(), "app", nil)
 		check.True(t, <-read != nil, "the reader that caused the probe got a token")
-		s.wantLogins(2, "of which the probe was refused; the next is due an hour later")
+		s.wantLogins(2, "(the probe was refused; the next is due an hour later)")
 	})
 }
 
@@ -58,7 +58,7 @@ func TestVerification_ProbeCutOffByCrash(t *testing.T) {
 		release := s.Upstream.Hold()
 		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong) }()
 		advance(time.Second)
-		s.wantLogins(2, "of which the second is the probe")
+		s.wantLogins(2, "(the second is the probe)")
 		s.Crash()
 		release()
 		advance(time.Minute)
@@ -80,7 +80,7 @@ func TestBreaker_HoldAnswersDuringForcedLogin(t *testing.T) {
 		s.slow(50 * time.Second)
 		go begin(s)
 		advance(time.Second)
-		s.wantLogins(2, "of which the second hangs")
+		s.wantLogins(2, "(the second hangs)")
 		from := time.Now()
 		err := s.failure("app")
 		if waited := time.Since(from); waited > time.Second || codeOf(err) != http.StatusBadRequest {

@@ -258,7 +258,7 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 		said := moment(t, s.status(), "next_attempt_at")
 		advance(14*time.Minute + time.Second)
 		s.failed("app")
-		s.wantLogins(2, "of which one is the probe after a quarter of an hour")
+		s.wantLogins(2, "(one is the probe after a quarter of an hour)")
 		late := said.Sub(s.Clock.Now())
 		check.True(t, late <= time.Minute, "status/ put the probe that was just made off to %s from now", late)
 	})

@@ -57,12 +57,12 @@ func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 		release := s.Upstream.Hold()
 		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
 		advance(time.Second)
-		s.wantLogins(2, "of which the second is forced")
+		s.wantLogins(2, "(the second is forced)")
 		giveUp(s)
 		release()
 		advance(6 * time.Second)
 		_, _ = s.rotate()
-		s.wantLogins(2, "of which the second was forced 7 s ago")
+		s.wantLogins(2, "(the second was forced 7 s ago)")
 	})
 }
 
@@ -75,7 +75,7 @@ func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 		_, _ = s.rotate()
 		advance(11 * time.Second)
 		_, _ = s.rotate()
-		s.wantLogins(2, "of which the second was forced 26 s ago")
+		s.wantLogins(2, "(the second was forced 26 s ago)")
 	})
 }
 
@@ -141,7 +141,7 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(2 * time.Minute)
 		_, err := s.rotate()
-		s.wantLogins(2, "of which the second met a broken connection")
+		s.wantLogins(2, "(the second met a broken connection)")
 		code := codeOf(err)
 		check.True(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
 	})

@@ -34,7 +34,7 @@ func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	return found
 }
 
-// last is the newest of them, of which there must be one.
+// last is the newest of them; there must be one.
 func (l *logBuffer) last(t *testing.T, message string) map[string]any {
 	t.Helper()
 	lines := l.lines(t, message)
@@ -179,7 +179,7 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 			} else {
 				s.failed("app")
 			}
-			s.wantLogins(2, "of which one at the time that was named")
+			s.wantLogins(2, "(one at the time that was named)")
 		})
 	}
 }

@@ -197,7 +197,7 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 		advance(2 * time.Minute)
 		c.fails(s)
 		check.Require(t, s.rejecting(first.id) == first.id, "the token was replaced during the outage")
-		s.wantLogins(c.logins-1, "of which one met the outage, if it could begin")
+		s.wantLogins(c.logins-1, "(one met the outage, if it could begin)")
 		advance(time.Second)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.reloadIf(restart)

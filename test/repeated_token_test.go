@@ -185,7 +185,7 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 		}
 		s.says(text, "repeats a token that was revoked")
 		got := len(s.Upstream.LoginTimes()) - before
-		check.True(t, got <= 40, "%d logins in six hours, each of which has brought the revoked token", got)
+		check.True(t, got <= 40, "%d logins in six hours, and each has brought the revoked token", got)
 		check.True(t, !strings.Contains(text, "token_url"), "the message blames token_url, which is the login endpoint: %s", text)
 	})
 }

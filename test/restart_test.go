@@ -165,7 +165,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 			got := s.status()["consecutive_failures"]
 			check.Require(t, s.logins() != 4 || got == failures, "%v failures after a reload, before it %v", got, failures)
 		}
-		s.wantLogins(5, "of which one in the 26 hours after the probe that a crash cut off")
+		s.wantLogins(5, "(one in the 26 hours after the probe that a crash cut off)")
 	})
 }
 

@@ -119,7 +119,7 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 	})
 }
 
-// A revocation of which the upstream does not know is lost where the config is deleted and the process ends. Until when the token
+// A revocation that the upstream does not know of is lost where the config is deleted and the process ends. Until when the token
 // is good can be looked up, as where it was killed.
 func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restarted bool) {

@@ -84,7 +84,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 				check.Require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
 			}
 		}
-		s.wantLogins(2, "of which one within 10 s of rotate")
+		s.wantLogins(2, "(one within 10 s of rotate)")
 		advance(1100 * time.Millisecond)
 		again, err := s.rotate()
 		check.True(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
@@ -104,7 +104,7 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 			})
 		}
 		all.Wait()
-		s.wantLogins(2, "of which one for all who rotate")
+		s.wantLogins(2, "(one for all who rotate)")
 	})
 }
 
@@ -265,7 +265,7 @@ func TestRotate_TooSoonAfterVerification(t *testing.T) {
 		s.mustRotate()
 		advance(time.Second)
 		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-		s.wantLogins(2, "of which one is the verification")
+		s.wantLogins(2, "(one is the verification)")
 		resp := s.write("rotate/gst", nil)
 		s.wantLogins(2)
 		if len(resp.Warnings) != 1 || strings.Contains(resp.Warnings[0], "its result") || !strings.Contains(resp.Warnings[0], "current token") {

@@ -203,8 +203,8 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 	}
 }
 
-// Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ say of which config they are
-// and what to do, also in the hold that follows.
+// Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ name the config
+// and say what to do, also in the hold that follows.
 func TestStatus_UnusableSettings(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.put("config/gst", strings.Replace(s.stored()["config/gst"], `"request_format":"json"`, `"request_format":"morse"`, 1))

@@ -64,7 +64,7 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 		reader := s.async("token/app")
 		advance(20 * time.Second)
 		s.wait(reader)
-		s.wantLogins(2, "of which the second is in flight")
+		s.wantLogins(2, "(the second is in flight)")
 		message := fmt.Sprint(s.status()["message"])
 		check.True(t, !strings.Contains(message, due), "an attempt is under way, and status/ says: %s", message)
 		advance(2 * time.Minute)

@@ -252,7 +252,7 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 	}
 	h := g.holds[c]
 	if v := g.verHolds[c]; h.kind == "" && (v.kind == upstream.Rejected || v.kind == upstream.Throttled) && w.true < v.until {
-		h = v // a refusal is one of the credentials, whoever has sent them
+		h = v // a refusal is one of the credentials, whatever login sent them
 	}
 	g.holds[c] = h.after(w, work, err)
 }
@@ -590,7 +590,7 @@ func (w *modelWorld) checkFailures(before *State, event Event) {
 	if ended, _ := event.(LoginEnded); ended.Err != nil && s.VerifyWork == ended.Work && before.VerifyWork != ended.Work {
 		told, failed := new(LoginError), new(upstream.Error)
 		if errors.As(s.VerifyErr, &told) && errors.As(ended.Err, &failed) && told.Kind != failed.Kind {
-			w.breaks(ruleStatus, fmt.Sprintf("a verification was %s, and its caller is told that it was %s", failed.Kind, told.Kind))
+			w.breaks(ruleStatus, fmt.Sprintf("a verification was %s, and its caller got %s", failed.Kind, told.Kind))
 		}
 	}
 	if s.Logins == before.Logins {

@@ -48,7 +48,7 @@ func fill(t *testing.T, l *ledger.Ledger, from, to int, keep time.Duration) {
 	}
 }
 
-// wantNewest checks that the newest 200 tokens of config gst are shown, of which last is the number of the newest.
+// wantNewest checks that the newest 200 tokens of config gst are shown; last is the number of the newest.
 func wantNewest(t *testing.T, l *ledger.Ledger, last int) {
 	t.Helper()
 	const most = 200
