@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -141,8 +140,17 @@ func (p *Process) WaitFor(ctx context.Context, ready func(context.Context) error
 	}
 }
 
+// test is what EndWith needs of a testing.TB: the demo uses this package too, and is no test.
+type test interface {
+	Helper()
+	Cleanup(f func())
+	Failed() bool
+	Error(args ...any)
+	Logf(format string, args ...any)
+}
+
 // EndWith ends a process with the test, which shows the end of its log where it has failed.
-func EndWith(t testing.TB, p interface {
+func EndWith(t test, p interface {
 	Stop() error
 	Log() string
 }) {
