@@ -35,6 +35,7 @@ type fact struct {
 	caller                   caller
 	token                    token
 	remote, lease, why, file string
+	missing                  string  // fields that the device left out
 	rows                     [][]any // of other tables: name of the table, and values without the request in the first column
 }
 
@@ -62,6 +63,7 @@ func (c *classifier) classify(e *entry) *fact {
 	f := &fact{
 		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: c.callerOf(e),
+		missing: e.missing(),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -97,6 +99,9 @@ func (c *classifier) classify(e *entry) *fact {
 		f.kind, f.token = "wrap", token{}
 		c.names(f, asked)
 		return f
+	case f.missing != "":
+		f.kind = "other" // it may be one of those above
+		return f
 	default:
 		return nil
 	}
@@ -122,14 +127,28 @@ func (c *classifier) location(e *entry) (mount, path string) {
 	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
 		path = strings.TrimPrefix(path, r.Namespace.Path)
 	}
-	for !strings.HasPrefix(path, mount) {
-		_, mount, _ = strings.Cut(mount, "/") // it begins with the namespace, which an option of the device may leave out elsewhere
-	}
-	if mount == "" && e.ofPlugin() && tokenPath.MatchString(path) {
-		mount = tokenPath.ReplaceAllString(path, "$1") // an option of the device may leave it out
-	}
 	return mount, path
 }
+
+// missing names the fields of a request that the report needs, that Vault always writes where it serves the request, and that
+// this line does not have: an option of the device (exclude) leaves them out.
+func (e *entry) missing() (names string) {
+	r := e.Request
+	if e.Error != "" || r.Path == "sys/audit/test" {
+		return ""
+	}
+	policies := cmp.Or(withoutPolicies.FindString(r.Path), strings.Join(e.Auth.Policies, ","))
+	for _, field := range [][2]string{{"auth.policies", policies}, {"request.id", r.ID}, {"request.mount_point", r.MountPoint},
+		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID}, {"request.operation", r.Operation}} {
+		if field[1] == "" {
+			names += " " + field[0]
+		}
+	}
+	return strings.TrimPrefix(names, " ")
+}
+
+// withoutPolicies are paths some of which need no Vault token.
+var withoutPolicies = regexp.MustCompile("^(sys|auth)/")
 
 // isEngine reports whether a request is on the mount, or on another one of this engine, by the name of the plugin or the shape of
 // its token: a mount that was moved is one of them.
@@ -156,7 +175,7 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
 	f.name, f.kind = c.text(name), "view"
 	switch strings.NewReplacer("create", "update", "patch", "update").Replace(e.Request.Operation) + " " + prefix {
-	case "read token", "update token", " token": // an option of the device may leave out the operation
+	case "read token", "update token":
 		f.kind = "read"
 	case "update config", "update role":
 		f.kind = "write"
@@ -169,11 +188,11 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 
 // judge fills in how the request ended, and which token it gave.
 func (c *classifier) judge(f *fact, e *entry, answered fields) {
-	failure := answered.text("error")
+	failure, policies := answered.text("error"), e.Auth.PolicyResults
 	switch {
 	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
-	case e.Error != "" && isDenied(e):
+	case e.Error != "" && (policies == nil && denial.MatchString(e.Error) || policies != nil && !policies.Allowed):
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
@@ -194,14 +213,6 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 // forwards are how a standby passes on what only the active node can do: logical.ErrReadOnly and
 // logical.ErrPerfStandbyPleaseForward of Vault's SDK.
 var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
-
-// isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.
-func isDenied(e *entry) bool {
-	if e.Auth.PolicyResults == nil { // before Vault 1.14 there are no results
-		return denial.MatchString(e.Error)
-	}
-	return !e.Auth.PolicyResults.Allowed
-}
 
 var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token")
 

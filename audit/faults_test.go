@@ -187,7 +187,7 @@ func TestLeak_ReaderAmongTenThousand(t *testing.T) {
 			if n > 10_040 {
 				token = Token(2)
 			}
-			l.Read(Caller{Name: fmt.Sprintf("approle-%05d", n), Entity: fmt.Sprintf("entity-%05d", n), Remote: "10.1.1.1"}, "billing", token, "gst")
+			l.Read(Caller{Name: fmt.Sprintf("approle-%05d", n), Entity: fmt.Sprintf("entity-%05d", n), Remote: "10.1.1.1", Policies: People()[0].Policies}, "billing", token, "gst")
 		}
 	}, "token_id")
 	got := search(t, Token(2), path)

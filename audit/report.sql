@@ -11,9 +11,7 @@ CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwa
     ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
       || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token,
   coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
-  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error,
-  coalesce((SELECT group_concat(p.name || CASE p.state WHEN 'shown' THEN '=' || p.value ELSE ' (' || p.state || ')' END, ', ' ORDER BY p.name)
-    FROM parameter p WHERE p.request = r.key), '') AS written,
+  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error,   coalesce((SELECT group_concat(p.name || CASE p.state WHEN 'shown' THEN '=' || p.value ELSE ' (' || p.state || ')' END, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
@@ -65,10 +63,8 @@ CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v
 FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
 
 CREATE VIEW tokens AS SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
-  coalesce(g.times, 0) AS times, coalesce(g.callers, 0) AS callers, coalesce(g.first, '') AS first, coalesce(g.last, '') AS last,
-  coalesce(t.revoked_at, '') AS revoked_at
-FROM token t LEFT JOIN (
-  SELECT token, count(*) AS times, count(DISTINCT caller) AS callers, min(time) AS first, max(time) AS last FROM request
+  coalesce(g.times, 0) AS times, coalesce(g.callers, 0) AS callers, coalesce(g.first, '') AS first, coalesce(g.last, '') AS last, coalesce(t.revoked_at, '') AS revoked_at
+FROM token t LEFT JOIN (SELECT token, count(*) AS times, count(DISTINCT caller) AS callers, min(time) AS first, max(time) AS last FROM request
   WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL AND mine AND in_span AND token <> 0 GROUP BY token) g ON g.token = t.id
 WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 
@@ -130,6 +126,8 @@ FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
+UNION ALL SELECT 'Lines lack ' || group_concat(DISTINCT missing) || ', which Vault writes: an audit device leaves them out (its option exclude). Requests may be missing here, and readers of a token: give the log of a device that has all.', 1
+FROM request WHERE missing <> '' HAVING count(*) > 0
 -- The response is in the logs of the devices that are left, if there are any.
 UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'
   ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1

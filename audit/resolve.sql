@@ -4,19 +4,17 @@
 -- What the lines tell together. Nothing depends on their order.
 
 -- Names of the leaked token and of revoked ones, whether the log has them or not.
-INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (
-  SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
+INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
   UNION SELECT text, value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 
 -- Here unite fills the table class.
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
 CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
-  row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age
-FROM line WHERE accessor <> '' GROUP BY 1, 2, 3;
+  row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age FROM line WHERE accessor <> '' GROUP BY 1, 2, 3;
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
-  mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT,
+  mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT, missing TEXT,
   time TEXT AS (strftime('%Y-%m-%dT%H:%M:%S', ns / 1000000000, 'unixepoch') || printf('.%09dZ', ns % 1000000000)) STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
   mine INTEGER,      -- it is about the mount of the report
@@ -29,9 +27,9 @@ SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce
   p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
-    coalesce(max(kind) FILTER (WHERE ended), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
+    coalesce(max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
-    max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason) FROM line GROUP BY request) m
+    max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason), min(missing) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
 -- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
@@ -41,11 +39,9 @@ UPDATE request SET accessor = coalesce(
 UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace) AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
-UPDATE request SET origin = o.key FROM (
-    SELECT wrapping, min(key) AS key FROM request WHERE wrapping IS NOT NULL AND kind NOT IN ('unwrap', 'rewrap') GROUP BY wrapping) o
+UPDATE request SET origin = o.key FROM (SELECT wrapping, min(key) AS key FROM request WHERE wrapping IS NOT NULL AND kind NOT IN ('unwrap', 'rewrap') GROUP BY wrapping) o
   WHERE o.wrapping = request.wrapping AND request.kind IN ('unwrap', 'rewrap');
-UPDATE request SET opened_by = (SELECT u.key FROM request u WHERE u.wrapping = request.wrapping AND u.kind = 'unwrap' AND u.outcome = 5
-    ORDER BY u.seen_token <> 0 DESC, u.key LIMIT 1) WHERE kind = 'read' AND wrapping IS NOT NULL;
+UPDATE request SET opened_by = (SELECT u.key FROM request u WHERE u.wrapping = request.wrapping AND u.kind = 'unwrap' AND u.outcome = 5 ORDER BY u.seen_token <> 0 DESC, u.key LIMIT 1) WHERE kind = 'read' AND wrapping IS NOT NULL;
 UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key = request.opened_by), 0) WHERE opened_by IS NOT NULL;
 UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine FROM request o WHERE o.key = request.origin AND o.kind = 'read';
 -- Without the wrapped read in the log, the lease told mount and role. Without a lease, the shape of the response tells the engine.
@@ -60,20 +56,16 @@ UPDATE request SET followed = 1 WHERE outcome = 1 AND (
     AND coalesce(a.began, a.ns) BETWEEN coalesce(request.began, request.ns) - 1000000000 AND request.ns + 2000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
-INSERT INTO caller SELECT coalesce(class, s.id) AS c,
-    coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
+INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
-INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''),
-    max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
-    max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
-      OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
+INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''), max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
+    max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
 UPDATE request SET token = t.id FROM ( -- who unwraps a token that is under any other name was given it
     SELECT request AS key, min(coalesce(class, s.id)) AS id FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id GROUP BY 1) t
   WHERE t.key = request.key AND kind = 'unwrap' AND token = 0;
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
-UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request
-    JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
+UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 
 -- Reads whose token the log does not show, and why.
 CREATE TABLE unjudged AS SELECT key AS request, CASE

@@ -124,6 +124,7 @@ func (c *classifier) block(b block) (facts []*fact) {
 			f.file = b.from.name
 			if r := asked[f.id]; r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller {
 				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
+				f.missing = min(f.missing, r.missing)
 				*r = *f // most requests and responses stand close to each other: one row for both is faster
 			} else {
 				facts, asked[f.id] = append(facts, f), f
@@ -295,6 +296,7 @@ type request struct {
 	Data                fields `json:"data"`
 	Headers             fields `json:"headers"`
 	Namespace           struct {
+		ID   string `json:"id"`
 		Path string `json:"path"` // empty for the root
 	} `json:"namespace"`
 }

@@ -11,27 +11,25 @@ CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 -- One line as a device logged it, of a request (began) or of its response (ended), or both where they stand close to each other: the
 -- other time is 0. caller and token are rows of seen_caller and seen_token. The numbers of outcomes are explained in the view requests. The
 -- kinds on a mount are read (of a token, through a role), write and delete (of a config or role), rotate, revoke, view (anything else) and
--- admin (of the mount as a whole, or of its leases); on others they are unwrap, rewrap, and wrap (any other wrapped response).
+-- admin (of the mount as a whole, or of its leases); on others they are unwrap, rewrap, wrap (any other wrapped response),
+-- and other (what lacks too much to tell; missing are the fields that the device left out).
 CREATE TABLE line (
   request INTEGER, began INTEGER, ended INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
-  accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT);
+  accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT, missing TEXT);
 -- A caller and a token as a line has them.
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);
-CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, kind TEXT, hidden_config TEXT, config TEXT,
-  issued TEXT, expires TEXT);
+CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
 
--- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or
--- took, and the HMACs or token_ids of what it unwrapped or wrapped, or named as rejected.
+-- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or took, and the
+-- HMACs or token_ids of what it unwrapped or wrapped, or named as rejected.
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
-CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT,
-  PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
+CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 
--- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped
--- anew. Each device has HMACs of its own: what is in lines of one request belongs together. Rows that are the same in however many
--- steps have the same class, which is their least id; without a row here it is their own id.
+-- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
+-- lines of one request belongs together. Rows that are the same, in any number of steps, have one class, their least id; without a row, it is their own.
 CREATE TABLE class (id INTEGER PRIMARY KEY, class INTEGER);
 CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM seen_caller WHERE entity <> ''
   UNION ALL SELECT n.id, min(e.id) FROM seen_caller n JOIN seen_caller e USING (accessor) WHERE n.entity = '' AND e.entity <> '' AND accessor <> '' GROUP BY 1
@@ -45,8 +43,8 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0
   UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping WHERE name <> '';
 
--- What Vault's audit devices make of texts that are known: of the leaked token (leaked), of the token_id of a token (id), and of texts
--- that the log is likely to have as HMACs (text), which tell whether a line was made by a device as it is today.
+-- The HMACs of Vault's audit devices: of the leaked token (leaked), of token_ids (id), and of texts that the log is likely to have (text), which tell
+-- whether a line was made by a device as it is today.
 CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
 CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', leaked FROM setting WHERE leaked <> ''
   UNION VALUES ('text', 'JWT'), ('text', 'Bearer')

@@ -180,7 +180,6 @@
     root.addEventListener("pointerup", (event) => { if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) }); });
     box.append(root);
   };
-
   const draw = () => {
     const test = matcher();
     byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
