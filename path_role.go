@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"vault-plugin-secrets-mastersindia/internal/shell"
+
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -337,7 +339,7 @@ func (r *role) arguments() string {
 		given = append(given, "lease=false")
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Metadata)) {
-		given = append(given, fieldMetadata+"="+name+"='"+strings.ReplaceAll(r.Metadata[name], "'", `'\''`)+"'")
+		given = append(given, fieldMetadata+"="+name+"="+shell.Quote(r.Metadata[name]))
 	}
 	return strings.Join(given, " ")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"vault-plugin-secrets-mastersindia/internal/shell"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -21,7 +22,7 @@ func banner(o options, where addresses, accounts []simulator.Account, demo bool)
 		}
 	}
 	if o.tlsCAOut != "" {
-		b.WriteString("  trusted with ca_cert=@" + quote(o.tlsCAOut) + " (curl --cacert)\n")
+		b.WriteString("  trusted with ca_cert=@" + shell.Quote(o.tlsCAOut) + " (curl --cacert)\n")
 	}
 	b.WriteString("\nAccounts, and the commands to use them (with the plugin mounted at mastersindia/)\n")
 	for i, a := range accounts {
@@ -43,7 +44,7 @@ func banner(o options, where addresses, accounts []simulator.Account, demo bool)
 func commands(name string, o options, where addresses, a simulator.Account, demo bool) []string {
 	base, trust := where.HTTP, "allow_http=true"
 	if base == "" {
-		base, trust = where.HTTPS, "ca_cert=@"+quote(caFile(o))
+		base, trust = where.HTTPS, "ca_cert=@"+shell.Quote(caFile(o))
 	}
 	stdin, credentials := credentialArgs(a, demo)
 	var list []string
@@ -61,7 +62,7 @@ func commands(name string, o options, where addresses, a simulator.Account, demo
 		}
 		for _, setting := range login.SettingsFor(a) {
 			key, value, _ := strings.Cut(setting, "=")
-			rest += " " + key + "=" + quote(value)
+			rest += " " + key + "=" + shell.Quote(value)
 		}
 		list = append(list, fmt.Sprintf("printf %%s %s | vault write mastersindia/config/%s \\\n      %s \\\n      %s",
 			stdin, config, where, rest))
@@ -74,13 +75,13 @@ func commands(name string, o options, where addresses, a simulator.Account, demo
 func credentialArgs(a simulator.Account, demo bool) (stdin, args string) {
 	secret := func(variable, value string) string {
 		if demo {
-			return quote(value)
+			return shell.Quote(value)
 		}
 		return `"$` + variable + `"`
 	}
 	var words []string
 	if a.ClientID != "" {
-		words = append(words, "client_id="+quote(a.ClientID))
+		words = append(words, "client_id="+shell.Quote(a.ClientID))
 	}
 	switch {
 	case a.Password == "":
@@ -91,7 +92,7 @@ func credentialArgs(a simulator.Account, demo bool) (stdin, args string) {
 	}
 	if a.Password != "" {
 		stdin = secret("PASSWORD", a.Password)
-		words = append(words, "username="+quote(a.Username), "password=-")
+		words = append(words, "username="+shell.Quote(a.Username), "password=-")
 	}
 	return stdin, strings.Join(words, " ")
 }
@@ -101,13 +102,4 @@ func caFile(o options) string {
 		return "FILE" // -tls-ca-out was not given: there is nothing to name
 	}
 	return o.tlsCAOut
-}
-
-// quote quotes a word for a POSIX shell where it needs it.
-func quote(word string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
-	if word != "" && strings.Trim(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -446,13 +446,3 @@ func TestSignals(t *testing.T) {
 		})
 	}
 }
-
-func TestQuote(t *testing.T) {
-	t.Parallel()
-	tests := map[string]string{
-		"demo@x.example": "demo@x.example", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "p-1/2": "p-1/2",
-	}
-	for word, want := range tests {
-		check.Equal(t, quote(word), want, "%q in a shell", word)
-	}
-}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"vault-plugin-secrets-mastersindia/internal/shell"
 )
 
 // width is where commands are broken into lines.
@@ -59,7 +61,7 @@ func (s *screen) command(variable string, args []string) {
 	}
 	words = append(words, "vault")
 	for _, arg := range args {
-		words = append(words, quote(arg))
+		words = append(words, shell.Quote(arg))
 	}
 	s.printf("\n   %s\n", s.style(cyan, strings.Join(wrap(words), " \\\n       ")))
 }
@@ -115,14 +117,6 @@ func wrap(words []string) []string {
 		lines[last] += " " + word
 	}
 	return lines
-}
-
-// quote quotes an argument for a shell where that is needed.
-func quote(arg string) string {
-	if !strings.ContainsAny(arg, " \t\n\"'$&|;<>()*?`\\") {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // shorten cuts a token that need not be shown whole.

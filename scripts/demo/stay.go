@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"vault-plugin-secrets-mastersindia/internal/shell"
 )
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
@@ -59,9 +61,9 @@ func onPath(binary string) string {
 		return ""
 	}
 	if filepath.Base(binary) == "vault" {
-		return "export PATH=" + quote(filepath.Dir(binary)) + `:"$PATH"`
+		return "export PATH=" + shell.Quote(filepath.Dir(binary)) + `:"$PATH"`
 	}
-	return "vault() { " + quote(binary) + ` "$@"; }; export -f vault`
+	return "vault() { " + shell.Quote(binary) + ` "$@"; }; export -f vault`
 }
 
 // sameUser names the configs that log in as the user of an account.
