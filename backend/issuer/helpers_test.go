@@ -17,8 +17,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
-// world is an issuer with all that it needs in memory: accounts, records, and an upstream that gives whoever asks a token.
-type world struct {
+// fixture is an issuer with all that it needs in memory: accounts, records, and an upstream that gives whoever asks a token.
+type fixture struct {
 	*issuer.Issuer
 
 	logins atomic.Int64
@@ -32,10 +32,10 @@ type world struct {
 	answer http.HandlerFunc
 }
 
-// newWorld makes a world that ends with the test. Call it in a synctest bubble where time is to pass.
-func newWorld(t *testing.T, change ...func(*issuer.Options)) *world {
+// newFixture makes a fixture that ends with the test. Call it in a synctest bubble where time is to pass.
+func newFixture(t *testing.T, change ...func(*issuer.Options)) *fixture {
 	t.Helper()
-	w := &world{accounts: make(map[string]*issuer.Account), records: make(map[string]*issuer.Record)}
+	w := &fixture{accounts: make(map[string]*issuer.Account), records: make(map[string]*issuer.Record)}
 	l := memorynet.New()
 	server := &http.Server{Handler: http.HandlerFunc(w.login), ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
@@ -58,7 +58,7 @@ func newWorld(t *testing.T, change ...func(*issuer.Options)) *world {
 }
 
 // login answers every login with a token that names the user.
-func (w *world) login(answer http.ResponseWriter, r *http.Request) {
+func (w *fixture) login(answer http.ResponseWriter, r *http.Request) {
 	n := w.logins.Add(1)
 	answer.Header().Set("Content-Type", "application/json")
 	if w.answer != nil {
@@ -80,28 +80,28 @@ func account(name, generation string) *issuer.Account {
 }
 
 // add stores an account.
-func (w *world) add(a *issuer.Account) {
+func (w *fixture) add(a *issuer.Account) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.accounts[a.Name] = a
 }
 
 // remove deletes it.
-func (w *world) remove(name string) {
+func (w *fixture) remove(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.accounts, name)
 }
 
 // breaks makes storage answer with an error, or mends it.
-func (w *world) breaks(err error) {
+func (w *fixture) breaks(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.broken = err
 }
 
 // Account implements issuer.Source.
-func (w *world) Account(_ context.Context, name string) (*issuer.Account, error) {
+func (w *fixture) Account(_ context.Context, name string) (*issuer.Account, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.broken != nil {
@@ -115,14 +115,14 @@ func (w *world) Account(_ context.Context, name string) (*issuer.Account, error)
 }
 
 // Load implements issuer.Store.
-func (w *world) Load(_ context.Context, name string) (*issuer.Record, error) {
+func (w *fixture) Load(_ context.Context, name string) (*issuer.Record, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.records[name], w.broken
 }
 
 // Save implements issuer.Store.
-func (w *world) Save(_ context.Context, name string, r *issuer.Record) error {
+func (w *fixture) Save(_ context.Context, name string, r *issuer.Record) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.broken == nil {
@@ -135,7 +135,7 @@ func (w *world) Save(_ context.Context, name string, r *issuer.Record) error {
 }
 
 // Delete implements issuer.Store.
-func (w *world) Delete(_ context.Context, name string) error {
+func (w *fixture) Delete(_ context.Context, name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.records, name)
@@ -143,7 +143,7 @@ func (w *world) Delete(_ context.Context, name string) error {
 }
 
 // List implements issuer.Store.
-func (w *world) List(context.Context) ([]string, error) {
+func (w *fixture) List(context.Context) ([]string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	names := make([]string, 0, len(w.records))

@@ -24,7 +24,7 @@ import (
 func TestReadWorksWithoutStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.add(account("gst", "one"))
 		first, err := w.Read(t.Context(), "gst")
 		if err != nil {
@@ -43,7 +43,7 @@ func TestReadWorksWithoutStart(t *testing.T) {
 
 func TestNothingBeginsAfterStop(t *testing.T) { //nolint:paralleltest // it counts goroutines
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	i := issuer.New(issuer.Options{Source: &world{}, Store: &world{}})
+	i := issuer.New(issuer.Options{Source: &fixture{}, Store: &fixture{}})
 	i.Start()
 	i.Stop()
 	i.Stop()
@@ -69,7 +69,7 @@ func TestNothingBeginsAfterStop(t *testing.T) { //nolint:paralleltest // it coun
 func TestATokenThatStraysIntoAFormatStringDoesNotShowItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := newFixture(t)
 		w.add(account("gst", "one"))
 		a, err := w.Read(t.Context(), "gst")
 		if err != nil {
@@ -89,10 +89,10 @@ func TestATokenThatStraysIntoAFormatStringDoesNotShowItself(t *testing.T) {
 func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 	t.Parallel()
 	const patience = 10 * time.Second
-	var w *world
+	var w *fixture
 	var back atomic.Int64
 	asked := make(chan struct{}, 100)
-	w = newWorld(t, func(o *issuer.Options) {
+	w = newFixture(t, func(o *issuer.Options) {
 		system := core.SystemClock()
 		o.Clock = func() issuer.Reading {
 			now := system()
@@ -159,7 +159,7 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevocation(t *testing.T) {
 	t.Parallel()
 	var asked []string
-	w := newWorld(t)
+	w := newFixture(t)
 	w.answer = func(answer http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Path)
 		_, _ = fmt.Fprintf(answer, `{"token":"token-%d","refresh_token":"refresh-token","expires_in":3600}`, len(asked))
@@ -207,7 +207,7 @@ func TestSettingsAreInForceThoughTheTokensCouldNotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
 		read := make(chan struct{})
-		w := newWorld(t, func(o *issuer.Options) {
+		w := newFixture(t, func(o *issuer.Options) {
 			store := o.Store
 			o.Store = &loads{Store: store, load: func(ctx context.Context, name string) (*issuer.Record, error) {
 				switch n.Add(1) {

@@ -14,7 +14,7 @@ import (
 // TestRemove_WhileReadersCome is for the race detector: a config is deleted and written anew while it is read.
 func TestRemove_WhileReadersCome(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.add(account("gst", "one"))
 	var readers sync.WaitGroup
 	for range 4 {

@@ -170,7 +170,7 @@ func (d *differential) Delete(ctx context.Context, name string) error { return d
 // List implements Store.
 func (d *differential) List(context.Context) ([]string, error) { return nil, nil }
 
-// step does one thing in both worlds, and returns what came of it in each.
+// step does one thing in both, and returns what came of it in each.
 func (d *differential) step(ctx context.Context) (what, worker, core string) {
 	defer synctest.Wait()
 	w := d.core
@@ -263,7 +263,7 @@ const (
 	changeDeleted
 )
 
-// write changes the config in both worlds, as the mount does it.
+// write changes the config in both, as the mount does it.
 func (d *differential) write(ctx context.Context, c change, verify bool) (what, worker, core string) {
 	verify = verify && (c == changeHeaders || c == changeCredentials)
 	what = fmt.Sprintf("write %d, verified %t", c, verify)
