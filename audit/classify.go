@@ -90,7 +90,7 @@ func (c *classifier) classify(e *entry) *fact {
 		if f.outcome == succeeded && (len(answered)+len(e.Response.Auth) == 0 || f.token == (token{}) && givesToken(answered)) {
 			f.why = "its response shows no token"
 		}
-	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
+	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list":
 		f.kind, f.mount = "admin", c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/")+"/")
 		if strings.HasPrefix(f.mount, c.mount) {
 			f.mount = c.mount

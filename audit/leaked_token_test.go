@@ -1159,3 +1159,14 @@ func TestLeak_FieldsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// TestLeak_HelpIsNoReadOfAToken: Vault logs vault path-help without an ID, and its request also without the mount.
+func TestLeak_HelpIsNoReadOfAToken(t *testing.T) {
+	withoutVault(t)
+	read := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	help := logOf(t, "", func(l *Log) {
+		l.Do(Request{By: People()[1], Operation: "help", Mount: mountPath, Path: "token/billing", Answer: map[string]any{"help": "x"}})
+	})
+	help = regexp.MustCompile(`"(id|mount_point|mount_type)":"[^"]*",`).ReplaceAllString(help, "")
+	wantLeak(t, search(t, Token(1), file(t, read+help)), exitOK, "userpass-asha", "")
+}

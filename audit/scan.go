@@ -118,7 +118,7 @@ func (c *classifier) block(b block) (facts []*fact) {
 		}
 		for _, e := range entries {
 			f := c.classify(e)
-			if f == nil {
+			if f == nil || e.Request.Operation == "help" { // which Vault logs without the request's ID
 				continue
 			}
 			f.file = b.from.name
