@@ -131,6 +131,21 @@ func TestLeak_WrappedWithTheNameOfAnother(t *testing.T) {
 	wantLeak(t, search(t, Token(2), path), exitOK, "approle", "")
 }
 
+// TestLeak_WrappedTogetherForTwoDevices: one device shows the token_id and the other one hides the token that were wrapped together. That makes
+// no two tokens one either: who was given the other token is not blamed.
+func TestLeak_WrappedTogetherForTwoDevices(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key", "other": "other key"})
+	people := People()
+	answer := map[string]any{"access_token": Token(2), "token_id": tokenID(Token(1)), "token_type": "JWT"}
+	fill := func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[2], "billing", Token(2), "gst")
+		l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: answer, Wrap: "w"})
+		l.Do(unwrap(people[0], "w", answer))
+	}
+	wantLeak(t, search(t, Token(1), file(t, logOf(t, "key", fill)+logOf(t, "other key", fill, tuned()...))), exitOK, "userpass-asha userpass-asha", "") //nolint:dupword // read and unwrapped
+}
+
 // TestLeak_UnwrappedAndNotShown: the unwrapping of a read whose response the log leaves out clears neither reader nor asker.
 func TestLeak_UnwrappedAndNotShown(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})

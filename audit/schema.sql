@@ -29,7 +29,7 @@ CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) 
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
--- lines of one request belongs together. Rows that are the same, in any number of steps, have one class, their least id; without a row, it is their own.
+-- lines of one request belongs together, but for names of tokens that anybody may have wrapped together. Rows that are the same, in any number of steps, have one class, their least id; without a row, it is their own.
 CREATE TABLE class (id INTEGER PRIMARY KEY, class INTEGER);
 CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM seen_caller WHERE entity <> ''
   UNION ALL SELECT n.id, min(e.id) FROM seen_caller n JOIN seen_caller e USING (accessor) WHERE n.entity = '' AND e.entity <> '' AND accessor <> '' GROUP BY 1
@@ -40,7 +40,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
-  UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0
+  UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0 AND (kind = 'read' OR lease <> '' OR request IN (SELECT u.request FROM wrapping u JOIN wrapping o USING (name) JOIN line l ON l.request = o.request AND l.kind = 'read'))
   UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping WHERE name <> '';
 
 -- The HMACs of Vault's audit devices: of the leaked token (leaked), of token_ids (id), and of texts that the log is likely to have (text), which tell
