@@ -6,7 +6,6 @@ package mastersindia
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -444,15 +443,11 @@ func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *fra
 		b.issuer.Invalidate(name) // it may have been deleted in spite of the error
 		return nil, err
 	}
-	err = b.issuer.Remove(ctx, name)
-	if errors.Is(err, issuer.ErrStorageSlow) {
-		left.AddWarning("The config is deleted. Vault's storage has not deleted the record of its tokens yet; they are served no more.")
-		err = nil
+	if err := b.issuer.Remove(ctx, name); err != nil {
+		left.AddWarning(fmt.Sprintf("The config is deleted. Vault's storage has not deleted the record of its tokens yet (%v); they are "+
+			"served no more.", err))
 	}
-	if err != nil || len(left.Warnings) == 0 {
-		return nil, err
-	}
-	return left, nil
+	return warned(left), nil
 }
 
 // adviceWait bounds how long a request is held up to find out what to warn of or to advise.
