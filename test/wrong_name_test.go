@@ -46,6 +46,16 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 	})
 }
 
+// TestWrongName_RoleNamedAsConfig reads the ledger of a config of which no token was issued yet, whose name another config's role
+// has too: the config exists.
+func TestWrongName_RoleNamedAsConfig(t *testing.T) {
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
+		w.write("config/eway", jwtConfig("verify_connection", false))
+		w.write("role/gst", map[string]any{"config": "eway"})
+		w.wantAbsent("ledger/gst")
+	})
+}
+
 // TestWrongName_RoleOfDeletedConfig gives the name of a role whose config was deleted: no message sends to the config that is gone.
 func TestWrongName_RoleOfDeletedConfig(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
