@@ -83,9 +83,9 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 	return decoded, wrong
 }
 
-// warnOfSeconds warns of durations that were typed without a unit and are brief: hours or days may have been meant. A JSON
-// number, as in an export, was not typed.
-func warnOfSeconds(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
+// warnOfUnits warns of durations that were typed without a unit and are brief: hours or days may have been meant; and of a
+// percentage of 1, which may have been meant as a share. A JSON number, as in an export, was not typed.
+func warnOfUnits(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
 	const brief = 300
 	for _, field := range slices.Sorted(maps.Keys(data)) {
 		typed, _ := data[field].(string)
@@ -94,6 +94,10 @@ func warnOfSeconds(resp *logical.Response, schema map[string]*framework.FieldSch
 			seconds > 0 && seconds < brief {
 			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.",
 				field, seconds, field, seconds))
+		}
+		if field == "rotation_percent" && seconds == 1 {
+			resp.AddWarning("rotation_percent=1 is one hundredth of a token's life: of an hour, a login every 36 seconds. " +
+				"For the whole life, write again with rotation_percent=100.")
 		}
 	}
 }

@@ -157,7 +157,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	b.setGeneration(old, next)
 	b.warnOfReplacement(resp, old, next)
-	warnOfSeconds(resp, d.Schema, req.Data)
+	warnOfUnits(resp, d.Schema, req.Data)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
 	b.warnOfLostRefresh(ctx, resp, req.MountPoint, name, old, next)
@@ -290,13 +290,15 @@ func warned(resp *logical.Response) *logical.Response {
 // verified, since the account is paused.
 func warnOfPause(mount, name string, old, next *config, p params) *logical.Response {
 	resp := new(logical.Response)
+	secretGiven := p.named("password") || p.named("client_secret")
 	switch {
 	case old == nil || !old.Paused && !next.Paused:
 	case old.Paused && next.Paused: // as by a loop that pauses all
 		if p.named("paused") && old.PauseReason != "" && old.PauseReason != next.PauseReason {
 			resp.AddWarning(fmt.Sprintf("The config was paused already%s, and that reason is replaced now.", reasonText(old.PauseReason)))
 		}
-	case old.Paused && (p.named("protocol") || p.named("preset")): // a whole config, such as an export from before the pause
+	case old.Paused && !secretGiven && (old.PauseReason != "" || p.named("protocol") || p.named("preset")):
+		// Of another config than the one that was meant, or by an export from before the pause.
 		resp.AddWarning(fmt.Sprintf("The config was paused%s and is resumed now: to pause it again: "+
 			"vault write %sconfig/%s paused=true pause_reason=...", reasonText(old.PauseReason), mount, name))
 	case next.Paused && next.PauseReason != "" && !p.named("pause_reason"):

@@ -187,7 +187,7 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	resp := new(logical.Response)
-	warnOfSeconds(resp, d.Schema, req.Data)
+	warnOfUnits(resp, d.Schema, req.Data)
 	if old != nil {
 		b.warnOfChangedRole(ctx, resp, req.MountPoint, name, old, next)
 	}

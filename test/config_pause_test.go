@@ -88,7 +88,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 			{map[string]any{"pause_reason": "changed"}, ""},
 			{map[string]any{"password": "mistyped"}, unverified},
 			{map[string]any{"password": "mistyped again", "verify_connection": false}, ""},
-			{map[string]any{"paused": false, "pause_reason": "kept"}, ""},
+			{map[string]any{"paused": false, "pause_reason": "kept"}, "The config was paused (changed) and is resumed now"},
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", step.data)
 			warns := warningsOf(resp)
@@ -99,9 +99,9 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	})
 }
 
-// TestConfigPause_ResumedByExportWarns writes back an export of before the pause: that resumes the account, and says so. A resume
-// that names no more than secrets is meant.
-func TestConfigPause_ResumedByExportWarns(t *testing.T) {
+// TestConfigPause_ResumeWarns: an export from before the pause resumes the account, and paused=false may be for another config: both
+// name the reason of the pause. A resume with the new password is meant.
+func TestConfigPause_ResumeWarns(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		export := w.read("config/gst").Data
 		const resumed = "The config was paused (password leaked) and is resumed now: to pause it again: " +
@@ -122,7 +122,7 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 			{map[string]any{"paused": true, "pause_reason": "vendor breached"}, replaced},
 			{map[string]any{"pause_reason": "password leaked"}, ""},
 			{without(export, "paused", "pause_reason"), ""},
-			{map[string]any{"paused": false}, ""},
+			{map[string]any{"paused": false}, resumed},
 			{map[string]any{"paused": true}, reused},
 			{map[string]any{"paused": false, "password": "pass-of-clerk"}, ""},
 			{map[string]any{"paused": true, "pause_reason": ""}, ""},

@@ -312,6 +312,8 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 		}
 		resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30})
 		check.True(t, resp == nil, "a timeout and a JSON number: %v", resp)
+		resp = w.write("config/gst", map[string]any{"rotation_percent": "1"})
+		check.Contains(t, warningsOf(resp), "rotation_percent=1 is one hundredth of a token's life")
 	})
 }
 
