@@ -446,8 +446,8 @@ func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *fra
 		return nil, err
 	}
 	if err := b.issuer.Remove(ctx, name); err != nil {
-		left.AddWarning(fmt.Sprintf("The config is deleted. Vault's storage has not deleted the record of its tokens yet (%v); they are "+
-			"served no more.", err))
+		left.AddWarning(fmt.Sprintf("The config is deleted. Vault's storage has not deleted the record of its tokens yet (%v); "+
+			"they are served no more.", err))
 	}
 	return warned(left), nil
 }
