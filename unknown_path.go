@@ -301,8 +301,8 @@ func (b *backend) nothingToUpdate(ctx context.Context, req *logical.Request, nam
 
 // roleWithoutConfig refuses a role that names a config that does not exist.
 func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (*logical.Response, error) {
-	r, err := b.store.role(ctx, config)
-	if err != nil && !stored.IsDamaged(err) {
+	r, err := b.roleNamed(ctx, config)
+	if err != nil {
 		return nil, err
 	}
 	if r != nil {

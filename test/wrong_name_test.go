@@ -56,11 +56,14 @@ func TestWrongName_RoleNamedAsConfig(t *testing.T) {
 	})
 }
 
-// TestWrongName_RoleOfDeletedConfig gives the name of a role whose config was deleted: no message sends to the config that is gone.
+// TestWrongName_RoleOfDeletedConfig gives the name of a role whose config was deleted: no message sends to the config that is gone,
+// nor to the role itself where both have one name.
 func TestWrongName_RoleOfDeletedConfig(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
+		w.write("role/gst", map[string]any{"config": "gst"})
 		w.remove("config/gst")
+		w.badRequest(logical.UpdateOperation, "role/gst", map[string]any{"max_ttl": "1h"}, `config: "gst" does not exist: create it with`)
 		for _, wrong := range []request{
 			{logical.ReadOperation, "config/app", nil},
 			{logical.UpdateOperation, "config/app", map[string]any{"paused": true}},
