@@ -219,7 +219,7 @@ func warnOfSettings(resp *logical.Response, old, next *config) {
 // tokenToLimit is the token that readers are served, where a write changes how long that may live, and nothing else ends it; nil
 // for none, or where storage does not give it in time.
 func (b *backend) tokenToLimit(ctx context.Context, name string, old, next *config) *issuer.Token {
-	if old == nil || old.Generation != next.Generation ||
+	if old == nil || next.Paused || old.Generation != next.Generation ||
 		old.MaxTokenTTL == next.MaxTokenTTL && old.DefaultTokenTTL == next.DefaultTokenTTL {
 		return nil
 	}
