@@ -38,7 +38,7 @@ func verificationErrorResponse(mount, name string, served bool, err error) (*log
 	}
 	message := "config " + quoteName(name) + " was not stored, because its login failed: " + failed.Message
 	switch {
-	case failed.Remembered && failed.Kind == upstream.Rejected: // whatever else this write changes
+	case failed.Remembered && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Throttled): // whatever else is written
 		message += "; these credentials were not sent again, next attempt " + when(failed.NextAttempt)
 	case failed.Remembered:
 		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)

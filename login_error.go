@@ -39,8 +39,6 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 	case errors.Is(err, issuer.ErrUnusable):
 		return nil, logical.CodedError(http.StatusInternalServerError, fmt.Sprintf(
 			"config %q: %v; %s%sconfig/%s", config, err, messageUnusable, mount, config))
-	case errors.Is(err, issuer.ErrStopped):
-		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
 	case errors.Is(err, issuer.ErrStillWaiting):
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
 			"config %q: the upstream has not responded yet, and the login goes on: try again; to see its result: vault read %sstatus/%s",
@@ -64,8 +62,11 @@ const messageUnusable = "the upstream was not contacted: write that field, or go
 // that state after the file is there again. The text is all that comes over gRPC.
 func isSetup(text string) bool { return strings.Contains(text, logical.ErrSetupReadOnly.Error()) }
 
-// withRepair adds to an error of storage what to do about it, where that is known.
+// withRepair adds to an error that any request can end with what to do about it, where that is known.
 func withRepair(err error) error {
+	if errors.Is(err, issuer.ErrStopped) {
+		return logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
+	}
 	if err == nil || !isSetup(err.Error()) || strings.Contains(err.Error(), messageSetup) {
 		return err
 	}

@@ -6,7 +6,6 @@ package mastersindia
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -220,7 +219,7 @@ func warnOfSettings(resp *logical.Response, old, next *config) {
 // tokenToLimit is the token that readers are served, where a write changes how long that may live, and nothing else ends it; nil
 // for none, or where storage does not give it in time.
 func (b *backend) tokenToLimit(ctx context.Context, name string, old, next *config) *issuer.Token {
-	if old == nil || old.Generation != next.Generation ||
+	if old == nil || next.Paused || old.Generation != next.Generation ||
 		old.MaxTokenTTL == next.MaxTokenTTL && old.DefaultTokenTTL == next.DefaultTokenTTL {
 		return nil
 	}
@@ -446,15 +445,11 @@ func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *fra
 		b.issuer.Invalidate(name) // it may have been deleted in spite of the error
 		return nil, err
 	}
-	err = b.issuer.Remove(ctx, name)
-	if errors.Is(err, issuer.ErrStorageSlow) {
-		left.AddWarning("The config is deleted. Vault's storage has not deleted the record of its tokens yet; they are served no more.")
-		err = nil
+	if err := b.issuer.Remove(ctx, name); err != nil {
+		left.AddWarning(fmt.Sprintf("The config is deleted. Vault's storage has not deleted the record of its tokens yet (%v); "+
+			"they are served no more.", err))
 	}
-	if err != nil || len(left.Warnings) == 0 {
-		return nil, err
-	}
-	return left, nil
+	return warned(left), nil
 }
 
 // adviceWait bounds how long a request is held up to find out what to warn of or to advise.

@@ -103,7 +103,7 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	}
 	entries, more, err := b.listIssued(ctx, name)
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
-	if len(entries) == 0 && err == nil {
+	if len(entries) == 0 && err == nil && known.Account == nil {
 		return wrongKind(b.roleNotConfig(ctx, req, name))
 	}
 	if len(entries) == 0 || err != nil && !partly {

@@ -189,8 +189,27 @@ func (b *backend) roleNotConfig(ctx context.Context, req *logical.Request, name 
 		return "", err
 	}
 	prefix, _, _ := splitPath(req.Path)
-	return fmt.Sprintf("config %q does not exist: that is a role of config %s: %s",
-		name, r.Config, b.command(req.MountPoint, prefix, r.Config, req.Operation)), nil
+	return fmt.Sprintf("config %q does not exist: %s", name,
+		b.ofRole(ctx, req.MountPoint, r, ": "+b.command(req.MountPoint, prefix, r.Config, req.Operation))), nil
+}
+
+// ofRole says of which config a role is, and then what to type; of one that does not exist either, where to look.
+func (b *backend) ofRole(ctx context.Context, mount string, r *role, command string) string {
+	if c, err := b.store.config(ctx, r.Config); c == nil && err == nil {
+		command = ", which " + b.isGone(ctx, mount, r.Config)
+	}
+	return "that is a role of config " + r.Config + command
+}
+
+// isGone says that a config does not exist or, where its tokens are in the ledger, was deleted, and where to look. It does not
+// advise to create the config, since the name may be misspelt. Without the ledger its name is all that there is to go by.
+func (b *backend) isGone(ctx context.Context, mount, name string) string {
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	if issued, _, _ := b.listIssued(ctx, name); len(issued) > 0 {
+		return fmt.Sprintf("was deleted; for its tokens: vault read %sledger/%s", mount, name)
+	}
+	return "does not exist" + cmp.Or(b.nameMeant(ctx, configPrefix, name), toList(mount, configPrefix))
 }
 
 // wrongKind refuses a name of the wrong kind; the message is "" for any other, which is not refused: a read is a 404 then.
@@ -211,27 +230,21 @@ func absentEntry(message string, err error) (*logical.Response, error) {
 }
 
 // configNotFound refuses an unknown config under rotate/ or revoke/, with the correct command if the name is that of a role. The
-// command keeps the given parameters: without its token_id it would revoke more than was requested. It does not advise to create
-// the config: the name is misspelt, or of a deleted config, whose tokens are in the ledger.
+// command keeps the given parameters: without its token_id it would revoke more than was requested.
 func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
 	r, err := b.roleNamed(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
-		ctx, cancel := context.WithTimeout(ctx, adviceWait)
-		defer cancel()
-		if issued, _, _ := b.listIssued(ctx, name); len(issued) > 0 { // without the ledger its name is all that there is to go by
-			return userError("config %q was deleted; for its tokens: vault read %sledger/%s", name, mount, name)
-		}
-		return userError("config %q does not exist%s", name, cmp.Or(b.nameMeant(ctx, configPrefix, name), toList(mount, configPrefix)))
+		return userError("config %q %s", name, b.isGone(ctx, mount, name))
 	}
 	command := "vault write -f " + mount + prefix + r.Config
 	if parameters != "" {
 		command = "vault write " + mount + prefix + r.Config + " " + parameters
 	}
-	return userError("config %q does not exist: that is a role of config %s, whose token all its roles share: %s",
-		name, r.Config, command)
+	return userError("config %q does not exist: %s", name,
+		b.ofRole(ctx, mount, r, ", whose token all its roles share: "+command))
 }
 
 // noConfig refuses to read the token of a role whose config does not exist.
@@ -288,12 +301,12 @@ func (b *backend) nothingToUpdate(ctx context.Context, req *logical.Request, nam
 
 // roleWithoutConfig refuses a role that names a config that does not exist.
 func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (*logical.Response, error) {
-	r, err := b.store.role(ctx, config)
-	if err != nil && !stored.IsDamaged(err) {
+	r, err := b.roleNamed(ctx, config)
+	if err != nil {
 		return nil, err
 	}
 	if r != nil {
-		return userError("config: %q is a role, not a config: use config=%s, as that role does", config, r.Config)
+		return userError("config: %q does not exist: %s", config, b.ofRole(ctx, mount, r, ": use config="+r.Config))
 	}
 	return userError("config: %q does not exist%s vault write %sconfig/%s preset=..., or see vault list %sconfig",
 		config, orCreate(b.nameMeant(ctx, configPrefix, config)), mount, config, mount)

@@ -78,6 +78,19 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 	})
 }
 
+// The upstream throttles the account, and a write of another header is not verified: the message does not say that this login has
+// failed.
+func TestConfigVerify_OtherSettingsWhileThrottled(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
+		s.failed("app")
+		said := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Branch=1"})
+		s.says(said, "these credentials were not sent again, next attempt at ", "write again later")
+		check.True(t, !strings.Contains(said, "same login"), "the login is another one: %s", said)
+		s.wantLogins(1)
+	})
+}
+
 // A write that leaves the preset's refresh_url on another host than the new token_url gives a warning, since a revocation would
 // send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {

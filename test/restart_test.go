@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -36,6 +38,33 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A request that the end of the plugin meets is a 503, unless it was done before.
+func TestRestart_RequestsMeanwhile(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		s.Reload()
+		s.Stop()
+		for _, q := range []request{
+			{logical.ReadOperation, "token/app", nil},
+			{logical.UpdateOperation, "rotate/gst", nil},
+			{logical.UpdateOperation, "revoke/gst", nil},
+			{logical.ReadOperation, "status/gst", nil},
+			{logical.ListOperation, "status/", nil},
+			{logical.ReadOperation, "ledger/gst", nil},
+			{logical.UpdateOperation, "config/gst", jwtConfig("password", "another-password")},
+		} {
+			_, resp, err := s.Do(t.Context(), q.op, q.path, q.data)
+			r, _ := asRefusal(resp, err)
+			check.Equal(t, r, refusal{http.StatusServiceUnavailable, "the plugin is being reloaded: try again", true}, "%s", q)
+		}
+		s.remove("config/gst")
+		s.Start()
+		s.wantAbsent("config/gst")
+		synctest.Wait()
+		check.Equal(t, s.storedUnder("token/"), map[string]string{}, "records of the deleted config")
+	})
 }
 
 // A token found alive at start is rotated in time once even without reads.

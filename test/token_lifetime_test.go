@@ -119,6 +119,7 @@ func TestTokenLife_ShorterLimitWarns(t *testing.T) {
 		"not told, ends now":    {silent, map[string]any{"default_token_ttl": "20m"}, ended, true},
 		"ends as before":        {told, map[string]any{"max_token_ttl": "3h"}, "", false},
 		"told, another default": {told, map[string]any{"default_token_ttl": "20m"}, "", false},
+		"not served":            {told, map[string]any{"max_token_ttl": "1h", "paused": true}, "", true},
 	}, func(t *testing.T, c testCase) {
 		w := c.of.mounted(t)
 		w.read("token/app")

@@ -31,7 +31,7 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 			{"revoke/app", nil, "that is a role of config gst, whose token all its roles share: vault write -f mastersindia/revoke/gst"},
 			{"revoke/app", map[string]any{"token_id": "0123456789abcdef"}, "vault write mastersindia/revoke/gst token_id=<token_id>"},
 			{"revoke/", map[string]any{"token_id": "0123456789abcdef"}, "vault write mastersindia/revoke/<name> token_id=<token_id>"},
-			{"role/new", map[string]any{"config": "app"}, `"app" is a role, not a config: use config=gst, as that role does`},
+			{"role/new", map[string]any{"config": "app"}, `"app" does not exist: that is a role of config gst: use config=gst`},
 			{"token/gst", nil, "that is a config; its roles are app, kiosk: vault read mastersindia/token/app"},
 			{"token/nobody", nil, "create it with vault write mastersindia/role/nobody"},
 		} {
@@ -43,6 +43,41 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 		message := w.badRequest(logical.ReadOperation, "token/gst", nil)
 		want := "it has no role yet: vault write mastersindia/role/gst config=gst"
 		check.True(t, strings.Contains(message, want), "token/ of a config without a role: %s\nwant: %s", message, want)
+	})
+}
+
+// TestWrongName_RoleNamedAsConfig reads the ledger of a config of which no token was issued yet, whose name another config's role
+// has too: the config exists.
+func TestWrongName_RoleNamedAsConfig(t *testing.T) {
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
+		w.write("config/eway", jwtConfig("verify_connection", false))
+		w.write("role/gst", map[string]any{"config": "eway"})
+		w.wantAbsent("ledger/gst")
+	})
+}
+
+// TestWrongName_RoleOfDeletedConfig gives the name of a role whose config was deleted: no message sends to the config that is gone,
+// nor to the role itself where both have one name.
+func TestWrongName_RoleOfDeletedConfig(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		w.read("token/app")
+		w.write("role/gst", map[string]any{"config": "gst"})
+		w.remove("config/gst")
+		w.badRequest(logical.UpdateOperation, "role/gst", map[string]any{"max_ttl": "1h"}, `config: "gst" does not exist: create it with`)
+		for _, wrong := range []request{
+			{logical.ReadOperation, "config/app", nil},
+			{logical.UpdateOperation, "config/app", map[string]any{"paused": true}},
+			{logical.UpdateOperation, "role/new", map[string]any{"config": "app"}},
+			{logical.UpdateOperation, "rotate/app", nil},
+			{logical.UpdateOperation, "revoke/app", nil},
+			{logical.ReadOperation, "status/app", nil},
+			{logical.ReadOperation, "ledger/app", nil},
+		} {
+			message := w.refused(wrong.op, wrong.path, wrong.data)
+			want := "that is a role of config gst, which was deleted; for its tokens: vault read mastersindia/ledger/gst"
+			check.True(t, strings.HasSuffix(message, want), "%s: %s\nwant: %s", wrong, message, want)
+		}
+		w.read("ledger/gst")
 	})
 }
 
@@ -164,7 +199,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		w.write("role/kiosk", map[string]any{"config": "gst", "lease": false, "metadata": map[string]any{"gstin": "29", "site": "Pune's"}})
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "role/kiosk", nil)
 		const undo = `The role is deleted: to undo this: ` +
-			`vault write mastersindia/role/kiosk config=gst lease=false metadata=gstin='29' metadata=site='Pune'\''s'`
+			`vault write mastersindia/role/kiosk config=gst lease=false metadata=gstin=29 metadata=site='Pune'\''s'`
 		check.True(t, err == nil && resp != nil && slices.Equal(resp.Warnings, []string{undo}),
 			"a deletion of settings: %v, %v, want %s", resp, err, undo)
 	})
