@@ -44,20 +44,20 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	t.Parallel()
 	for _, fault := range away() {
-		for _, c := range []struct{ life, longest time.Duration }{
-			{24 * time.Hour, time.Minute},
-			{10 * time.Minute, 30 * time.Second},
-		} {
+		for _, c := range []struct {
+			setting       string
+			life, longest time.Duration
+		}{{"default_token_ttl", 24 * time.Hour, time.Minute}, {"max_token_ttl", 10 * time.Minute, 30 * time.Second}} {
 			timed(t, fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
-				s := gstMount(t, c.life, "default_token_ttl", int(c.life.Seconds()))
+				s := gstMount(t, c.life, c.setting, int(c.life.Seconds()))
 				s.EveryMinute()
 				s.Simulator.SetFault(simulator.JWT, fault)
 				const between = 250 * time.Millisecond
 				check.RequireEqual(t, s.readEvery("app", between, 10*time.Minute), 0, "reads were served")
 				gaps := s.gaps()
-				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
-					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
-				}
+				counted := s.Simulator.Counters().Faulted
+				check.Require(t, counted == len(gaps)+1 && counted >= 10,
+					"the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
 				doubling(t, gaps, c.longest, between)
 				// When it is back, no intervention is needed.
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -75,9 +75,9 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
 		gaps := s.gaps()[1:]
-		if got := s.Simulator.Counters().Faulted; got < 20 || got != len(gaps)+1 {
-			t.Fatalf("%d rotations failed, %d were tried; want all, and at least 20 from minute 40 to 59", got, len(gaps)+1)
-		}
+		got := s.Simulator.Counters().Faulted
+		check.Require(t, got >= 20 && got == len(gaps)+1,
+			"%d rotations failed, %d were tried; want all, and at least 20 from minute 40 to 59", got, len(gaps)+1)
 		doubling(t, gaps, time.Minute, 20*time.Millisecond)
 		different := make(map[time.Duration]bool)
 		for _, gap := range gaps[6:] {

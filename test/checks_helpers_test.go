@@ -178,9 +178,8 @@ func (w *testMount) quiet(f func()) {
 	if now := len(w.Network.Dialed()); now != dialled {
 		w.t.Errorf("%d connections were made upstream, want none", now-dialled)
 	}
-	if now := w.logins(); now != logins {
-		w.t.Errorf("%d logins, want none", now-logins)
-	}
+	now := w.logins()
+	check.True(w.t, now == logins, "%d logins, want none", now-logins)
 }
 
 // idle is quiet and checks that storage is as before.
@@ -188,9 +187,8 @@ func (w *testMount) idle(f func()) {
 	w.t.Helper()
 	before := w.stored()
 	w.quiet(f)
-	if keys := differing(before, w.stored()); len(keys) > 0 {
-		w.t.Errorf("storage has changed at %q", keys)
-	}
+	keys := differing(before, w.stored())
+	check.True(w.t, len(keys) <= 0, "storage has changed at %q", keys)
 }
 
 // loggingIn runs f and checks how many logins it made.
@@ -276,9 +274,8 @@ func (w *testMount) badRequest(op logical.Operation, path string, data map[strin
 // wantServed checks that a read gives the token of that ID.
 func (w *testMount) wantServed(id any) {
 	w.t.Helper()
-	if got := w.read("token/app").Data["token_id"]; got != id {
-		w.t.Errorf("token %v is served, want %v", got, id)
-	}
+	got := w.read("token/app").Data["token_id"]
+	check.True(w.t, got == id, "token %v is served, want %v", got, id)
 }
 
 // wantLiveToken checks that a read gives a token that is alive upstream.
@@ -291,17 +288,15 @@ func (w *testMount) wantLiveToken() {
 // wantAbsent checks that a read is a plain 404.
 func (w *testMount) wantAbsent(path string) {
 	w.t.Helper()
-	if resp, err := w.tryRead(path, nil); resp != nil || err != nil {
-		w.t.Errorf("%s: %v, %v, want a plain 404", path, resp, err)
-	}
+	resp, err := w.tryRead(path, nil)
+	check.True(w.t, resp == nil && err == nil, "%s: %v, %v, want a plain 404", path, resp, err)
 }
 
 // wantState checks what status/gst says of the account.
 func (w *testMount) wantState(want string) {
 	w.t.Helper()
-	if status := w.status(); status["state"] != want {
-		w.t.Errorf("state is %v (%v), want %s", status["state"], status["message"], want)
-	}
+	status := w.status()
+	check.True(w.t, status["state"] == want, "state is %v (%v), want %s", status["state"], status["message"], want)
 }
 
 // wantRefusedLogins checks how many logins the upstream has refused.

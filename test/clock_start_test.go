@@ -49,13 +49,15 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 				s := gstMount(t, time.Hour)
 				s.Simulator.SetFault(simulator.JWT, fault)
 				s.failed("app")
-				next := moment(t, s.status(), "next_attempt_at")
+				before := s.status()
 				advance(3 * time.Minute)
 				s.startWrong(off, nil)
 				s.failed("app")
 				s.wantLogins(1, "five minutes after the first")
-				said := moment(t, s.status(), "next_attempt_at")
-				check.True(t, said.Equal(next), "the next attempt is said to be at %s, before it was at %s", said, next)
+				now, next := s.status(), moment(t, before, "next_attempt_at")
+				for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
+					check.Equal(t, now[field], before[field], "after the restart %s", field)
+				}
 				advanceUntil(next.Add(time.Second))
 				s.failed("app")
 				s.wantLogins(2, "when the hold was over")

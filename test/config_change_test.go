@@ -112,21 +112,6 @@ func TestTokenChange_DropsToken(t *testing.T) {
 	})
 }
 
-func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := twoClerks(t)
-		before := w.read("token/app").Data["token_id"]
-		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		w.refusal(logical.UpdateOperation, "config/gst", otherClerk(true))
-		w.Storage.Heal()
-		for range 2 {
-			w.wantOwner("clerk") // the config of the other was not stored
-			w.wantServed(before)
-			w.Reload()
-		}
-	})
-}
-
 func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
@@ -175,10 +160,8 @@ func writeLandsLate(t *testing.T, verify bool) {
 	advance(time.Minute)
 	check.RequireEqual(t, s.read("config/gst").Data["authorization_scheme"], "Token", "authorization_scheme")
 	after := s.read("token/app").Data
-	if after["token_type"] != "Token" || after["token_id"] == before.id {
-		t.Errorf("a read gives a token of type %v, the one of before: %t, and storage has other settings",
-			after["token_type"], after["token_id"] == before.id)
-	}
+	check.True(t, after["token_type"] == "Token" && after["token_id"] != before.id,
+		"a read gives a token of type %v, the one of before: %t, and storage has other settings", after["token_type"], after["token_id"] == before.id)
 }
 
 // hangingVerification is a mount on which a write of config gst waits for the upstream, and will for a minute.
@@ -240,9 +223,7 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		resp := s.write("config/gst", jwtConfig("verify_connection", false))
 		s.wantLogins(0)
-		if strings.Contains(warningsOf(resp), "token") {
-			t.Errorf("warnings %q, and there was no login", resp.Warnings)
-		}
+		check.True(t, !strings.Contains(warningsOf(resp), "token"), "warnings %q, and there was no login", resp.Warnings)
 		s.Storage.Heal()
 	})
 }

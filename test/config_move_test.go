@@ -124,9 +124,9 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 		oldToken := text(t, w.read("token/app").Data, "access_token")
 		old := refreshToken(t, w.heard()[0])
 		w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
-		if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
-			t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
-		}
+		revoked, warnings := w.revoke(tokenID(oldToken))
+		check.True(t, revoked[tokenID(oldToken)].upstream == "unsupported" && len(warnings) != 0,
+			"revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
 		w.read("token/app")
 		for range 2 {
 			w.write("revoke/gst", nil)

@@ -153,16 +153,13 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 				resp := w.list(path)
 				check.Equal[any](t, resp.Data["keys"], names, "keys")
 				info, ok := resp.Data["key_info"].(map[string]any)
-				if !ok || len(info) != len(names) {
-					t.Errorf("key_info is %v, want an entry for each", resp.Data["key_info"])
-				}
+				check.True(t, ok && len(info) == len(names), "key_info is %v, want an entry for each", resp.Data["key_info"])
 				encoded, err := json.Marshal(resp.Data)
 				check.NoError(t, err)
 				for _, f := range fixtures() {
 					w.hides(string(encoded), f.secrets()...)
-					if _, ok := info[f.name].(map[string]any); !ok {
-						t.Errorf("key_info of %s is %T, want a map", f.name, info[f.name])
-					}
+					_, ok := info[f.name].(map[string]any)
+					check.True(t, ok, "key_info of %s is %T, want a map", f.name, info[f.name])
 				}
 			}
 		})

@@ -392,6 +392,11 @@ func TestConfig_BadHeaderNameRefused(t *testing.T) {
 	})
 }
 
+func TestConfigRefused_SOAPActionWithQuote(t *testing.T) {
+	t.Parallel()
+	refuse(t, soap(), "a quote in soap_action", with(soap().config, "soap_action", `canary"`), "soap_action", "printable ASCII")
+}
+
 func TestConfig_NumberInAnotherBaseRefused(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"08", "010", "0x10", "+5", "-0", "1_0", "00"} {

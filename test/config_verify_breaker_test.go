@@ -197,3 +197,25 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 		s.wantRefusedLogins(c.passwords)
 	})
 }
+
+func TestVerification_ProbeCutOffByCrash(t *testing.T) {
+	each(t, map[string]bool{"a new config": false, "another password": true}, func(t *testing.T, exists bool) {
+		s := newLatencyMount(t, jwtAccount())
+		s.EveryMinute()
+		wrong := jwtConfig("password", "mistyped")
+		if exists {
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		advance(16 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong) }()
+		advance(time.Second)
+		s.wantLogins(2, "(the second is the probe)")
+		s.Crash()
+		release()
+		advance(time.Minute)
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		s.wantLogins(2, "a minute after the probe")
+	})
+}

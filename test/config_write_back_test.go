@@ -103,9 +103,8 @@ func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
 		s.changePassword()
 		_ = s.failedRotate()
 		s.unwritten(func() {
-			if resp := s.write("config/gst", same); resp == nil || !contains(warningsOf(resp), "Nothing was changed", "rotate/gst") {
-				t.Errorf("%v: the upstream refuses that password", resp)
-			}
+			resp := s.write("config/gst", same)
+			check.True(t, resp != nil && contains(warningsOf(resp), "Nothing was changed", "rotate/gst"), "%v: the upstream refuses that password", resp)
 		})
 	})
 }

@@ -194,9 +194,9 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				}
 				if kind == "day" {
 					resp := w.read("ledger/gst")
-					if tokens, _ := resp.Data["tokens"].([]any); len(tokens) != 1 || len(resp.Warnings) != 1 {
-						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
-					}
+					tokens, _ := resp.Data["tokens"].([]any)
+					check.True(t, len(tokens) == 1 && len(resp.Warnings) == 1,
+						"%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
 				}
 				check.Equal(t, len(w.ledgerOf("well")), 2, "entries of the other config")
 				advance(4 * day)

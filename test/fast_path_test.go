@@ -106,9 +106,8 @@ func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 		want := maps.Clone(first.Data)
 		clear(first.Data)
 		clear(first.Secret.InternalData)
-		if got := w.read("token/app"); !maps.Equal(got.Data, want) || len(got.Secret.InternalData) == 0 {
-			t.Error("the next reader sees what the one before has changed")
-		}
+		got := w.read("token/app")
+		check.True(t, maps.Equal(got.Data, want) && len(got.Secret.InternalData) != 0, "the next reader sees what the one before has changed")
 	})
 }
 

@@ -233,9 +233,7 @@ func (w *testMount) mount(f fixture, more ...any) {
 func text(t *testing.T, data map[string]any, name string) string {
 	t.Helper()
 	s, ok := data[name].(string)
-	if !ok {
-		t.Fatalf("%s is %T, want a string", name, data[name])
-	}
+	check.Require(t, ok, "%s is %T, want a string", name, data[name])
 	return s
 }
 

@@ -177,9 +177,8 @@ func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 			}
 			check.Require(t, a.id == first.id, "another token although every login fails")
 			want := time.Until(first.expires) - 5*time.Second
-			if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
-				t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
-			}
+			check.Require(t, a.lease == want.Truncate(time.Second) && a.lease > 0,
+				"lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
 			last = a
 		}
 		check.Require(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked")

@@ -95,9 +95,8 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				// And the ledger itself knows, not only the memory.
 				w.remove("config/gst")
 				w.Reload()
-				if found := w.lookUp("token_id", ids[0]); found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
-					t.Errorf("without the config: %s until %s", found.State, found.UsableUntil)
-				}
+				found := w.lookUp("token_id", ids[0])
+				check.True(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt), "without the config: %s until %s", found.State, found.UsableUntil)
 				check.Equal(t, w.lookUp("token_id", ids[1]).State, "superseded", "the state")
 			})
 		}

@@ -83,9 +83,8 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	if got, want := newest.IssuedAt, moment(t, given, "issued_at"); !got.Equal(want) {
 		t.Errorf("issued_at is %s, want %s", got, want)
 	}
-	if got, want := newest.ExpiresAt, moment(t, given, "expires_at"); !got.Equal(want) || !newest.UsableUntil.Equal(want) {
-		t.Errorf("expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
-	}
+	got, want := newest.ExpiresAt, moment(t, given, "expires_at")
+	check.True(t, got.Equal(want) && newest.UsableUntil.Equal(want), "expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
 	life := newest.ExpiresAt.Sub(newest.IssuedAt)
 	check.True(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
 }

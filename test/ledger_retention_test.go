@@ -234,8 +234,7 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)
-		if found.State == "expired" || strings.Contains(found.Advice, "it is dead") {
-			t.Errorf("a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
-		}
+		check.True(t, found.State != "expired" && !strings.Contains(found.Advice, "it is dead"),
+			"a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
 	})
 }

@@ -169,9 +169,8 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 			}
 		})
 		advance(time.Minute)
-		if found := w.lookUp("token_id", text(t, first, "token_id")); found.State != "expired" || !found.UsableUntil.Equal(end) {
-			t.Errorf("%s until %s, want expired until %s", found.State, found.UsableUntil, end)
-		}
+		found := w.lookUp("token_id", text(t, first, "token_id"))
+		check.True(t, found.State == "expired" && found.UsableUntil.Equal(end), "%s until %s, want expired until %s", found.State, found.UsableUntil, end)
 	})
 }
 
@@ -266,9 +265,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		id := text(t, given, "token_id")
 		check.Require(t, w.read("token/long").Data["token_id"] == id, "the upstream should have given the same token")
 		for range 3 {
-			if a, b := w.ledgerOf("gst"), w.ledgerOf("long"); len(a) != 1 || len(b) != 1 {
-				t.Fatalf("%d and %d entries, want one each", len(a), len(b))
-			}
+			a, b := w.ledgerOf("gst"), w.ledgerOf("long")
+			check.Require(t, len(a) == 1 && len(b) == 1, "%d and %d entries, want one each", len(a), len(b))
 			check.True(t, writes(w.ledgerAccesses(w.Reload)) == 0, "a restart writes what is known")
 		}
 		w.lookUp("token_id", id)
@@ -277,9 +275,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 			"warnings %q, want one of the other config", resp.Warnings)
 		advance(time.Minute)
 		w.write("revoke/gst", nil)
-		if a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State; a != "revoked" || b != "current" {
-			t.Errorf("%s and %s, want revoked and current", a, b)
-		}
+		a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State
+		check.True(t, a == "revoked" && b == "current", "%s and %s, want revoked and current", a, b)
 		if found := w.lookUp("token_id", id); found.Config != "long" || found.State != "current" {
 			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
 		}
@@ -288,9 +285,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		advance(4 * 24 * time.Hour)
 		got := w.ledgerOf("gst")
 		check.True(t, got == nil, "still remembered: %s", describe(got))
-		if found := w.lookUp("token_id", id); found.Config != "long" {
-			t.Errorf("found for %s, want long", found.Config)
-		}
+		found := w.lookUp("token_id", id)
+		check.True(t, found.Config == "long", "found for %s, want long", found.Config)
 		advance(20 * 24 * time.Hour)
 		w.forgotten(id)
 	})

@@ -80,9 +80,8 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 		`logins_total{config="_other",result="rejected"}`: 1,
 		`breaker_open{config="_other"}`:                   1,
 	} {
-		if was, is := shared(before, sample), shared(now, sample); is != was+more {
-			w.t.Errorf("%s went from %v to %v, want %v more", sample, was, is, more)
-		}
+		was, is := shared(before, sample), shared(now, sample)
+		check.True(w.t, is == was+more, "%s went from %v to %v, want %v more", sample, was, is, more)
 	}
 	w.Simulator.SetFault("", simulator.Fault{})
 	w.write("config/new", jwtConfig())

@@ -25,10 +25,8 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 		check := func(when string) {
 			t.Helper()
 			now := s.scrape()
-			if now.samples[`breaker_open{config="gst"}`] != 1 || now.samples[`accounts{state="rejected"}`] != 1 {
-				t.Errorf("%s: breaker_open is %v, rejected accounts %v, idle ones %v", when, now.samples[`breaker_open{config="gst"}`],
-					now.samples[`accounts{state="rejected"}`], now.samples[`accounts{state="idle"}`])
-			}
+			check.True(t, now.samples[`breaker_open{config="gst"}`] == 1 && now.samples[`accounts{state="rejected"}`] == 1,
+				"%s: breaker_open is %v, rejected accounts %v, idle ones %v", when, now.samples[`breaker_open{config="gst"}`], now.samples[`accounts{state="rejected"}`], now.samples[`accounts{state="idle"}`])
 		}
 		check("before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
@@ -40,10 +38,8 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 		check.Require(t, s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0, "no expiry before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 		now := s.scrape()
-		if now.samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 || now.samples[`accounts{state="ready"}`] != 1 {
-			t.Errorf("after a write elsewhere: no expiry, ready accounts %v, idle ones %v", now.samples[`accounts{state="ready"}`],
-				now.samples[`accounts{state="idle"}`])
-		}
+		check.True(t, now.samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0 && now.samples[`accounts{state="ready"}`] == 1,
+			"after a write elsewhere: no expiry, ready accounts %v, idle ones %v", now.samples[`accounts{state="ready"}`], now.samples[`accounts{state="idle"}`])
 	})
 }
 

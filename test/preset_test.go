@@ -125,9 +125,8 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			data := overTheWire(t, w.read("config/gst").Data)
 			check.Equal(t, filled(data), facts.fields(), "the config")
 			check.True(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
-			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
-				t.Errorf("scope is %v, want %s", data["scope"], want)
-			}
+			want, fixed := facts.scope, facts.scope != ""
+			check.True(t, !fixed || data["scope"] == want, "scope is %v, want %s", data["scope"], want)
 		})
 	}
 }
@@ -142,9 +141,8 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 			data := overTheWire(t, resp.Data)
 			check.Equal(t, filled(data), facts.fields(), "the preset")
 			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
-				if s, ok := data[field].(string); !ok || s == "" {
-					t.Errorf("%s is %v, want words", field, data[field])
-				}
+				s, ok := data[field].(string)
+				check.True(t, ok && s != "", "%s is %v, want words", field, data[field])
 			}
 			check.Equal(t, data["revocable"], facts.refreshURL != "", "revocable")
 		})
@@ -276,9 +274,8 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		for name, host := range other {
 			data := w.read("preset/" + name).Data
-			if said := text(t, data, "caveat"); !strings.Contains(said, "disagree") || !strings.Contains(said, host) {
-				t.Errorf("%s: caveat is %q, want the other host %s", name, said, host)
-			}
+			said := text(t, data, "caveat")
+			check.True(t, strings.Contains(said, "disagree") && strings.Contains(said, host), "%s: caveat is %q, want the other host %s", name, said, host)
 		}
 	})
 }

@@ -99,32 +99,6 @@ func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 	})
 }
 
-// The upstream repeats a token that was revoked, also after the end that it once stated.
-func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
-	t.Parallel()
-	for _, every := range []time.Duration{15 * time.Minute, 55 * time.Minute, 25 * time.Hour, 8 * 24 * time.Hour} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("read every %s, restart %t", every, restart), func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
-				s.EveryMinute()
-				first := s.token("app")
-				advance(10 * time.Minute)
-				s.revoke("")
-				before := len(s.Upstream.LoginTimes())
-				for range max(4, int(30*time.Hour/every)) {
-					advance(every)
-					s.reloadIf(restart)
-					a, err := s.ask(t.Context(), "app", nil)
-					check.Require(t, err != nil, "token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
-				}
-				_ = s.failedRotate()
-				check.True(t, len(s.Upstream.LoginTimes()) != before, "the upstream was not asked: nothing was repeated")
-			})
-		}
-	}
-}
-
 // The upstream gives another token first, and the revoked one long after its end.
 func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 	t.Parallel()

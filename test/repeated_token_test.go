@@ -93,9 +93,9 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 					check.True(t, err != nil, "token %s was served, and %s was revoked", a.id, first.id)
 					return
 				}
-				if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
-					t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
-				}
+				a := s.token("app")
+				check.True(t, a.id == first.id && a.expires.Equal(first.expires),
+					"token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
 				out := s.write("revoke/gst", nil)
 				check.True(t, len(out.Warnings) == 1, "warnings %q of the one token that is out", out.Warnings)
 			})
@@ -143,9 +143,9 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 				s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
 				advance(2 * time.Hour)
 				a := s.token("app")
-				if want := first.expires.Add(23 * time.Hour); a.id != first.id || a.expires.Sub(want).Abs() > time.Second {
-					t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
-				}
+				want := first.expires.Add(23 * time.Hour)
+				check.True(t, a.id == first.id && a.expires.Sub(want).Abs() <= time.Second,
+					"token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
 			})
 		}
 	}
@@ -239,9 +239,9 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) {
 			resp := s.write("rotate/gst", nil)
-			if said := warningsOf(resp); !strings.Contains(said, "not replaced") || strings.Contains(said, "expires") {
-				s.t.Errorf("rotate/ says %q of a token that is the same for this second", said)
-			}
+			said := warningsOf(resp)
+			check.True(s.t, strings.Contains(said, "not replaced") && !strings.Contains(said, "expires"),
+				"rotate/ says %q of a token that is the same for this second", said)
 		},
 		"other headers": func(s *testMount) { s.write("config/gst", map[string]any{"headers": "X-Branch=7"}) },
 	}, func(t *testing.T, again func(s *testMount)) {

@@ -47,9 +47,8 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 		}
 		advance(time.Minute)
 		check.True(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
-		if got := strings.Count(log.String(), "the upstream has revoked a token after all"); got != 1 {
-			t.Errorf("the log has %d lines of the revocation, want one", got)
-		}
+		got := strings.Count(log.String(), "the upstream has revoked a token after all")
+		check.True(t, got == 1, "the log has %d lines of the revocation, want one", got)
 	})
 }
 

@@ -149,9 +149,8 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 		check.Equal[any](t, overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"},
 			"after an update metadata")
 		w.write("role/goa", map[string]any{"metadata": ""})
-		if got, has := w.read("token/goa").Data["metadata"]; has {
-			t.Errorf("after it was cleared metadata is %v", got)
-		}
+		got, has := w.read("token/goa").Data["metadata"]
+		check.True(t, !has, "after it was cleared metadata is %v", got)
 		w.wantLogins(1)
 	})
 }

@@ -118,9 +118,8 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 				said := append(w.collectMessages(f), w.scrape().text)
 				secrets := append(disguises(f), w.issued()...)
 				lines := strings.Split(strings.TrimSpace(book.String()), "\n")
-				if len(lines) < 10 || len(said) < 100 || len(secrets) < 10 {
-					t.Fatalf("%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
-				}
+				check.Require(t, len(lines) >= 10 && len(said) >= 100 && len(secrets) >= 10,
+					"%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
 				for _, line := range lines {
 					check.True(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
 						"a log line is no JSON, or has a value without a name: %s", line)
@@ -219,9 +218,7 @@ func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
 			has := slices.ContainsFunc(variants(), func(f fixture) bool {
 				return f.config["protocol"] == string(spec.Protocol) && f.format() == format
 			})
-			if !has {
-				t.Errorf("protocol %s has no fixture with request_format=%q: add one to fixtures() in test/fixtures_test.go", spec.Protocol, format)
-			}
+			check.True(t, has, "protocol %s has no fixture with request_format=%q: add one to fixtures() in test/fixtures_test.go", spec.Protocol, format)
 		}
 	}
 }

@@ -74,9 +74,8 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 		for _, o := range outcomes {
 			check.Require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
 		}
-		if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-			t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
-		}
+		got := s.Simulator.Counters()
+		check.True(t, got.Logins == 1 && got.LoginsOK == 1, "%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
 		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins in flight at once")
 	})
 }

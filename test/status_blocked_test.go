@@ -167,42 +167,6 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 	})
 }
 
-// Storage takes no writes, so that a login by hand cannot begin. It counts as one that failed, also while a hold runs, which
-// stays as it is.
-func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]simulator.Fault{
-		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1}, "refused": {},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) {
-				if name == "refused" {
-					a.Password = "another-password"
-				}
-			}))
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.failed("app")
-			before := s.status()
-			advance(2 * time.Minute)
-			s.Storage.FailPuts(1 << 30)
-			s.quiet(func() {
-				_, err := s.rotate()
-				check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
-					"%v, want the storage's own error", err)
-			})
-			after := s.status()
-			for field, want := range map[string]string{
-				"consecutive_failures": "2", "login_failures": "2", "state": count(t, before, "state"),
-				"next_attempt_at": count(t, before, "next_attempt_at"),
-			} {
-				got := count(t, after, field)
-				check.True(t, got == want, "%s is %s, want %s", field, got, want)
-			}
-		})
-	}
-}
-
 // Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ name the config
 // and say what to do, also in the hold that follows.
 func TestStatus_UnusableSettings(t *testing.T) {

@@ -42,9 +42,9 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 		advance(20 * time.Second)
 		check.Require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
 		status := s.status()
-		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
-			t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
-		}
+		message := fmt.Sprint(status["message"])
+		check.True(t, !strings.Contains(message, "nobody has read one"),
+			"20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
 		s.Storage.Heal()
 		advance(2 * time.Minute)
 	})
@@ -83,9 +83,8 @@ func TestStatus_TokenInDoubt(t *testing.T) {
 		s.Storage.Heal()
 		s.wantLogins(2, "one of them the verification")
 		status := s.status()
-		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
-			t.Errorf("a minute after a read status/ says %v: %s", status["state"], message)
-		}
+		message := fmt.Sprint(status["message"])
+		check.True(t, !strings.Contains(message, "nobody has read one"), "a minute after a read status/ says %v: %s", status["state"], message)
 	})
 	timed(t, "after a restart with a clock that was set back", func(t *testing.T) {
 		s := gstMount(t, time.Hour)

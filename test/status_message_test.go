@@ -192,8 +192,8 @@ func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
 		check.Require(t, err == nil && a.id != first.id, "the rejected token was not replaced: %v", err)
 		advance(30 * time.Second)
 		s.mustRotate()
-		if message := text(t, s.status(), "message"); strings.Contains(message, "the last one was refused by an API") {
-			t.Errorf("the last one was replaced by rotate/, and status/ says: %s", message)
-		}
+		message := text(t, s.status(), "message")
+		check.True(t, !strings.Contains(message, "the last one was refused by an API"),
+			"the last one was replaced by rotate/, and status/ says: %s", message)
 	})
 }

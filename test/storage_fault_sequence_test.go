@@ -5,6 +5,8 @@ package test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +59,15 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 		counts[call]++
 	}
 	t.Logf("%d accesses: %s", len(calls), tally(counts))
+}
+
+// tally shows counts by name.
+func tally(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[name], name))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // changes reports whether an access changes storage.

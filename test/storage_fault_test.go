@@ -83,9 +83,8 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			w.Storage.Heal()
 		})
 		advance(2 * time.Minute)
-		if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
-			t.Errorf("storage is well again, and yet: %v", r)
-		}
+		r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data))
+		check.True(t, !refused, "storage is well again, and yet: %v", r)
 	})
 }
 
@@ -156,9 +155,8 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 			response := w.asyncRequest(t.Context(), r.op, r.path, r.data)
 			advance(time.Second)
 			w.wantLogins(1, "in flight")
-			if accesses := w.Storage.Accesses()[before:]; !slices.Contains(accesses, mounttest.Put+" "+r.key) {
-				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
-			}
+			accesses := w.Storage.Accesses()[before:]
+			check.True(t, slices.Contains(accesses, mounttest.Put+" "+r.key), "a login is in flight, and storage knows nothing of it: %q", accesses)
 			w.wait(response)
 		})
 	}

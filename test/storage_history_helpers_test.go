@@ -252,9 +252,8 @@ func (s *storageHistory) checkAs(whose string) {
 		s.t.Errorf("%s serves a token, with config %+v and role %+v", whose, config, role)
 	case err == nil:
 		s.checkToken(whose, resp)
-		if life := resp.Secret.TTL; life > time.Duration(role.maxTTL)*time.Second {
-			s.t.Errorf("%s gives a lease of %s, and the role allows %d s", whose, life, role.maxTTL)
-		}
+		life := resp.Secret.TTL
+		check.True(s.t, life <= time.Duration(role.maxTTL)*time.Second, "%s gives a lease of %s, and the role allows %d s", whose, life, role.maxTTL)
 	}
 }
 

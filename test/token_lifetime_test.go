@@ -93,9 +93,9 @@ func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 				if !told {
 					want = first.issued.Add(time.Hour)
 				}
-				if a := w.token("app"); a.id != first.id || !a.expires.Equal(want.Truncate(time.Second)) {
-					t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
-				}
+				a := w.token("app")
+				check.True(t, a.id == first.id && a.expires.Equal(want.Truncate(time.Second)),
+					"token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
 			})
 		}
 	}

@@ -139,9 +139,8 @@ func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 		w.slow(7 * time.Second)
 		began := time.Now()
 		resp := w.read("token/app")
-		if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
-			t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
-		}
+		issued := moment(t, resp.Data, "issued_at")
+		check.True(t, !issued.After(began) && !issued.Before(began.Add(-time.Second)), "issued_at is %s, want %s, when the request was sent", issued, began)
 		life := moment(t, resp.Data, "expires_at").Sub(began)
 		check.True(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
 		checkLease(t, resp, time.Now())
