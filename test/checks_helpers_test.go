@@ -405,6 +405,11 @@ func (w *testMount) wait(response <-chan asyncResult) asyncResult {
 	}
 }
 
+// branch is a change of what a login sends that is no other credential.
+func branch(name string, more ...any) map[string]any {
+	return with(map[string]any{"headers": map[string]any{"X-Branch": name}}, more...)
+}
+
 // slow makes the upstream take its time over every login.
 func (w *testMount) slow(d time.Duration) {
 	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: d, On: simulator.OnLogin})

@@ -86,20 +86,6 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 	})
 }
 
-func TestTokenChange_StaleFailureIgnored(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := twoClerks(t)
-		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, Delay: 5 * time.Second, Remaining: 1})
-		response := w.async("token/app")
-		advance(time.Second)
-		w.write("config/gst", otherClerk(false))
-		resp, err := w.wait(response).unpack()
-		check.Require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
-		advance(time.Minute)
-		w.quiet(func() { w.wantOwner("other") })
-	})
-}
-
 func TestTokenChange_DropsToken(t *testing.T) {
 	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
 		w := twoClerks(t)
@@ -174,7 +160,7 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
 	}()
 	t.Cleanup(func() {
 		s.Backend().Cleanup(context.WithoutCancel(t.Context()))

@@ -139,15 +139,12 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
-		done := s.startRead()
+		done := s.async("token/app")
 		s.waitUntil("the login", func() bool { return s.logins() == 1 })
 		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "audit"})
 		release()
-		if err := <-done; err == nil {
-			t.Error("a reader was given a token of a config that is paused")
-		} else if codeOf(err) != http.StatusBadRequest {
-			t.Errorf("a reader got %d (%v), want 400", codeOf(err), err)
-		}
+		r, refused := asRefusal(s.wait(done).unpack())
+		check.True(t, refused && r.status == http.StatusBadRequest, "a reader of a config that is paused got %v, want 400", r)
 		advance(time.Minute)
 		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")
 	})

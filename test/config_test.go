@@ -172,14 +172,6 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	})
 }
 
-func TestConfig_NamesAreCaseSensitive(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
-		w.wantAbsent("config/GST")
-		w.write("config/GST", with(oauth().config, "verify_connection", false))
-		check.Equal(t, w.read("config/gst").Data["protocol"], "jwt", "config gst has protocol")
-	})
-}
-
 func TestConfig_LongValuesKeptWhole(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 400)

@@ -315,19 +315,6 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 	})
 }
 
-func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
-	t.Parallel()
-	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {
-		w := oauth().mounted(t)
-		w.badRequest(logical.UpdateOperation, "config/gst", with(without(firstVision().config, "scope"),
-			"username", "", "password", ""), "scope")
-	})
-	timed(t, "jwt to oauth without a client", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.badRequest(logical.UpdateOperation, "config/gst", without(oauth().config, "client_id"), "client_id")
-	})
-}
-
 // A change of any one field that a login sends is another login, which is verified, or the token of before would be served. A
 // change of any other makes none.
 func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {

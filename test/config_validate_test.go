@@ -66,16 +66,6 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	})
 }
 
-func TestConfigRefused_MisspelledConfigName(t *testing.T) {
-	eachOf(t, []map[string]any{
-		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
-		{"token_url": "canary"},
-	}, func(t *testing.T, change map[string]any) {
-		w := jwtV1().unserved(t)
-		w.badRequest(logical.UpdateOperation, "config/gts", change, `config "gts" does not exist`, "did you mean gst?", "preset=...")
-	})
-}
-
 // A secret that was never given is not asked for again. A change of protocol needs one more secret, and one problem a secret says
 // it all.
 func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {

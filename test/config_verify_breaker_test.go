@@ -46,7 +46,7 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 		}
 		s.Simulator.SetFault(simulator.JWT, c.fault)
 		before := s.logins()
-		s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.refusal(logical.UpdateOperation, "config/gst", branch("7"))
 		s.wantLogins(before+1, "by the verification")
 		s.reloadIf(restart)
 		for range c.hold / time.Minute {
@@ -151,7 +151,7 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))
 		advance(10 * time.Second)
 	}
-	branch := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
+	headers := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
 	down := simulator.Fault{Kind: simulator.FaultDown}
 	type testCase struct {
 		passwords int
@@ -173,19 +173,19 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 		"other headers after outages": {1, func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, down)
 			for n := range 3 {
-				refuse(s, "password", "mistyped", "headers", branch(n))
+				refuse(s, "password", "mistyped", "headers", headers(n))
 			}
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			advance(time.Minute)
 			for _, n := range []int{3, 0, 1, 2} {
-				refuse(s, "password", "mistyped", "headers", branch(n))
+				refuse(s, "password", "mistyped", "headers", headers(n))
 			}
 		}},
 		"sixteen outages": {1, func(s *testMount) {
 			refuse(s, "password", "mistyped")
 			s.Simulator.SetFault(simulator.JWT, down)
 			for n := range 16 {
-				refuse(s, "headers", branch(n))
+				refuse(s, "headers", headers(n))
 			}
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			refuse(s, "password", "mistyped")

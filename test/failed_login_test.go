@@ -33,9 +33,7 @@ func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 			t.Fatalf("rotate/ met no 429: %v", err)
 		}
 		advance(2 * time.Minute)
-		_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-			"headers": map[string]any{"X-Branch": "7"},
-		})
+		_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
 		check.True(t, err == nil, "two minutes after a 429 that asked for no wait: %v", err)
 	})
 }
@@ -46,7 +44,7 @@ func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
 		"headers": func(s *testMount) {
-			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
+			s.write("config/gst", branch("7", "verify_connection", false))
 		},
 		"crash": func(s *testMount) { s.Crash() },
 		"none":  func(*testMount) {},
@@ -108,7 +106,7 @@ func TestVerification_SaysWhatItMet(t *testing.T) {
 		s := refusedMount(t)
 		advance(16 * time.Minute)
 		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
-		r := s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		r := s.refusal(logical.UpdateOperation, "config/gst", branch("7"))
 		s.wantLogins(1, "the refused one")
 		check.True(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
 			"of a login that never reached the upstream it is said: %s", r.message)
@@ -154,7 +152,7 @@ func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
 		}
 		s.wantRefusedLogins(16)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "1"}})
+		message := s.refused(logical.UpdateOperation, "config/gst", branch("1"))
 		s.says(message, "upstream cannot be reached")
 	})
 }
@@ -207,7 +205,7 @@ func TestVerification_BoundedWhileSettingsCannotBeRead(t *testing.T) {
 		defer cancel()
 		ended := make(chan error, 1)
 		go func() {
-			_, _, err := s.Do(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			_, _, err := s.Do(ctx, logical.UpdateOperation, "config/gst", branch("7"))
 			ended <- err
 		}()
 		<-caught

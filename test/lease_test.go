@@ -91,16 +91,6 @@ func (w *testMount) endLease(secret *logical.Secret) {
 	check.True(w.t, err == nil && (resp == nil || !resp.IsError()), "the lease cannot be ended: %v, %v", resp, err)
 }
 
-func TestLease_RevokeKeepsSharedToken(t *testing.T) {
-	fixturesTest(t, func(t *testing.T, f fixture) {
-		w := f.mounted(t)
-		first, second := w.read("token/app"), w.read("token/app")
-		w.idle(func() { w.endLease(first.Secret) })
-		w.quiet(func() { w.wantServed(second.Data["token_id"]) })
-		check.True(t, w.Simulator.TokenAlive(text(t, second.Data, "access_token")), "the token was killed upstream")
-	})
-}
-
 func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 	t.Parallel()
 	since := map[string]func(w *testMount){

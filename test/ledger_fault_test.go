@@ -178,12 +178,7 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := newTestMount(t, jwtV2().account)
-		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
-			if access == mounttest.Put && strings.HasPrefix(key, "ledger/") {
-				return mounttest.Fault{Hold: release}
-			}
-			return mounttest.Fault{}
-		})
+		w.Storage.On(mounttest.Put, "ledger/", mounttest.Fault{Hold: release})
 		began := time.Now()
 		w.write("config/gst", jwtV2().config)
 		w.write("role/app", map[string]any{"config": "gst"})

@@ -144,17 +144,6 @@ func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	})
 }
 
-func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		f := jwtV1()
-		f.account.RepeatTokens = true // within one second
-		w := f.mounted(t)
-		w.read("token/app")
-		w.loggingIn(1, func() { w.write("rotate/gst", nil) })
-		w.wantReasons("first_read")
-	})
-}
-
 func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		want := 300
@@ -209,7 +198,7 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 			s.revoke(first.id)
 		}, rotates, []string{"first_read", "forced", "rotation"}},
 		"verification": {revoked(time.Minute, func(s *testMount) {
-			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			s.write("config/gst", branch("7"))
 			advance(2 * time.Hour) // no reads, and the token expires
 		}), nothing, []string{"first_read", "verification", ""}},
 		"config deleted and made anew": {revoked(time.Minute, func(s *testMount) {

@@ -200,7 +200,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				c.happens(w, f)
 				found := w.lookUp("token", token)
 				w.says(found.Advice, c.says)
-				resp := w.runAdvice(found.Advice)
+				resp := w.run(found.Advice, nil)
 				switch {
 				case !c.revokes && name != "expired":
 					check.True(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
@@ -239,7 +239,7 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 			"%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		w.says(found.Advice, "try again")
 		killedAt := time.Now()
-		w.runAdvice(found.Advice)
+		w.run(found.Advice, nil)
 		check.Require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
 		advance(time.Minute)
 		for range 2 {

@@ -119,6 +119,14 @@ func (w *testMount) list(path string) *logical.Response {
 	return resp
 }
 
+// listed is what a list says of one name.
+func (w *testMount) listed(path, name string) map[string]any {
+	w.t.Helper()
+	info, _ := w.list(path).Data["key_info"].(map[string]any)
+	facts, _ := info[name].(map[string]any)
+	return facts
+}
+
 // tryRead sends a read and turns an error response into its error.
 func (w *testMount) tryRead(path string, data map[string]any) (*logical.Response, error) {
 	resp, err := w.do(w.t.Context(), logical.ReadOperation, path, data)

@@ -66,14 +66,12 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 		return func(s *testMount) { _, _ = s.do(context.WithoutCancel(s.t.Context()), op, path, data) }
 	}
 	for name, send := range map[string]func(s *testMount){
-		"read":   request(logical.ReadOperation, "token/app", nil),
-		"rotate": request(logical.UpdateOperation, "rotate/gst", nil),
-		"revoke": request(logical.UpdateOperation, "revoke/gst", nil),
-		"status": request(logical.ReadOperation, "status/gst", nil),
-		"write": request(logical.UpdateOperation, "config/gst", map[string]any{
-			"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false,
-		}),
-		"verified write": request(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}}),
+		"read":           request(logical.ReadOperation, "token/app", nil),
+		"rotate":         request(logical.UpdateOperation, "rotate/gst", nil),
+		"revoke":         request(logical.UpdateOperation, "revoke/gst", nil),
+		"status":         request(logical.ReadOperation, "status/gst", nil),
+		"write":          request(logical.UpdateOperation, "config/gst", branch("7", "verify_connection", false)),
+		"verified write": request(logical.UpdateOperation, "config/gst", branch("8")),
 		"delete":         request(logical.DeleteOperation, "config/gst", nil),
 		"invalidation":   func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
 		"minute": func(s *testMount) {
@@ -162,7 +160,7 @@ func TestPanic_InAResult(t *testing.T) {
 	each(t, map[string]testCase{
 		"read":   {logical.ReadOperation, "token/app", nil},
 		"rotate": {logical.UpdateOperation, "rotate/gst", nil},
-		"write":  {logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}},
+		"write":  {logical.UpdateOperation, "config/gst", branch("7")},
 	}, func(t *testing.T, c testCase) {
 		panicked := 0
 		for call := range int64(20) {
@@ -184,7 +182,7 @@ func TestPanic_InAResult(t *testing.T) {
 				"call %d: a read gives a token that was revoked, or is dead", call)
 			n := s.logins()
 			check.True(t, n <= 4, "call %d: %d logins", call, n)
-			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
+			s.write("config/gst", branch("8"))
 			s.Stop()
 		}
 		t.Logf("%d calls panicked", panicked)

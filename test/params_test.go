@@ -62,14 +62,6 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 	})
 }
 
-func TestParams_LongNameCutInMessage(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
-		message := w.badRequest(logical.UpdateOperation, "config/gst",
-			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
-		check.True(t, len(message) <= 2_000, "a message of %d bytes", len(message))
-	})
-}
-
 func TestParams_NameInBodyIgnored(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"name": "other", "rotation_percent": 50})

@@ -165,15 +165,6 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	})
 }
 
-func TestPreset_NotWritable(t *testing.T) {
-	emptyTest(t, func(_ *testing.T, w *testMount) {
-		w.idle(func() {
-			w.refusal(logical.UpdateOperation, "preset/ksa-qa", map[string]any{"token_url": "https://canary.example/"})
-			w.refusal(logical.DeleteOperation, "preset/ksa-qa", nil)
-		})
-	})
-}
-
 func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
 	emptyTest(t, func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.UpdateOperation, "config/gst",

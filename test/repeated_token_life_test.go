@@ -108,7 +108,7 @@ func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 	}
 	headers := func(s *testMount, verify bool) error {
 		_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst",
-			map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
+			branch("7", "verify_connection", verify))
 		return err
 	}
 	for name, ask := range map[string]func(s *testMount) error{

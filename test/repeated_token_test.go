@@ -87,7 +87,7 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 				if revoked {
 					s.revoke("")
 				}
-				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
+				s.write("config/gst", branch("7", "verify_connection", verify))
 				if revoked {
 					a, err := s.ask(t.Context(), "app", nil)
 					check.True(t, err != nil, "token %s was served, and %s was revoked", a.id, first.id)
@@ -158,7 +158,7 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 		began := time.Now()
 		first := s.token("app")
 		advance(30 * time.Minute)
-		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
+		s.write("config/gst", branch("7", "verify_connection", false))
 		s.Clock.Jump(-40 * time.Minute)
 		a := s.token("app")
 		left := time.Hour - time.Since(began)

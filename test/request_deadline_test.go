@@ -22,8 +22,7 @@ import (
 // begin; a verification ends with its own request_timeout.
 func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 	t.Parallel()
-	branch := map[string]any{"headers": map[string]any{"X-Branch": "7"}}
-	for path, data := range map[string]map[string]any{"rotate/gst": nil, "revoke/gst": nil, "config/gst": branch} {
+	for path, data := range map[string]map[string]any{"rotate/gst": nil, "revoke/gst": nil, "config/gst": branch("7")} {
 		timed(t, path, func(t *testing.T) {
 			s := gstMount(t, time.Hour, "request_timeout", "60s")
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
@@ -50,8 +49,8 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 	}{
 		{logical.UpdateOperation, "rotate/gst", nil, 0},
 		{logical.UpdateOperation, "revoke/gst", nil, 0},
-		{logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false}, 0},
-		{logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}, 0},
+		{logical.UpdateOperation, "config/gst", branch("7", "verify_connection", false), 0},
+		{logical.UpdateOperation, "config/gst", branch("7"), 0},
 		{logical.UpdateOperation, "config/gst", map[string]any{"password": "not the password"}, 1},
 		{logical.DeleteOperation, "config/gst", nil, 0},
 	} {
@@ -104,7 +103,7 @@ func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
 		"settings written meanwhile": {nil, func(s *testMount) {
 			for _, name := range []string{"7", "8", "9", "10", "11"} {
 				advance(4 * time.Second)
-				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": name}, "verify_connection": false})
+				s.write("config/gst", branch(name, "verify_connection", false))
 			}
 		}},
 	}, func(t *testing.T, c testCase) {

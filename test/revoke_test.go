@@ -58,16 +58,6 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	return revoked, resp.Warnings
 }
 
-// startRevoke revokes the tokens of gst in the background. The channel is closed once revoke/ has returned.
-func (s *testMount) startRevoke() <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-	}()
-	return done
-}
-
 // failRevoke revokes the tokens of gst while storage fails, which must be an error, and leaves storage failing.
 func (s *testMount) failRevoke() {
 	s.t.Helper()
@@ -164,20 +154,6 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 	}
 }
 
-func TestRevoke_NotServedAfterRestart(t *testing.T) {
-	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		// The upstream hangs during the revocation; Vault crashes meanwhile.
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
-		s.startRevoke()
-		advance(time.Second)
-		check.Require(t, s.Simulator.Counters().Refreshes == 1, "the upstream got no revocation")
-		check.True(t, s.token("app").id != first.id, "a token was served while it is being revoked")
-		s.Crash()
-		check.True(t, s.token("app").id != first.id, "a revoked token was served after a restart")
-	})
-}
-
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
@@ -188,32 +164,6 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 		revoked, _ := s.revoke("")
 		check.True(t, len(revoked) == 0, "revoke of expired tokens returns %+v", revoked)
 		check.Equal(t, s.Simulator.Counters().Refreshes, 0, "exchanges")
-	})
-}
-
-func TestRevoke_OfPausedConfig(t *testing.T) {
-	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		s.write("config/gst", map[string]any{"paused": true})
-		revoked, _ := s.revoke("")
-		check.True(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
-			"revoke of a paused config returns %+v", revoked)
-		s.failed("app")
-		s.wantLogins(1)
-	})
-}
-
-// A revocation that storage did not take outlives the idle time. An account that nobody reads is let go from memory, but not
-// while storage would bring the revoked token back.
-func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(_ *testing.T, s *testMount) {
-		first := s.token("app")
-		s.EveryMinute()
-		advance(30*time.Minute + 30*time.Second)
-		s.failRevoke()
-		s.Storage.Heal()
-		advance(time.Minute)
-		s.wantNotServed(first.id)
 	})
 }
 
@@ -228,11 +178,11 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Storage.SlowPuts(3 * time.Second)
-		revoked := s.startRevoke()
+		revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
 		advance(time.Second)
 		comes(s)
 		check.True(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
-		<-revoked
+		s.wait(revoked)
 		s.wantNotServed(first.id)
 	})
 }
@@ -241,16 +191,16 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 // upstream would refuse a second exchange.
 func TestRevoke_KilledStaysKilled(t *testing.T) {
 	each(t, map[string]func(s *testMount){
-		"a second revocation": func(s *testMount) { <-s.startRevoke() }, "the minute": (*testMount).minute,
+		"a second revocation": func(s *testMount) { s.revoke("") }, "the minute": (*testMount).minute,
 	}, func(t *testing.T, comes func(s *testMount)) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
-		revoked := s.startRevoke()
+		revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
 		advance(time.Second)
 		comes(s)
-		<-revoked
+		s.wait(revoked)
 		c := s.Simulator.Counters()
 		check.Require(t, c.Refreshes == 1 && c.RefreshesOK == 1, "%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
 		s.wantKilled(first.id)
@@ -379,13 +329,13 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 		advance(time.Second)
 		s.wantLogins(2, "one of them the verification in flight")
 		s.revoke("")
-		read := s.startToken()
+		read := s.async("token/app")
 		advance(time.Second)
 		release()
 		_, err := s.wait(written).unpack()
 		check.Require(t, codeOf(err) == http.StatusConflict, "the write is answered by %v", err)
 		s.says(err.Error(), `config "gst"`)
-		check.True(t, (<-read).id != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
+		check.True(t, s.wait(read).resp.Data["token_id"] != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
 		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins of one account in flight at once")
 	})
 }
@@ -398,7 +348,7 @@ func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 		w.remove("config/gst")
 		resp := w.write("revoke/other", map[string]any{"token_id": id})
 		_, advice, _ := strings.Cut(warningsOf(resp), ": nothing was revoked.")
-		w.runAdvice(advice)
+		w.run(advice, nil)
 	})
 }
 

@@ -179,7 +179,7 @@ func TestRotate_TooSoonAfterVerification(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.mustRotate()
 		advance(time.Second)
-		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.write("config/gst", branch("7"))
 		s.wantLogins(2, "(one is the verification)")
 		resp := s.write("rotate/gst", nil)
 		s.wantLogins(2)

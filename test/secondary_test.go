@@ -26,7 +26,7 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 		"rotation_percent": {func(n int) map[string]any { return map[string]any{"rotation_percent": 50 + n} }, 2},
 		// What is in flight is of no use any more. One login at a time, of 10 s each, or ended early and held off like a failure.
 		"headers": {func(n int) map[string]any {
-			return map[string]any{"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false}
+			return branch(fmt.Sprint(n), "verify_connection", false)
 		}, 6},
 	}, func(t *testing.T, c testCase) {
 		s := newClusters(t, time.Hour)

@@ -128,15 +128,3 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 		s.wantLogins(1)
 	})
 }
-
-func TestTokenShared_CanceledBeforeRead(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, _ = s.do(ctx, logical.ReadOperation, "token/app", nil)
-		advance(10 * time.Second)
-		s.token("app")
-		got := s.logins()
-		check.True(t, got <= 1, "%d logins, want at most one", got)
-	})
-}

@@ -92,7 +92,7 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 	}
 	each(t, map[string]testCase{
 		"once":                                   {"rotate/gst", nil, 1},
-		"verification":                           {"config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}, 1},
+		"verification":                           {"config/gst", branch("7"), 1},
 		"and reloaded after a login that failed": {"rotate/gst", nil, 2},
 	}, func(t *testing.T, c testCase) {
 		s := singleSessionMount(t, time.Hour)
@@ -132,7 +132,7 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 		s.quiet(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			s.refusalIn(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			s.refusalIn(ctx, logical.UpdateOperation, "config/gst", branch("7"))
 			for range 2 {
 				check.True(t, s.token("app").id == first.id, "another token is served")
 				check.Equal(t, s.read("status/gst").Data["state"], "ready", "state")

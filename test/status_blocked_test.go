@@ -54,10 +54,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			got := count(t, status, field)
 			check.True(t, got != "0", "%s is %s after a login that could not begin", field, got)
 		}
-		list := s.list("status/")
-		info, _ := list.Data["key_info"].(map[string]any)
-		entry, _ := info["gst"].(map[string]any)
-		check.True(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
+		check.Equal[any](t, s.listed("status/", "gst")["state"], "backing_off", "list status/ says")
 		metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
 		check.True(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
 		s.Storage.Heal()

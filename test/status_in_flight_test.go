@@ -79,7 +79,7 @@ func TestStatus_TokenInDoubt(t *testing.T) {
 		s.token("app")
 		advance(time.Minute)
 		s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.refused(logical.UpdateOperation, "config/gst", branch("7"))
 		s.Storage.Heal()
 		s.wantLogins(2, "one of them the verification")
 		status := s.status()

@@ -151,9 +151,7 @@ func TestStatusList_JustRestarted(t *testing.T) {
 		if c.heals {
 			s.Storage.Heal()
 		}
-		info, _ := s.list("status/").Data["key_info"].(map[string]any)
-		gst, _ := info["gst"].(map[string]any)
-		check.True(t, gst["state"] == c.want, "list status/ says %v of an account with a token, want the state %v", gst, c.want)
+		check.Equal(t, s.listed("status/", "gst")["state"], c.want, "of an account with a token list status/ says")
 	})
 }
 
@@ -166,12 +164,7 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 		}
 		s.changePassword()
 		s.failed("app")
-		state := func() any {
-			list := s.list("status/")
-			info, _ := list.Data["key_info"].(map[string]any)
-			entry, _ := info["gst"].(map[string]any)
-			return entry["state"]
-		}
+		state := func() any { return s.listed("status/", "gst")["state"] }
 		check.RequireEqual(t, state(), "rejected", "state")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 		check.Equal(t, state(), "rejected", "list status/ says")

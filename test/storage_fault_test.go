@@ -6,7 +6,6 @@ package test
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -105,59 +104,6 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 				check.True(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
 				w.Storage.Heal()
 			})
-		})
-	}
-}
-
-func TestStorageFault_TokenInMemoryServed(t *testing.T) {
-	eachOf(t, []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List}, func(t *testing.T, access string) {
-		w := jwtV1().mounted(t)
-		token := w.read("token/app").Data["token_id"]
-		w.Storage.Fail(access, "", mounttest.ErrStorage())
-		w.quiet(func() { w.wantServed(token) })
-	})
-}
-
-func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
-		old := w.read("token/app").Data["token_id"]
-		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
-		_, _ = w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		w.Storage.Heal()
-		w.Reload()
-		w.remove("config/gst")
-		w.mount(jwtV1())
-		w.loggingIn(1, func() {
-			check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
-		})
-	})
-}
-
-func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
-	t.Parallel()
-	for _, r := range []struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-		key  string
-	}{
-		{logical.ReadOperation, "token/app", nil, "token/gst"},
-		{logical.UpdateOperation, "rotate/gst", nil, "token/gst"},
-		{logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}, "token/gst"},
-		{logical.UpdateOperation, "config/new", jwtConfig(), "token/new"},
-	} {
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.Reload()
-			w.slow(5 * time.Second)
-			synctest.Wait()
-			before := len(w.Storage.Accesses())
-			response := w.asyncRequest(t.Context(), r.op, r.path, r.data)
-			advance(time.Second)
-			w.wantLogins(1, "in flight")
-			accesses := w.Storage.Accesses()[before:]
-			check.True(t, slices.Contains(accesses, mounttest.Put+" "+r.key), "a login is in flight, and storage knows nothing of it: %q", accesses)
-			w.wait(response)
 		})
 	}
 }

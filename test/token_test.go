@@ -132,17 +132,3 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 		})
 	})
 }
-
-func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
-	fixturesTest(t, func(t *testing.T, f fixture) {
-		w := f.mounted(t)
-		w.slow(7 * time.Second)
-		began := time.Now()
-		resp := w.read("token/app")
-		issued := moment(t, resp.Data, "issued_at")
-		check.True(t, !issued.After(began) && !issued.Before(began.Add(-time.Second)), "issued_at is %s, want %s, when the request was sent", issued, began)
-		life := moment(t, resp.Data, "expires_at").Sub(began)
-		check.True(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
-		checkLease(t, resp, time.Now())
-	})
-}

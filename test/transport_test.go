@@ -5,7 +5,6 @@ package test
 
 import (
 	"crypto/tls"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,23 +75,6 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 			check.Equal(t, w.Network.Dialed(), []string{address}, "dialled")
 		})
 	}
-}
-
-func TestTransport_ResponseTooLarge(t *testing.T) {
-	each(t, map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21}, func(t *testing.T, padding int) {
-		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-			rw.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(rw, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"x":"`+
-				strings.Repeat("x", padding)+`"}`)
-		})
-		w.mount(oauth())
-		if padding < 1<<20 {
-			w.read("token/app")
-			return
-		}
-		r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-		check.True(t, len(r.message) <= 1000, "a message of %d bytes", len(r.message))
-	})
 }
 
 func TestTransport_RedirectNotFollowed(t *testing.T) {
