@@ -106,7 +106,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 			w := jwtV2().mounted(t)
 			sent := 0
 			for _, op := range clientOperations() {
-				for _, name := range append(slices.Collect(maps.Values(badNames())), "gst", "app", "new", "") {
+				for _, name := range append(badNames(), "gst", "app", "new", "") {
 					w.survive(op, path+name, body(path, op))
 					w.survive(op, path+name, map[string]any{"pasword": "canary", "name": "gst"})
 					sent += 2

@@ -147,33 +147,25 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 		many[fmt.Sprintf("name%d", n)] = "x"
 	}
 	named := func(name string) map[string]any { return map[string]any{name: "canary"} }
-	const words = "a letter, then letters, digits, '_' or '-'"
-	for name, bad := range map[string]struct {
-		metadata any
-		want     string
-	}{
-		"33 pairs":                    {many, "at most 32 pairs"},
-		"a pair of 1025 bytes":        {map[string]any{"gstin": strings.Repeat("x", 1020)}, "longer than 1024 bytes"},
-		"a carriage return":           {map[string]any{"gstin": "canary\r"}, "one line of text"},
-		"a line feed":                 {map[string]any{"gstin": "canary\nX-Other: 1"}, "one line of text"},
-		"a NUL":                       {map[string]any{"gstin": "canary\x00"}, "one line of text"},
-		"what is not UTF-8":           {map[string]any{"gstin": "canary\xff"}, "one line of text"},
-		"a name with a space":         {named("a canary"), words},
-		"a name with a line feed":     {named("canary\n"), words},
-		"a name with a colon":         {named("canary:"), words},
-		"a name that begins with '-'": {named("-canary"), words},
-		"a name that is a digit":      {named("7canary"), words},
-		"a name with an accent":       {named("canaryé"), words},
-		"no name":                     {"=canary", "name=value"},
-		"no pair":                     {"canary", "name=value"},
-		"a number":                    {map[string]any{"canary": 7}, "name=value"},
-		"a list in a list":            {[]any{[]any{"canary=1"}}, "name=value"},
+	for want, bad := range map[string][]any{
+		"at most 32 pairs":       {many},
+		"longer than 1024 bytes": {map[string]any{"gstin": strings.Repeat("x", 1020)}},
+		"one line of text": {
+			map[string]any{"gstin": "canary\r"}, map[string]any{"gstin": "canary\nX-Other: 1"}, map[string]any{"gstin": "canary\x00"},
+			map[string]any{"gstin": "canary\xff"},
+		},
+		"a letter, then letters, digits, '_' or '-'": {
+			named("a canary"), named("canary\n"), named("canary:"), named("-canary"), named("7canary"), named("canaryé"),
+		},
+		"name=value": {"=canary", "canary", map[string]any{"canary": 7}, []any{[]any{"canary=1"}}},
 	} {
-		timed(t, name, func(t *testing.T) {
+		timed(t, want, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
-			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": bad.metadata}, "metadata", bad.want)
-			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": bad.metadata}, "metadata", bad.want)
+			for _, metadata := range bad {
+				w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": metadata}, "metadata", want)
+				w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": metadata}, "metadata", want)
+			}
 			check.Equal[any](t, overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"},
 				"the refused write changed the metadata to")
 		})
@@ -220,49 +212,29 @@ func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 
 func TestRoleRefused_InvalidFields(t *testing.T) {
 	t.Parallel()
-	type refused struct {
-		data  map[string]any
-		wants []string
-	}
-	limit := func(value any) refused {
-		return refused{map[string]any{"config": "gst", "max_ttl": value}, []string{"max_ttl", "whole seconds"}}
-	}
-	bad := map[string]refused{
-		"nothing":                      {nil, []string{"config"}},
-		"no config":                    {map[string]any{"max_ttl": "1h"}, []string{"config"}},
-		"an empty config":              {map[string]any{"config": ""}, []string{"config"}},
-		"a config that does not exist": {map[string]any{"config": "nobody"}, []string{"config", "vault write mastersindia/config/"}},
-		"a config in another case":     {map[string]any{"config": "GST"}, []string{"config", "vault write mastersindia/config/"}},
-		"a config no name can have":    {map[string]any{"config": "canary/../gst"}, []string{"config"}},
-		"an unknown parameter":         {map[string]any{"config": "gst", "ttl": "canary"}, []string{"ttl"}},
-		"a parameter in another case":  {map[string]any{"config": "gst", "Lease": true}, []string{"Lease"}},
-		"a limit and no lease":         {map[string]any{"config": "gst", "max_ttl": "1h", "lease": false}, []string{"max_ttl", "lease"}},
-		"a lease that is a word":       {map[string]any{"config": "gst", "lease": "canary"}, []string{"lease"}},
-		"a lease that is a list":       {map[string]any{"config": "gst", "lease": []any{true}}, []string{"lease"}},
-		"a limit of half a second":     limit("500ms"),
-		"a limit of a fraction":        limit(86397.5),
-		"a limit of one and a half":    limit("1.5s"),
-		"a limit that is a word":       limit("canary"),
-		"a negative limit":             limit(-86397),
-		"a negative limit as text":     limit("-86397s"),
-		"a negative limit as JSON":     limit(json.Number("-86397")),
-		"a limit that is true":         limit(true),
-		"a config that is a number":    {map[string]any{"config": 86397}, []string{"config"}},
-		"a config that is a list":      {map[string]any{"config": []any{"canary"}}, []string{"config"}},
-		"a config that is a map":       {map[string]any{"config": map[string]any{"canary": "gst"}}, []string{"config"}},
-		"a field of a config":          {map[string]any{"config": "gst", "password": "canary"}, []string{"password"}},
-	}
-	for name, b := range bad {
-		timed(t, "create with "+name, func(t *testing.T) {
+	gst := func(field string, value any) map[string]any { return map[string]any{"config": "gst", field: value} }
+	for want, bad := range map[string][]map[string]any{
+		"config": {
+			{"config": ""}, {"config": "canary/../gst"}, {"config": 86397}, {"config": []any{"canary"}}, {"config": map[string]any{"canary": "gst"}},
+		},
+		"vault write mastersindia/config/": {{"config": "nobody"}, {"config": "GST"}},
+		"ttl":                              {gst("ttl", "canary")},
+		"Lease":                            {gst("Lease", true)},
+		"lease":                            {with(gst("max_ttl", "1h"), "lease", false), gst("lease", "canary"), gst("lease", []any{true})},
+		"whole seconds": {
+			gst("max_ttl", "500ms"), gst("max_ttl", 86397.5), gst("max_ttl", "1.5s"), gst("max_ttl", "canary"), gst("max_ttl", -86397),
+			gst("max_ttl", "-86397s"), gst("max_ttl", json.Number("-86397")), gst("max_ttl", true),
+		},
+		"password": {gst("password", "canary")},
+	} {
+		timed(t, want, func(t *testing.T) {
 			w := jwtV1().mounted(t)
-			w.badRequest(logical.UpdateOperation, "role/other", b.data, b.wants...)
-		})
-		if name == "nothing" || name == "no config" {
-			continue // an update need not name it
-		}
-		timed(t, "update with "+name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.badRequest(logical.UpdateOperation, "role/app", b.data, b.wants...)
+			for _, data := range bad {
+				w.badRequest(logical.UpdateOperation, "role/other", data, want)
+				w.badRequest(logical.UpdateOperation, "role/app", data, want)
+			}
+			w.badRequest(logical.UpdateOperation, "role/other", nil, "config")
+			w.badRequest(logical.UpdateOperation, "role/other", map[string]any{"max_ttl": "1h"}, "config")
 		})
 	}
 	timed(t, "a limit for a role without a lease", func(t *testing.T) {
