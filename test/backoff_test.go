@@ -122,8 +122,7 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	}
 }
 
-// A pause of the config during a login causes no backoff after it. The account was paused for the moment in which a login came to
-// its end.
+// The account was paused for the moment in which a login came to its end.
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -331,6 +332,18 @@ func (w *testMount) hides(text string, secrets ...string) {
 	}
 }
 
+// between checks that a value is in a range; what says what it is.
+func between[T cmp.Ordered](t testing.TB, got, least, most T, what string, args ...any) {
+	t.Helper()
+	check.True(t, got >= least && got <= most, "%s: got %v, want %v to %v", fmt.Sprintf(what, args...), got, least, most)
+}
+
+// atMost checks that a value is no more than that; what says what it is.
+func atMost[T cmp.Ordered](t testing.TB, got, most T, what string, args ...any) {
+	t.Helper()
+	check.True(t, got <= most, "%s: got %v, want at most %v", fmt.Sprintf(what, args...), got, most)
+}
+
 // oddNumber is a number that no message has a reason to name.
 const oddNumber = "86397"
 
@@ -378,10 +391,8 @@ type asyncResult struct {
 func (r asyncResult) unpack() (*logical.Response, error) { return r.resp, r.err }
 
 // async reads at once, and gives the response when it comes.
-func (w *testMount) async(path string) <-chan asyncResult { return w.asyncIn(w.t.Context(), path) }
-
-func (w *testMount) asyncIn(ctx context.Context, path string) <-chan asyncResult {
-	return w.asyncRequest(ctx, logical.ReadOperation, path, nil)
+func (w *testMount) async(path string) <-chan asyncResult {
+	return w.asyncRequest(w.t.Context(), logical.ReadOperation, path, nil)
 }
 
 func (w *testMount) asyncRequest(ctx context.Context, op logical.Operation, path string, data map[string]any) <-chan asyncResult {

@@ -105,8 +105,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				}
 				s.reloadIf(restart)
 				for _, name := range []string{"7", "8", "7"} {
-					err := change(name, verify)
-					check.True(t, err == nil, "a change of headers to %s: %v", name, err)
+					check.Equal(t, change(name, verify), nil, "a change of headers to %s", name)
 					advance(time.Minute)
 					s.token("app")
 					s.wantState("ready")

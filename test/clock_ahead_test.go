@@ -83,8 +83,7 @@ func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 	}
 }
 
-// A rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock was
-// set back in between.
+// The marks of the last replaced rejected token (5 minutes) and of the last login by hand (10 s) outlast a clock that is set back.
 func TestMarks_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	timed(t, "rejected", func(t *testing.T) {

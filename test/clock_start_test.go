@@ -66,8 +66,7 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 	}
 }
 
-// Readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and the hold that
-// follows is kept when the clock is right.
+// Readers who come while a clock ahead makes a hold look over have the credentials sent once, and the hold after that is kept.
 func TestClock_StartAheadSendsOnce(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
@@ -111,8 +110,7 @@ func TestClock_StartBehindEndsHold(t *testing.T) {
 	})
 }
 
-// A token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is, and one when it is
-// right again.
+// Readers of a machine whose clock is wrong cause one login while it is, and one when it is right again.
 func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 	eachOf(t, []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour}, func(t *testing.T, off time.Duration) {
 		s := gstMount(t, 4*time.Hour)
@@ -132,8 +130,7 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 			served()
 			advance(time.Second)
 		}
-		got := s.logins()
-		check.True(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
+		atMost(t, s.logins(), 3, "logins")
 	})
 }
 

@@ -5,6 +5,7 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 				"with the client_secret alone": {without(all, "password"), []string{"password"}},
 				"with an empty password":       {with(all, "password", ""), []string{"password"}},
 			} {
-				timed(t, name+verifying(verify)+" "+given, func(t *testing.T) {
+				timed(t, fmt.Sprintf("%s %s, verified %t", name, given, verify), func(t *testing.T) {
 					w := newTestMount(t, oauth().account)
 					w.write("config/gst", secureOAuth())
 					w.badRequest(logical.UpdateOperation, "config/gst", with(merged(move, c.secrets), "verify_connection", verify), c.missing...)
@@ -73,13 +74,6 @@ func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 			w.quiet(func() { w.write("config/gst", with(merged(move, all), "verify_connection", false)) })
 		})
 	}
-}
-
-func verifying(verify bool) string {
-	if verify {
-		return ", verified,"
-	}
-	return ", not verified,"
 }
 
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {

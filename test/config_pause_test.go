@@ -71,8 +71,7 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	})
 }
 
-// A reason alone does not pause a config, and new credentials of a paused one are not verified: both writes succeed, and warn of
-// it.
+// A reason alone does not pause, and new credentials of a paused config are not verified: both writes succeed and say so.
 func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const notPaused, unverified = "The config is not paused: to pause it: vault write mastersindia/config/gst paused=true",
@@ -99,8 +98,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	})
 }
 
-// TestConfigPause_ResumedByExportWarns writes back an export of before the pause: that resumes the account, and says so. A resume
-// that names no more than secrets is meant.
+// An export of before the pause is written back, which resumes the account. A write of no more than secrets is meant.
 func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		export := w.read("config/gst").Data
@@ -130,8 +128,7 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 			{map[string]any{"paused": true}, ""},
 		} {
 			resp := w.write("config/gst", step.data)
-			said := warningsOf(resp)
-			check.True(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
+			check.Equal(t, warningsOf(resp), step.says, "write %d warns", n)
 		}
 	})
 }

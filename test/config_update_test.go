@@ -218,8 +218,7 @@ func cleared(from, to fixture) map[string]any {
 	return data
 }
 
-// TestConfigReplace_WarnsOfOtherAccount writes over the config of another account, as after a mistaken name: the login succeeds, and
-// so does the write, which says what it has replaced, without a value.
+// The config of another account is written over, as after a mistaken name: the response says what was replaced, without values.
 func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 	const account, roles = "The config was of another account: its ", " changed, and its roles return the token of the new account."
 	type testCase struct {
@@ -310,13 +309,11 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 				}
 			}
 		}
-		resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30})
-		check.True(t, resp == nil, "a timeout and a JSON number: %v", resp)
+		check.Equal(t, w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30}), nil, "a timeout and a JSON number")
 	})
 }
 
-// A change of any one field that a login sends is another login, which is verified, or the token of before would be served. A
-// change of any other makes none.
+// A change of a field that a login sends is verified, or the token of before would be served. A change of any other is not.
 func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -46,8 +46,7 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	})
 }
 
-// A secret that was never given is not asked for again. A change of protocol needs one more secret, and one problem a secret says
-// it all.
+// A secret that was never given is not asked for again: one problem a secret.
 func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := jwtV1().unserved(t)
@@ -212,16 +211,12 @@ func refuseEach(t *testing.T, f fixture, field string, values []any, wants ...st
 
 func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	t.Parallel()
-	for _, field := range durationFields() {
+	for _, field := range []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"} {
 		refuseEach(t, jwtV1(), field, []any{
 			"500ms", "1.5s", 86397.5, json.Number("86397.5"), "86397.5", "canary", "s", -86397, json.Number("-86397"), "-86397s", true,
 			[]any{30}, map[string]any{"canary": 30}, "1e1",
 		}, "whole seconds")
 	}
-}
-
-func durationFields() []string {
-	return []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"}
 }
 
 func TestConfigRefused_Secret(t *testing.T) {

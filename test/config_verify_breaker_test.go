@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// A write of headers is verified with the stored password, and fails. Readers do not send that again while what the verification
-// has met holds logins back, as it does where a login has failed.
+// A verification with the stored password fails. Its hold is one for readers too.
 func TestVerification_FailureHoldsLogins(t *testing.T) {
 	throttled := func(d time.Duration) simulator.Fault {
 		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
@@ -113,8 +112,7 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	})
 }
 
-// The upstream throttles a login for ten minutes. Deleting the config and writing it again with the same credentials does not
-// bring the next login nearer.
+// Deleting a throttled config and writing it again brings the next login no nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {
 		s := gstMount(t, time.Hour)

@@ -30,8 +30,7 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 		w.says(r.message, "gst", "verify_connection=false")
 		w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
 		w.wantRefusedLogins(1)
-		configs := w.storedUnder("config/")
-		check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+		check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 		for key, value := range w.stored() {
 			w.hides(key+" "+value, canaries(f.wrong())...)
 		}
@@ -43,8 +42,7 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	})
 }
 
-// The message asks only for corrections of fields that can be wrong. An upstream that is down or throttles is no fault of the
-// write.
+// An upstream that is down or throttles is no fault of the write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
@@ -60,8 +58,7 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	}
 }
 
-// The credentials were refused since a header was forgotten. They are not sent again, and the message does not say that this
-// login has failed: it says how to log in with what was corrected.
+// The credentials were refused for want of a header: they are not sent again, and the message says how to log in with it.
 func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := latam()
@@ -78,8 +75,7 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 	})
 }
 
-// A write that leaves the preset's refresh_url on another host than the new token_url gives a warning, since a revocation would
-// send refresh tokens of production to the vendor's test host.
+// Else a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}
@@ -96,8 +92,7 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
 			check.Require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
-			warned := strings.Contains(warningsOf(resp), "refresh_url is on a different host")
-			check.True(t, warned == write.warned, "write %d: warned %v, want %v", n, warned, write.warned)
+			check.Equal(t, strings.Contains(warningsOf(resp), "refresh_url is on a different host"), write.warned, "write %d: warned", n)
 		}
 	})
 }
@@ -200,8 +195,7 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 					w.says(r.message, "gst", "verify_connection=false")
 					w.hides(r.message, f.secrets()...)
 				})
-				configs := w.storedUnder("config/")
-				check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+				check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 				for _, r := range w.heard() {
 					check.True(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
 				}

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,8 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// What is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the config and writing it again is a
-// way out.
+// Where the record of the tokens cannot be read, deleting the config and writing it again is a way out.
 func TestConfigDelete_DamagedRecord(t *testing.T) {
 	each(t, map[string]string{
 		"damaged":                    "{\"schema\":1,",
@@ -40,8 +40,7 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 	})
 }
 
-// There is no config, and what is stored of its tokens cannot be read, so it is no use to anybody. The config is written as any
-// other.
+// A record without a config that cannot be read is in nobody's way.
 func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
 		s := newTestMount(t, jwtAccount())
@@ -180,7 +179,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 						w.says(refused.message, "ledger/"+kind)
 						w.hides(refused.message, "canary")
 					} else if resp != nil {
-						w.hides(canonical(t, resp.Data)+warningsOf(resp), "canary")
+						w.hides(fmt.Sprint(resp.Data)+warningsOf(resp), "canary")
 					}
 				}
 				// Logins go on, and tokens of this config and of others are noted and found.
@@ -200,8 +199,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				}
 				check.Equal(t, len(w.ledgerOf("well")), 2, "entries of the other config")
 				advance(4 * day)
-				got := w.ledgerOf("well")
-				check.True(t, got == nil, "trimming stopped at the damage: %s", describe(got))
+				check.Equal(t, describe(w.ledgerOf("well")), "", "the ledger has")
 			})
 		}
 	}

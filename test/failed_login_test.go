@@ -20,8 +20,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// A 429 without Retry-After that rotate/ meets beside a malformed request holds a corrected request back for seconds, and not
-// until the end of the malformed one's hold.
+// A 429 without Retry-After beside a malformed request holds a corrected one back for seconds only.
 func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
@@ -38,8 +37,7 @@ func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 	})
 }
 
-// A forced login that is given up while the breaker is open may have been refused: the next is made a minute later, as after any
-// other.
+// A forced login that is given up may have been refused: the next is made a minute later.
 func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
@@ -76,8 +74,7 @@ func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 	})
 }
 
-// A probe whose credentials the upstream has accepted closes the breaker, although the token that it gives is a revoked one: the
-// next login is made when that token has ended, and nothing says that credentials are refused.
+// A probe that the upstream has accepted closes the breaker, although it brings a revoked token.
 func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
@@ -157,8 +154,7 @@ func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
 	})
 }
 
-// What a failed verification of a config that was never stored leaves in storage goes when it says nothing any more, with a
-// restart and without.
+// The record of a failed verification of a config that was never stored goes with its hold.
 func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
@@ -170,8 +166,7 @@ func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 		check.Require(t, len(s.storedUnder("token/")) == 1, "stored: %v", s.storedUnder("token/"))
 		for range 2 {
 			advance(4 * 24 * time.Hour)
-			left := s.storedUnder("token/")
-			check.True(t, len(left) == 0, "days after the hold: %v", left)
+			check.Equal(t, len(s.storedUnder("token/")), 0, "entries under token/")
 			s.Reload()
 		}
 	})

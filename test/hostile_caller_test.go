@@ -97,8 +97,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestHostileCaller_RequestsAreRefused sends every value to every field of every path, and every operation to every name, good
-// and bad.
+// Every value goes to every field of every path, and every operation to every name, good and bad.
 func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	for path := range namedPaths() {
@@ -171,7 +170,7 @@ func (w *testMount) survive(op logical.Operation, path string, data map[string]a
 	data = marked(data)
 	resp, err := w.do(w.t.Context(), op, path, data)
 	if resp != nil {
-		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
+		warnings, encodeErr := json.Marshal([]any{resp.Warnings, without(resp.Data, "access_token", "authorization")})
 		check.True(w.t, encodeErr == nil, "%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		w.hides(string(warnings), marker)
 	}
@@ -247,9 +246,4 @@ func hidden(path string, data map[string]any) []string {
 	return append(slices.DeleteFunc(canaries(data), func(value string) bool {
 		return !strings.Contains(value, "canary") || strings.Contains(names, value)
 	}), marker)
-}
-
-// withoutTokens is a response without what a reader of a token is meant to see.
-func withoutTokens(data map[string]any) map[string]any {
-	return without(data, "access_token", "authorization")
 }

@@ -12,8 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// What a reader and status/ say of responses that name their error in a way of their own, or none. TestClassify_Login of
-// backend/upstream has all that the vendors' pages show.
+// Responses that name their error in a way of their own, or none. TestClassify_Login has those of the vendors' pages.
 func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 	const envelope = `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>BODY</s:Body></s:Envelope>`
 	type testCase struct {

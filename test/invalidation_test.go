@@ -35,8 +35,7 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 		r := s.wait(reader)
 		refused, is := asRefusal(r.unpack())
 		check.Require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
-		took := r.at.Sub(began)
-		check.True(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
+		atMost(t, r.at.Sub(began), c.most, "the reader waited")
 	})
 }
 

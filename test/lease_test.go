@@ -53,8 +53,7 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 		w.Node.SetMaxLease(10 * time.Minute)
 		advance(61 * time.Second)
 		for _, path := range []string{"token/app", "token/short"} {
-			got := w.read(path).Secret.TTL
-			check.True(t, got == 10*time.Minute, "%s: lease of %s, want 10m", path, got)
+			check.Equal(t, w.read(path).Secret.TTL, 10*time.Minute, "%s: lease of", path)
 		}
 	})
 }

@@ -57,8 +57,7 @@ func heal() map[string]func(*testMount) {
 	}
 }
 
-// No word is lost wherever the ledger dies. A read, a rotation and a revocation, with the storage of the ledger dying at each
-// access.
+// A read, a rotation and a revocation, with the ledger's storage dying at each access.
 func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 	t.Parallel()
 	for how, mend := range heal() {
@@ -186,8 +185,7 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 		w.write("rotate/gst", nil)
 		w.write("revoke/gst", nil)
 		w.read("token/app")
-		took := time.Since(began)
-		check.True(t, took <= time.Second, "it took %s", took)
+		atMost(t, time.Since(began), time.Second, "it took")
 		close(release)
 		w.minute()
 		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {
@@ -214,20 +212,11 @@ func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 		check.True(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
 			"%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
 		keys := w.storedUnder("ledger/id/")
-		check.True(t, len(keys) == 1 && slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)),
-			"the ledger has %d tokens", len(keys))
+		check.True(t, len(keys) == 1 && keys["ledger/id/"+id] != "", "the ledger has %d tokens", len(keys))
 	})
 }
 
-func firstKey(entries map[string]string) string {
-	for key := range entries {
-		return key
-	}
-	return ""
-}
-
-// A write of the ledger hangs, is given up and made again, and lands after all when the ledger has learnt of another token. It
-// takes nothing away.
+// A write of the ledger that was given up and made again lands late, and takes nothing away.
 func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()

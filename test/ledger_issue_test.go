@@ -85,8 +85,7 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	}
 	got, want := newest.ExpiresAt, moment(t, given, "expires_at")
 	check.True(t, got.Equal(want) && newest.UsableUntil.Equal(want), "expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
-	life := newest.ExpiresAt.Sub(newest.IssuedAt)
-	check.True(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
+	between(t, newest.ExpiresAt.Sub(newest.IssuedAt), f.life-time.Second, f.life, "a life of")
 }
 
 func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
@@ -114,10 +113,8 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 			w.Reload()
 			advance(time.Minute)
 		})
-		stored := w.storedUnder("ledger/")
-		check.True(t, len(stored) == 0, "the ledger has %d entries", len(stored))
-		got := w.ledgerOf("gst")
-		check.True(t, got == nil, "the ledger has %s", describe(got))
+		check.Equal(t, len(w.storedUnder("ledger/")), 0, "entries under ledger/")
+		check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
 	})
 }
 

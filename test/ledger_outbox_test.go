@@ -93,8 +93,7 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// A restart of many accounts that the ledger knows all about writes nothing into it, logs no error, and loses no unsaved
-// revocation.
+// A restart writes nothing that the ledger knows, logs no error, and loses no unsaved revocation.
 func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up

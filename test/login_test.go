@@ -101,8 +101,7 @@ func TestLogs_BlockedLogin(t *testing.T) {
 		said, _ := line["error"].(string)
 		check.True(t, line["@level"] == "warn" && line["config"] == "gst" && line["reason"] == "rotation" && strings.Contains(said, mounttest.ErrStorage().Error()),
 			"line %v", line)
-		n := len(book.lines(t, "no login could begin: it will be tried again"))
-		check.True(t, n <= 20, "%d lines in two minutes", n)
+		atMost(t, len(book.lines(t, "no login could begin: it will be tried again")), 20, "lines in two minutes")
 		w.Storage.Heal()
 		w.loggingIn(1, func() { advance(2 * time.Minute) })
 	})
@@ -180,8 +179,7 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 	}
 }
 
-// The upstream calls every login malformed. Where the settings are right, the message says how to log in once the vendor has
-// mended that, and nobody waits for hours.
+// Where the settings are right, the message says how to log in once the vendor has mended the upstream.
 func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.refuseRequests()
@@ -190,8 +188,7 @@ func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
 	})
 }
 
-// TestLogin_UndocumentedFormats logs in where the vendor uses other formats than its pages show, and with a wrong password: a
-// refusal must open the circuit breaker, in whatever form it comes.
+// Formats of the vendor that are not on its pages, with a wrong password too: a refusal opens the breaker in whatever form.
 func TestLogin_UndocumentedFormats(t *testing.T) {
 	type testCase struct {
 		fixture fixture

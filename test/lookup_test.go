@@ -17,13 +17,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func canonical(t *testing.T, data map[string]any) string {
-	t.Helper()
-	encoded, err := json.Marshal(data)
-	check.NoError(t, err)
-	return string(encoded)
-}
-
 func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
@@ -140,8 +133,7 @@ func TestLookup_StateOfToken(t *testing.T) {
 			wants("revoked", until)
 			w.Reload()
 		}
-		alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
-		check.True(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
+		check.Equal(t, w.Simulator.TokenAlive(text(t, first, "access_token")), until.After(time.Now()), "the token is alive")
 		advance(time.Until(end) + time.Second)
 		wants("revoked", until)
 		w.remove("config/gst")
@@ -159,8 +151,7 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 		w.refusing(func() {
 			advance(time.Until(end) - 7*time.Second)
 			for n, state := range []string{"superseded", "expired", "expired"} {
-				got := w.lookUp("token_id", text(t, first, "token_id")).State
-				check.True(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
+				check.Equal(t, w.lookUp("token_id", text(t, first, "token_id")).State, state, "%d s later the old one is", 2*n)
 				for _, token := range w.ledgerOf("gst") {
 					check.True(t, token.State != "superseded" || n == 0,
 						"a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
@@ -283,8 +274,7 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		w.remove("config/gst")
 		check.Equal(t, w.ledgerOf("gst")[0].State, "revoked", "the revocation was remembered for the wrong config")
 		advance(4 * 24 * time.Hour)
-		got := w.ledgerOf("gst")
-		check.True(t, got == nil, "still remembered: %s", describe(got))
+		check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
 		found := w.lookUp("token_id", id)
 		check.True(t, found.Config == "long", "found for %s, want long", found.Config)
 		advance(20 * 24 * time.Hour)

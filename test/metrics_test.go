@@ -38,8 +38,7 @@ func (s scraped) durations(t *testing.T) {
 			logins += n
 		}
 	}
-	got := s.samples["login_duration_seconds_count"]
-	check.True(t, got == logins, "%v durations for %v logins", got, logins)
+	check.Equal(t, s.samples["login_duration_seconds_count"], logins, "durations for %v logins", logins)
 }
 
 func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
@@ -406,8 +405,7 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 	})
 }
 
-// A reader that has waited as long as readers wait, and got a 504, is a read that failed. cancelled is for one that did not wait,
-// and no alert looks at it.
+// "cancelled" is for a reader that did not wait to the end, and no alert looks at it.
 func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")

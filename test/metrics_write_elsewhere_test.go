@@ -14,8 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// Another cluster writes a field that has nothing to do with the login. Until the settings are read again, metrics say of the
-// account what is known of it.
+// Until settings written elsewhere are read, metrics say of the account what is known of it.
 func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker", func(t *testing.T) {

@@ -175,6 +175,5 @@ func (w *testMount) logins() int { return w.Simulator.Counters().Logins }
 // wantLogins checks how many login attempts have reached the upstream; why says more of that number.
 func (w *testMount) wantLogins(want int, why ...string) {
 	w.t.Helper()
-	got := w.logins()
-	check.True(w.t, got == want, "%d logins, want %d %s", got, want, strings.Join(why, " "))
+	check.Equal(w.t, w.logins(), want, "logins %s", strings.Join(why, " "))
 }

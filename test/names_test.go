@@ -60,8 +60,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		w.write("rotate/"+name, nil)
 		w.remove("role/" + name)
 		w.remove("config/" + name)
-		left := w.storedUnder("config/")
-		check.True(t, len(left) == 0, "%d configs are left", len(left))
+		check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 	})
 }
 

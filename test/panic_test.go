@@ -153,8 +153,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	return true
 }
 
-// The engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an error at most,
-// and the next request what is in storage.
+// The engine panics once while it notes a result. Who waits gets an error at most, and the next request what is in storage.
 func TestPanic_InAResult(t *testing.T) {
 	type testCase request
 	each(t, map[string]testCase{
@@ -190,8 +189,7 @@ func TestPanic_InAResult(t *testing.T) {
 	})
 }
 
-// An access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and neither of the
-// account nor of the ledger.
+// An access to storage panics, once. That is the end neither of the account nor of the ledger.
 func TestPanic_InStorage(t *testing.T) {
 	type testCase struct {
 		kind, prefix string

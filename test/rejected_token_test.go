@@ -46,8 +46,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 	})
 }
 
-// A rejected token that is not the current one makes no login. Where its ID is empty, as an unset variable is, or null, as a
-// client without one sends it, a warning says that nothing was replaced.
+// An ID that is empty, as an unset variable is, or null gives a warning that nothing was replaced.
 func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -72,8 +71,7 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	})
 }
 
-// A reader whose rejected token is not replaced reads why, from when on it is, and what replaces it now. status/ says the last
-// two for as long as they hold.
+// Who keeps a rejected token reads why, until when, and what replaces it now; status/ has the last two.
 func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 	rotate := "vault write -f mastersindia/rotate/gst"
 	eachOf(t, []logical.Operation{logical.ReadOperation, logical.UpdateOperation}, func(t *testing.T, op logical.Operation) {
@@ -122,8 +120,7 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 	})
 }
 
-// The rotation of a rejected token meets an outage of a second, or could not be begun. It is made once that is over, not five
-// minutes later: what is limited is how often it has happened, not how often it was asked for.
+// What is limited to once in five minutes is how often it has happened, not how often it was asked for.
 func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 	down := func(fault simulator.Fault) func(s *testMount) {
 		return func(s *testMount) { s.Simulator.SetFault(simulator.JWT, fault) }
@@ -178,8 +175,7 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	})
 }
 
-// The login that should replace a rejected token fails. Its readers are told so, with the next attempt, and are not left with the
-// token alone.
+// The login that should replace a rejected token fails: its readers are told, with the next attempt.
 func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -196,8 +192,7 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 	})
 }
 
-// The upstream gives the rejected token again. Neither the reader nor status/ or metrics are told that it was replaced, or how to
-// have it replaced.
+// The upstream gives the rejected token again: nothing says that it was replaced, or how to have it replaced.
 func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)

@@ -63,8 +63,7 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 		most := 8 * ends
 		check.True(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
 		// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
-		got := len(s.Upstream.LoginTimes())
-		check.True(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
+		between(t, len(s.Upstream.LoginTimes()), ends-1, 25*ends, "logins in ten hours")
 	})
 }
 

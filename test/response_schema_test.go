@@ -36,8 +36,7 @@ func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, 
 		return // the SDK refuses it
 	}
 	documented := path.Operations[req.Operation].Properties().Responses
-	problem := undocumented(documented, req.Operation, resp, err)
-	check.True(w.t, problem == "", "%s %s: %s", req.Operation, req.Path, problem)
+	check.Equal(w.t, undocumented(documented, req.Operation, resp, err), "", "%s %s", req.Operation, req.Path)
 }
 
 // declared is what the engine declares of a path, nil where there is none such.

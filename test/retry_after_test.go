@@ -33,8 +33,7 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	}
 }
 
-// The upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner. The engine does not log in
-// by itself before that.
+// The upstream asks rotate/ to wait for half an hour, while a hold runs that ends sooner.
 func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
 	eachRestart(t, map[string]simulator.Fault{
 		"throttled for two minutes":   {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Minute, Remaining: 1},

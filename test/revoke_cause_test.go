@@ -15,8 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// An operator who pulls the kill switch learns what is wrong with it, and the log has it once, however often the upstream is
-// asked again.
+// revoke/ says what is wrong with the upstream, and the log has it once.
 func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 	type testCase struct {
 		status int

@@ -167,28 +167,7 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 	})
 }
 
-// Storage takes its time over a revocation, and Vault's minute, in which idle accounts leave memory, or a write of another
-// cluster comes in the middle.
-func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
-	each(t, map[string]func(s *testMount){
-		"the minute":               (*testMount).minute,
-		"write of another cluster": func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
-	}, func(t *testing.T, comes func(s *testMount)) {
-		s := ksaMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(30 * time.Minute)
-		s.Storage.SlowPuts(3 * time.Second)
-		revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-		advance(time.Second)
-		comes(s)
-		check.True(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
-		s.wait(revoked)
-		s.wantNotServed(first.id)
-	})
-}
-
-// While the upstream is asked another revokes, or Vault's minute comes, in which accounts that are not read leave memory. The
-// upstream would refuse a second exchange.
+// While the upstream is asked another revokes, or Vault's minute comes: a second exchange would be refused.
 func TestRevoke_KilledStaysKilled(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"a second revocation": func(s *testMount) { s.revoke("") }, "the minute": (*testMount).minute,
@@ -297,8 +276,7 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 	})
 }
 
-// The token is one that the ledger knows of another config, or one of this config that has expired. The warning says so, with the
-// command for the right config.
+// The ledger knows the token of another config, or as expired: the warning has the right command.
 func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))

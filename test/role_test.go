@@ -182,8 +182,7 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 	})
 }
 
-// A role that is given another config returns another account's token from then on, and metadata that a write leaves out are
-// gone.
+// A role changes to another account, or loses metadata that the write left out.
 func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/ksa", jwtConfig("verify_connection", false))
@@ -203,8 +202,7 @@ func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 			if n == 5 {
 				w.remove("config/ksa")
 			}
-			said := warningsOf(w.write("role/app", step.data))
-			check.True(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
+			check.Equal(t, warningsOf(w.write("role/app", step.data)), step.says, "write %d warns", n)
 		}
 		check.Equal(t, w.read("token/app").Data["config"], "gst", "the role is")
 	})

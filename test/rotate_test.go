@@ -107,8 +107,7 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	})
 }
 
-// Rotate that was not made says so. An operator who has had the account unlocked by the vendor must not take the old refusal for
-// a new one.
+// Who has had the account unlocked must not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	const untried = "no new login was made: rotate/ logs in again from "
 	t.Parallel()
@@ -155,8 +154,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	})
 }
 
-// The credentials were refused 20 minutes ago, and storage took no writes when the probe was due. Nothing was sent, so rotate/
-// need not wait for a minute.
+// Storage took no writes when a probe was due. Nothing was sent, so rotate/ need not wait for a minute.
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)

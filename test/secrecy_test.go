@@ -180,8 +180,7 @@ func loudUpstream(t *testing.T, sim *simulator.Simulator, status int, token *str
 	})
 }
 
-// A text of the upstream that repeats a token is left out, under whatever key a protocol has the token: see
-// upstream.Spec.TokenKeys. Any other text is passed on.
+// A text that repeats a token is left out, under whatever key it comes (upstream.Spec.TokenKeys); any other is passed on.
 func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

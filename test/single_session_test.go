@@ -78,8 +78,7 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 		f.run(8 * time.Hour)
 		f.check(t)
 		f.served(t)
-		got := len(s.loginsBefore(f.until))
-		check.True(t, got <= 9, "%d logins in 8 hours, want at most 9", got)
+		atMost(t, len(s.loginsBefore(f.until)), 9, "logins in 8 hours")
 	})
 }
 
@@ -122,8 +121,7 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 	})
 }
 
-// A caller gives up a verification before storage has taken note of it, so that nothing was sent. The token that is out is as
-// good as before.
+// A verification is given up before storage has noted it, so that nothing was sent.
 func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
@@ -144,8 +142,7 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_TokenSurvivesLoginElsewhere: logins that cannot have reached the upstream, or are of another user, end no
-// session. The token that is out goes on being served, however long the upstream is down.
+// Logins that cannot have reached the upstream, or are of another user, end no session.
 func TestSingleSession_TokenSurvivesLoginElsewhere(t *testing.T) {
 	t.Parallel()
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}

@@ -66,8 +66,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 	})
 }
 
-// The plugin's file was missing when the node became active. Vault lets such a mount read and not write, until another node
-// becomes active. Every request that cannot write says so and what to do, and so does status/.
+// The plugin's file was missing when the node became active: Vault lets the mount read and not write.
 func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
@@ -164,8 +163,7 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 	})
 }
 
-// Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ name the config
-// and say what to do, also in the hold that follows.
+// Settings that another version has stored, and this one cannot use: all name the config and what to do.
 func TestStatus_UnusableSettings(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.put("config/gst", strings.Replace(s.stored()["config/gst"], `"request_format":"json"`, `"request_format":"morse"`, 1))

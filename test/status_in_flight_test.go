@@ -50,8 +50,7 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 	})
 }
 
-// The first login has failed, its hold is over, and the next login is under way. status/ does not say that it takes another read
-// to try again.
+// After a failed login the next is under way: status/ does not say that it takes another read.
 func TestStatus_SecondLoginInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
@@ -71,8 +70,7 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 	})
 }
 
-// A login whose settings were not stored may have killed the token of a single-session account. status/ does not say that was not
-// read one.
+// A login may have killed the token of a single session: status/ does not say that nobody has read one.
 func TestStatus_TokenInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)

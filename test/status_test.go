@@ -15,8 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// Status distinguishes the rotation from the next attempt. With a token that is good for long, a login may be tried again at
-// once, and none is due.
+// With a token that is good for long, a login may be tried again at once, and none is due.
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
@@ -126,8 +125,7 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 	})
 }
 
-// The engine has yet to read an account that comes late in a long list, since storage is slow or has failed. The list does not
-// say that it has no token.
+// The engine has yet to read an account late in a long list: it is not said to have no token.
 func TestStatusList_JustRestarted(t *testing.T) {
 	type testCase struct {
 		fault func(w *testMount)

@@ -24,8 +24,7 @@ type accessFault struct {
 	late, lasting, hangUp bool
 }
 
-// TestStorageFaultSequence_EveryAccessFails repeats the life of a config, and makes another access to storage go
-// wrong each time: from the first to the last, in every way.
+// The life of a config is repeated, and another access to storage goes wrong each time, in every way.
 func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	t.Parallel()
 	var calls []string

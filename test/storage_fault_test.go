@@ -132,8 +132,7 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 	}
 }
 
-// A token whose account cannot be read after its verification. The engine writes the token to the ledger in the background, where
-// a panic would end the process with every mount in it.
+// The ledger is written in the background, where a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		stored, struck := false, false

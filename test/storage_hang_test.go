@@ -13,8 +13,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// The upstream does not respond, and storage takes the few milliseconds that it always takes. The reader whose login has timed
-// out is not sent to look after Vault's storage.
+// A reader whose login has timed out is not sent to look after Vault's storage, which takes milliseconds as ever.
 func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 	eachOf(t, []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond}, func(t *testing.T, latency time.Duration) {
 		s := gstMount(t, time.Hour)
@@ -81,8 +80,7 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 		advance(time.Second) // the login has begun, and that is stored
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		release()
-		err := <-got
-		check.True(t, err == nil, "a good token was refused since it could not be stored: %v", err)
+		check.Equal(t, <-got, nil, "a good token was refused since it could not be stored")
 		for range 50 {
 			s.token("app")
 		}
@@ -102,8 +100,7 @@ func TestRead_StorageHangs(t *testing.T) {
 			s.Storage.Slow(c.access, c.prefix, 80*time.Second)
 			began := time.Now()
 			err := s.failure("app")
-			waited := time.Since(began)
-			check.True(t, waited >= 15*time.Second && waited <= 16*time.Second, "a reader has waited %s", waited)
+			between(t, time.Since(began), 15*time.Second, 16*time.Second, "a reader has waited")
 			s.wantLogins(0, "while storage hangs")
 			check.True(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"),
 				"it blames the wrong one: %v", err)

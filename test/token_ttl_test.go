@@ -53,8 +53,7 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_CountsDownToTheRotation reads just before a rotation: with a longer ttl, clients that follow it would come too
-// late.
+// With a longer ttl just before a rotation, clients that follow it would come too late.
 func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 	eachOf(t, []string{"token/app", "token/many"}, func(t *testing.T, path string) {
 		w := oauth().living(10 * time.Minute).mounted(t)

@@ -47,7 +47,7 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 		"the system's":         {"upstream.test", func(*tls.Config) {}, func(string) string { return "" }},
 		"another's":            {"upstream.test", func(*tls.Config) {}, func(string) string { return roots(t) }},
 		"for another host":     {"elsewhere.test", func(*tls.Config) {}, func(own string) string { return own }},
-		"but a TLS of old age": {"upstream.test", olderTLS, func(own string) string { return own }},
+		"but a TLS of old age": {"upstream.test", func(c *tls.Config) { c.MaxVersion, c.MinVersion = tls.VersionTLS11, tls.VersionTLS10 }, func(own string) string { return own }},
 	} {
 		timed(t, name, func(t *testing.T) {
 			w, own := secure(t, bad.host, bad.change)
@@ -56,13 +56,10 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 				w.says(r.message, "gst", "verify_connection=false")
 			})
 			check.True(t, len(w.Network.Dialed()) != 0, "the upstream was not even dialled")
-			configs := w.storedUnder("config/")
-			check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+			check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 		})
 	}
 }
-
-func olderTLS(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 
 func TestTransport_ProxyOfConfig(t *testing.T) {
 	t.Parallel()
@@ -89,8 +86,7 @@ func TestTransport_RedirectNotFollowed(t *testing.T) {
 	})
 }
 
-// TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop responding. From the moment when new ones work
-// again, a reader waits for no more than the attempt under way and one hold.
+// Connections stall. Once new ones work, a reader waits for no more than the attempt under way and one hold.
 func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"h2", "http/1.1"} {

@@ -63,8 +63,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	}
 }
 
-// Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear, and so is a path. A
-// refusal says so where a secret may be among them.
+// Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear.
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
