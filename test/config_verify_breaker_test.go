@@ -61,22 +61,6 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 	})
 }
 
-// A config is written again and again with a password that the upstream refuses.
-func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		for range 24 * 60 / 17 {
-			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
-			advance(17 * time.Minute)
-		}
-		s.wantRefusedLogins(4)
-		for n, gap := range s.gaps() {
-			check.True(t, gap >= probes(n) && gap <= probes(n)+17*time.Minute,
-				"login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
-		}
-	})
-}
-
 func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	wrong := jwtConfig("password", "wrong-password")
 	type testCase struct {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -138,19 +137,6 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 		s.wantLogins(2, "(the second met a broken connection)")
 		code := codeOf(err)
 		check.True(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
-	})
-}
-
-// A failed login is remembered beside as many others as are kept, though its hold is the shortest.
-func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
-		for n := range 16 {
-			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped-" + strconv.Itoa(n)})
-		}
-		s.wantRefusedLogins(16)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		message := s.refused(logical.UpdateOperation, "config/gst", branch("1"))
-		s.says(message, "upstream cannot be reached")
 	})
 }
 

@@ -157,10 +157,14 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 			check.Require(t, n == 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
 		}
 		check.True(t, len(tokens) == want && len(seen) == want, "%d entries of %d tokens, want %d", len(tokens), len(seen), want)
-		for key, value := range w.storedUnder("ledger/day/") {
-			got := strings.Count(value, "token_id")
-			check.True(t, got <= 128, "%s has %d tokens", key, got)
+		bytes := 0
+		for key, value := range w.storedUnder("ledger/") {
+			bytes += len(key) + len(value)
+			check.True(t, !strings.HasPrefix(key, "ledger/day/") || strings.Count(value, "token_id") <= 128, "%s has more tokens than a page", key)
 		}
+		atMost(t, bytes/want, 256, "bytes a token")
+		counts := w.ledgerAccesses(func() { w.lookUp("token_id", tokens[0].ID) })
+		check.Equal(t, counts, map[string]int{"get id": 1, "get day": 1}, "a lookup makes")
 		for _, n := range []int{0, 127, 128, 129, 255, 256, 299} {
 			found := w.lookUp("token_id", tokens[n].ID)
 			check.True(t, found.ID == tokens[n].ID && found.Config == "gst", "token %d is not found", n)

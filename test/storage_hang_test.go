@@ -52,23 +52,6 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 	})
 }
 
-func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		s.token("app")
-		s.Storage.SlowPuts(20 * time.Second)
-		for range 50 * 60 {
-			advance(time.Second)
-			from := time.Now()
-			a, err := s.ask(t.Context(), "app", nil)
-			check.Require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
-			waited := time.Since(from)
-			check.Require(t, waited <= 2*time.Second, "a read was held up for %s", waited)
-		}
-		s.wantLogins(2)
-	})
-}
-
 func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

@@ -29,30 +29,6 @@ func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 	})
 }
 
-func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range []fixture{jwtV1(), oauth(), oauth().living(10 * time.Minute), firstVision().living(5 * time.Minute)} {
-		for _, path := range []string{"token/app", "token/many"} {
-			timed(t, f.name+" "+f.life.String()+" "+path, func(t *testing.T) {
-				w := f.mounted(t)
-				w.write("role/many", map[string]any{"config": "gst", "lease": false})
-				data := w.read(path).Data
-				for n := range 10 {
-					advance(seconds(t, data, "ttl") + time.Second) // as Vault Agent does
-					check.Require(t, w.Simulator.TokenAlive(text(t, data, "access_token")),
-						"round %d: the token was dead before its reader came back", n)
-					next := w.read(path).Data
-					check.Require(t, next["token_id"] != data["token_id"],
-						"round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
-					check.True(t, next["last_vault_rotation"] != data["last_vault_rotation"],
-						"round %d: last_vault_rotation is that of the old token", n)
-					data = next
-				}
-			})
-		}
-	}
-}
-
 // With a longer ttl just before a rotation, clients that follow it would come too late.
 func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 	eachOf(t, []string{"token/app", "token/many"}, func(t *testing.T, path string) {
