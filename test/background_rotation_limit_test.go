@@ -165,7 +165,6 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 			least, most = min(least, tried), max(most, tried)
 		}
 		check.Require(t, most != 0, "no account was due: this tests nothing")
-		check.True(t, least != 0 && most-least <= 1,
-			"the accounts had %d to %d turns, want the same number and one more at most", least, most)
+		check.True(t, least != 0 && most-least <= 1, "the accounts had %d to %d turns, want the same number and one more at most", least, most)
 	})
 }

@@ -81,8 +81,7 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 				advanceUntil(began.Add(c.at))
 				from := time.Now()
 				a, err := s.ask(t.Context(), "app", nil)
-				check.True(t, err == nil && a.id == first.id,
-					"a reader %s after the rotation began got %s (%v), want the old token", c.at, a.id, err)
+				check.True(t, err == nil && a.id == first.id, "a reader %s after the rotation began got %s (%v), want the old token", c.at, a.id, err)
 				atMost(t, time.Since(from), c.waits+5*time.Millisecond, "a reader who came %s after the rotation began waited", c.at)
 			})
 		}

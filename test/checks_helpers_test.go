@@ -90,9 +90,15 @@ func eachFixture(t *testing.T, some []fixture, f func(t *testing.T, of fixture))
 // each runs a test for each case, in bubbles.
 func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
 	t.Helper()
+	eachNamed(t, cases, func(t *testing.T, _ string, c C) { f(t, c) })
+}
+
+// eachNamed is each for a test that also needs the name of the case.
+func eachNamed[C any](t *testing.T, cases map[string]C, f func(t *testing.T, name string, c C)) {
+	t.Helper()
 	t.Parallel()
 	for name, c := range cases {
-		timed(t, name, func(t *testing.T) { f(t, c) })
+		timed(t, name, func(t *testing.T) { f(t, name, c) })
 	}
 }
 
@@ -245,8 +251,7 @@ func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[
 	w.t.Helper()
 	r := w.refusal(op, path, data)
 	check.True(w.t, r.coded, "%s %s: %q is no bare logical.CodedError", op, path, r.message)
-	check.True(w.t, slices.Contains(statuses, r.status),
-		"%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
+	check.True(w.t, slices.Contains(statuses, r.status), "%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
 	return r
 }
 

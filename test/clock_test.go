@@ -89,8 +89,7 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 		s.Suspend(5 * time.Hour)
 		for range 10 {
 			a := s.token("app")
-			check.Require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
-				"a dead token was served after the machine woke up")
+			check.Require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease), "a dead token was served after the machine woke up")
 		}
 		s.wantLogins(2)
 	})
@@ -131,8 +130,7 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
 					a, err := s.ask(t.Context(), "app", nil)
 					check.Require(t, err != nil || a.id == first.id, "another token although every login fails")
-					check.Require(t, err != nil || s.livesFor(a, a.lease),
-						"%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					check.Require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
 					check.Require(t, err != nil || a.left <= time.Hour-passed+time.Second,
 						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
 					advance(20 * time.Second)

@@ -47,8 +47,7 @@ func TestConcurrent_EachNameAtOnce(t *testing.T) {
 						{logical.DeleteOperation, "config/" + name, nil},
 					} {
 						r, refused := asRefusal(w.do(t.Context(), step.op, step.path, step.data))
-						check.True(t, refused == strings.HasPrefix(step.path, "role/unstored"),
-							"%s %s: %d %s", step.op, step.path, r.status, r.message)
+						check.True(t, refused == strings.HasPrefix(step.path, "role/unstored"), "%s %s: %d %s", step.op, step.path, r.status, r.message)
 					}
 				}
 			})

@@ -163,8 +163,7 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 		w.says(r.message, "gst")
 		advance(time.Minute)
 		for key := range w.stored() {
-			check.True(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
-				"%s is stored after its config was deleted", key)
+			check.True(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"), "%s is stored after its config was deleted", key)
 		}
 		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
 	})

@@ -43,8 +43,7 @@ func moves(t *testing.T) map[string]map[string]any {
 
 // secureOAuth is a config with an endpoint that does not exist.
 func secureOAuth() map[string]any {
-	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token",
-		"verify_connection", false)
+	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token", "verify_connection", false)
 }
 
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {

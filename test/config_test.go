@@ -67,8 +67,7 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 			check.True(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
 		}
 		for name := range types {
-			check.True(t, want[name] != "",
-				"%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
+			check.True(t, want[name] != "", "%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
 		}
 	}
 }
@@ -195,8 +194,7 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w := jwtV1().mounted(t)
 		certificates := strings.Repeat(roots(t), 20)
 		w.write("config/gst", with(jwtV1().onlySecrets(), "ca_cert", certificates, "verify_connection", false))
-		check.True(t, w.read("config/gst").Data["ca_cert"] == certificates,
-			"ca_cert has not kept its value of %d bytes", len(certificates))
+		check.True(t, w.read("config/gst").Data["ca_cert"] == certificates, "ca_cert has not kept its value of %d bytes", len(certificates))
 	})
 }
 

@@ -116,8 +116,7 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 				w.write("config/gst", with(plain, c.field, c.written))
 				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
 				got, want := w.read("config/gst").Data, w.read("config/plain").Data
-				check.True(t, reflect.DeepEqual(got[c.field], want[c.field]),
-					"%s is %v, want its default %v", c.field, got[c.field], want[c.field])
+				check.True(t, reflect.DeepEqual(got[c.field], want[c.field]), "%s is %v, want its default %v", c.field, got[c.field], want[c.field])
 				check.Equal(t, got, want, "the config")
 			})
 		}

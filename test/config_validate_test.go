@@ -52,8 +52,7 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
 			"client_secret: is required", "password: must be given again")
-		check.True(t, !strings.Contains(said, "client_secret: must be given again"),
-			"a secret that was never given is asked for again: %s", said)
+		check.True(t, !strings.Contains(said, "client_secret: must be given again"), "a secret that was never given is asked for again: %s", said)
 	})
 }
 
@@ -169,8 +168,7 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	}
 	timed(t, "allow_http taken away while a URL is plain", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		w.badRequest(logical.UpdateOperation, "config/gst",
-			with(jwtV1().onlySecrets(), "allow_http", false), "token_url", "https", "allow_http")
+		w.badRequest(logical.UpdateOperation, "config/gst", with(jwtV1().onlySecrets(), "allow_http", false), "token_url", "https", "allow_http")
 	})
 }
 

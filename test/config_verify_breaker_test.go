@@ -89,8 +89,7 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 			s.reloadIf(restart)
 			advance(time.Minute)
 			r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-			check.True(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests,
-				"the write is answered %d", r.status)
+			check.True(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
 		}
 		s.wantLogins(1, "while the hold runs")
 	})

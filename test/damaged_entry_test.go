@@ -62,26 +62,23 @@ func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 
 // A change of the account replaces the record that cannot be read, and needs no secret.
 func TestConfigUpdate_DamagedRecord(t *testing.T) {
-	t.Parallel()
-	for field, value := range map[string]any{"rotation_percent": 70, "headers": map[string]any{"X-Site": "7"}} {
-		timed(t, field, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			lost := s.token("app")
-			advance(time.Second) // the ledger has it
-			s.Stop()
-			s.put("token/gst", "{\"schema\":1,")
-			s.Start()
-			advance(time.Second)
-			s.failed("app")
-			resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
-			s.says(warningsOf(resp), "could not be read, and was replaced")
-			_, warnings := s.revoke(lost.id)
-			s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
-			first := s.token("app")
-			s.Reload()
-			check.True(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
-		})
-	}
+	eachNamed(t, map[string]any{"rotation_percent": 70, "headers": map[string]any{"X-Site": "7"}}, func(t *testing.T, field string, value any) {
+		s := gstMount(t, time.Hour)
+		lost := s.token("app")
+		advance(time.Second) // the ledger has it
+		s.Stop()
+		s.put("token/gst", "{\"schema\":1,")
+		s.Start()
+		advance(time.Second)
+		s.failed("app")
+		resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
+		s.says(warningsOf(resp), "could not be read, and was replaced")
+		_, warnings := s.revoke(lost.id)
+		s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
+		first := s.token("app")
+		s.Reload()
+		check.True(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
+	})
 }
 
 func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {

@@ -78,8 +78,7 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				// Even now no lookup reports that the tokens are unknown, unless storage itself returns nothing.
 				for _, id := range ids {
 					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}))
-					check.True(t, !refused || strings.Contains(r.message, mounttest.ErrStorage().Error()),
-						"lookup while the ledger is dead: %v", r)
+					check.True(t, !refused || strings.Contains(r.message, mounttest.ErrStorage().Error()), "lookup while the ledger is dead: %v", r)
 				}
 				advance(time.Minute)
 				storage.heal()

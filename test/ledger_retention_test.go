@@ -146,8 +146,7 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		recode(t, resp.Data, &list)
 		want := time.Now().Add(49 * time.Hour).UTC().Format(time.DateOnly)
-		check.True(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want,
-			"the list is %v, want gst until %s", list, want)
+		check.True(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want, "the list is %v, want gst until %s", list, want)
 		w.wantAbsent("ledger/nobody")
 		w.wantAbsent("ledger/GST")
 		w.badRequest(logical.ReadOperation, "ledger/gst", map[string]any{"config": "canary"}, "config")
@@ -227,8 +226,7 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 		a := s.token("app")
 		advance(65 * time.Minute)
 		again := s.token("app")
-		check.Require(t, again.id == a.id && again.left >= 30*time.Minute,
-			"token %s with %s left: it was not renewed", again.id, again.left)
+		check.Require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)

@@ -142,8 +142,7 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 		check.Require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
 		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
 			name := field[1]
-			check.True(t, name == "ca_cert" || f.config[name] != nil,
-				"a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
+			check.True(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
 		}
 	})
 }

@@ -235,8 +235,7 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 		advance(time.Minute)
 		for range 2 {
 			found := w.lookUp("token", token)
-			check.True(t, found.UsableUntil.Equal(killedAt),
-				"usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
+			check.True(t, found.UsableUntil.Equal(killedAt), "usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
 			w.Reload()
 		}
 		w.remove("config/gst")

@@ -37,8 +37,7 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	check.True(t, resp.Data[logical.HTTPStatusCode] == http.StatusOK, "status code %v, want 200", resp.Data[logical.HTTPStatusCode])
 	kind := text(t, resp.Data, logical.HTTPContentType)
 	check.True(t, strings.HasPrefix(kind, "text/plain; version=0.0.4"), "content type %q", kind)
-	check.True(t, resp.Secret == nil && len(resp.Warnings) == 0,
-		"a response with a lease or a warning is none that Vault passes on as it is")
+	check.True(t, resp.Secret == nil && len(resp.Warnings) == 0, "a response with a lease or a warning is none that Vault passes on as it is")
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)
 	check.Require(t, ok, "the body is %T", resp.Data[logical.HTTPRawBody])
 	s := scraped{text: string(body), samples: map[string]float64{}}

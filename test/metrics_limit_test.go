@@ -40,9 +40,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		})
 		second := w.scrape()
 		second.notBehind(t, first)
-		second.wants(t, map[string]float64{
-			`accounts{state="ready"}`: many + 1, `reads_total{config="_other",result="ok"}`: float64(len(others)),
-		})
+		second.wants(t, map[string]float64{`accounts{state="ready"}`: many + 1, `reads_total{config="_other",result="ok"}`: float64(len(others))})
 		check.Equal(t, second.counted("reads_total")["ok"], float64(many), "reads are counted")
 		w.roomAfterDelete(second, names[1], others[0])
 	})

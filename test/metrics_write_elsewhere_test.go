@@ -44,26 +44,23 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 
 // A rotation is under way when another cluster writes a field that has nothing to do with the login. It counts as any other.
 func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
-	t.Parallel()
-	for result, fault := range map[string]simulator.Fault{
+	eachNamed(t, map[string]simulator.Fault{
 		"ok":          {Kind: simulator.FaultSlow, Delay: 10 * time.Second},
 		"unavailable": {Kind: simulator.FaultUnavailable, Delay: 10 * time.Second},
-	} {
-		timed(t, result, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.token("app")
-			advance(39 * time.Minute)
-			before := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.waitUntil("the rotation", func() bool { return s.logins() == 2 })
-			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
-			advance(12 * time.Second)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			check.Equal(t, s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1, "logins_total says")
-			got := count(t, s.status(), "logins")
-			check.True(t, got == "2", "status/ counts %s logins, want 2", got)
-		})
-	}
+	}, func(t *testing.T, result string, fault simulator.Fault) {
+		s := newClusters(t, time.Hour)
+		s.token("app")
+		advance(39 * time.Minute)
+		before := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.waitUntil("the rotation", func() bool { return s.logins() == 2 })
+		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		advance(12 * time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		check.Equal(t, s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1, "logins_total says")
+		got := count(t, s.status(), "logins")
+		check.True(t, got == "2", "status/ counts %s logins, want 2", got)
+	})
 }
 
 func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {

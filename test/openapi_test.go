@@ -90,8 +90,7 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 				other, twice := seen[op.OperationID]
 				check.True(t, !twice, "%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
 				seen[op.OperationID] = method + " " + path
-				check.True(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary),
-					"%s %s: summary %q is no sentence", method, path, op.Summary)
+				check.True(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary), "%s %s: summary %q is no sentence", method, path, op.Summary)
 				check.True(t, regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) && op.Description != op.Summary,
 					"%s %s: description %q is no other sentence", method, path, op.Description)
 			}

@@ -177,8 +177,7 @@ func TestPanic_InAResult(t *testing.T) {
 			panicked++
 			advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
 			a := s.token("app")
-			check.True(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
-				"call %d: a read gives a token that was revoked, or is dead", call)
+			check.True(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access), "call %d: a read gives a token that was revoked, or is dead", call)
 			n := s.logins()
 			check.True(t, n <= 4, "call %d: %d logins", call, n)
 			s.write("config/gst", branch("8"))

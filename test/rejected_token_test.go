@@ -57,8 +57,7 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 				resp, err := s.do(t.Context(), op, "token/app", map[string]any{"rejected_token_id": id})
 				r, refused := asRefusal(resp, err)
 				check.Require(t, !refused, "%s rejecting %v: %s", op, id, r.message)
-				check.True(t, resp.Data["token_id"] == first.id,
-					"%s rejecting %v gave %v, want the current token", op, id, resp.Data["token_id"])
+				check.True(t, resp.Data["token_id"] == first.id, "%s rejecting %v gave %v, want the current token", op, id, resp.Data["token_id"])
 				said := warningsOf(resp)
 				check.True(t, (said == "") == (says == "") && strings.Contains(said, says), "%s rejecting %v warns %q, want %q", op, id, said, says)
 			}
@@ -91,8 +90,7 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 		s.says(said, "is kept", "from "+stamp(first.issued.Add(time.Minute))+" on", rotate)
 		advance(2 * time.Minute)
 		second, said := told(first.id)
-		check.Require(t, second != first.id && said == "",
-			"token %s, warnings %q; want another token than %s, and none", second, said, first.id)
+		check.Require(t, second != first.id && said == "", "token %s, warnings %q; want another token than %s, and none", second, said, first.id)
 		if _, said := told(first.id); said != "" {
 			t.Errorf("the token that was replaced is rejected again: warning %q", said)
 		}
@@ -145,8 +143,7 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.reloadIf(restart)
 		for began := time.Now(); s.rejecting(first.id) == first.id; advance(time.Second) {
-			check.Require(t, time.Since(began) <= 30*time.Second,
-				"the rejected token is still handed out %s after the outage", time.Since(began))
+			check.Require(t, time.Since(began) <= 30*time.Second, "the rejected token is still handed out %s after the outage", time.Since(began))
 		}
 		s.wantLogins(c.logins, "the last of them after the outage")
 	})

@@ -106,8 +106,7 @@ func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 		return err
 	}
 	headers := func(s *testMount, verify bool) error {
-		_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst",
-			branch("7", "verify_connection", verify))
+		_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", branch("7", "verify_connection", verify))
 		return err
 	}
 	for name, ask := range map[string]func(s *testMount) error{

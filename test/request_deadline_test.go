@@ -20,21 +20,18 @@ import (
 
 // Sealing and step-down wait for the requests that are open.
 func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
-	t.Parallel()
-	for path, data := range map[string]map[string]any{"rotate/gst": nil, "revoke/gst": nil, "config/gst": branch("7")} {
-		timed(t, path, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "request_timeout", "60s")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-			reader := s.async("token/app") // its login is in flight
-			advance(time.Second)
-			began := time.Now()
-			_, err := s.do(t.Context(), logical.UpdateOperation, path, data)
-			waited := time.Since(began)
-			check.True(t, waited <= 30*time.Second, "%s has held up sealing and step-down for %s (%v)", path, waited, err)
-			s.wait(reader)
-			advance(2 * time.Minute)
-		})
-	}
+	eachNamed(t, map[string]map[string]any{"rotate/gst": nil, "revoke/gst": nil, "config/gst": branch("7")}, func(t *testing.T, path string, data map[string]any) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		reader := s.async("token/app") // its login is in flight
+		advance(time.Second)
+		began := time.Now()
+		_, err := s.do(t.Context(), logical.UpdateOperation, path, data)
+		waited := time.Since(began)
+		check.True(t, waited <= 30*time.Second, "%s has held up sealing and step-down for %s (%v)", path, waited, err)
+		s.wait(reader)
+		advance(2 * time.Minute)
+	})
 }
 
 // The same while storage takes the record of an account and does not respond.

@@ -59,8 +59,7 @@ func TestRestart_OverdueRotation(t *testing.T) {
 		s.Start()
 		a := s.token("app")
 		advance(5 * time.Second)
-		check.True(t, s.token("app").id != first.id && s.logins() == 2,
-			"the overdue token was not replaced: %s, %d logins", a.id, s.logins())
+		check.True(t, s.token("app").id != first.id && s.logins() == 2, "the overdue token was not replaced: %s, %d logins", a.id, s.logins())
 	})
 }
 

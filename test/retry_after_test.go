@@ -26,8 +26,7 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 					check.Require(t, gap >= want && gap <= want+want/600+time.Second, "attempt %d came after %s, want %s", n+2, gap, want)
 				}
 				got := s.Simulator.Counters().Faulted
-				check.True(t, got == s.logins() && got >= 3,
-					"%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
+				check.True(t, got == s.logins() && got >= 3, "%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
 			})
 		}
 	}

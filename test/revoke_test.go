@@ -231,10 +231,8 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		got := s.token("app")
 		check.True(t, got.id == second.id, "the token changed from %s to %s", second.id, got.id)
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		check.True(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
-			"the ID in capitals revoked %v, want %s", revoked, first.id)
-		check.True(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access),
-			"not the named token alone was killed")
+		check.True(t, len(revoked) == 1 && revoked[first.id].upstream == "killed", "the ID in capitals revoked %v, want %s", revoked, first.id)
+		check.True(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access), "not the named token alone was killed")
 		logins := s.logins()
 		check.True(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)

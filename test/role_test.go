@@ -30,9 +30,7 @@ func TestRole_ReadAsWritten(t *testing.T) {
 		},
 		"metadata as pairs": {
 			map[string]any{"metadata": []any{"gstin=29ABCDE1234F2Z5", "mode=Buyer", "empty="}},
-			map[string]any{"max_ttl": 0.0, "lease": true, "metadata": map[string]any{
-				"gstin": "29ABCDE1234F2Z5", "mode": "Buyer", "empty": "",
-			}},
+			map[string]any{"max_ttl": 0.0, "lease": true, "metadata": map[string]any{"gstin": "29ABCDE1234F2Z5", "mode": "Buyer", "empty": ""}},
 		},
 	}, func(t *testing.T, role testCase) {
 		w := jwtV1().mounted(t)

@@ -192,8 +192,7 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
 				}
 				message := refused(func(string) string { return "a session is still open" })
-				check.True(t, strings.Contains(message, "a session is still open"),
-					"the message does not say what the upstream said: %s", message)
+				check.True(t, strings.Contains(message, "a session is still open"), "the message does not say what the upstream said: %s", message)
 				message = refused(func(token string) string { return "session " + token + " is still open" })
 				check.Require(t, token != "", "the simulator issued no token")
 				check.Require(t, !strings.Contains(message, token) && !strings.Contains(message, "is still open"),

@@ -100,8 +100,7 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 		release := s.Upstream.Hold()
 		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
 		advance(time.Second)
-		check.Require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
-			"the login that is to be cut off has not killed the old token")
+		check.Require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access), "the login that is to be cut off has not killed the old token")
 		if c.restarts > 1 {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		}

@@ -42,8 +42,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.Storage.FailPuts(1 << 30)
 		err := c.ask(s)
-		check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
-			"%v, want the storage's own error", err)
+		check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
 		s.wantLogins(0, "where none can begin")
 		status := s.status()
 		check.True(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",

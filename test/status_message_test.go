@@ -91,9 +91,7 @@ func causes() []cause {
 			make: func(t *testing.T) *testMount {
 				t.Helper()
 				s := gstMount(t, time.Hour)
-				s.FailDials(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
-					Err: "no such host", Name: "upstream.test", IsNotFound: true,
-				}})
+				s.FailDials(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
 				return s
 			},
 		},
@@ -138,9 +136,7 @@ func (s *testMount) run(message string, given map[string]any) *logical.Response 
 	if strings.Contains(message, "all secrets again") {
 		maps.Copy(data, given)
 	}
-	op := map[string]logical.Operation{
-		"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation,
-	}[verb]
+	op := map[string]logical.Operation{"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation}[verb]
 	path = strings.TrimRight(path, ".;,)")
 	if len(data) == 0 {
 		data = nil

@@ -110,26 +110,23 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 
 // One entry is damaged below the engine, so that Vault's storage gives an error in its place. Lists warn of it and show the rest.
 func TestList_EntryThatStorageCannotGive(t *testing.T) {
-	t.Parallel()
-	for path, key := range map[string]string{
+	eachNamed(t, map[string]string{
 		"config/": "config/bad", "role/": "role/bad", "status/": "config/bad", "ledger/": "ledger/config/bad",
-	} {
-		timed(t, path, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.write("config/bad", jwtConfig("verify_connection", false))
-			s.write("role/bad", map[string]any{"config": "bad"})
-			s.token("app")
-			s.token("bad")
-			advance(time.Second)
-			s.Reload()
-			s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
-			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
-			check.Require(t, err == nil, "one entry hides all others: %v", err)
-			info, _ := resp.Data["key_info"].(map[string]any)
-			check.True(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
-			check.True(t, len(resp.Warnings) != 0, "no warning")
-		})
-	}
+	}, func(t *testing.T, path string, key string) {
+		s := gstMount(t, time.Hour)
+		s.write("config/bad", jwtConfig("verify_connection", false))
+		s.write("role/bad", map[string]any{"config": "bad"})
+		s.token("app")
+		s.token("bad")
+		advance(time.Second)
+		s.Reload()
+		s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
+		resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
+		check.Require(t, err == nil, "one entry hides all others: %v", err)
+		info, _ := resp.Data["key_info"].(map[string]any)
+		check.True(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
+		check.True(t, len(resp.Warnings) != 0, "no warning")
+	})
 }
 
 // The ledger is written in the background, where a panic would end the process with every mount in it.
@@ -154,7 +151,6 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 		check.Require(t, struck, "the token was not saved after the config: this tests nothing")
 		check.True(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
-		check.True(t, is && len(tokens) == 1,
-			"the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+		check.True(t, is && len(tokens) == 1, "the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 	})
 }

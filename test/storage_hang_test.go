@@ -85,8 +85,7 @@ func TestRead_StorageHangs(t *testing.T) {
 			err := s.failure("app")
 			between(t, time.Since(began), 15*time.Second, 16*time.Second, "a reader has waited")
 			s.wantLogins(0, "while storage hangs")
-			check.True(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"),
-				"it blames the wrong one: %v", err)
+			check.True(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"), "it blames the wrong one: %v", err)
 			s.Storage.Heal()
 			advance(2 * time.Minute)
 		})

@@ -140,9 +140,7 @@ func operations() []operation {
 		{name: "rotate, refused", op: logical.UpdateOperation, path: "rotate/gst", before: refuse, fails: true},
 		reloaded(read),
 		{name: "rotate, forgiven", op: logical.UpdateOperation, path: "rotate/gst", before: forgive},
-		{
-			name: "delete the role", op: logical.DeleteOperation, path: "role/app", role: func(roleState) roleState { return roleState{} },
-		},
+		{name: "delete the role", op: logical.DeleteOperation, path: "role/app", role: func(roleState) roleState { return roleState{} }},
 		{
 			name: "delete the config", op: logical.DeleteOperation, path: "config/gst",
 			config: func(configState) configState { return configState{} },

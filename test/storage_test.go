@@ -114,15 +114,13 @@ func TestStorage_KeysStayTheSame(t *testing.T) {
 			"%s is in %s, and no longer in the source, under whatever type: entries with it are on people's disks", key, list)
 	}
 	for _, key := range found {
-		check.True(t, slices.Contains(known, key),
-			"%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
+		check.True(t, slices.Contains(known, key), "%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
 	}
 }
 
 func TestStorage_FirstSchemaIsRead(t *testing.T) {
 	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
-		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
-			"token/gst", "token-"+f.name)
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased", "token/gst", "token-"+f.name)
 		w.write("config/today", with(f.config, "verify_connection", false))
 		w.quiet(func() {
 			check.Equal(t, w.read("config/gst").Data, w.read("config/today").Data, "the config")

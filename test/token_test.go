@@ -93,8 +93,7 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	least := moment(t, resp.Data, "expires_at").Sub(now)
 	between := func(what string, got, from, to time.Duration) {
 		t.Helper()
-		check.True(t, got >= from && got <= to && got%time.Second == 0,
-			"%s is %s, want whole seconds from %s to %s", what, got, from, to)
+		check.True(t, got >= from && got <= to && got%time.Second == 0, "%s is %s, want whole seconds from %s to %s", what, got, from, to)
 	}
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
 	check.Require(t, resp.Secret != nil, "the response has no lease")

@@ -54,30 +54,27 @@ func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 
 // While a rotation is overdue the TTL is never below five. It never passes the token's end.
 func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
-	t.Parallel()
-	for name, disturb := range map[string]func(w *testMount){
+	eachNamed(t, map[string]func(w *testMount){
 		"in peace":                    func(*testMount) {},
 		"while the upstream is down":  func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) },
 		"while logins are refused":    func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse}) },
 		"while logins are throttled":  func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultThrottled}) },
 		"while logins take very long": func(w *testMount) { w.slow(14 * time.Second) },
-	} {
-		timed(t, name, func(t *testing.T) {
-			f := oauth().living(10 * time.Minute)
-			w := f.mounted(t)
-			planned := time.Now().Add(seconds(t, w.read("token/app").Data, "ttl"))
-			disturb(w)
-			for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
-				resp, err := w.tryRead("token/app", nil)
-				check.Require(t, err == nil, "%s after the first read: %v", time.Since(began), err)
-				ttl, left := seconds(t, resp.Data, "ttl"), seconds(t, resp.Data, "expires_in")
-				check.True(t, ttl <= left+time.Second, "ttl is %s, but the token ends in %s", ttl, left)
-				overdue := time.Now().After(planned) && name != "in peace"
-				check.True(t, !overdue || ttl >= 5*time.Second || ttl >= left-time.Second, "ttl is %s, want at least 5s", ttl)
-				check.True(t, seconds(t, resp.Data, "rotation_period") >= time.Second, "rotation_period is below a second")
-			}
-		})
-	}
+	}, func(t *testing.T, name string, disturb func(w *testMount)) {
+		f := oauth().living(10 * time.Minute)
+		w := f.mounted(t)
+		planned := time.Now().Add(seconds(t, w.read("token/app").Data, "ttl"))
+		disturb(w)
+		for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
+			resp, err := w.tryRead("token/app", nil)
+			check.Require(t, err == nil, "%s after the first read: %v", time.Since(began), err)
+			ttl, left := seconds(t, resp.Data, "ttl"), seconds(t, resp.Data, "expires_in")
+			check.True(t, ttl <= left+time.Second, "ttl is %s, but the token ends in %s", ttl, left)
+			overdue := time.Now().After(planned) && name != "in peace"
+			check.True(t, !overdue || ttl >= 5*time.Second || ttl >= left-time.Second, "ttl is %s, want at least 5s", ttl)
+			check.True(t, seconds(t, resp.Data, "rotation_period") >= time.Second, "rotation_period is below a second")
+		}
+	})
 }
 
 // TestTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.

@@ -180,13 +180,10 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 
 // A path without names is not one with an empty name. The vault command would hide a 404.
 func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
-	t.Parallel()
-	for path, op := range map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation} {
-		timed(t, path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			r := w.refusal(op, path, nil)
-			check.True(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
-				"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
-		})
-	}
+	eachNamed(t, map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation}, func(t *testing.T, path string, op logical.Operation) {
+		w := jwtV1().mounted(t)
+		r := w.refusal(op, path, nil)
+		check.True(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
+			"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
+	})
 }

@@ -176,8 +176,7 @@ func TestWrongName_NearestName(t *testing.T) {
 				"nothing to update (did you mean gst?)", "preset=...")
 		}
 		w.badRequest(logical.ReadOperation, "token/nobody", nil, `role "nobody" does not exist: create it with `)
-		w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "nobody"},
-			`config: "nobody" does not exist: create it with `)
+		w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "nobody"}, `config: "nobody" does not exist: create it with `)
 		w.badRequest(logical.UpdateOperation, "role/nobody", map[string]any{"max_ttl": "5m"}, "config: is required")
 	})
 }
