@@ -96,11 +96,15 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 }
 
 func TestClock_SuspendedPastRotation(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, isRead bool) {
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
 		s.Suspend(45 * time.Minute)
+		if isRead {
+			s.token("app")
+		}
 		advance(2 * time.Minute)
 		s.wantLogins(2, "two minutes after the machine woke up with a rotation overdue")
 	})

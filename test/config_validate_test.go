@@ -256,7 +256,7 @@ func TestConfigRefused_Header(t *testing.T) {
 	})
 }
 
-func TestConfigRefused_NumberOrBool(t *testing.T) {
+func TestConfigRefused_NumberBoolOrWord(t *testing.T) {
 	t.Parallel()
 	refuseEach(t, jwtV1(), "rotation_percent", []any{0, 101, -1, json.Number("0"), "0"}, "1", "100")
 	refuseEach(t, jwtV1(), "rotation_percent", []any{66.5, "canary", "66%", true})
@@ -268,6 +268,7 @@ func TestConfigRefused_NumberOrBool(t *testing.T) {
 	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
 		refuseEach(t, jwtV1(), field, []any{"canary", 7, []any{true}})
 	}
+	refuseEach(t, jwtV1(), "authorization_scheme", []any{"canary canary"}, "one word")
 	refuseEach(t, soap(), "soap_action", []any{`canary"`}, "printable ASCII")
 }
 

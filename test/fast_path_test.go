@@ -128,6 +128,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 			}
 			n := w.Node.StateCalls()
 			check.True(t, n >= 3, "the host was asked %d times by 3 reads of a standby, want each time", n)
+			w.quiet(func() { advance(20 * time.Hour) }) // past the rotation
 			w.Node.SetState(0)
 			w.read("token/app") // a node that gains the lead serves at once
 		})

@@ -137,7 +137,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	const many = 10_000
-	unknown, headers := map[string]any{}, map[string]any{}
+	unknown, headers := map[string]any{strings.Repeat("a", many): "canary"}, map[string]any{}
 	for n := range many {
 		unknown[fmt.Sprintf("parameter-%d", n)] = "canary"
 		headers[fmt.Sprintf("X-Header-%d", n)] = "canary"

@@ -27,6 +27,7 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 		"a timeout":                      {jwtV1(), 408, `{"message":"no such thing"}`, "unavailable", 504},
 		"nothing refused":                {jwtV1(), 403, `{}`, "invalid", 400},
 		"no error and no token":          {jwtV1(), 200, `{"error":{"code":0,"message":""}}`, "malformed", 502},
+		"more than 1 MiB":                {oauth(), 200, `{"access_token":"0123456789abcdef0123456789abcdef","x":"` + strings.Repeat("x", 1<<20) + `"}`, "malformed", 502},
 		"half an object":                 {jwtV1(), 200, `{"error":"no`, "malformed", 502},
 		"two values":                     {jwtV1(), 200, `{"error":"no"}{"error":"no"}`, "malformed", 502},
 		"a list of lists":                {jwtV1(), 200, `[["no"]]`, "malformed", 502},

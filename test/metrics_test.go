@@ -357,6 +357,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		response := w.async("token/app")
 		advance(time.Second)
 		remove(w)
+		gone(t, w)
 		w.wait(response)
 		advance(time.Minute)
 		gone(t, w)

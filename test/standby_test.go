@@ -93,7 +93,10 @@ func TestStandby_NeverLogsIn(t *testing.T) {
 		timed(t, name+" by its timers", func(t *testing.T) {
 			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
 			w.EveryMinute()
-			w.quiet(func() { advance(48 * time.Hour) }) // past the rotation, and past the token's end
+			w.quiet(func() {
+				_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+				advance(48 * time.Hour) // past the rotation, and past the token's end
+			})
 		})
 	}
 }
