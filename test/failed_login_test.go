@@ -5,7 +5,6 @@ package test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -101,7 +100,7 @@ func TestVerification_SaysWhatItMet(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(16 * time.Minute)
-		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
+		s.unresolved("upstream.test")
 		r := s.refusal(logical.UpdateOperation, "config/gst", branch("7"))
 		s.wantLogins(1, "the refused one")
 		check.True(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
@@ -114,7 +113,7 @@ func TestLogin_ProxyNotFoundIsNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "proxy.test", IsNotFound: true}})
+		s.unresolved("proxy.test")
 		data := map[string]any{"proxy_url": "http://proxy.test:3128", "password": "pass-of-clerk"}
 		const advice = "check the host of token_url, and the proxy if there is one"
 		s.says(s.refusal(logical.UpdateOperation, "config/gst", data).message, "the name proxy.test does not resolve", advice)
