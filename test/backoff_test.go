@@ -90,18 +90,18 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 
 func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
-	const patience, tooMany = time.Minute, http.StatusTooManyRequests
+	const tooMany, unavailable = http.StatusTooManyRequests, http.StatusServiceUnavailable
 	for _, c := range []struct {
 		fault        simulator.Fault
 		first, later int
 	}{
-		{simulator.Fault{Kind: simulator.FaultDown}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultUnavailable}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultGarbage}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute}, http.StatusGatewayTimeout, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: patience}, tooMany, tooMany},
-		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: patience}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultDown}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultUnavailable}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultGarbage}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute}, http.StatusGatewayTimeout, unavailable},
+		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, tooMany, tooMany},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, http.StatusBadRequest},
 	} {
 		timed(t, fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -138,37 +137,4 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 		}
 		s.wantLogins(1, "though headers were written twenty times")
 	})
-}
-
-// The config is deleted at the primary, and written again as it was. The upstream has refused its credentials, or the request.
-func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
-	t.Parallel()
-	refusals := map[string]func(s *testMount){
-		"refused credentials": (*testMount).changePassword,
-		"invalid request":     (*testMount).refuseRequests,
-	}
-	for refusal, refuse := range refusals {
-		for _, when := range []string{"while this cluster runs", "while this cluster is down", "before this cluster hears of it"} {
-			timed(t, refusal+" "+when, func(t *testing.T) {
-				s := newClusters(t, time.Hour)
-				refuse(s.testMount)
-				s.failed("app")
-				switch when {
-				case "while this cluster runs":
-					s.primary.remove("config/gst")
-					s.Backend().InvalidateKey(t.Context(), "config/gst")
-				case "while this cluster is down":
-					s.Stop()
-					s.primary.remove("config/gst")
-					s.Start()
-				default:
-					s.primary.remove("config/gst")
-				}
-				synctest.Wait()
-				s.elsewhere("config/gst", jwtConfig("verify_connection", false))
-				s.failed("app")
-				check.Equal(t, len(s.Upstream.LoginTimes()), 1, "logins with what the upstream has refused")
-			})
-		}
-	}
 }

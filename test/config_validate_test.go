@@ -268,7 +268,7 @@ func TestConfigRefused_NumberBoolOrWord(t *testing.T) {
 	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
 		refuseEach(t, jwtV1(), field, []any{"canary", 7, []any{true}})
 	}
-	refuseEach(t, jwtV1(), "authorization_scheme", []any{"canary canary"}, "one word")
+	refuseEach(t, jwtV1(), "authorization_scheme", []any{"a canary"}, "one word")
 	refuseEach(t, soap(), "soap_action", []any{`canary"`}, "printable ASCII")
 }
 

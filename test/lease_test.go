@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -56,31 +55,6 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 			check.Equal(t, w.read(path).Secret.TTL, 10*time.Minute, "%s: lease of", path)
 		}
 	})
-}
-
-func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
-	t.Parallel()
-	for left, alive := range map[time.Duration]bool{
-		10 * time.Second: true, 7 * time.Second: true, 6 * time.Second: true,
-		5900 * time.Millisecond: false, 5 * time.Second: false, time.Second: false, 0: false, -30 * time.Second: false,
-	} {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s left, restart %t", left, restart), func(t *testing.T) {
-				w := oauth().living(time.Minute).mounted(t, "rotation_percent", 100)
-				first := w.read("token/app")
-				advance(time.Minute - left)
-				w.reloadIf(restart)
-				resp := w.read("token/app")
-				check.Equal(t, resp.Data["token_id"] == first.Data["token_id"], alive, "the same token is served")
-				if !alive {
-					w.wantLogins(2)
-					return
-				}
-				w.wantLogins(1)
-				check.True(t, resp.Secret.TTL == (left-margin).Truncate(time.Second), "lease of %s with %s left", resp.Secret.TTL, left)
-			})
-		}
-	}
 }
 
 // endLease ends a lease, as Vault does.

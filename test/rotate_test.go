@@ -91,22 +91,6 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 	})
 }
 
-func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := refusedMount(t)
-		for range 10 * 60 {
-			advance(time.Second)
-			check.Require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate with refused credentials is no 400")
-		}
-		for n, gap := range s.gaps() {
-			check.True(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
-		}
-		c := s.Simulator.Counters()
-		check.True(t, c.LoginsRefused == c.Logins && c.Logins >= 10 && c.Logins <= 11,
-			"%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
-	})
-}
-
 // Who has had the account unlocked must not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	const untried = "no new login was made: rotate/ logs in again from "

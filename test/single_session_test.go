@@ -27,47 +27,6 @@ func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount
 	return s
 }
 
-func TestSingleSession_OneLiveToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		const life = 15 * time.Minute
-		s := singleSessionMount(t, life)
-		s.Simulator.SetFault(simulator.JWT, latency())
-		s.EveryMinute()
-		ends := make(map[string]time.Time) // by token: the end of its last lease
-		var order []string
-		for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); {
-			a := s.token("app")
-			if _, known := ends[a.access]; !known {
-				order = append(order, a.access)
-			}
-			ends[a.access] = time.Now().Add(a.lease)
-			living := 0
-			for _, token := range order {
-				if s.Simulator.TokenAlive(token) {
-					living++
-				}
-			}
-			check.Require(t, living == 1, "%d tokens live, want 1", living)
-			if a.left > 20*time.Second && a.left < life-20*time.Second {
-				advance(7 * time.Second)
-			} else {
-				advance(333 * time.Millisecond) // the change from one token to the next is what matters
-			}
-		}
-		logins := s.Upstream.LoginTimes()
-		for n, token := range order[:len(order)-1] {
-			next := logins[n+1]
-			check.True(t, !next.Before(ends[token]),
-				"login %d came %s before the last lease on the token that it kills had ended", n+2, ends[token].Sub(next))
-		}
-		for n, gap := range s.gaps() {
-			check.True(t, gap >= life-6*time.Second, "login %d came %s after the one before: a token that lived was replaced", n+2, gap)
-		}
-		got, most := s.logins(), int(3*time.Hour/(life-6*time.Second))+1
-		check.True(t, got <= most, "%d logins in 3 hours, want at most %d", got, most)
-	})
-}
-
 func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
