@@ -32,8 +32,7 @@ func TestSchema_SealedAndLocalPaths(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		special := w.Backend().SpecialPaths()
 		for _, prefix := range []string{"config/", "token/"} {
-			check.True(t, slices.Contains(special.SealWrapStorage, prefix),
-				"sealed are %q, want %q among them", special.SealWrapStorage, prefix)
+			check.True(t, slices.Contains(special.SealWrapStorage, prefix), "sealed are %q, want %q among them", special.SealWrapStorage, prefix)
 		}
 		for _, prefix := range []string{"token/", "ledger/"} {
 			check.True(t, slices.Contains(special.LocalStorage, prefix), "local are %q, want %q among them", special.LocalStorage, prefix)

@@ -61,8 +61,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 						from := time.Now()
 						_, err := s.ask(t.Context(), account(n), nil)
 						check.True(t, err == nil, "%v", err)
-						waited := time.Since(from)
-						check.True(t, waited <= 2*time.Second, "a read was held up for %s", waited)
+						atMost(t, time.Since(from), 2*time.Second, "a read was held up for")
 						time.Sleep(4 * time.Second)
 					}
 				})
@@ -70,8 +69,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 		}
 		readers.Wait()
 		advanceUntil(end)
-		most := s.Upstream.MostInFlight("")
-		check.True(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
+		between(t, s.Upstream.MostInFlight(""), 2, 8, "logins in flight at once")
 		for n := range many {
 			got := s.rotations()[account(n)]
 			check.Require(t, got == 1, "account %d was rotated %d times, want once", n, got)
@@ -111,8 +109,7 @@ func (s *testMount) accountOn(host, name string) {
 	s.token(name)
 }
 
-// Accounts of a host that hangs fall due first, and again and again. An account of another host is rotated in its time all the
-// same, however often it is read.
+// An account of a healthy host is rotated in its time, however often it is read, while those of a hanging host are due.
 func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, hanging := range []int{60, 150} {
@@ -139,9 +136,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 					advance(every)
 				}
 				logins := s.loginsOf("healthy")
-				if len(logins) < 2 {
-					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
-				}
+				check.Require(t, len(logins) >= 2, "the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
 				late := logins[1].Sub(due)
 				check.True(t, late <= time.Minute, "the account of the healthy host was rotated %s late", late)
 				check.True(t, len(s.loginsOf(account(0))) >= 2, "the accounts of the hanging host were not due: this tests nothing")
@@ -170,42 +165,6 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 			least, most = min(least, tried), max(most, tried)
 		}
 		check.Require(t, most != 0, "no account was due: this tests nothing")
-		check.True(t, least != 0 && most-least <= 1,
-			"the accounts had %d to %d turns, want the same number and one more at most", least, most)
-	})
-}
-
-// Accounts that hang do not keep the others from their rotation, even when eight of them hang, which is as many as may log in at
-// the same time.
-func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		const hanging, healthy = 16, 20
-		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)), simulator.Account{
-			Protocol: simulator.OAuth, Username: "u", Password: "p", ClientID: "c", ClientSecret: "x", TokenTTL: time.Hour,
-		})
-		s.EveryMinute()
-		s.accounts(hanging)
-		for n := range hanging {
-			s.token(account(n))
-		}
-		for n := range healthy {
-			name := fmt.Sprintf("h%02d", n)
-			s.write("config/"+name, map[string]any{
-				"protocol": "oauth", "token_url": upstreamURL + "/oauth/access_token?label=" + name, "allow_http": true,
-				"username": "u", "password": "p", "client_id": "c", "client_secret": "x", "verify_connection": false,
-			})
-			s.write("role/"+name, map[string]any{"config": name})
-			s.token(name)
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
-		s.Upstream.Reset()
-		advance(55 * time.Minute)
-		late := 0
-		for n := range healthy {
-			if s.rotations()[fmt.Sprintf("h%02d", n)] == 0 {
-				late++
-			}
-		}
-		check.True(t, late == 0, "%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
+		check.True(t, least != 0 && most-least <= 1, "the accounts had %d to %d turns, want the same number and one more at most", least, most)
 	})
 }

@@ -44,20 +44,20 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	t.Parallel()
 	for _, fault := range away() {
-		for _, c := range []struct{ life, longest time.Duration }{
-			{24 * time.Hour, time.Minute},
-			{10 * time.Minute, 30 * time.Second},
-		} {
+		for _, c := range []struct {
+			setting       string
+			life, longest time.Duration
+		}{{"default_token_ttl", 24 * time.Hour, time.Minute}, {"max_token_ttl", 10 * time.Minute, 30 * time.Second}} {
 			timed(t, fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
-				s := gstMount(t, c.life, "default_token_ttl", int(c.life.Seconds()))
+				s := gstMount(t, c.life, c.setting, int(c.life.Seconds()))
 				s.EveryMinute()
 				s.Simulator.SetFault(simulator.JWT, fault)
 				const between = 250 * time.Millisecond
 				check.RequireEqual(t, s.readEvery("app", between, 10*time.Minute), 0, "reads were served")
 				gaps := s.gaps()
-				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
-					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
-				}
+				counted := s.Simulator.Counters().Faulted
+				check.Require(t, counted == len(gaps)+1 && counted >= 10,
+					"the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
 				doubling(t, gaps, c.longest, between)
 				// When it is back, no intervention is needed.
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -75,9 +75,9 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
 		gaps := s.gaps()[1:]
-		if got := s.Simulator.Counters().Faulted; got < 20 || got != len(gaps)+1 {
-			t.Fatalf("%d rotations failed, %d were tried; want all, and at least 20 from minute 40 to 59", got, len(gaps)+1)
-		}
+		got := s.Simulator.Counters().Faulted
+		check.Require(t, got >= 20 && got == len(gaps)+1,
+			"%d rotations failed, %d were tried; want all, and at least 20 from minute 40 to 59", got, len(gaps)+1)
 		doubling(t, gaps, time.Minute, 20*time.Millisecond)
 		different := make(map[time.Duration]bool)
 		for _, gap := range gaps[6:] {
@@ -90,18 +90,18 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 
 func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
-	const patience, tooMany = time.Minute, http.StatusTooManyRequests
+	const tooMany, unavailable = http.StatusTooManyRequests, http.StatusServiceUnavailable
 	for _, c := range []struct {
 		fault        simulator.Fault
 		first, later int
 	}{
-		{simulator.Fault{Kind: simulator.FaultDown}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultUnavailable}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultGarbage}, http.StatusBadGateway, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute}, http.StatusGatewayTimeout, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: patience}, tooMany, tooMany},
-		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: patience}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultDown}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultUnavailable}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultGarbage}, http.StatusBadGateway, unavailable},
+		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute}, http.StatusGatewayTimeout, unavailable},
+		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, tooMany, tooMany},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, http.StatusBadRequest},
 	} {
 		timed(t, fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
@@ -122,8 +122,7 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	}
 }
 
-// A pause of the config during a login causes no backoff after it. The account was paused for the moment in which a login came to
-// its end.
+// The account was paused for the moment in which a login came to its end.
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

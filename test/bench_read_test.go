@@ -169,8 +169,7 @@ func BenchmarkAccounts(b *testing.B) {
 	}
 }
 
-// BenchmarkColdRead is a read that has to log in first, at an upstream that responses at once: what is left is our own work,
-// storage's, and that of net/http on both sides.
+// BenchmarkColdRead is a read that logs in at an upstream that responds at once: our work, storage's, and net/http's on both sides.
 func BenchmarkColdRead(b *testing.B) {
 	benchmarkAccounts(b, func(*measured, string) {}, func(m *measured, name string) { m.read("token/" + name) })
 }

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,9 +90,15 @@ func eachFixture(t *testing.T, some []fixture, f func(t *testing.T, of fixture))
 // each runs a test for each case, in bubbles.
 func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
 	t.Helper()
+	eachNamed(t, cases, func(t *testing.T, _ string, c C) { f(t, c) })
+}
+
+// eachNamed is each for a test that also needs the name of the case.
+func eachNamed[C any](t *testing.T, cases map[string]C, f func(t *testing.T, name string, c C)) {
+	t.Helper()
 	t.Parallel()
 	for name, c := range cases {
-		timed(t, name, func(t *testing.T) { f(t, c) })
+		timed(t, name, func(t *testing.T) { f(t, name, c) })
 	}
 }
 
@@ -178,9 +185,8 @@ func (w *testMount) quiet(f func()) {
 	if now := len(w.Network.Dialed()); now != dialled {
 		w.t.Errorf("%d connections were made upstream, want none", now-dialled)
 	}
-	if now := w.logins(); now != logins {
-		w.t.Errorf("%d logins, want none", now-logins)
-	}
+	now := w.logins()
+	check.True(w.t, now == logins, "%d logins, want none", now-logins)
 }
 
 // idle is quiet and checks that storage is as before.
@@ -188,9 +194,8 @@ func (w *testMount) idle(f func()) {
 	w.t.Helper()
 	before := w.stored()
 	w.quiet(f)
-	if keys := differing(before, w.stored()); len(keys) > 0 {
-		w.t.Errorf("storage has changed at %q", keys)
-	}
+	keys := differing(before, w.stored())
+	check.True(w.t, len(keys) <= 0, "storage has changed at %q", keys)
 }
 
 // loggingIn runs f and checks how many logins it made.
@@ -246,8 +251,7 @@ func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[
 	w.t.Helper()
 	r := w.refusal(op, path, data)
 	check.True(w.t, r.coded, "%s %s: %q is no bare logical.CodedError", op, path, r.message)
-	check.True(w.t, slices.Contains(statuses, r.status),
-		"%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
+	check.True(w.t, slices.Contains(statuses, r.status), "%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
 	return r
 }
 
@@ -276,9 +280,8 @@ func (w *testMount) badRequest(op logical.Operation, path string, data map[strin
 // wantServed checks that a read gives the token of that ID.
 func (w *testMount) wantServed(id any) {
 	w.t.Helper()
-	if got := w.read("token/app").Data["token_id"]; got != id {
-		w.t.Errorf("token %v is served, want %v", got, id)
-	}
+	got := w.read("token/app").Data["token_id"]
+	check.True(w.t, got == id, "token %v is served, want %v", got, id)
 }
 
 // wantLiveToken checks that a read gives a token that is alive upstream.
@@ -291,17 +294,15 @@ func (w *testMount) wantLiveToken() {
 // wantAbsent checks that a read is a plain 404.
 func (w *testMount) wantAbsent(path string) {
 	w.t.Helper()
-	if resp, err := w.tryRead(path, nil); resp != nil || err != nil {
-		w.t.Errorf("%s: %v, %v, want a plain 404", path, resp, err)
-	}
+	resp, err := w.tryRead(path, nil)
+	check.True(w.t, resp == nil && err == nil, "%s: %v, %v, want a plain 404", path, resp, err)
 }
 
 // wantState checks what status/gst says of the account.
 func (w *testMount) wantState(want string) {
 	w.t.Helper()
-	if status := w.status(); status["state"] != want {
-		w.t.Errorf("state is %v (%v), want %s", status["state"], status["message"], want)
-	}
+	status := w.status()
+	check.True(w.t, status["state"] == want, "state is %v (%v), want %s", status["state"], status["message"], want)
 }
 
 // wantRefusedLogins checks how many logins the upstream has refused.
@@ -334,6 +335,18 @@ func (w *testMount) hides(text string, secrets ...string) {
 			w.t.Errorf("secret %d of %d is in %q", n+1, len(secrets), strings.ReplaceAll(text, secret, "█████"))
 		}
 	}
+}
+
+// between checks that a value is in a range; what says what it is.
+func between[T cmp.Ordered](t testing.TB, got, least, most T, what string, args ...any) {
+	t.Helper()
+	check.True(t, got >= least && got <= most, "%s: got %v, want %v to %v", fmt.Sprintf(what, args...), got, least, most)
+}
+
+// atMost checks that a value is no more than that; what says what it is.
+func atMost[T cmp.Ordered](t testing.TB, got, most T, what string, args ...any) {
+	t.Helper()
+	check.True(t, got <= most, "%s: got %v, want at most %v", fmt.Sprintf(what, args...), got, most)
 }
 
 // oddNumber is a number that no message has a reason to name.
@@ -383,10 +396,8 @@ type asyncResult struct {
 func (r asyncResult) unpack() (*logical.Response, error) { return r.resp, r.err }
 
 // async reads at once, and gives the response when it comes.
-func (w *testMount) async(path string) <-chan asyncResult { return w.asyncIn(w.t.Context(), path) }
-
-func (w *testMount) asyncIn(ctx context.Context, path string) <-chan asyncResult {
-	return w.asyncRequest(ctx, logical.ReadOperation, path, nil)
+func (w *testMount) async(path string) <-chan asyncResult {
+	return w.asyncRequest(w.t.Context(), logical.ReadOperation, path, nil)
 }
 
 func (w *testMount) asyncRequest(ctx context.Context, op logical.Operation, path string, data map[string]any) <-chan asyncResult {
@@ -408,6 +419,11 @@ func (w *testMount) wait(response <-chan asyncResult) asyncResult {
 		w.t.Fatal("no response within ten minutes")
 		return asyncResult{}
 	}
+}
+
+// branch is a change of what a login sends that is no other credential.
+func branch(name string, more ...any) map[string]any {
+	return with(map[string]any{"headers": map[string]any{"X-Branch": name}}, more...)
 }
 
 // slow makes the upstream take its time over every login.

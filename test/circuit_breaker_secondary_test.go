@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -67,9 +66,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 		for n := range 10 {
 			advance(5 * time.Second)
 			killer.armed.Store(true)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-				"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false,
-			})
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", branch(fmt.Sprint(n), "verify_connection", false))
 			check.Require(t, !killer.armed.Load(), "the config was not written: the crash did not happen")
 			s.Stop()
 			s.Start()
@@ -87,10 +84,8 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 		for _, restart := range []bool{true, false} {
 			timed(t, fmt.Sprintf("verified %t, restart %t", verify, restart), func(t *testing.T) {
 				s := gstMount(t, time.Hour)
-				branch := func(name string, verify bool) error {
-					resp, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-						"headers": map[string]any{"X-Branch": name}, "verify_connection": verify,
-					})
+				change := func(name string, verify bool) error {
+					resp, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", branch(name, "verify_connection", verify))
 					if err == nil && resp.IsError() {
 						err = resp.Error()
 					}
@@ -99,7 +94,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				s.token("app")
 				advance(time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-				check.Require(t, branch("7", true) != nil, "a verification that the upstream refused was accepted")
+				check.Require(t, change("7", true) != nil, "a verification that the upstream refused was accepted")
 				s.wantRefusedLogins(1)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 				advance(2 * time.Minute)
@@ -109,8 +104,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				}
 				s.reloadIf(restart)
 				for _, name := range []string{"7", "8", "7"} {
-					err := branch(name, verify)
-					check.True(t, err == nil, "a change of headers to %s: %v", name, err)
+					check.Equal(t, change(name, verify), nil, "a change of headers to %s", name)
 					advance(time.Minute)
 					s.token("app")
 					s.wantState("ready")
@@ -138,44 +132,9 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 		s.reloadIf(restart)
 		for n := range 20 {
 			advance(50 * time.Millisecond)
-			_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-				"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
-			})
+			_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", branch(fmt.Sprint(n)))
 			check.True(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
 		}
 		s.wantLogins(1, "though headers were written twenty times")
 	})
-}
-
-// The config is deleted at the primary, and written again as it was. The upstream has refused its credentials, or the request.
-func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
-	t.Parallel()
-	refusals := map[string]func(s *testMount){
-		"refused credentials": (*testMount).changePassword,
-		"invalid request":     (*testMount).refuseRequests,
-	}
-	for refusal, refuse := range refusals {
-		for _, when := range []string{"while this cluster runs", "while this cluster is down", "before this cluster hears of it"} {
-			timed(t, refusal+" "+when, func(t *testing.T) {
-				s := newClusters(t, time.Hour)
-				refuse(s.testMount)
-				s.failed("app")
-				switch when {
-				case "while this cluster runs":
-					s.primary.remove("config/gst")
-					s.Backend().InvalidateKey(t.Context(), "config/gst")
-				case "while this cluster is down":
-					s.Stop()
-					s.primary.remove("config/gst")
-					s.Start()
-				default:
-					s.primary.remove("config/gst")
-				}
-				synctest.Wait()
-				s.elsewhere("config/gst", jwtConfig("verify_connection", false))
-				s.failed("app")
-				check.Equal(t, len(s.Upstream.LoginTimes()), 1, "logins with what the upstream has refused")
-			})
-		}
-	}
 }

@@ -92,27 +92,6 @@ func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	})
 }
 
-func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.changePassword()
-		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute) // three refusals: the next probe is in 6 h
-		s.wantRefusedLogins(3)
-		// The upstream is away for a moment, just when the probe comes.
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-		s.readEvery("app", time.Minute, 7*time.Hour)
-		c := s.Simulator.Counters()
-		check.Require(t, c.Faulted == 1, "%d logins met the outage, want 1", c.Faulted)
-		// Rule 4: only a changed credential, or a login that succeeds, closes the breaker. So what follows is a probe of the
-		// same schedule, and not the backoff of an outage.
-		times := s.Upstream.LoginTimes()
-		for n := 4; n < len(times); n++ {
-			if gap := times[n].Sub(times[n-1]); gap < time.Hour {
-				t.Fatalf("login %d came %s after the one before: the refused credentials are tried anew (all gaps: %v)", n+1, gap, s.gaps())
-			}
-		}
-	})
-}
-
 func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
@@ -142,37 +121,6 @@ func (s *testMount) wantProbes(want int) {
 		want := probes(n)
 		check.True(s.t, gap >= want && gap <= want+time.Minute+time.Second, "probe %d came after %s, want %s", n+1, gap, want)
 	}
-}
-
-// A refusal that rotate finds in an outage is probed by the schedule of refusals. The upstream has come back during the backoff
-// of the outage, and knows another password.
-func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		s.readEvery("app", time.Second, 10*time.Minute)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		s.changePassword()
-		s.Upstream.Reset()
-		_, err := s.rotate()
-		check.Require(t, codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
-		s.readEvery("app", time.Minute, 8*time.Hour)
-		s.wantProbes(3)
-	})
-}
-
-// The other clock of this process knows how much of the hold has passed.
-func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
-	eachOf(t, []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour}, func(t *testing.T, back time.Duration) {
-		s := refusedMount(t)
-		advance(time.Minute)
-		s.Clock.Jump(-back)
-		s.failed("app")
-		s.wantLogins(1, "14 minutes before the probe")
-		advance(14*time.Minute + time.Second)
-		s.failed("app")
-		s.wantLogins(2, "after 15 minutes")
-	})
 }
 
 // What is no other credential does not have the refused ones sent again.

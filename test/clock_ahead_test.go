@@ -15,26 +15,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		first := s.token("app")
-		advance(time.Minute)
-		s.mustRotate()
-		advance(time.Minute)
-		s.Clock.Jump(48 * time.Hour)
-		s.token("app")
-		s.Clock.Jump(-48 * time.Hour)
-		advance(time.Minute)
-		check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead")
-		out, warnings := s.revoke("")
-		check.True(t, !s.Simulator.TokenAlive(first.access),
-			"revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
-		one, warnings := s.revoke(first.id)
-		check.True(t, !s.Simulator.TokenAlive(first.access), "named, it is not revoked either: %v %q", one, warnings)
-	})
-}
-
 func TestRevoke_DuringClockAhead(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{"", simulator.FaultDown} {
@@ -81,35 +61,4 @@ func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 			s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
 		})
 	}
-}
-
-// A rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock was
-// set back in between.
-func TestMarks_ClockSetBack(t *testing.T) {
-	t.Parallel()
-	timed(t, "rejected", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(2 * time.Minute)
-		second, err := s.ask(t.Context(), "app", reject(first.id))
-		check.Require(t, err == nil && second.id != first.id, "%v", err)
-		s.Clock.Jump(-3 * time.Hour)
-		advance(90 * time.Second)
-		third, err := s.ask(t.Context(), "app", reject(second.id))
-		check.True(t, err == nil && third.id == second.id, "a second rejected token was replaced 90 s after the first (%v)", err)
-		s.wantLogins(2)
-		advance(10 * time.Minute)
-		a, err := s.ask(t.Context(), "app", reject(second.id))
-		check.True(t, err == nil && a.id != second.id, "a rejected token was not replaced ten minutes after the last one (%v)", err)
-		s.wantLogins(3)
-	})
-	timed(t, "forced", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		s.token("app")
-		s.mustRotate()
-		s.Clock.Jump(-time.Hour)
-		advance(time.Second)
-		s.mustRotate()
-		s.wantLogins(2)
-	})
 }

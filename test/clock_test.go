@@ -21,38 +21,6 @@ func wrongClocks() []fixture {
 	return append(fixtures(), absolute, asString, corrupt)
 }
 
-func TestClock_UpstreamTenMinutesOff(t *testing.T) {
-	t.Parallel()
-	for _, f := range wrongClocks() {
-		for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
-			for _, life := range []time.Duration{5 * time.Minute, 2 * time.Hour} {
-				timed(t, f.name+" "+life.String()+" off by "+off.String(), func(t *testing.T) {
-					startIn(t, 2026)
-					f := f.living(life)
-					w := newTestMount(t, f.account)
-					w.Simulator.SetClockOffset(off)
-					w.mount(f, "rotation_percent", 100)
-					advance(300 * time.Millisecond)
-					resp := w.read("token/app")
-					left := time.Until(moment(t, resp.Data, "expires_at"))
-					check.True(t, left <= life+2*time.Second && left >= life-2*time.Second, "the token ends in %s, want %s", left, life)
-					// Served as long as it lives, and alive as long as it is served.
-					advance(resp.Secret.TTL - 2*time.Second)
-					token := text(t, resp.Data, "access_token")
-					w.quiet(func() {
-						check.True(t, text(t, w.read("token/app").Data, "access_token") == token, "a live token was refused")
-					})
-					advance(2 * time.Second)
-					check.True(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
-					advance(20 * time.Second)
-					next := text(t, w.read("token/app").Data, "access_token")
-					check.True(t, next != token && w.Simulator.TokenAlive(next), "a dead token is served")
-				})
-			}
-		}
-	}
-}
-
 func TestClock_UpstreamSetRight(t *testing.T) {
 	eachOf(t, []time.Duration{10 * time.Minute, -10 * time.Minute}, func(t *testing.T, off time.Duration) {
 		w := newTestMount(t, jwtV1().living(time.Hour).account)
@@ -63,47 +31,9 @@ func TestClock_UpstreamSetRight(t *testing.T) {
 		for range 20 {
 			advance(10 * time.Minute)
 			resp := w.read("token/app")
-			left := seconds(t, resp.Data, "expires_in")
-			check.True(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
+			atMost(t, seconds(t, resp.Data, "expires_in"), time.Hour, "the token ends in")
 		}
 		w.wantLiveToken()
-	})
-}
-
-func TestClock_SetBackWhileStopped(t *testing.T) {
-	eachOf(t, []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour}, func(t *testing.T, back time.Duration) {
-		w := oauth().mounted(t)
-		w.read("token/app")
-		advance(30 * time.Minute)
-		w.Stop()
-		w.Clock.Jump(-back)
-		w.Start()
-		resp := w.read("token/app")
-		got := seconds(t, resp.Data, "expires_in")
-		check.True(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
-		if back < 30*time.Minute {
-			return // a clock that is still after the token's beginning gives nothing away
-		}
-		token := text(t, resp.Data, "access_token")
-		advance(resp.Secret.TTL)
-		check.True(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
-	})
-}
-
-func TestClock_JumpsToAndFro(t *testing.T) {
-	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
-		for n := range 24 * 12 {
-			jump := 7 * time.Minute
-			if n%2 == 1 {
-				jump = -jump
-			}
-			w.Clock.Jump(jump)
-			check.Require(t, w.Simulator.TokenAlive(text(t, w.read("token/app").Data, "access_token")),
-				"a dead token is served after %s", time.Duration(n)*5*time.Minute)
-			advance(5 * time.Minute)
-		}
-		got := w.logins()
-		check.True(t, got <= 60, "%d logins in a day of tokens that live an hour", got)
 	})
 }
 
@@ -118,9 +48,7 @@ func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 func TestClock_HostWrong(t *testing.T) {
 	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
-	absolute := firstVision()
-	absolute.name, absolute.account.AbsoluteExpiry = "firstvision, absolute expiry", true
-	for _, f := range []fixture{jwtV1(), jwtV2(), absolute} {
+	for _, f := range wrongClocks() {
 		for _, wrong := range []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute} {
 			timed(t, fmt.Sprintf("%s, %s", f.name, wrong), func(t *testing.T) {
 				const life = 15 * time.Minute
@@ -142,8 +70,7 @@ func TestClock_HostWrong(t *testing.T) {
 				want := -int64(wrong / time.Second)
 				check.True(t, skew >= want-1 && skew <= want+1, "clock_skew_seconds is %d, want %d", skew, want)
 				// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
-				got := s.logins()
-				check.True(t, got <= 8, "%d logins in an hour, want 7", got)
+				atMost(t, s.logins(), 8, "logins in an hour")
 			})
 		}
 	}
@@ -162,19 +89,22 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 		s.Suspend(5 * time.Hour)
 		for range 10 {
 			a := s.token("app")
-			check.Require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
-				"a dead token was served after the machine woke up")
+			check.Require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease), "a dead token was served after the machine woke up")
 		}
 		s.wantLogins(2)
 	})
 }
 
 func TestClock_SuspendedPastRotation(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, isRead bool) {
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
 		s.Suspend(45 * time.Minute)
+		if isRead {
+			s.token("app")
+		}
 		advance(2 * time.Minute)
 		s.wantLogins(2, "two minutes after the machine woke up with a rotation overdue")
 	})
@@ -204,8 +134,7 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
 					a, err := s.ask(t.Context(), "app", nil)
 					check.Require(t, err != nil || a.id == first.id, "another token although every login fails")
-					check.Require(t, err != nil || s.livesFor(a, a.lease),
-						"%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					check.Require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
 					check.Require(t, err != nil || a.left <= time.Hour-passed+time.Second,
 						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
 					advance(20 * time.Second)
@@ -273,13 +202,11 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 		advance(time.Minute)
 		s.Clock.Jump(-365 * 24 * time.Hour)
 		advance(24 * time.Hour)
-		got := s.logins()
-		check.True(t, got <= 3, "%d logins in a day without a read", got)
+		atMost(t, s.logins(), 3, "logins in a day without a read")
 	})
 }
 
-// The clock runs ahead by a month or more for some minutes, also from the start, and is set right. A revoked token is not served
-// after that either, and the ledger knows what was issued.
+// After the clock was far ahead for minutes, no revoked token is served, and the ledger knows what was issued.
 func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
 	ahead := func(d time.Duration) func(s *testMount) {
 		return func(s *testMount) {

@@ -73,5 +73,5 @@ func (c *clusters) elsewhere(path string, data map[string]any) {
 // headers changes what a login sends, without a new credential and without a verification.
 func (c *clusters) headers(value string) {
 	c.t.Helper()
-	c.elsewhere("config/gst", map[string]any{"headers": map[string]any{"X-Branch": value}, "verify_connection": false})
+	c.elsewhere("config/gst", branch(value, "verify_connection", false))
 }

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -16,28 +15,19 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestConcurrent_EachNameAtOnce has many names come and go at the same time, so that the race detector, and the runtime's own check of
-// maps, see what all names share.
+// TestConcurrent_EachNameAtOnce has many names come and go at the same time, and all use one account as well, so that the race
+// detector, and the runtime's own check of maps, see what they share.
 func TestConcurrent_EachNameAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := oauth()
-		w := newTestMount(t, f.account)
-		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
-			if access == mounttest.Put && strings.HasPrefix(key, "role/unstored") {
-				return mounttest.Fault{Err: errors.New("storage: no space left on device")}
-			}
-			return mounttest.Fault{}
-		})
+		w := f.mounted(t)
+		w.Storage.Fail(mounttest.Put, "role/unstored", mounttest.ErrStorage())
 		var all sync.WaitGroup
 		for n := range 8 {
 			all.Go(func() {
 				for round := range 20 {
 					name := fmt.Sprintf("name-%d-%d", n, round)
-					for _, step := range []struct {
-						op   logical.Operation
-						path string
-						data map[string]any
-					}{
+					for _, step := range []request{
 						{logical.UpdateOperation, "config/" + name, f.config},
 						{logical.UpdateOperation, "role/unstored-" + name, map[string]any{"config": name}},
 						{logical.RollbackOperation, "", nil},
@@ -45,17 +35,27 @@ func TestConcurrent_EachNameAtOnce(t *testing.T) {
 						{logical.ReadOperation, "token/" + name, nil},
 						{logical.ReadOperation, "status/" + name, nil},
 						{logical.ReadOperation, "metrics", nil},
+						{logical.UpdateOperation, "rotate/" + name, nil},
+						{logical.ReadOperation, "token/app", nil},
+						{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": round + 1}},
+						{logical.UpdateOperation, "rotate/gst", nil},
+						{logical.UpdateOperation, "revoke/gst", nil},
+						{logical.ReadOperation, "ledger/gst", nil},
+						{logical.ListOperation, "ledger/", nil},
 						{logical.UpdateOperation, "revoke/" + name, nil},
 						{logical.DeleteOperation, "role/" + name, nil},
 						{logical.DeleteOperation, "config/" + name, nil},
 					} {
 						r, refused := asRefusal(w.do(t.Context(), step.op, step.path, step.data))
-						check.True(t, refused == strings.HasPrefix(step.path, "role/unstored"),
-							"%s %s: %d %s", step.op, step.path, r.status, r.message)
+						check.True(t, refused == strings.HasPrefix(step.path, "role/unstored"), "%s %s: %d %s", step.op, step.path, r.status, r.message)
 					}
 				}
 			})
 		}
 		all.Wait()
+		w.wantLiveToken()
+		now := w.scrape()
+		check.Equal(t, now.samples[`reads_total{config="gst",result="ok"}`], 161, "reads of gst are counted")
+		check.Equal(t, now.configs(), []string{"gst"}, "series")
 	})
 }

@@ -81,22 +81,7 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 				w.Reload()
 			}
 		})
-		got := w.logins()
-		check.True(t, got <= 2, "%d logins, want one for each account", got)
-	})
-}
-
-func TestTokenChange_StaleFailureIgnored(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := twoClerks(t)
-		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, Delay: 5 * time.Second, Remaining: 1})
-		response := w.async("token/app")
-		advance(time.Second)
-		w.write("config/gst", otherClerk(false))
-		resp, err := w.wait(response).unpack()
-		check.Require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
-		advance(time.Minute)
-		w.quiet(func() { w.wantOwner("other") })
+		atMost(t, w.logins(), 2, "logins")
 	})
 }
 
@@ -107,21 +92,6 @@ func TestTokenChange_DropsToken(t *testing.T) {
 		w.write("config/gst", otherClerk(verify))
 		for range 2 {
 			w.wantOwner("other")
-			w.Reload()
-		}
-	})
-}
-
-func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := twoClerks(t)
-		before := w.read("token/app").Data["token_id"]
-		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		w.refusal(logical.UpdateOperation, "config/gst", otherClerk(true))
-		w.Storage.Heal()
-		for range 2 {
-			w.wantOwner("clerk") // the config of the other was not stored
-			w.wantServed(before)
 			w.Reload()
 		}
 	})
@@ -175,10 +145,8 @@ func writeLandsLate(t *testing.T, verify bool) {
 	advance(time.Minute)
 	check.RequireEqual(t, s.read("config/gst").Data["authorization_scheme"], "Token", "authorization_scheme")
 	after := s.read("token/app").Data
-	if after["token_type"] != "Token" || after["token_id"] == before.id {
-		t.Errorf("a read gives a token of type %v, the one of before: %t, and storage has other settings",
-			after["token_type"], after["token_id"] == before.id)
-	}
+	check.True(t, after["token_type"] == "Token" && after["token_id"] != before.id,
+		"a read gives a token of type %v, the one of before: %t, and storage has other settings", after["token_type"], after["token_id"] == before.id)
 }
 
 // hangingVerification is a mount on which a write of config gst waits for the upstream, and will for a minute.
@@ -191,7 +159,7 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
 	}()
 	t.Cleanup(func() {
 		s.Backend().Cleanup(context.WithoutCancel(t.Context()))
@@ -240,9 +208,7 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		resp := s.write("config/gst", jwtConfig("verify_connection", false))
 		s.wantLogins(0)
-		if strings.Contains(warningsOf(resp), "token") {
-			t.Errorf("warnings %q, and there was no login", resp.Warnings)
-		}
+		check.True(t, !strings.Contains(warningsOf(resp), "token"), "warnings %q, and there was no login", resp.Warnings)
 		s.Storage.Heal()
 	})
 }

@@ -5,6 +5,7 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +43,7 @@ func moves(t *testing.T) map[string]map[string]any {
 
 // secureOAuth is a config with an endpoint that does not exist.
 func secureOAuth() map[string]any {
-	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token",
-		"verify_connection", false)
+	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token", "verify_connection", false)
 }
 
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
@@ -60,7 +60,7 @@ func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 				"with the client_secret alone": {without(all, "password"), []string{"password"}},
 				"with an empty password":       {with(all, "password", ""), []string{"password"}},
 			} {
-				timed(t, name+verifying(verify)+" "+given, func(t *testing.T) {
+				timed(t, fmt.Sprintf("%s %s, verified %t", name, given, verify), func(t *testing.T) {
 					w := newTestMount(t, oauth().account)
 					w.write("config/gst", secureOAuth())
 					w.badRequest(logical.UpdateOperation, "config/gst", with(merged(move, c.secrets), "verify_connection", verify), c.missing...)
@@ -75,33 +75,21 @@ func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	}
 }
 
-func verifying(verify bool) string {
-	if verify {
-		return ", verified,"
-	}
-	return ", not verified,"
-}
-
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()
-	for name, move := range map[string]map[string]any{
-		"another refresh_url": {"refresh_url": upstreamURL + "/elsewhere/"},
-		"no refresh_url":      {"refresh_url": ""},
-	} {
+	first := f
+	first.config = without(f.config, "refresh_url", "refresh_headers")
+	for name, c := range map[string]struct {
+		of   fixture
+		move string
+	}{"another": {f, upstreamURL + "/elsewhere/"}, "none": {f, ""}, "a first": {first, upstreamURL + "/elsewhere/"}} {
 		timed(t, name, func(t *testing.T) {
-			w := f.mounted(t)
+			w := c.of.mounted(t)
 			w.read("token/app")
-			w.badRequest(logical.UpdateOperation, "config/gst", move, "password")
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"refresh_url": c.move}, "password")
 		})
 	}
-	timed(t, "a first refresh_url", func(t *testing.T) {
-		plain := f
-		plain.config = without(f.config, "refresh_url", "refresh_headers")
-		w := plain.mounted(t)
-		w.read("token/app")
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"refresh_url": upstreamURL + "/elsewhere/"}, "password")
-	})
 }
 
 // A secret that only signs assertions is not sent itself unless it is given again.
@@ -124,9 +112,9 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 		oldToken := text(t, w.read("token/app").Data, "access_token")
 		old := refreshToken(t, w.heard()[0])
 		w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
-		if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
-			t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
-		}
+		revoked, warnings := w.revoke(tokenID(oldToken))
+		check.True(t, revoked[tokenID(oldToken)].upstream == "unsupported" && len(warnings) != 0,
+			"revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
 		w.read("token/app")
 		for range 2 {
 			w.write("revoke/gst", nil)
@@ -156,19 +144,13 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 	return response.Refresh
 }
 
-func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
-	t.Parallel()
-	for field, value := range map[string]any{
-		"rotation_percent": 50, "request_timeout": "20s", "pause_reason": "audit", "paused": true, "ledger_retention": "1h",
-		"default_token_ttl": "30m", "max_token_ttl": "45m", "authorization_scheme": "Token", "headers": "X-Team=gst",
-		"request_format": "form", "username": "oauth-clerk-two",
-		// The same as before, in other words.
-		"token_url": upstreamURL + "/oauth/access_token", "allow_http": "true", "protocol": "oauth", "proxy_url": "", "ca_cert": "",
-		"refresh_url": "",
-	} {
-		timed(t, field, func(t *testing.T) {
-			w := oauth().mounted(t)
+// The same as before, in other words. TestConfigUpdate_ChangesOnlyNamedFields has all other fields.
+func TestConfigMove_SameEndpointNeedsNoSecrets(t *testing.T) {
+	mountTest(t, oauth(), func(_ *testing.T, w *testMount) {
+		for field, value := range map[string]any{
+			"token_url": upstreamURL + "/oauth/access_token", "allow_http": "true", "protocol": "oauth", "proxy_url": "", "ca_cert": "", "refresh_url": "",
+		} {
 			w.quiet(func() { w.write("config/gst", map[string]any{field: value, "verify_connection": false}) })
-		})
-	}
+		}
+	})
 }

@@ -71,8 +71,7 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	})
 }
 
-// A reason alone does not pause a config, and new credentials of a paused one are not verified: both writes succeed, and warn of
-// it.
+// A reason alone does not pause, and new credentials of a paused config are not verified: both writes succeed and say so.
 func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const notPaused, unverified = "The config is not paused: to pause it: vault write mastersindia/config/gst paused=true",
@@ -99,8 +98,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	})
 }
 
-// TestConfigPause_ResumeWarns: an export from before the pause resumes the account, and paused=false may be for another config: both
-// name the reason of the pause. A resume with the new password is meant.
+// An export from before the pause resumes the account, and paused=false may be for another config. A write of secrets is meant.
 func TestConfigPause_ResumeWarns(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		export := w.read("config/gst").Data
@@ -130,8 +128,7 @@ func TestConfigPause_ResumeWarns(t *testing.T) {
 			{map[string]any{"paused": true}, ""},
 		} {
 			resp := w.write("config/gst", step.data)
-			said := warningsOf(resp)
-			check.True(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
+			check.Equal(t, warningsOf(resp), step.says, "write %d warns", n)
 		}
 	})
 }
@@ -139,15 +136,12 @@ func TestConfigPause_ResumeWarns(t *testing.T) {
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
-		done := s.startRead()
+		done := s.async("token/app")
 		s.waitUntil("the login", func() bool { return s.logins() == 1 })
 		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "audit"})
 		release()
-		if err := <-done; err == nil {
-			t.Error("a reader was given a token of a config that is paused")
-		} else if codeOf(err) != http.StatusBadRequest {
-			t.Errorf("a reader got %d (%v), want 400", codeOf(err), err)
-		}
+		r, refused := asRefusal(s.wait(done).unpack())
+		check.True(t, refused && r.status == http.StatusBadRequest, "a reader of a config that is paused got %v, want 400", r)
 		advance(time.Minute)
 		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")
 	})

@@ -12,43 +12,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-func TestConfigSent_SendsConfiguredValues(t *testing.T) {
-	type wire struct {
-		of     fixture
-		change map[string]any
-		sent   []string
-	}
-	inJSON, inQuery := jwtV1(), firstVision()
-	each(t, map[string]wire{
-		"user and password": {inJSON, nil, []string{
-			`"username":"clerk"`, `"password":"pass-of-clerk"`, "Content-Type: application/json",
-		}},
-		"a form": {inJSON, map[string]any{"request_format": "form"}, []string{"username=clerk", "application/x-www-form-urlencoded"}},
-		"a multipart body": {inJSON, map[string]any{"request_format": "multipart"}, []string{
-			`name="username"`, "multipart/form-data; boundary=",
-		}},
-		"a client":      {oauth(), nil, []string{`"client_id":"oauth-app"`, `"client_secret":`, `"grant_type":"password"`}},
-		"a scope":       {inQuery, nil, []string{`"scope":"accounts cards"`, `"grant_type":"client_credentials"`}},
-		"a query":       {inQuery, map[string]any{"request_format": "query"}, []string{"scope=accounts", "Authorization: Basic "}},
-		"a SOAP action": {soap(), map[string]any{"soap_action": "urn:server#other"}, []string{"urn:server#other"}},
-		"a SOAP user element": {soap(), map[string]any{"soap_username_element": "Benutzer"}, []string{
-			"<Benutzer>soap-clerk</Benutzer>",
-		}},
-		"a SOAP secret element": {soap(), map[string]any{"soap_password_element": "Kennwort"}, []string{
-			"<Kennwort>pass-of-soap-clerk</Kennwort>",
-		}},
-		"a header": {inJSON, map[string]any{"headers": "X-Team=gst"}, []string{"X-Team: gst"}},
-	}, func(t *testing.T, wire wire) {
-		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
-		w.write("config/gst", merged(with(wire.of.config, "verify_connection", false), wire.change))
-		w.write("role/app", map[string]any{"config": "gst"})
-		w.refusal("read", "token/app", nil)
-		heard := w.heard()
-		check.Require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
-		w.says(heard[0].Text(), wire.sent...)
-	})
-}
-
 func TestConfigSent_TokenURLUnchanged(t *testing.T) {
 	eachOf(t, []string{
 		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",

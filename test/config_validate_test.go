@@ -6,6 +6,7 @@ package test
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -16,21 +17,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
-
-// badWrite is a write of a config that must be refused, whatever is stored already.
-type badWrite struct {
-	name  string
-	data  map[string]any
-	wants []string // what the message must say: the field, and what would be right
-}
-
-// refuseAll refuses each write.
-func refuseAll(t *testing.T, f fixture, writes []badWrite) {
-	t.Helper()
-	for _, bad := range writes {
-		refuse(t, f, bad.name, bad.data, bad.wants...)
-	}
-}
 
 // refuse sends a write to a config that does not exist, and to one that does. The message must say wants.
 func refuse(t *testing.T, f fixture, name string, data map[string]any, wants ...string) {
@@ -47,44 +33,26 @@ func refuse(t *testing.T, f fixture, name string, data map[string]any, wants ...
 
 func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	t.Parallel()
-	protocols := []string{"protocol"}
+	var protocols []string
 	for _, spec := range upstream.Specs() {
 		protocols = append(protocols, string(spec.Protocol))
 	}
-	refuseAll(t, jwtV1(), []badWrite{
-		{"an unknown protocol", jwtConfig("protocol", "canary"), protocols},
-		{"a protocol in upper case", jwtConfig("protocol", "JWT-canary"), protocols},
-		{"an unknown preset", jwtConfig("preset", "canary"), []string{"preset"}},
-	})
-	timed(t, "create with neither protocol nor preset", func(t *testing.T) {
+	refuseEach(t, jwtV1(), "protocol", []any{"canary", "JWT-canary"}, protocols...)
+	refuseEach(t, jwtV1(), "preset", []any{"canary"})
+	timed(t, "create with neither protocol nor preset, or nothing", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.badRequest(logical.UpdateOperation, "config/gst", without(jwtConfig(), "protocol"), "protocol", "preset")
-	})
-	timed(t, "create with nothing", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
 		w.badRequest(logical.UpdateOperation, "config/gst", nil, "protocol", "preset")
 	})
 }
 
-func TestConfigRefused_MisspelledConfigName(t *testing.T) {
-	eachOf(t, []map[string]any{
-		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
-		{"token_url": "canary"},
-	}, func(t *testing.T, change map[string]any) {
-		w := jwtV1().unserved(t)
-		w.badRequest(logical.UpdateOperation, "config/gts", change, `config "gts" does not exist`, "did you mean gst?", "preset=...")
-	})
-}
-
-// A secret that was never given is not asked for again. A change of protocol needs one more secret, and one problem a secret says
-// it all.
+// A secret that was never given is not asked for again: one problem a secret.
 func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
 			"client_secret: is required", "password: must be given again")
-		check.True(t, !strings.Contains(said, "client_secret: must be given again"),
-			"a secret that was never given is asked for again: %s", said)
+		check.True(t, !strings.Contains(said, "client_secret: must be given again"), "a secret that was never given is asked for again: %s", said)
 	})
 }
 
@@ -200,8 +168,7 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	}
 	timed(t, "allow_http taken away while a URL is plain", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		w.badRequest(logical.UpdateOperation, "config/gst",
-			with(jwtV1().onlySecrets(), "allow_http", false), "token_url", "https", "allow_http")
+		w.badRequest(logical.UpdateOperation, "config/gst", with(jwtV1().onlySecrets(), "allow_http", false), "token_url", "https", "allow_http")
 	})
 }
 
@@ -232,174 +199,77 @@ func TestConfigRefused_InvalidCACert(t *testing.T) {
 	})
 }
 
+// refuseEach refuses a field with each of the values.
+func refuseEach(t *testing.T, f fixture, field string, values []any, wants ...string) {
+	t.Helper()
+	for _, value := range values {
+		refuse(t, f, fmt.Sprintf("%s as %T %[2]q", field, value), with(f.config, field, value), append([]string{field}, wants...)...)
+	}
+}
+
 func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	t.Parallel()
-	durations := map[string]any{
-		"half a second":          "500ms",
-		"one and a half seconds": "1.5s",
-		"a fraction":             86397.5,
-		"a fraction of JSON":     json.Number("86397.5"),
-		"a fraction as text":     "86397.5",
-		"a word":                 "canary",
-		"a unit alone":           "s",
-		"a negative number":      -86397,
-		"a negative JSON number": json.Number("-86397"),
-		"a negative duration":    "-86397s",
-		"true":                   true,
-		"a list":                 []any{30},
-		"a map":                  map[string]any{"canary": 30},
-		"an exponent":            "1e1",
-	}
-	for _, field := range durationFields() {
-		for name, value := range durations {
-			refuse(t, jwtV1(), field+" as "+name, jwtConfig(field, value), field, "whole seconds")
-		}
+	for _, field := range []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"} {
+		refuseEach(t, jwtV1(), field, []any{
+			"500ms", "1.5s", 86397.5, json.Number("86397.5"), "86397.5", "canary", "s", -86397, json.Number("-86397"), "-86397s", true,
+			[]any{30}, map[string]any{"canary": 30}, "1e1",
+		}, "whole seconds")
 	}
 }
 
-func durationFields() []string {
-	return []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"}
-}
-
-func TestConfigRefused_SecretNotAString(t *testing.T) {
-	t.Parallel()
-	values := map[string]any{
-		"a JSON number": json.Number("86397"),
-		"a number":      float64(86397),
-		"true":          true,
-		"null":          nil,
-		"a list":        []any{"canary"},
-		"a map":         map[string]any{"canary": "canary"},
-	}
-	for _, field := range secretFields() {
-		for name, value := range values {
-			refuse(t, oauth(), field+" as "+name, with(oauth().config, field, value), field, "string")
-		}
-	}
-}
-
-func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
+func TestConfigRefused_Secret(t *testing.T) {
 	t.Parallel()
 	for _, field := range secretFields() {
-		for name, end := range map[string]string{"a newline": "\n", "a carriage return": "\r", "both": "\r\n"} {
-			refuse(t, oauth(), field+" that ends in "+name, with(oauth().config, field, "canary"+end), field, "newline", "printf %s")
-		}
+		refuseEach(t, oauth(), field, []any{
+			json.Number("86397"), float64(86397), true, nil, []any{"canary"}, map[string]any{"canary": "canary"},
+		}, "string")
+		refuseEach(t, oauth(), field, []any{"canary\n", "canary\r", "canary\r\n"}, "newline", "printf %s")
 	}
 }
 
-func TestConfigRefused_ReservedHeader(t *testing.T) {
+func TestConfigRefused_Header(t *testing.T) {
 	t.Parallel()
-	names := []string{
-		"Host", "Content-Type", "Content-Length", "Content-Encoding", "Authorization", "Proxy-Authorization",
-		"Proxy-Connection", "Cookie", "Transfer-Encoding",
+	bad := []any{
+		"Host=canary", []any{"X-Good=1", "Host=canary"}, "canary", 5, map[string]any{"X": map[string]any{"canary": 1}},
+		map[string]any{"X-Good": "canary", "x-good": "canary"},
+	}
+	for _, name := range []string{
+		"Host", "Content-Type", "Content-Length", "Content-Encoding", "Authorization", "Proxy-Authorization", "Proxy-Connection", "Cookie",
+		"Transfer-Encoding", "X-Good\nX-Bad", "X-Good\r", "X-Good:", "X Good", "", "X-Gööd",
+	} {
+		bad = append(bad, map[string]any{name: "canary"}, map[string]any{strings.ToLower(name): "canary"}, map[string]any{strings.ToUpper(name): "canary"})
+	}
+	for _, value := range []string{"canary\nX-Bad: 1", "canary\rX-Bad: 1", "canary\n", "canary\x00"} {
+		bad = append(bad, map[string]any{"X-Good": value})
 	}
 	for _, field := range []string{"headers", "refresh_headers"} {
-		for _, name := range names {
-			for _, spelt := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
-				refuse(t, jwtV2(), field+" with "+spelt, with(jwtV2().config, field, map[string]any{spelt: "canary"}), field)
-			}
-		}
-		refuseAll(t, jwtV2(), []badWrite{
-			{field + " with Host as text", with(jwtV2().config, field, "Host=canary"), []string{field}},
-			{field + " with Host in a list", with(jwtV2().config, field, []any{"X-Good=1", "Host=canary"}), []string{field}},
-		})
+		refuseEach(t, jwtV2(), field, bad)
+		refuseEach(t, jwtV2(), field, []any{map[string]any{strings.Repeat("X", 129): "canary"}}, "128 bytes")
+		refuseEach(t, jwtV2(), field, []any{[]any{"X-A=canary", "X-A=1"}, []any{"X-A=1", "X-A=1"}}, "each name once")
+		refuseEach(t, jwtV2(), field, []any{[]any{"X-A=canary", "x-a=1"}}, "X-A is given twice")
 	}
-}
-
-func TestConfigRefused_InvalidHeader(t *testing.T) {
-	t.Parallel()
-	headers := map[string]map[string]any{
-		"a newline in its value":         {"X-Good": "canary\nX-Bad: 1"},
-		"a carriage return in its value": {"X-Good": "canary\rX-Bad: 1"},
-		"a newline at the end":           {"X-Good": "canary\n"},
-		"a newline in its name":          {"X-Good\nX-Bad": "canary"},
-		"a carriage return in its name":  {"X-Good\r": "canary"},
-		"a colon in its name":            {"X-Good:": "canary"},
-		"a blank in its name":            {"X Good": "canary"},
-		"no name":                        {"": "canary"},
-		"a zero byte in its value":       {"X-Good": "canary\x00"},
-		"a letter outside ASCII in name": {"X-Gööd": "canary"},
-		"the same name in two spellings": {"X-Good": "canary", "x-good": "canary"},
-	}
-	for _, field := range []string{"headers", "refresh_headers"} {
-		for name, header := range headers {
-			refuse(t, jwtV2(), field+" with "+name, with(jwtV2().config, field, header), field)
-		}
-		refuseAll(t, jwtV2(), []badWrite{
-			{field + " as text without an equals sign", with(jwtV2().config, field, "canary"), []string{field}},
-			{field + " as a number", with(jwtV2().config, field, 5), []string{field}},
-			{field + " with a map inside", with(jwtV2().config, field, map[string]any{"X": map[string]any{"canary": 1}}), []string{field}},
-		})
-	}
-}
-
-func TestConfigRefused_NumberOutOfRange(t *testing.T) {
-	t.Parallel()
-	numbers := []struct {
-		field string
-		value any
-		wants []string
-	}{
-		{"rotation_percent", 0, []string{"1", "100"}},
-		{"rotation_percent", 101, []string{"1", "100"}},
-		{"rotation_percent", -1, []string{"1", "100"}},
-		{"rotation_percent", json.Number("0"), []string{"1", "100"}},
-		{"rotation_percent", "0", []string{"1", "100"}},
-		{"rotation_percent", 66.5, nil},
-		{"rotation_percent", "canary", nil},
-		{"rotation_percent", "66%", nil},
-		{"rotation_percent", true, nil},
-		{"request_timeout", 0, []string{"1s", "60s"}},
-		{"request_timeout", "0s", []string{"1s", "60s"}},
-		{"request_timeout", 61, []string{"1s", "60s"}},
-		{"request_timeout", "61s", []string{"1s", "60s"}},
-		{"request_timeout", "2m", []string{"1s", "60s"}},
-		{"ledger_retention", "9601h", []string{"9600h"}},
-		{"ledger_retention", 9600*3600 + 1, []string{"9600h"}},
-	}
-	for _, number := range numbers {
-		value, err := json.Marshal(number.value)
-		check.NoError(t, err)
-		refuse(t, jwtV1(), number.field+" as "+string(value),
-			jwtConfig(number.field, number.value), append(number.wants, number.field)...)
-	}
-}
-
-func TestConfigRefused_InvalidBool(t *testing.T) {
-	t.Parallel()
-	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
-		refuseAll(t, jwtV1(), []badWrite{
-			{field + " as a word", jwtConfig(field, "canary"), []string{field}},
-			{field + " as a number too many", jwtConfig(field, 7), []string{field}},
-			{field + " as a list", jwtConfig(field, []any{true}), []string{field}},
-		})
-	}
-}
-
-func TestConfig_BadHeaderNameRefused(t *testing.T) {
-	t.Parallel()
-	refuseAll(t, jwtV1(), []badWrite{
-		{"a long name", jwtConfig("headers", map[string]any{strings.Repeat("X", 129): "canary"}), []string{"headers", "128 bytes"}},
-		{"a name twice", jwtConfig("headers", []any{"X-A=canary", "X-A=1"}), []string{"headers", "each name once"}},
-		{"a name twice in another case", jwtConfig("headers", []any{"X-A=canary", "x-a=1"}), []string{"headers", "X-A is given twice"}},
-		{"a name twice with one value", jwtConfig("refresh_headers", []any{"X-A=1", "X-A=1"}), []string{"refresh_headers", "once"}},
-		{"leave to repeat a login", jwtConfig("headers", "Idempotency-Key=canary"), []string{"headers", "Idempotency-Key"}},
-		{"leave to repeat, as it was", jwtConfig("headers", "x-idempotency-key=canary"), []string{"headers", "X-Idempotency-Key"}},
-	})
-	timed(t, "the longest name", func(t *testing.T) {
+	refuseEach(t, jwtV1(), "headers", []any{"Idempotency-Key=canary"}, "Idempotency-Key") // leave to repeat a login
+	refuseEach(t, jwtV1(), "headers", []any{"x-idempotency-key=canary"}, "X-Idempotency-Key")
+	timed(t, "the longest name is accepted", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", jwtConfig("headers", map[string]any{strings.Repeat("X", 128): "1"}, "verify_connection", false))
 	})
 }
 
-func TestConfig_NumberInAnotherBaseRefused(t *testing.T) {
+func TestConfigRefused_NumberBoolOrWord(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"08", "010", "0x10", "+5", "-0", "1_0", "00"} {
-		refuseAll(t, jwtV1(), []badWrite{
-			{"rotation_percent as " + bad, jwtConfig("rotation_percent", bad), []string{"rotation_percent: must be a whole number"}},
-			{"request_timeout as " + bad, jwtConfig("request_timeout", bad), []string{"request_timeout: must be"}},
-		})
+	refuseEach(t, jwtV1(), "rotation_percent", []any{0, 101, -1, json.Number("0"), "0"}, "1", "100")
+	refuseEach(t, jwtV1(), "rotation_percent", []any{66.5, "canary", "66%", true})
+	refuseEach(t, jwtV1(), "request_timeout", []any{0, "0s", 61, "61s", "2m"}, "1s", "60s")
+	refuseEach(t, jwtV1(), "ledger_retention", []any{"9601h", 9600*3600 + 1}, "9600h")
+	inAnotherBase := []any{"08", "010", "0x10", "+5", "-0", "1_0", "00"}
+	refuseEach(t, jwtV1(), "rotation_percent", inAnotherBase, "must be a whole number")
+	refuseEach(t, jwtV1(), "request_timeout", inAnotherBase, "must be")
+	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
+		refuseEach(t, jwtV1(), field, []any{"canary", 7, []any{true}})
 	}
+	refuseEach(t, jwtV1(), "authorization_scheme", []any{"a canary"}, "one word")
+	refuseEach(t, soap(), "soap_action", []any{`canary"`}, "printable ASCII")
 }
 
 func TestConfig_EndsOfRangesAccepted(t *testing.T) {

@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// A write of headers is verified with the stored password, and fails. Readers do not send that again while what the verification
-// has met holds logins back, as it does where a login has failed.
+// A verification with the stored password fails. Its hold is one for readers too.
 func TestVerification_FailureHoldsLogins(t *testing.T) {
 	throttled := func(d time.Duration) simulator.Fault {
 		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
@@ -46,7 +45,7 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 		}
 		s.Simulator.SetFault(simulator.JWT, c.fault)
 		before := s.logins()
-		s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.refusal(logical.UpdateOperation, "config/gst", branch("7"))
 		s.wantLogins(before+1, "by the verification")
 		s.reloadIf(restart)
 		for range c.hold / time.Minute {
@@ -58,22 +57,6 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 		if !c.refused {
 			advance(2 * time.Minute)
 			s.token("app")
-		}
-	})
-}
-
-// A config is written again and again with a password that the upstream refuses.
-func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		for range 24 * 60 / 17 {
-			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
-			advance(17 * time.Minute)
-		}
-		s.wantRefusedLogins(4)
-		for n, gap := range s.gaps() {
-			check.True(t, gap >= probes(n) && gap <= probes(n)+17*time.Minute,
-				"login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
 		}
 	})
 }
@@ -106,15 +89,13 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 			s.reloadIf(restart)
 			advance(time.Minute)
 			r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-			check.True(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests,
-				"the write is answered %d", r.status)
+			check.True(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
 		}
 		s.wantLogins(1, "while the hold runs")
 	})
 }
 
-// The upstream throttles a login for ten minutes. Deleting the config and writing it again with the same credentials does not
-// bring the next login nearer.
+// Deleting a throttled config and writing it again brings the next login no nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {
 		s := gstMount(t, time.Hour)
@@ -151,7 +132,7 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))
 		advance(10 * time.Second)
 	}
-	branch := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
+	headers := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
 	down := simulator.Fault{Kind: simulator.FaultDown}
 	type testCase struct {
 		passwords int
@@ -173,19 +154,19 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 		"other headers after outages": {1, func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, down)
 			for n := range 3 {
-				refuse(s, "password", "mistyped", "headers", branch(n))
+				refuse(s, "password", "mistyped", "headers", headers(n))
 			}
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			advance(time.Minute)
 			for _, n := range []int{3, 0, 1, 2} {
-				refuse(s, "password", "mistyped", "headers", branch(n))
+				refuse(s, "password", "mistyped", "headers", headers(n))
 			}
 		}},
 		"sixteen outages": {1, func(s *testMount) {
 			refuse(s, "password", "mistyped")
 			s.Simulator.SetFault(simulator.JWT, down)
 			for n := range 16 {
-				refuse(s, "headers", branch(n))
+				refuse(s, "headers", headers(n))
 			}
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			refuse(s, "password", "mistyped")
@@ -195,5 +176,27 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 		s.token("app")
 		c.happens(s)
 		s.wantRefusedLogins(c.passwords)
+	})
+}
+
+func TestVerification_ProbeCutOffByCrash(t *testing.T) {
+	each(t, map[string]bool{"a new config": false, "another password": true}, func(t *testing.T, exists bool) {
+		s := newLatencyMount(t, jwtAccount())
+		s.EveryMinute()
+		wrong := jwtConfig("password", "mistyped")
+		if exists {
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		advance(16 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong) }()
+		advance(time.Second)
+		s.wantLogins(2, "(the second is the probe)")
+		s.Crash()
+		release()
+		advance(time.Minute)
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		s.wantLogins(2, "a minute after the probe")
 	})
 }

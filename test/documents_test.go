@@ -64,9 +64,8 @@ func TestDocuments_EveryProtocolAndPresetIsThere(t *testing.T) {
 		shown[protocol] = true
 	}
 	for _, spec := range upstream.Specs() {
-		if !shown[string(spec.Protocol)] {
-			t.Errorf("docs/configure.md has no vault write mastersindia/config/… with protocol=%s, or a preset of it, first", spec.Protocol)
-		}
+		check.True(t, shown[string(spec.Protocol)],
+			"docs/configure.md has no vault write mastersindia/config/… with protocol=%s, or a preset of it, first", spec.Protocol)
 	}
 	for _, name := range presets() {
 		check.True(t, strings.Contains(readme, "`"+name+"`"), "README.md does not say who uses the preset %s", name)

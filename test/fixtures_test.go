@@ -136,9 +136,7 @@ func assertion() fixture {
 // latam is firstvision in Latin America.
 func latam() fixture {
 	return fixture{
-		"firstvision-form", simulator.Account{
-			Protocol: simulator.FirstVision, ClientID: "latam-app", ClientSecret: "secret-of-latam-app",
-		},
+		"firstvision-form", simulator.Account{Protocol: simulator.FirstVision, ClientID: "latam-app", ClientSecret: "secret-of-latam-app"},
 		map[string]any{
 			"protocol": "firstvision", "token_url": upstreamURL + "/cards/token", "allow_http": true, "request_format": "form",
 			"client_id": "latam-app", "client_secret": "secret-of-latam-app", "headers": "apikey=latam-app",
@@ -233,9 +231,7 @@ func (w *testMount) mount(f fixture, more ...any) {
 func text(t *testing.T, data map[string]any, name string) string {
 	t.Helper()
 	s, ok := data[name].(string)
-	if !ok {
-		t.Fatalf("%s is %T, want a string", name, data[name])
-	}
+	check.Require(t, ok, "%s is %T, want a string", name, data[name])
 	return s
 }
 

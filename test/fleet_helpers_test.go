@@ -215,8 +215,7 @@ func (f *fleet) check(t *testing.T) {
 	for _, leak := range f.leaks {
 		t.Error(leak)
 	}
-	most := f.Upstream.MostInFlight("")
-	check.True(t, most <= 1, "%d logins in flight at once", most)
+	atMost(t, f.Upstream.MostInFlight(""), 1, "logins in flight at once")
 }
 
 // served fails the test if any read failed.

@@ -27,7 +27,8 @@ type step struct {
 	kind simulator.FaultKind
 }
 
-func (s step) String() string {
+// GoString shows a step in a history that went wrong.
+func (s step) GoString() string {
 	text := s.what
 	if s.n > 0 {
 		text += fmt.Sprintf(" %d", s.n)
@@ -57,8 +58,8 @@ type history struct {
 	absent     bool           // the config was deleted, and is not written again
 	paused     bool
 	epoch      int          // counts what ends absence and pause, so that a reader knows whether it met one for all its time
-	open       int          // reads and writes that have not returned
-	changing   int          // changes that have not returned
+	open       atomic.Int64 // reads and writes that have not returned
+	changing   atomic.Int64 // changes that have not returned
 	setBack    atomic.Int64 // when the wall clock was last set back, by the upstream's clock
 	blurred    atomic.Int64 // setBack, once the plugin was restarted after it
 	unsure     bool         // whether there is a config
@@ -122,15 +123,9 @@ func (w *history) fault(format string, args ...any) {
 
 // inBackground runs f in a goroutine of its own: what follows in the history happens while it is under way.
 func (w *history) inBackground(f func()) {
-	w.mu.Lock()
-	w.open++
-	w.mu.Unlock()
+	w.open.Add(1)
 	go func() {
-		defer func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.open--
-		}()
+		defer w.open.Add(-1)
 		f()
 	}()
 }
@@ -160,9 +155,7 @@ func (w *history) apply(s step) {
 		}
 	case "change":
 		w.written()
-		w.mu.Lock()
-		w.changing++
-		w.mu.Unlock()
+		w.changing.Add(1)
 		if s.n > 1 {
 			w.inBackground(func() { w.change(true) }) // a crash may cut it off
 			break
@@ -174,14 +167,13 @@ func (w *history) apply(s step) {
 	case "pause", "resume":
 		w.written()
 		w.pause(s.what == "pause")
-	case "reload":
+	case "reload", "crash":
 		w.restarts = append(w.restarts, time.Now())
 		w.blurred.Store(w.setBack.Load())
+		if s.what == "crash" {
+			w.LoseStorage()
+		}
 		w.Reload()
-	case "crash":
-		w.restarts = append(w.restarts, time.Now())
-		w.blurred.Store(w.setBack.Load())
-		w.Crash()
 	case "jump":
 		w.jumped = true
 		w.Clock.Jump(s.span)
@@ -309,7 +301,7 @@ func (w *history) change(verify bool) {
 	_, done := w.send(logical.UpdateOperation, "config/gst", data)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.changing--
+	defer w.changing.Add(-1)
 	switch {
 	case done:
 		w.generation, w.unsure = next, false
@@ -323,10 +315,7 @@ func (w *history) change(verify bool) {
 // written waits until no change is under way: the order of two writes at a time is for the engine to choose.
 func (w *history) written() {
 	for range 10 * 60 {
-		w.mu.Lock()
-		changing := w.changing
-		w.mu.Unlock()
-		if changing == 0 {
+		if w.changing.Load() == 0 {
 			return
 		}
 		time.Sleep(time.Second)
@@ -372,14 +361,11 @@ func (w *history) pause(paused bool) {
 func (w *history) end() {
 	w.Simulator.SetFault("", simulator.Fault{})
 	w.written()
-	w.changing++
+	w.changing.Add(1)
 	w.change(false)
 	w.pause(false)
 	advance(3 * time.Minute)
-	w.mu.Lock()
-	open := w.open
-	w.mu.Unlock()
-	if open > 0 {
+	if open := w.open.Load(); open > 0 {
 		w.fault("%d requests have not returned after 3 minutes", open)
 	}
 	w.forceRotation()
@@ -416,6 +402,3 @@ func (w *history) pace() {
 		}
 	}
 }
-
-// GoString shows a step in a history that went wrong.
-func (s step) GoString() string { return s.String() }

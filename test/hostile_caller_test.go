@@ -4,6 +4,7 @@
 package test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	mastersindia "vault-plugin-secrets-mastersindia"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
@@ -45,27 +47,15 @@ func hostileValues() []string {
 	}
 }
 
-// fieldsOf are the fields of a config, and those of the other paths that take some.
+// fieldsOf are the fields that the engine declares for a path, without the name in it.
 func fieldsOf(path string) []string {
-	switch path {
-	case "config/":
-		return []string{
-			"preset", "protocol", "token_url", "refresh_url", "request_format", "username", "password", "client_id", "client_secret",
-			"assertion_audience", "scope", "headers", "refresh_headers", "soap_action", "soap_username_element", "soap_password_element",
-			"authorization_scheme", "default_token_ttl", "max_token_ttl", "rotation_percent", "request_timeout", "ca_cert",
-			"proxy_url", "allow_http", "paused", "pause_reason", "ledger_retention", "verify_connection",
-		}
-	case "role/":
-		return []string{"config", "max_ttl", "lease", "metadata"}
-	case "token/":
-		return []string{"rejected_token_id"}
-	case "revoke/":
-		return []string{"token_id"}
-	case "lookup":
-		return []string{"token", "token_id"}
-	default:
-		return nil
+	b, err := mastersindia.Factory(mastersindia.Options{})(context.Background(), &logical.BackendConfig{})
+	if err != nil {
+		return nil // is found by the tests that send something to each field
 	}
+	defer b.Cleanup(context.Background())
+	at := declared(b, path+map[bool]string{true: "a"}[strings.HasSuffix(path, "/")])
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(at.Fields)), func(name string) bool { return strings.Contains(at.Pattern, "<"+name+">") })
 }
 
 // FuzzRequest sends any request that a client could send to a mount with an account and a role.
@@ -107,8 +97,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestHostileCaller_RequestsAreRefused sends every value to every field of every path, and every operation to every name, good
-// and bad.
+// Every value goes to every field of every path, and every operation to every name, good and bad.
 func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	for path := range namedPaths() {
@@ -116,7 +105,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 			w := jwtV2().mounted(t)
 			sent := 0
 			for _, op := range clientOperations() {
-				for _, name := range append(slices.Collect(maps.Values(badNames())), "gst", "app", "new", "") {
+				for _, name := range append(badNames(), "gst", "app", "new", "") {
 					w.survive(op, path+name, body(path, op))
 					w.survive(op, path+name, map[string]any{"pasword": "canary", "name": "gst"})
 					sent += 2
@@ -146,26 +135,9 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 	}
 }
 
-// TestHostileCaller_RequestsCoverEveryField keeps a new field from being left out above.
-func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		d := newTestMount(t).document()
-		for path, described := range d.Paths {
-			if described.Post == nil || described.Post.RequestBody == nil {
-				continue
-			}
-			prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "{")
-			schema := d.resolve(described.Post.RequestBody.Content["application/json"].Schema)
-			for field := range schema.Properties {
-				check.True(t, slices.Contains(fieldsOf(prefix), field), "no hostile value is sent to the field %s of %s", field, path)
-			}
-		}
-	})
-}
-
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	const many = 10_000
-	unknown, headers := map[string]any{}, map[string]any{}
+	unknown, headers := map[string]any{strings.Repeat("a", many): "canary"}, map[string]any{}
 	for n := range many {
 		unknown[fmt.Sprintf("parameter-%d", n)] = "canary"
 		headers[fmt.Sprintf("X-Header-%d", n)] = "canary"
@@ -198,7 +170,7 @@ func (w *testMount) survive(op logical.Operation, path string, data map[string]a
 	data = marked(data)
 	resp, err := w.do(w.t.Context(), op, path, data)
 	if resp != nil {
-		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
+		warnings, encodeErr := json.Marshal([]any{resp.Warnings, without(resp.Data, "access_token", "authorization")})
 		check.True(w.t, encodeErr == nil, "%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		w.hides(string(warnings), marker)
 	}
@@ -274,9 +246,4 @@ func hidden(path string, data map[string]any) []string {
 	return append(slices.DeleteFunc(canaries(data), func(value string) bool {
 		return !strings.Contains(value, "canary") || strings.Contains(names, value)
 	}), marker)
-}
-
-// withoutTokens is a response without what a reader of a token is meant to see.
-func withoutTokens(data map[string]any) map[string]any {
-	return without(data, "access_token", "authorization")
 }

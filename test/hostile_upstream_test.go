@@ -66,8 +66,7 @@ func TestHostileUpstream_EveryTrickSurvived(t *testing.T) {
 		}
 	})
 	slices.Sort(table)
-	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
-		len(table), strings.Join(table, "\n"))
+	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s", len(table), strings.Join(table, "\n"))
 }
 
 // TestHostileUpstream_CannotExhaustMemory does the same with what could fill it. It is not parallel: it measures the memory of

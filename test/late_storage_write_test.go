@@ -73,8 +73,7 @@ func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 	})
 }
 
-// A write that failed and lands later is in force within minutes, also if nobody repeats it. Where the operator repeats the
-// command, it finds nothing to change.
+// A write that failed and lands later is in force within minutes; the operator who repeats it finds nothing to change.
 func TestConfig_LateWriteIsNoticed(t *testing.T) {
 	t.Parallel()
 	for name, repeated := range map[string]bool{"paused": false, "paused, and the command is repeated": true} {
@@ -120,8 +119,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 	})
 }
 
-// Storage refuses a write that resumes a config; the operator takes it back, which is answered as done; the refused write must
-// not come into force after that.
+// Storage refuses a write that resumes a config, and the operator takes it back: it must not come into force later.
 func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "paused", true)

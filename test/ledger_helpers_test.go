@@ -119,24 +119,6 @@ func writes(counts map[string]int) int {
 	return sum
 }
 
-// run does what an advice says: the command that it ends in.
-func (w *testMount) runAdvice(advice string) *logical.Response {
-	w.t.Helper()
-	_, command, found := strings.Cut(advice, "vault ")
-	words := strings.Fields(command)
-	check.Require(w.t, found && len(words) >= 2, "no command in %q", advice)
-	path := strings.TrimPrefix(words[1], "mastersindia/")
-	if words[0] == "read" {
-		return w.read(path)
-	}
-	data := map[string]any{}
-	for _, word := range words[2:] {
-		name, value, _ := strings.Cut(word, "=")
-		data[name] = value
-	}
-	return w.write(path, data)
-}
-
 // refusing lets f run while the upstream refuses every login.
 func (w *testMount) refusing(f func()) {
 	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})

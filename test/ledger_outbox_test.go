@@ -93,15 +93,13 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// A restart of many accounts that the ledger knows all about writes nothing into it, logs no error, and loses no unsaved
-// revocation.
+// A restart writes nothing that the ledger knows, logs no error, and loses no unsaved revocation.
 func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
 		advance(5 * time.Minute)
 		missing := s.unknown(ids)
-		check.Require(t, missing == 0 && len(log.linesWith("missing")) <= 0,
-			"the ledger does not know %d tokens before the restart", missing)
+		check.Require(t, missing == 0 && len(log.linesWith("missing")) <= 0, "the ledger does not know %d tokens before the restart", missing)
 		// The ledger fails while a token is revoked: the revocation is unsaved when the plugin starts again.
 		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
 		restarted := s.ledgerAccesses(func() {

@@ -39,8 +39,7 @@ func TestLedgerRetention_AsConfigured(t *testing.T) {
 				check.True(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
 				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
 				w.forgotten(id)
-				got := w.ledgerOf("gst")
-				check.True(t, got == nil, "still remembered: %s", describe(got))
+				check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
 				if left := w.storedUnder("ledger/"); len(left) != 0 {
 					t.Errorf("left in storage: %q", slices.Collect(maps.Keys(left)))
 				}
@@ -75,8 +74,7 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 			kept := map[string]string{"shorter": "first_read", "longer": "forced"}[name]
 			w.wantReasons(kept)
 			advance(10 * day)
-			got := w.ledgerOf("gst")
-			check.True(t, got == nil, "still remembered: %s", describe(got))
+			check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
 		})
 	}
 }
@@ -148,8 +146,7 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		recode(t, resp.Data, &list)
 		want := time.Now().Add(49 * time.Hour).UTC().Format(time.DateOnly)
-		check.True(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want,
-			"the list is %v, want gst until %s", list, want)
+		check.True(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want, "the list is %v, want gst until %s", list, want)
 		w.wantAbsent("ledger/nobody")
 		w.wantAbsent("ledger/GST")
 		w.badRequest(logical.ReadOperation, "ledger/gst", map[string]any{"config": "canary"}, "config")
@@ -229,13 +226,11 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 		a := s.token("app")
 		advance(65 * time.Minute)
 		again := s.token("app")
-		check.Require(t, again.id == a.id && again.left >= 30*time.Minute,
-			"token %s with %s left: it was not renewed", again.id, again.left)
+		check.Require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)
-		if found.State == "expired" || strings.Contains(found.Advice, "it is dead") {
-			t.Errorf("a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
-		}
+		check.True(t, found.State != "expired" && !strings.Contains(found.Advice, "it is dead"),
+			"a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
 	})
 }

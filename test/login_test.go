@@ -50,9 +50,8 @@ func TestLogs_NameTheMount(t *testing.T) {
 		check.Equal(t, book.last(t, "logged in upstream")["mount"], "mastersindia/", "mount")
 		w.Reload()
 		advance(45 * time.Minute) // past the rotation
-		if lines := book.lines(t, "logged in upstream"); len(lines) != 2 || lines[1]["mount"] != "00000000-0000-0000-0000-000000000000" {
-			t.Errorf("lines %v, want a second one with the UUID", lines)
-		}
+		lines := book.lines(t, "logged in upstream")
+		check.True(t, len(lines) == 2 && lines[1]["mount"] == "00000000-0000-0000-0000-000000000000", "lines %v, want a second one with the UUID", lines)
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
 		check.Equal(t, book.last(t, "the config is stored, the record of its account is not yet")["mount"], "mastersindia/", "mount")
@@ -87,9 +86,8 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 	timed(t, "a verification", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.refused(logical.UpdateOperation, "config/new", jwtConfig("password", "another"))
-		if line := book.last(t, "login failed"); line["@level"] != "warn" || line["reason"] != "verification" {
-			t.Errorf("line %v: the operator who wrote the password got the error", line)
-		}
+		line := book.last(t, "login failed")
+		check.True(t, line["@level"] == "warn" && line["reason"] == "verification", "line %v: the operator who wrote the password got the error", line)
 	})
 }
 
@@ -101,12 +99,9 @@ func TestLogs_BlockedLogin(t *testing.T) {
 		w.quiet(func() { advance(42 * time.Minute) })
 		line := book.last(t, "no login could begin: it will be tried again")
 		said, _ := line["error"].(string)
-		if line["@level"] != "warn" || line["config"] != "gst" || line["reason"] != "rotation" ||
-			!strings.Contains(said, mounttest.ErrStorage().Error()) {
-			t.Errorf("line %v", line)
-		}
-		n := len(book.lines(t, "no login could begin: it will be tried again"))
-		check.True(t, n <= 20, "%d lines in two minutes", n)
+		check.True(t, line["@level"] == "warn" && line["config"] == "gst" && line["reason"] == "rotation" && strings.Contains(said, mounttest.ErrStorage().Error()),
+			"line %v", line)
+		atMost(t, len(book.lines(t, "no login could begin: it will be tried again")), 20, "lines in two minutes")
 		w.Storage.Heal()
 		w.loggingIn(1, func() { advance(2 * time.Minute) })
 	})
@@ -147,8 +142,7 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 		check.Require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
 		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
 			name := field[1]
-			check.True(t, name == "ca_cert" || f.config[name] != nil,
-				"a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
+			check.True(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
 		}
 	})
 }
@@ -184,8 +178,7 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 	}
 }
 
-// The upstream calls every login malformed. Where the settings are right, the message says how to log in once the vendor has
-// mended that, and nobody waits for hours.
+// Where the settings are right, the message says how to log in once the vendor has mended the upstream.
 func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.refuseRequests()
@@ -194,8 +187,7 @@ func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
 	})
 }
 
-// TestLogin_UndocumentedFormats logs in where the vendor uses other formats than its pages show, and with a wrong password: a
-// refusal must open the circuit breaker, in whatever form it comes.
+// Formats of the vendor that are not on its pages, with a wrong password too: a refusal opens the breaker in whatever form.
 func TestLogin_UndocumentedFormats(t *testing.T) {
 	type testCase struct {
 		fixture fixture

@@ -17,13 +17,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func canonical(t *testing.T, data map[string]any) string {
-	t.Helper()
-	encoded, err := json.Marshal(data)
-	check.NoError(t, err)
-	return string(encoded)
-}
-
 func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
@@ -140,8 +133,7 @@ func TestLookup_StateOfToken(t *testing.T) {
 			wants("revoked", until)
 			w.Reload()
 		}
-		alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
-		check.True(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
+		check.Equal(t, w.Simulator.TokenAlive(text(t, first, "access_token")), until.After(time.Now()), "the token is alive")
 		advance(time.Until(end) + time.Second)
 		wants("revoked", until)
 		w.remove("config/gst")
@@ -159,8 +151,7 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 		w.refusing(func() {
 			advance(time.Until(end) - 7*time.Second)
 			for n, state := range []string{"superseded", "expired", "expired"} {
-				got := w.lookUp("token_id", text(t, first, "token_id")).State
-				check.True(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
+				check.Equal(t, w.lookUp("token_id", text(t, first, "token_id")).State, state, "%d s later the old one is", 2*n)
 				for _, token := range w.ledgerOf("gst") {
 					check.True(t, token.State != "superseded" || n == 0,
 						"a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
@@ -169,9 +160,8 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 			}
 		})
 		advance(time.Minute)
-		if found := w.lookUp("token_id", text(t, first, "token_id")); found.State != "expired" || !found.UsableUntil.Equal(end) {
-			t.Errorf("%s until %s, want expired until %s", found.State, found.UsableUntil, end)
-		}
+		found := w.lookUp("token_id", text(t, first, "token_id"))
+		check.True(t, found.State == "expired" && found.UsableUntil.Equal(end), "%s until %s, want expired until %s", found.State, found.UsableUntil, end)
 	})
 }
 
@@ -201,7 +191,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				c.happens(w, f)
 				found := w.lookUp("token", token)
 				w.says(found.Advice, c.says)
-				resp := w.runAdvice(found.Advice)
+				resp := w.run(found.Advice, nil)
 				switch {
 				case !c.revokes && name != "expired":
 					check.True(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
@@ -240,13 +230,12 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 			"%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		w.says(found.Advice, "try again")
 		killedAt := time.Now()
-		w.runAdvice(found.Advice)
+		w.run(found.Advice, nil)
 		check.Require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
 		advance(time.Minute)
 		for range 2 {
 			found := w.lookUp("token", token)
-			check.True(t, found.UsableUntil.Equal(killedAt),
-				"usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
+			check.True(t, found.UsableUntil.Equal(killedAt), "usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
 			w.Reload()
 		}
 		w.remove("config/gst")
@@ -264,11 +253,11 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		w.write("role/long", map[string]any{"config": "long"})
 		given := w.read("token/app").Data
 		id := text(t, given, "token_id")
+		w.write("rotate/gst", nil) // gives it again
 		check.Require(t, w.read("token/long").Data["token_id"] == id, "the upstream should have given the same token")
 		for range 3 {
-			if a, b := w.ledgerOf("gst"), w.ledgerOf("long"); len(a) != 1 || len(b) != 1 {
-				t.Fatalf("%d and %d entries, want one each", len(a), len(b))
-			}
+			a, b := w.ledgerOf("gst"), w.ledgerOf("long")
+			check.Require(t, len(a) == 1 && len(b) == 1, "%d and %d entries, want one each", len(a), len(b))
 			check.True(t, writes(w.ledgerAccesses(w.Reload)) == 0, "a restart writes what is known")
 		}
 		w.lookUp("token_id", id)
@@ -277,20 +266,17 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 			"warnings %q, want one of the other config", resp.Warnings)
 		advance(time.Minute)
 		w.write("revoke/gst", nil)
-		if a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State; a != "revoked" || b != "current" {
-			t.Errorf("%s and %s, want revoked and current", a, b)
-		}
+		a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State
+		check.True(t, a == "revoked" && b == "current", "%s and %s, want revoked and current", a, b)
 		if found := w.lookUp("token_id", id); found.Config != "long" || found.State != "current" {
 			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
 		}
 		w.remove("config/gst")
 		check.Equal(t, w.ledgerOf("gst")[0].State, "revoked", "the revocation was remembered for the wrong config")
 		advance(4 * 24 * time.Hour)
-		got := w.ledgerOf("gst")
-		check.True(t, got == nil, "still remembered: %s", describe(got))
-		if found := w.lookUp("token_id", id); found.Config != "long" {
-			t.Errorf("found for %s, want long", found.Config)
-		}
+		check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
+		found := w.lookUp("token_id", id)
+		check.True(t, found.Config == "long", "found for %s, want long", found.Config)
 		advance(20 * 24 * time.Hour)
 		w.forgotten(id)
 	})

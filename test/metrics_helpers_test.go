@@ -37,12 +37,9 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	check.True(t, resp.Data[logical.HTTPStatusCode] == http.StatusOK, "status code %v, want 200", resp.Data[logical.HTTPStatusCode])
 	kind := text(t, resp.Data, logical.HTTPContentType)
 	check.True(t, strings.HasPrefix(kind, "text/plain; version=0.0.4"), "content type %q", kind)
-	check.True(t, resp.Secret == nil && len(resp.Warnings) == 0,
-		"a response with a lease or a warning is none that Vault passes on as it is")
+	check.True(t, resp.Secret == nil && len(resp.Warnings) == 0, "a response with a lease or a warning is none that Vault passes on as it is")
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)
-	if !ok {
-		t.Fatalf("the body is %T", resp.Data[logical.HTTPRawBody])
-	}
+	check.Require(t, ok, "the body is %T", resp.Data[logical.HTTPRawBody])
 	s := scraped{text: string(body), samples: map[string]float64{}}
 	for line := range strings.Lines(s.text) {
 		line = strings.TrimSpace(line)
@@ -54,9 +51,8 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 		at := strings.LastIndex(name, " ")
 		value, err := strconv.ParseFloat(name[at+1:], 64)
 		check.True(t, err == nil, "%s: %v", line, err)
-		if _, twice := s.samples[name[:at]]; twice {
-			t.Errorf("%s is there twice", name[:at])
-		}
+		_, twice := s.samples[name[:at]]
+		check.True(t, !twice, "%s is there twice", name[:at])
 		s.samples[name[:at]] = value
 	}
 	return s

@@ -14,8 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// Another cluster writes a field that has nothing to do with the login. Until the settings are read again, metrics say of the
-// account what is known of it.
+// Until settings written elsewhere are read, metrics say of the account what is known of it.
 func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker", func(t *testing.T) {
@@ -25,10 +24,8 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 		check := func(when string) {
 			t.Helper()
 			now := s.scrape()
-			if now.samples[`breaker_open{config="gst"}`] != 1 || now.samples[`accounts{state="rejected"}`] != 1 {
-				t.Errorf("%s: breaker_open is %v, rejected accounts %v, idle ones %v", when, now.samples[`breaker_open{config="gst"}`],
-					now.samples[`accounts{state="rejected"}`], now.samples[`accounts{state="idle"}`])
-			}
+			check.True(t, now.samples[`breaker_open{config="gst"}`] == 1 && now.samples[`accounts{state="rejected"}`] == 1,
+				"%s: breaker_open is %v, rejected accounts %v, idle ones %v", when, now.samples[`breaker_open{config="gst"}`], now.samples[`accounts{state="rejected"}`], now.samples[`accounts{state="idle"}`])
 		}
 		check("before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
@@ -40,35 +37,30 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 		check.Require(t, s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0, "no expiry before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 		now := s.scrape()
-		if now.samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 || now.samples[`accounts{state="ready"}`] != 1 {
-			t.Errorf("after a write elsewhere: no expiry, ready accounts %v, idle ones %v", now.samples[`accounts{state="ready"}`],
-				now.samples[`accounts{state="idle"}`])
-		}
+		check.True(t, now.samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0 && now.samples[`accounts{state="ready"}`] == 1,
+			"after a write elsewhere: no expiry, ready accounts %v, idle ones %v", now.samples[`accounts{state="ready"}`], now.samples[`accounts{state="idle"}`])
 	})
 }
 
 // A rotation is under way when another cluster writes a field that has nothing to do with the login. It counts as any other.
 func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
-	t.Parallel()
-	for result, fault := range map[string]simulator.Fault{
+	eachNamed(t, map[string]simulator.Fault{
 		"ok":          {Kind: simulator.FaultSlow, Delay: 10 * time.Second},
 		"unavailable": {Kind: simulator.FaultUnavailable, Delay: 10 * time.Second},
-	} {
-		timed(t, result, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.token("app")
-			advance(39 * time.Minute)
-			before := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.waitUntil("the rotation", func() bool { return s.logins() == 2 })
-			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
-			advance(12 * time.Second)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			check.Equal(t, s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1, "logins_total says")
-			got := count(t, s.status(), "logins")
-			check.True(t, got == "2", "status/ counts %s logins, want 2", got)
-		})
-	}
+	}, func(t *testing.T, result string, fault simulator.Fault) {
+		s := newClusters(t, time.Hour)
+		s.token("app")
+		advance(39 * time.Minute)
+		before := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.waitUntil("the rotation", func() bool { return s.logins() == 2 })
+		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		advance(12 * time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		check.Equal(t, s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1, "logins_total says")
+		got := count(t, s.status(), "logins")
+		check.True(t, got == "2", "status/ counts %s logins, want 2", got)
+	})
 }
 
 func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {

@@ -80,9 +80,7 @@ func realMetrics(t *testing.T) map[string][3][]string {
 				}
 			}
 		}
-		all[name] = [3][]string{
-			{strings.ToLower(family.GetType().String())}, slices.Sorted(maps.Keys(labels)), slices.Sorted(maps.Keys(values)),
-		}
+		all[name] = [3][]string{{strings.ToLower(family.GetType().String())}, slices.Sorted(maps.Keys(labels)), slices.Sorted(maps.Keys(values))}
 	}
 	return all
 }
@@ -234,8 +232,7 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 			continue
 		}
 		if row[0] != line.level || !slices.Equal(named(row[2]), line.fields) {
-			t.Errorf("%s: %q has level %s and fields %v; the document has %q and %q",
-				line.at, line.message, line.level, line.fields, row[0], row[2])
+			t.Errorf("%s: %q has level %s and fields %v; the document has %q and %q", line.at, line.message, line.level, line.fields, row[0], row[2])
 		}
 		check.True(t, row[3] != "", "%q: the document does not say what to do", line.message)
 	}

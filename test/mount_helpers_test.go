@@ -119,6 +119,14 @@ func (w *testMount) list(path string) *logical.Response {
 	return resp
 }
 
+// listed is what a list says of one name.
+func (w *testMount) listed(path, name string) map[string]any {
+	w.t.Helper()
+	info, _ := w.list(path).Data["key_info"].(map[string]any)
+	facts, _ := info[name].(map[string]any)
+	return facts
+}
+
 // tryRead sends a read and turns an error response into its error.
 func (w *testMount) tryRead(path string, data map[string]any) (*logical.Response, error) {
 	resp, err := w.do(w.t.Context(), logical.ReadOperation, path, data)
@@ -167,6 +175,5 @@ func (w *testMount) logins() int { return w.Simulator.Counters().Logins }
 // wantLogins checks how many login attempts have reached the upstream; why says more of that number.
 func (w *testMount) wantLogins(want int, why ...string) {
 	w.t.Helper()
-	got := w.logins()
-	check.True(w.t, got == want, "%d logins, want %d %s", got, want, strings.Join(why, " "))
+	check.Equal(w.t, w.logins(), want, "logins %s", strings.Join(why, " "))
 }

@@ -15,8 +15,8 @@ import (
 func TestNames_InvalidRefusedWithRule(t *testing.T) {
 	t.Parallel()
 	for path, operations := range namedPaths() {
-		for which, name := range badNames() {
-			timed(t, path+" with "+which, func(t *testing.T) {
+		for _, name := range badNames() {
+			timed(t, path+" with "+name[:min(len(name), 20)], func(t *testing.T) {
 				w := jwtV1().mounted(t)
 				for _, op := range operations {
 					message := w.badRequest(op, path+name, body(path, op), "name", "128")
@@ -46,11 +46,8 @@ func TestNames_MissingRefused(t *testing.T) {
 }
 
 func TestNames_ValidUsedUnchanged(t *testing.T) {
-	each(t, map[string]string{
-		"one letter": "a", "one digit": "7", "one underscore": "_", "128 characters": strings.Repeat("Ab1.-_c9", 16),
-		"upper case": "GST", "a dot within": "gst.in", "underscores at both ends": "_gst_", "a hyphen within": "gst-in",
-		"a name of a path": "config", "a word of the command line": "list", "digits alone": "0123456789",
-		"a hyphen and a dot in a row": "a-.b", "two hyphens in a row": "a--b", "two underscores in a row": "a__b",
+	eachOf(t, []string{
+		"a", "7", "_", strings.Repeat("Ab1.-_c9", 16), "GST", "gst.in", "_gst_", "gst-in", "config", "list", "0123456789", "a-.b", "a--b", "a__b",
 	}, func(t *testing.T, name string) {
 		w := newTestMount(t, jwtAccount())
 		w.write("config/"+name, jwtConfig())
@@ -63,8 +60,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		w.write("rotate/"+name, nil)
 		w.remove("role/" + name)
 		w.remove("config/" + name)
-		left := w.storedUnder("config/")
-		check.True(t, len(left) == 0, "%d configs are left", len(left))
+		check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 	})
 }
 

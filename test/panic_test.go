@@ -66,14 +66,12 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 		return func(s *testMount) { _, _ = s.do(context.WithoutCancel(s.t.Context()), op, path, data) }
 	}
 	for name, send := range map[string]func(s *testMount){
-		"read":   request(logical.ReadOperation, "token/app", nil),
-		"rotate": request(logical.UpdateOperation, "rotate/gst", nil),
-		"revoke": request(logical.UpdateOperation, "revoke/gst", nil),
-		"status": request(logical.ReadOperation, "status/gst", nil),
-		"write": request(logical.UpdateOperation, "config/gst", map[string]any{
-			"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false,
-		}),
-		"verified write": request(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}}),
+		"read":           request(logical.ReadOperation, "token/app", nil),
+		"rotate":         request(logical.UpdateOperation, "rotate/gst", nil),
+		"revoke":         request(logical.UpdateOperation, "revoke/gst", nil),
+		"status":         request(logical.ReadOperation, "status/gst", nil),
+		"write":          request(logical.UpdateOperation, "config/gst", branch("7", "verify_connection", false)),
+		"verified write": request(logical.UpdateOperation, "config/gst", branch("8")),
 		"delete":         request(logical.DeleteOperation, "config/gst", nil),
 		"invalidation":   func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
 		"minute": func(s *testMount) {
@@ -155,14 +153,13 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	return true
 }
 
-// The engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an error at most,
-// and the next request what is in storage.
+// The engine panics once while it notes a result. Who waits gets an error at most, and the next request what is in storage.
 func TestPanic_InAResult(t *testing.T) {
 	type testCase request
 	each(t, map[string]testCase{
 		"read":   {logical.ReadOperation, "token/app", nil},
 		"rotate": {logical.UpdateOperation, "rotate/gst", nil},
-		"write":  {logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}},
+		"write":  {logical.UpdateOperation, "config/gst", branch("7")},
 	}, func(t *testing.T, c testCase) {
 		panicked := 0
 		for call := range int64(20) {
@@ -180,11 +177,10 @@ func TestPanic_InAResult(t *testing.T) {
 			panicked++
 			advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
 			a := s.token("app")
-			check.True(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
-				"call %d: a read gives a token that was revoked, or is dead", call)
+			check.True(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access), "call %d: a read gives a token that was revoked, or is dead", call)
 			n := s.logins()
 			check.True(t, n <= 4, "call %d: %d logins", call, n)
-			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
+			s.write("config/gst", branch("8"))
 			s.Stop()
 		}
 		t.Logf("%d calls panicked", panicked)
@@ -192,8 +188,7 @@ func TestPanic_InAResult(t *testing.T) {
 	})
 }
 
-// An access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and neither of the
-// account nor of the ledger.
+// An access to storage panics, once. That is the end neither of the account nor of the ledger.
 func TestPanic_InStorage(t *testing.T) {
 	type testCase struct {
 		kind, prefix string

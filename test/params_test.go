@@ -62,14 +62,6 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 	})
 }
 
-func TestParams_LongNameCutInMessage(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
-		message := w.badRequest(logical.UpdateOperation, "config/gst",
-			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
-		check.True(t, len(message) <= 2_000, "a message of %d bytes", len(message))
-	})
-}
-
 func TestParams_NameInBodyIgnored(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"name": "other", "rotation_percent": 50})
@@ -125,38 +117,10 @@ func body(path string, op logical.Operation) map[string]any {
 	}
 }
 
-func badNames() map[string]string {
-	return map[string]string{
-		"129 characters":            strings.Repeat("a", 129),
-		"a slash":                   "a/b",
-		"a slash at the end":        "a/b/",
-		"a hyphen first":            "-a",
-		"a hyphen last":             "a-",
-		"a hyphen alone":            "-",
-		"a dot first":               ".a",
-		"a dot last":                "a.",
-		"a dot alone":               ".",
-		"two dots alone":            "..",
-		"two dots in a row":         "a..b",
-		"a way up":                  "a/../b",
-		"a blank":                   "a b",
-		"a blank last":              "a ",
-		"a letter outside ASCII":    "gërman",
-		"a script outside ASCII":    "जीएसटी",
-		"a wide digit":              "a１",
-		"a colon":                   "a:b",
-		"a percent sign":            "a%2fb",
-		"a plus":                    "a+b",
-		"an at sign":                "clerk@gst",
-		"a star":                    "a*",
-		"a newline":                 "a\nb",
-		"a newline last":            "a\n",
-		"a zero byte":               "a\x00b",
-		"bytes that are no UTF-8":   "a\xffb",
-		"a backslash":               `a\b`,
-		"a quote":                   `a"b`,
-		"a format verb":             "a%sb",
-		"a name longer than a path": strings.Repeat("a", 5000),
+func badNames() []string {
+	return []string{
+		strings.Repeat("a", 129), strings.Repeat("a", 5000), "a/b", "a/b/", "-a", "a-", "-", ".a", "a.", ".", "..", "a..b", "a/../b", "a b", "a ",
+		"gërman", "जीएसटी", "a１", "a:b", "a%2fb", "a+b", "clerk@gst", "a*", "a\nb", "a\n", "a\x00b", "a\xffb", `a\b`, `a"b`, "a%sb",
 	}
 }
 

@@ -46,14 +46,12 @@ func presetTable() map[string]presetFacts {
 			headers:        map[string]any{"Productid": "einvoicing_global"},
 			refreshHeaders: map[string]any{"Service": "online_service"},
 		},
-		"einvoice-soap-staging": {protocol: "soap", url: "http://staging-soapapi.mastersindia.co/api.einvoice.php"},
-		"oauth-sandbox":         {protocol: "oauth", url: "https://clientbasic.mastersindia.co/oauth/access_token"},
-		"oauth-production":      {protocol: "oauth", url: "https://pro.mastersindia.co/oauth/access_token"},
-		"oauth-verification":    {protocol: "oauth", url: "https://commonapi.mastersindia.co/oauth/access_token"},
-		"firstvision-sandbox":   {protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v1/api/oauth/token"},
-		"firstvision-sandbox-v2": {
-			protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v2/api/oauth/token?appContext=firstvision",
-		},
+		"einvoice-soap-staging":       {protocol: "soap", url: "http://staging-soapapi.mastersindia.co/api.einvoice.php"},
+		"oauth-sandbox":               {protocol: "oauth", url: "https://clientbasic.mastersindia.co/oauth/access_token"},
+		"oauth-production":            {protocol: "oauth", url: "https://pro.mastersindia.co/oauth/access_token"},
+		"oauth-verification":          {protocol: "oauth", url: "https://commonapi.mastersindia.co/oauth/access_token"},
+		"firstvision-sandbox":         {protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v1/api/oauth/token"},
+		"firstvision-sandbox-v2":      {protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v2/api/oauth/token?appContext=firstvision"},
 		"firstvision-emea-sandbox":    assertionFacts("cert.api.firstdata.com", "emea"),
 		"firstvision-emea-uat":        assertionFacts("cat.emea.api.fiservapps.com", "emea"),
 		"firstvision-emea-production": assertionFacts("prod.emea.api.fiservapps.com", "emea"),
@@ -116,7 +114,8 @@ func (p presetFacts) fields() map[string]any {
 	}
 }
 
-func TestPreset_FillsFieldsOfContract(t *testing.T) {
+// The fields are those of the contract, in preset/ and in a config that names it.
+func TestPreset_FieldsOfContract(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
 		timed(t, name, func(t *testing.T) {
@@ -124,29 +123,14 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
 			data := overTheWire(t, w.read("config/gst").Data)
 			check.Equal(t, filled(data), facts.fields(), "the config")
-			check.True(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
-			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
-				t.Errorf("scope is %v, want %s", data["scope"], want)
-			}
-		})
-	}
-}
-
-func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
-	t.Parallel()
-	for name, facts := range presetTable() {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			var resp *logical.Response
-			w.idle(func() { resp = w.read("preset/" + name) })
-			data := overTheWire(t, resp.Data)
+			check.Equal[any](t, data["preset"], name, "preset")
+			check.True(t, facts.scope == "" || data["scope"] == facts.scope, "scope is %v, want %s", data["scope"], facts.scope)
+			w.idle(func() { data = overTheWire(t, w.read("preset/"+name).Data) })
 			check.Equal(t, filled(data), facts.fields(), "the preset")
 			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
-				if s, ok := data[field].(string); !ok || s == "" {
-					t.Errorf("%s is %v, want words", field, data[field])
-				}
+				check.True(t, text(t, data, field) != "", "%s has no words", field)
 			}
-			check.Equal(t, data["revocable"], facts.refreshURL != "", "revocable")
+			check.Equal[any](t, data["revocable"], facts.refreshURL != "", "revocable")
 		})
 	}
 }
@@ -163,15 +147,6 @@ func TestPreset_ListNamesAll(t *testing.T) {
 			for _, name := range presets() {
 				check.True(t, info[name] != nil, "no key_info for %s", name)
 			}
-		})
-	})
-}
-
-func TestPreset_NotWritable(t *testing.T) {
-	emptyTest(t, func(_ *testing.T, w *testMount) {
-		w.idle(func() {
-			w.refusal(logical.UpdateOperation, "preset/ksa-qa", map[string]any{"token_url": "https://canary.example/"})
-			w.refusal(logical.DeleteOperation, "preset/ksa-qa", nil)
 		})
 	})
 }
@@ -276,9 +251,8 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		for name, host := range other {
 			data := w.read("preset/" + name).Data
-			if said := text(t, data, "caveat"); !strings.Contains(said, "disagree") || !strings.Contains(said, host) {
-				t.Errorf("%s: caveat is %q, want the other host %s", name, said, host)
-			}
+			said := text(t, data, "caveat")
+			check.True(t, strings.Contains(said, "disagree") && strings.Contains(said, host), "%s: caveat is %q, want the other host %s", name, said, host)
 		}
 	})
 }

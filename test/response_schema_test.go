@@ -36,8 +36,7 @@ func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, 
 		return // the SDK refuses it
 	}
 	documented := path.Operations[req.Operation].Properties().Responses
-	problem := undocumented(documented, req.Operation, resp, err)
-	check.True(w.t, problem == "", "%s %s: %s", req.Operation, req.Path, problem)
+	check.Equal(w.t, undocumented(documented, req.Operation, resp, err), "", "%s %s", req.Operation, req.Path)
 }
 
 // declared is what the engine declares of a path, nil where there is none such.
@@ -169,7 +168,7 @@ func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 			declared := declared(w.Backend(), example(path))
 			for op := range declared.Operations {
 				if op != logical.CreateOperation && !seen[declared.Pattern+" "+string(op)] { // Vault makes it of an update
-					t.Errorf("%s %s was not asked; the document has %d operations there", op, path, len(p.operations()))
+					t.Errorf("%s %s was not asked; the document has %d operations there", op, path, len(operationsOf(p)))
 				}
 			}
 		}

@@ -89,57 +89,7 @@ func TestRestart_OverdueRotation(t *testing.T) {
 		s.Start()
 		a := s.token("app")
 		advance(5 * time.Second)
-		check.True(t, s.token("app").id != first.id && s.logins() == 2,
-			"the overdue token was not replaced: %s, %d logins", a.id, s.logins())
-	})
-}
-
-func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name  string
-		fault simulator.Fault
-		pause time.Duration
-	}{
-		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, 15 * time.Minute},
-		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
-	} {
-		for restart, again := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
-			timed(t, c.name+", "+restart, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				before := codeOf(s.failure("app"))
-				status := s.status()
-				for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
-					again(s)
-					got := codeOf(s.failure("app"))
-					check.Require(t, got == before, "after a %s the read returns %d, before it was %d", restart, got, before)
-					now := s.status()
-					for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
-						check.Require(t, now[field] == status[field],
-							"after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
-					}
-				}
-				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
-					t.Fatalf("%d logins during the backoff, want the one that was refused", c.Logins)
-				}
-				advance(3 * time.Minute)
-				s.failed("app")
-				s.wantLogins(2, "when the backoff was over")
-			})
-		}
-	}
-}
-
-func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
-		s.changePassword()
-		for end := time.Now().Add(7 * 24 * time.Hour); time.Now().Before(end); {
-			s.readEvery("app", time.Minute, time.Hour-time.Minute)
-			synctest.Wait() // a probe that a reload cuts off counts as a failure, which is another test's matter
-			s.Reload()
-		}
-		s.wantProbes(9)
+		check.True(t, s.token("app").id != first.id && s.logins() == 2, "the overdue token was not replaced: %s, %d logins", a.id, s.logins())
 	})
 }
 
@@ -149,17 +99,16 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 		timed(t, name, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			release := s.Upstream.Hold()
-			done := s.startRead()
+			done := s.async("token/app")
 			s.waitUntil("the login", func() bool { return s.logins() == 1 })
 			restart(s)
-			err := <-done
-			check.True(t, codeOf(err) == http.StatusServiceUnavailable,
-				"a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
+			r, _ := asRefusal(s.wait(done).unpack())
+			check.True(t, r.status == http.StatusServiceUnavailable, "a reader during a %s got %v, want 503", name, r)
 			release()
 			status := s.status()
-			if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
-				t.Errorf("state %v with %v failures, want backing_off with 1: the result of the login is unknown", status["state"], n)
-			}
+			n := status["consecutive_failures"]
+			check.True(t, n == 1 && status["state"] == "backing_off",
+				"state %v with %v failures, want backing_off with 1: the result of the login is unknown", status["state"], n)
 			s.failed("app")
 			s.wantLogins(1, "before the backoff is over")
 			advance(2 * time.Second)
@@ -168,34 +117,6 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			s.wantLogins(2)
 		})
 	}
-}
-
-// An unfinished login counts once however many restarts follow. Its backoff runs from when it began, however often the plugin is
-// restarted after that.
-func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.changePassword()
-		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
-		s.wantRefusedLogins(3)
-		release := s.Upstream.Hold()
-		for end := time.Now().Add(24 * time.Hour); s.logins() < 4; {
-			check.Require(t, !time.Now().After(end), "no probe within a day")
-			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
-			advance(10 * time.Second) // less than request_timeout
-		}
-		s.Crash()
-		release()
-		failures := s.status()["consecutive_failures"]
-		s.readEvery("app", time.Minute, 50*time.Minute)
-		s.wantLogins(4, "in the 50 minutes after a probe that a crash cut off")
-		for end := time.Now().Add(26 * time.Hour); time.Now().Before(end); {
-			s.readEvery("app", time.Minute, 50*time.Minute)
-			s.Reload()
-			got := s.status()["consecutive_failures"]
-			check.Require(t, s.logins() != 4 || got == failures, "%v failures after a reload, before it %v", got, failures)
-		}
-		s.wantLogins(5, "(one in the 26 hours after the probe that a crash cut off)")
-	})
 }
 
 // Crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at once and sends the request again.
@@ -219,20 +140,6 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 			t.Errorf("only %d logins: the test did not crash them", got)
 		}
 		doubling(t, s.gaps(), time.Minute, 200*time.Millisecond)
-	})
-}
-
-func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		release := s.Upstream.Hold()
-		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
-		s.wantLogins(2)
-		s.Crash()
-		release()
-		check.True(t, s.Simulator.TokenAlive(s.token("app").access), "a dead token was served")
-		advance(time.Minute)
-		check.True(t, s.token("app").id != first.id && s.logins() == 3, "%d logins, want 3: the rotation is tried again", s.logins())
 	})
 }
 

@@ -26,30 +26,13 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 					check.Require(t, gap >= want && gap <= want+want/600+time.Second, "attempt %d came after %s, want %s", n+2, gap, want)
 				}
 				got := s.Simulator.Counters().Faulted
-				check.True(t, got == s.logins() && got >= 3,
-					"%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
+				check.True(t, got == s.logins() && got >= 3, "%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
 			})
 		}
 	}
 }
 
-func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
-		served := s.readEvery("app", time.Second, 58*time.Minute)
-		check.True(t, served == 58*60, "%d of %d reads were served", served, 58*60)
-		for n, gap := range s.gaps()[1:] {
-			check.True(t, gap >= 10*time.Minute && gap <= 10*time.Minute+2*time.Second,
-				"rotation %d was tried after %s, want 10m", n+2, gap)
-		}
-		check.Equal(t, s.Simulator.Counters().Faulted, 2, "rotations were throttled between minute 39.6 and 58")
-	})
-}
-
-// The upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner. The engine does not log in
-// by itself before that.
+// The upstream asks rotate/ to wait for half an hour, while a hold runs that ends sooner.
 func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
 	eachRestart(t, map[string]simulator.Fault{
 		"throttled for two minutes":   {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Minute, Remaining: 1},

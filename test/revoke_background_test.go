@@ -16,8 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// The refresh endpoint hangs, and the account is not read any more. The tokens are killed once it responds again, also where the
-// plugin starts anew meanwhile, and storage does not respond for the first minute of that.
+// Tokens are killed once the refresh endpoint responds again, without reads, and over restarts with failing storage.
 func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 	failing := func(access string) func(s *testMount) {
 		return func(s *testMount) {
@@ -73,8 +72,7 @@ func clockAhead(s *testMount) {
 	s.Clock.Jump(-48 * time.Hour)
 }
 
-// The upstream cannot be reached when the tokens are revoked. It is told later, whatever the operator does next about the
-// account.
+// The upstream is told of a revocation later, whatever the operator does next about the account.
 func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"nothing": func(*testMount) {},
@@ -119,8 +117,7 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 	})
 }
 
-// A revocation that the upstream does not know of is lost where the config is deleted and the process ends. Until when the token
-// is good can be looked up, as where it was killed.
+// A revocation that was not sent is lost where the config is deleted and the process ends: lookup says until when the token is good.
 func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restarted bool) {
 		s := ksaMount(t, 24*time.Hour)
@@ -145,8 +142,7 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 	})
 }
 
-// The upstream cannot be reached when the tokens are revoked, and the operator mends that with ca_cert. The refresh_url is what
-// it was, so that the revocation can be made again.
+// An operator who mends the connection with ca_cert can revoke again: refresh_url is what it was.
 func TestRevoke_AgainWithOtherRoots(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")

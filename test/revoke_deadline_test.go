@@ -28,8 +28,7 @@ func (s *testMount) hangingRefresh() (mend func()) {
 	return func() { mended.Store(true) }
 }
 
-// The refresh endpoint hangs. The response comes within 30 s all the same, the tokens are out of use at once, and they are killed
-// when the upstream is well again.
+// The refresh endpoint hangs: tokens are out of use at once, and are killed when it is well again.
 func TestRevoke_ReturnsInTimeAndContinues(t *testing.T) {
 	eachOf(t, []string{"15s", "60s"}, func(t *testing.T, timeout string) {
 		s := ksaMount(t, 24*time.Hour)
@@ -46,8 +45,7 @@ func TestRevoke_ReturnsInTimeAndContinues(t *testing.T) {
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
 		refused, is := asRefusal(r.unpack())
 		check.Require(t, !is, "revoke/ got %v, want 200", refused)
-		took := r.at.Sub(began)
-		check.True(t, took <= 30*time.Second+100*time.Millisecond, "revoke/ returned after %s, want at most 30 s", took)
+		atMost(t, r.at.Sub(began), 30*time.Second+100*time.Millisecond, "revoke/ returned after")
 		tokens, _ := r.resp.Data["tokens"].(map[string]any)
 		for n, a := range held {
 			said, _ := tokens[a.id].(map[string]any)

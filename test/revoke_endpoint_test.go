@@ -15,38 +15,31 @@ import (
 
 // A Retry-After holds revocations back at the endpoint that asked for it only.
 func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
-	t.Parallel()
-	for name, move := range map[string]func(s *testMount){
+	eachNamed(t, map[string]func(s *testMount){
 		"moved": func(s *testMount) {
-			s.write("config/gst", map[string]any{
-				"refresh_url": upstreamURL + "/api/v2/api-token-refresh/?at=new", "password": "pass-of-clerk",
-			})
+			s.write("config/gst", map[string]any{"refresh_url": upstreamURL + "/api/v2/api-token-refresh/?at=new", "password": "pass-of-clerk"})
 		},
 		"stays": func(*testMount) {},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.EveryMinute()
-			first := s.token("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-				Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
-			})
-			if out, _ := s.revoke(""); out[first.id].upstream != "unknown" {
-				t.Fatalf("revoke/ says %v", out)
-			}
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			advance(time.Minute)
-			move(s)
-			second := s.token("app")
-			s.Upstream.Reset()
-			out, _ := s.revoke(second.id)
-			advance(10 * time.Minute)
-			if dead := !s.Simulator.TokenAlive(second.access); dead != (name == "moved") {
-				t.Errorf("%s: the token is dead: %t; revoke/ said %v, and %d requests were made in ten minutes", name, dead, out,
-					len(s.Upstream.Requests()))
-			}
-		})
-	}
+	}, func(t *testing.T, name string, move func(s *testMount)) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh})
+		if out, _ := s.revoke(""); out[first.id].upstream != "unknown" {
+			t.Fatalf("revoke/ says %v", out)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(time.Minute)
+		move(s)
+		second := s.token("app")
+		s.Upstream.Reset()
+		out, _ := s.revoke(second.id)
+		advance(10 * time.Minute)
+		if dead := !s.Simulator.TokenAlive(second.access); dead != (name == "moved") {
+			t.Errorf("%s: the token is dead: %t; revoke/ said %v, and %d requests were made in ten minutes", name, dead, out,
+				len(s.Upstream.Requests()))
+		}
+	})
 }
 
 // An exchange that brings the token which it was to end has not ended it.
@@ -81,24 +74,19 @@ func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 			advance(11 * time.Second)
 			s.mustRotate()
 		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-			Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
-		})
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh})
 		s.Upstream.Reset()
 		out, _ := s.revoke("")
 		advance(time.Minute)
 		_, warnings := s.revoke("")
-		check.True(t, !contains(strings.Join(warnings, " "), "run the command again"),
-			"run again, the command asks nobody: %q", warnings)
+		check.True(t, !contains(strings.Join(warnings, " "), "run the command again"), "run again, the command asks nobody: %q", warnings)
 		advance(57 * time.Minute)
 		n := len(s.Upstream.Requests())
-		check.True(t, n >= 1 && n <= 4 && len(out) == 16,
-			"%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
+		check.True(t, n >= 1 && n <= 4 && len(out) == 16, "%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(5 * time.Minute)
 		for _, token := range s.ledgerOf("gst") {
-			check.True(t, token.UsableUntil.Before(token.ExpiresAt),
-				"token %s was not revoked when the upstream could be asked again", token.ID)
+			check.True(t, token.UsableUntil.Before(token.ExpiresAt), "token %s was not revoked when the upstream could be asked again", token.ID)
 		}
 	})
 }

@@ -15,8 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// The write that stores a new token is still under way while the account is loaded anew and revoked. When that write lands at
-// last, a restart must not bring the revoked token back.
+// A token's write is under way while the account is loaded anew and revoked, and lands last.
 func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 	t.Parallel()
 	for _, meanwhile := range []struct {
@@ -37,8 +36,7 @@ func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 	}
 }
 
-// A revocation that storage did not take outlives whatever has the account loaded anew. An operator who cannot revoke then tries
-// to pause the account, which fails as well.
+// A revocation that storage did not take outlives whatever has the account loaded anew.
 func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 	eachRestart(t, map[string]func(s *testMount){
 		"a pause that is not stored": func(s *testMount) {

@@ -47,9 +47,7 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	}
 	resp := s.write("revoke/gst", data)
 	tokens, ok := resp.Data["tokens"].(map[string]any)
-	if !ok {
-		s.t.Fatalf("revoke returns %v, want tokens", resp.Data)
-	}
+	check.Require(s.t, ok, "revoke returns %v, want tokens", resp.Data)
 	revoked := make(map[string]revocation)
 	for id, value := range tokens {
 		fields, _ := value.(map[string]any)
@@ -58,16 +56,6 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 		revoked[id] = revocation{upstream, until}
 	}
 	return revoked, resp.Warnings
-}
-
-// startRevoke revokes the tokens of gst in the background. The channel is closed once revoke/ has returned.
-func (s *testMount) startRevoke() <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-	}()
-	return done
 }
 
 // failRevoke revokes the tokens of gst while storage fails, which must be an error, and leaves storage failing.
@@ -153,9 +141,9 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			revoked, warnings := s.revoke("")
 			check.Equal(t, revoked[first.id].upstream, c.upstream, "upstream")
 			check.True(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
-			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
-				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
-			}
+			counted := s.Simulator.Counters()
+			check.True(t, counted.Refreshes == 1 && counted.Faulted == 1,
+				"%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			s.wantNotServed(first.id)
 			// When the upstream is back, the old token can be killed.
@@ -166,20 +154,6 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 	}
 }
 
-func TestRevoke_NotServedAfterRestart(t *testing.T) {
-	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		// The upstream hangs during the revocation; Vault crashes meanwhile.
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
-		s.startRevoke()
-		advance(time.Second)
-		check.Require(t, s.Simulator.Counters().Refreshes == 1, "the upstream got no revocation")
-		check.True(t, s.token("app").id != first.id, "a token was served while it is being revoked")
-		s.Crash()
-		check.True(t, s.token("app").id != first.id, "a revoked token was served after a restart")
-	})
-}
-
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
@@ -187,108 +161,25 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 		}
 		s.token("app")
 		advance(3 * time.Hour)
-		if revoked, _ := s.revoke(""); len(revoked) != 0 {
-			t.Errorf("revoke of expired tokens returns %+v", revoked)
-		}
+		revoked, _ := s.revoke("")
+		check.True(t, len(revoked) == 0, "revoke of expired tokens returns %+v", revoked)
 		check.Equal(t, s.Simulator.Counters().Refreshes, 0, "exchanges")
 	})
 }
 
-func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
-	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
-		release := s.Upstream.Hold()
-		readers := []<-chan tokenResponse{s.startToken(), s.startToken(), s.startToken()}
-		advance(time.Second)
-		logins := s.logins()
-		check.Require(t, logins == 3, "%d logins, want 3, the last of them in flight", logins)
-		revokedAt := time.Now()
-		s.revoke("")
-		release()
-		for _, reader := range readers {
-			a := <-reader
-			check.True(t, a.id != first.id && !a.issued.Before(revokedAt) && s.Simulator.TokenAlive(a.access),
-				"after the revocation a reader was given a token of %s, want one of a new login", a.issued)
-		}
-		check.Equal(t, s.logins()-logins, 1, "logins for those who waited")
-		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins in flight at once")
-	})
-}
-
-func TestRevoke_OfPausedConfig(t *testing.T) {
-	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		s.write("config/gst", map[string]any{"paused": true})
-		revoked, _ := s.revoke("")
-		check.True(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
-			"revoke of a paused config returns %+v", revoked)
-		s.failed("app")
-		s.wantLogins(1)
-	})
-}
-
-func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		// Two logins within one second give the same token, as with the vendor.
-		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.RepeatTokens = true }))
-		first := s.token("app")
-		s.revoke("")
-		s.wantNotRead(first.id)
-		check.RequireEqual(t, s.Simulator.Counters().LoginsOK, 2, "logins")
-		advance(3 * time.Second)
-		s.wantNotServed(first.id)
-	})
-}
-
-// A revocation that storage did not take outlives the idle time. An account that nobody reads is let go from memory, but not
-// while storage would bring the revoked token back.
-func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(_ *testing.T, s *testMount) {
-		first := s.token("app")
-		s.EveryMinute()
-		advance(30*time.Minute + 30*time.Second)
-		s.failRevoke()
-		s.Storage.Heal()
-		advance(time.Minute)
-		s.wantNotServed(first.id)
-	})
-}
-
-// Storage takes its time over a revocation, and Vault's minute, in which idle accounts leave memory, or a write of another
-// cluster comes in the middle.
-func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
-	each(t, map[string]func(s *testMount){
-		"the minute":               (*testMount).minute,
-		"write of another cluster": func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
-	}, func(t *testing.T, comes func(s *testMount)) {
-		s := ksaMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(30 * time.Minute)
-		s.Storage.SlowPuts(3 * time.Second)
-		revoked := s.startRevoke()
-		advance(time.Second)
-		comes(s)
-		check.True(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
-		<-revoked
-		s.wantNotServed(first.id)
-	})
-}
-
-// While the upstream is asked another revokes, or Vault's minute comes, in which accounts that are not read leave memory. The
-// upstream would refuse a second exchange.
+// While the upstream is asked another revokes, or Vault's minute comes: a second exchange would be refused.
 func TestRevoke_KilledStaysKilled(t *testing.T) {
 	each(t, map[string]func(s *testMount){
-		"a second revocation": func(s *testMount) { <-s.startRevoke() }, "the minute": (*testMount).minute,
+		"a second revocation": func(s *testMount) { s.revoke("") }, "the minute": (*testMount).minute,
 	}, func(t *testing.T, comes func(s *testMount)) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
-		revoked := s.startRevoke()
+		revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
 		advance(time.Second)
 		comes(s)
-		<-revoked
+		s.wait(revoked)
 		c := s.Simulator.Counters()
 		check.Require(t, c.Refreshes == 1 && c.RefreshesOK == 1, "%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
 		s.wantKilled(first.id)
@@ -300,24 +191,9 @@ func (s *testMount) wantKilled(id string) {
 	s.t.Helper()
 	until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until")
 	check.True(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
-	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
-		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
-	}
-}
-
-// A config of the same name may be written again, and its upstream may give its one token once more.
-func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
-		first := s.token("app")
-		s.revoke("")
-		s.remove("config/gst")
-		s.write("config/gst", jwtConfig())
-		a, err := s.ask(t.Context(), "app", nil)
-		check.True(t, err != nil, "token %s is served, and %s was revoked", a.id, first.id)
-		found := s.lookUp("token_id", first.id)
-		check.True(t, found.State == "revoked", "the token is said to be %s, want revoked", found.State)
-	})
+	revoked, warnings := s.revoke(id)
+	check.True(s.t, revoked[id].upstream == "killed" && len(warnings) <= 0,
+		"asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 }
 
 // What is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
@@ -332,19 +208,16 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 			check.True(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"),
 				"%q: %d %s", empty, r.status, r.message)
 		}
-		if r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil}); r.status != http.StatusBadRequest {
-			t.Errorf("null: %d %s", r.status, r.message)
-		}
+		r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil})
+		check.True(t, r.status == http.StatusBadRequest, "null: %d %s", r.status, r.message)
 		for _, a := range []string{first.access, second.access} {
 			check.Require(t, s.Simulator.TokenAlive(a), "a token was killed by an empty token_id")
 		}
 		got := s.token("app")
 		check.True(t, got.id == second.id, "the token changed from %s to %s", second.id, got.id)
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		check.True(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
-			"the ID in capitals revoked %v, want %s", revoked, first.id)
-		check.True(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access),
-			"not the named token alone was killed")
+		check.True(t, len(revoked) == 1 && revoked[first.id].upstream == "killed", "the ID in capitals revoked %v, want %s", revoked, first.id)
+		check.True(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access), "not the named token alone was killed")
 		logins := s.logins()
 		check.True(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)
@@ -386,8 +259,7 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 	})
 }
 
-// The token is one that the ledger knows of another config, or one of this config that has expired. The warning says so, with the
-// command for the right config.
+// The ledger knows the token of another config, or as expired: the warning has the right command.
 func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
@@ -418,13 +290,13 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 		advance(time.Second)
 		s.wantLogins(2, "one of them the verification in flight")
 		s.revoke("")
-		read := s.startToken()
+		read := s.async("token/app")
 		advance(time.Second)
 		release()
 		_, err := s.wait(written).unpack()
 		check.Require(t, codeOf(err) == http.StatusConflict, "the write is answered by %v", err)
 		s.says(err.Error(), `config "gst"`)
-		check.True(t, (<-read).id != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
+		check.True(t, s.wait(read).resp.Data["token_id"] != first.id && s.logins() > 2, "a token is served that was issued before the revocation")
 		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins of one account in flight at once")
 	})
 }
@@ -437,59 +309,53 @@ func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 		w.remove("config/gst")
 		resp := w.write("revoke/other", map[string]any{"token_id": id})
 		_, advice, _ := strings.Cut(warningsOf(resp), ": nothing was revoked.")
-		w.runAdvice(advice)
+		w.run(advice, nil)
 	})
 }
 
-// TestRevoke_TokenOfFormerConfig: revoke/ does not say of a token that lives upstream that it has expired.
+// revoke/ does not say of a token that lives upstream that it has expired.
 func TestRevoke_TokenOfFormerConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "not revoked before", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		a := s.token("app")
+	recreate := func(s *testMount) {
 		s.remove("config/gst")
 		s.write("config/gst", jwtV2().config)
-		out, warnings := s.revoke(a.id)
-		s.says(strings.Join(warnings, " "), "from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z")
-		check.True(t, len(out) == 0 && s.Simulator.TokenAlive(a.access), "something was revoked: %v", out)
-	})
-	timed(t, "revoked before that", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		a := s.token("app")
-		s.revoke(a.id)
-		s.remove("config/gst")
-		s.write("config/gst", jwtV2().config)
-		_, warnings := s.revoke(a.id)
-		s.says(strings.Join(warnings, " "), "It was revoked upstream at 2000-01-01T00:00:00Z.")
-		if s.Simulator.TokenAlive(a.access) {
-			t.Error("the token was not revoked upstream")
-		}
-	})
-	timed(t, "whose revocation is still being sent", func(t *testing.T) {
+	}
+	type testCase struct {
+		happens func(s *testMount, id string)
+		says    []string
+		alive   bool
+	}
+	each(t, map[string]testCase{
+		"not revoked before": {
+			func(s *testMount, _ string) { recreate(s) },
+			[]string{"from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z"}, true,
+		},
+		"revoked before that": {
+			func(s *testMount, id string) { s.revoke(id); recreate(s) }, []string{"It was revoked upstream at 2000-01-01T00:00:00Z."}, false,
+		},
+		"whose life was shortened": {func(s *testMount, _ string) {
+			s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
+			advance(2 * time.Hour)
+		}, []string{"its tokens given a shorter lifetime", "valid upstream until 2000-01-02T00:00:00Z"}, true},
+		"whose revocation is still being sent": {func(s *testMount, id string) {
+			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+			s.revoke(id)
+			recreate(s)
+			s.says(s.lookUp("token_id", id).Advice, "the engine goes on asking for its revocation")
+		}, []string{"the upstream is still being asked to revoke it: vault read mastersindia/ledger/gst"}, true},
+	}, func(t *testing.T, c testCase) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
 		a := s.token("app")
-		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-		s.revoke(a.id)
-		s.remove("config/gst")
-		s.says(s.lookUp("token_id", a.id).Advice, "the engine goes on asking for its revocation")
-		s.write("config/gst", jwtV2().config)
-		_, warnings := s.revoke(a.id)
-		s.says(strings.Join(warnings, " "), "the upstream is still being asked to revoke it: vault read mastersindia/ledger/gst")
-		s.says(s.lookUp("token_id", a.id).Advice, "the engine goes on asking for its revocation")
+		c.happens(s, a.id)
+		out, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), c.says...)
+		check.True(t, len(out) == 0 && s.Simulator.TokenAlive(a.access) == c.alive, "revoked were %v", out)
 		s.Simulator.SetFault("", simulator.Fault{})
 		advance(2 * time.Minute)
-		if s.Simulator.TokenAlive(a.access) {
-			t.Error("the upstream was not asked again")
+		isPending := strings.Contains(c.says[0], "still being asked")
+		check.Equal(t, s.Simulator.TokenAlive(a.access), c.alive && !isPending, "the token is alive")
+		if isPending {
+			s.says(s.lookUp("token_id", a.id).Advice, "it is no longer valid")
 		}
-		s.says(s.lookUp("token_id", a.id).Advice, "it is no longer valid")
-	})
-	timed(t, "whose life was shortened", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		a := s.token("app")
-		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
-		advance(2 * time.Hour)
-		_, warnings := s.revoke(a.id)
-		s.says(strings.Join(warnings, " "), "its tokens given a shorter lifetime", "valid upstream until 2000-01-02T00:00:00Z")
 	})
 }

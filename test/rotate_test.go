@@ -6,7 +6,6 @@ package test
 import (
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -92,72 +91,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 	})
 }
 
-func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.token("app")
-		s.Simulator.SetFault(simulator.JWT, latency())
-		var all sync.WaitGroup
-		for range 100 {
-			all.Go(func() {
-				_, err := s.rotate()
-				check.True(t, err == nil, "%v", err)
-			})
-		}
-		all.Wait()
-		s.wantLogins(2, "(one for all who rotate)")
-	})
-}
-
-func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
-	type testCase struct {
-		fault simulator.Fault
-		code  int
-		next  string
-	}
-	each(t, map[string]testCase{
-		"refused": {simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
-		"throttled": {
-			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
-			"2000-01-01T00:22:01Z", // as the upstream has asked last
-		},
-	}, func(t *testing.T, c testCase) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetFault(simulator.JWT, c.fault)
-		s.failed("app")
-		advance(2 * time.Minute)
-		check.Equal(t, codeOf(s.failedRotate()), c.code, "rotate against an upstream that refuses")
-		if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
-			t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
-		}
-		check.Equal[any](t, s.status()["next_attempt_at"], c.next, "after a rotate that failed the next attempt is at")
-		s.failsWith(c.code)
-		advance(2 * time.Minute)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		s.mustRotate()
-		s.token("app")
-		s.wantState("ready")
-		s.wantLogins(3)
-	})
-}
-
-func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := refusedMount(t)
-		for range 10 * 60 {
-			advance(time.Second)
-			check.Require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate with refused credentials is no 400")
-		}
-		for n, gap := range s.gaps() {
-			check.True(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
-		}
-		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
-			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
-		}
-	})
-}
-
-// Rotate that was not made says so. An operator who has had the account unlocked by the vendor must not take the old refusal for
-// a new one.
+// Who has had the account unlocked must not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	const untried = "no new login was made: rotate/ logs in again from "
 	t.Parallel()
@@ -189,26 +123,6 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 	})
 }
 
-// Probes keep their schedule whatever rotate meets. A forced login that finds the upstream down says nothing of the credentials.
-func TestRotate_KeepsProbeSchedule(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.changePassword()
-		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
-		s.wantRefusedLogins(3)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-		_ = s.failedRotate()
-		check.Equal(t, s.Simulator.Counters().Faulted, 1, "outages met")
-		s.wantState("rejected")
-		s.failsWith(http.StatusBadRequest)
-		s.readEvery("app", time.Minute, 6*time.Hour)
-		times := s.Upstream.LoginTimes()
-		before := len(times)
-		s.readEvery("app", time.Minute, 6*time.Hour)
-		got := len(s.Upstream.LoginTimes()) - before
-		check.True(t, got == 0, "%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
-	})
-}
-
 // Rotate that could not begin is no rotation. An operator who tries again must not take the old token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
@@ -217,15 +131,14 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 		s.Storage.FailPuts(1)
 		_ = s.failedRotate()
 		advance(3 * time.Second)
-		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
-		}
+		data := s.mustRotate()
+		check.True(t, data["token_id"] != first.id && data["previous_token_id"] == first.id,
+			"rotate returns %v, want a new token in place of %s", data, first.id)
 		s.wantLogins(2)
 	})
 }
 
-// The credentials were refused 20 minutes ago, and storage took no writes when the probe was due. Nothing was sent, so rotate/
-// need not wait for a minute.
+// Storage took no writes when a probe was due. Nothing was sent, so rotate/ need not wait for a minute.
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
@@ -243,34 +156,17 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	})
 }
 
-// TestRotate_RefusedInThrottleKeepsRetryAfter: rotate/ may log in during a Retry-After. Where the upstream refuses the credentials
-// then, the next login is made when the Retry-After is over, and not at the breaker's first probe.
-func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
-		s.failsWith(http.StatusTooManyRequests)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		s.changePassword()
-		advance(10 * time.Minute)
-		check.Require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate/ with refused credentials is no 400")
-		s.wantLogins(2, "the throttled one and the forced one")
-		s.readEvery("app", time.Minute, 49*time.Minute)
-		s.wantLogins(2, "within the hour of the Retry-After")
-	})
-}
-
 // The token that is returned is not the result of the last rotation.
 func TestRotate_TooSoonAfterVerification(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.mustRotate()
 		advance(time.Second)
-		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.write("config/gst", branch("7"))
 		s.wantLogins(2, "(one is the verification)")
 		resp := s.write("rotate/gst", nil)
 		s.wantLogins(2)
-		if len(resp.Warnings) != 1 || strings.Contains(resp.Warnings[0], "its result") || !strings.Contains(resp.Warnings[0], "current token") {
-			t.Errorf("the response warns %q", resp.Warnings)
-		}
+		check.True(t, len(resp.Warnings) == 1 && !strings.Contains(resp.Warnings[0], "its result") && strings.Contains(resp.Warnings[0], "current token"),
+			"the response warns %q", resp.Warnings)
 		s.wantServed(resp.Data["token_id"])
 	})
 }
@@ -286,5 +182,23 @@ func TestRotate_TooSoonAfterOutage(t *testing.T) {
 		err := s.failedRotate()
 		check.True(t, strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
 			"rotate/ too soon: %v", err)
+	})
+}
+
+func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
+		advance(16 * time.Hour)
+		state := s.status()
+		check.Require(t, state["last_error_kind"] == "throttled", "the status is %v", state)
+		s.slow(14 * time.Second)
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+		advance(100 * time.Millisecond)
+		from := time.Now()
+		a := s.token("app")
+		waited := time.Since(from)
+		check.True(t, waited <= 100*time.Millisecond && a.id == first.id, "a read in a pause waited %s", waited)
+		advance(time.Minute)
 	})
 }

@@ -118,9 +118,8 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 				said := append(w.collectMessages(f), w.scrape().text)
 				secrets := append(disguises(f), w.issued()...)
 				lines := strings.Split(strings.TrimSpace(book.String()), "\n")
-				if len(lines) < 10 || len(said) < 100 || len(secrets) < 10 {
-					t.Fatalf("%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
-				}
+				check.Require(t, len(lines) >= 10 && len(said) >= 100 && len(secrets) >= 10,
+					"%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
 				for _, line := range lines {
 					check.True(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
 						"a log line is no JSON, or has a value without a name: %s", line)
@@ -181,8 +180,7 @@ func loudUpstream(t *testing.T, sim *simulator.Simulator, status int, token *str
 	})
 }
 
-// A text of the upstream that repeats a token is left out, under whatever key a protocol has the token: see
-// upstream.Spec.TokenKeys. Any other text is passed on.
+// A text that repeats a token is left out, under whatever key it comes (upstream.Spec.TokenKeys); any other is passed on.
 func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -194,8 +192,7 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
 				}
 				message := refused(func(string) string { return "a session is still open" })
-				check.True(t, strings.Contains(message, "a session is still open"),
-					"the message does not say what the upstream said: %s", message)
+				check.True(t, strings.Contains(message, "a session is still open"), "the message does not say what the upstream said: %s", message)
 				message = refused(func(token string) string { return "session " + token + " is still open" })
 				check.Require(t, token != "", "the simulator issued no token")
 				check.Require(t, !strings.Contains(message, token) && !strings.Contains(message, "is still open"),
@@ -219,9 +216,7 @@ func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
 			has := slices.ContainsFunc(variants(), func(f fixture) bool {
 				return f.config["protocol"] == string(spec.Protocol) && f.format() == format
 			})
-			if !has {
-				t.Errorf("protocol %s has no fixture with request_format=%q: add one to fixtures() in test/fixtures_test.go", spec.Protocol, format)
-			}
+			check.True(t, has, "protocol %s has no fixture with request_format=%q: add one to fixtures() in test/fixtures_test.go", spec.Protocol, format)
 		}
 	}
 }

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,56 +20,39 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// echoes are upstreams that response with what they were sent, in every place in which an error can stand.
-func echoes() map[string]func(w http.ResponseWriter, sent string) {
-	response := func(status int, contentType string, body func(sent string) string) func(http.ResponseWriter, string) {
-		return func(w http.ResponseWriter, sent string) {
-			w.Header().Set("Content-Type", contentType)
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, body(sent))
-		}
+// echo is a response with what was sent, in its body and in its headers.
+type echo struct {
+	status            int
+	mediaType, format string
+}
+
+func (e echo) respond(w http.ResponseWriter, sent string) {
+	line := strings.Join(strings.Fields(sent), " ")
+	w.Header().Set("WWW-Authenticate", line)
+	w.Header().Set("Location", "https://elsewhere.test/?"+line)
+	w.Header().Set("Content-Type", cmp.Or(e.mediaType, line))
+	w.WriteHeader(e.status)
+	if e.mediaType == "application/json" {
+		encoded, _ := json.Marshal(sent) // a string can always be encoded
+		sent = string(encoded)
 	}
-	inJSON := func(format string) func(string) string {
-		return func(sent string) string {
-			encoded, _ := json.Marshal(sent) // a string can always be encoded
-			return fmt.Sprintf(format, encoded)
-		}
+	_, _ = fmt.Fprintf(w, e.format, sent)
+}
+
+// echoes are in every place in which an error can stand.
+func echoes() []echo {
+	const jsonType, xmlType = "application/json", "text/xml"
+	const envelope = `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>`
+	return []echo{
+		{400, jsonType, `{"error":%s}`}, {206, jsonType, `{"error":%s}`}, {200, jsonType, `{"error":%s}`},
+		{401, jsonType, `{"error":"invalid_grant","error_description":%s}`}, {403, jsonType, `{"detail":%s}`}, {500, jsonType, `{"message":%s}`},
+		{400, jsonType, `{"password":[%s]}`}, {400, jsonType, `{"non_field_errors":[%s]}`}, {400, jsonType, `{%s:"bad"}`},
+		{400, jsonType, `[{"errorCode":"240101","title":%[1]s,"detail":%[1]s}]`}, {400, jsonType, `{"error":{"message":%s}}`},
+		{400, jsonType, `{"errorCode":%[1]s,"invalid-params":[{"name":%[1]s}]}`}, {302, "", "%s"},
+		{502, "text/html", "<html>%s</html>"}, {400, "text/plain", "%s"},
+		{500, xmlType, envelope + `<e:Fault><faultcode>e:Client</faultcode><faultstring><![CDATA[%s]]></faultstring></e:Fault></e:Body></e:Envelope>`},
+		{200, xmlType, envelope + `<a:access_tokenResponse xmlns:a="urn:server"><error><![CDATA[%s]]></error></a:access_tokenResponse></e:Body></e:Envelope>`},
 	}
-	const jsonType = "application/json"
-	all := map[string]func(http.ResponseWriter, string){
-		"JSON error 400":         response(400, jsonType, inJSON(`{"error":%s}`)),
-		"JSON error 206":         response(206, jsonType, inJSON(`{"error":%s}`)),
-		"JSON error 200":         response(200, jsonType, inJSON(`{"error":%s}`)),
-		"JSON description 401":   response(401, jsonType, inJSON(`{"error":"invalid_grant","error_description":%s}`)),
-		"JSON detail 403":        response(403, jsonType, inJSON(`{"detail":%s}`)),
-		"JSON message 500":       response(500, jsonType, inJSON(`{"message":%s}`)),
-		"JSON field errors":      response(400, jsonType, inJSON(`{"password":[%s]}`)),
-		"JSON non-field errors":  response(400, jsonType, inJSON(`{"non_field_errors":[%s]}`)),
-		"JSON key":               response(400, jsonType, inJSON(`{%s:"bad"}`)),
-		"JSON array of problems": response(400, jsonType, inJSON(`[{"errorCode":"240101","title":%[1]s,"detail":%[1]s}]`)),
-		"JSON problem":           response(400, jsonType, inJSON(`{"errorCode":%[1]s,"invalid-params":[{"name":%[1]s}]}`)),
-		"JSON nested":            response(400, jsonType, inJSON(`{"error":{"message":%s}}`)),
-		"HTML":                   response(502, "text/html", func(sent string) string { return "<html>" + sent + "</html>" }),
-		"plain text":             response(400, "text/plain", func(sent string) string { return sent }),
-		"SOAP fault": response(500, "text/xml", func(sent string) string {
-			return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>` +
-				`<e:Fault><faultcode>e:Client</faultcode><faultstring><![CDATA[` + sent +
-				`]]></faultstring></e:Fault></e:Body></e:Envelope>`
-		}),
-		"SOAP error": response(200, "text/xml", func(sent string) string {
-			return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>` +
-				`<a:access_tokenResponse xmlns:a="urn:server"><error><![CDATA[` + sent +
-				`]]></error></a:access_tokenResponse></e:Body></e:Envelope>`
-		}),
-	}
-	all["headers"] = func(w http.ResponseWriter, sent string) {
-		line := strings.Join(strings.Fields(sent), " ")
-		w.Header().Set("WWW-Authenticate", line)
-		w.Header().Set("Location", "https://elsewhere.test/?"+line)
-		w.Header().Set("Content-Type", line)
-		w.WriteHeader(http.StatusFound)
-	}
-	return all
 }
 
 // mountWithUpstream is a mount whose upstream sends every login to reply, and a log.
@@ -106,10 +90,10 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 	query := firstVision()
 	query.name, query.config = "firstvision in query", with(query.config, "request_format", "query")
 	for _, f := range append(fixtures(), query) {
-		for which, echo := range echoes() {
-			timed(t, f.name+" "+which, func(t *testing.T) {
+		for n, echo := range echoes() {
+			timed(t, fmt.Sprintf("%s %d %s", f.name, n, echo.mediaType), func(t *testing.T) {
 				var pick func(mounttest.Request) string
-				w, book := mountWithUpstream(t, func(rw http.ResponseWriter, r mounttest.Request) { echo(rw, pick(r)) })
+				w, book := mountWithUpstream(t, func(rw http.ResponseWriter, r mounttest.Request) { echo.respond(rw, pick(r)) })
 				var words []string
 				for n, p := range f.picks() {
 					pick = p
@@ -125,9 +109,8 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 					check.NoError(t, err)
 					words = append(words, string(encoded))
 				}
-				if got, want := len(w.heard()), len(f.picks()); got < want {
-					t.Fatalf("the upstream was asked %d times, want %d at least", got, want)
-				}
+				got, want := len(w.heard()), len(f.picks())
+				check.Require(t, got >= want, "the upstream was asked %d times, want %d at least", got, want)
 				for key, value := range w.storedUnder("token/") {
 					words = append(words, key+" "+value)
 				}

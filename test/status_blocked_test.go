@@ -42,8 +42,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.Storage.FailPuts(1 << 30)
 		err := c.ask(s)
-		check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
-			"%v, want the storage's own error", err)
+		check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
 		s.wantLogins(0, "where none can begin")
 		status := s.status()
 		check.True(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
@@ -54,10 +53,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			got := count(t, status, field)
 			check.True(t, got != "0", "%s is %s after a login that could not begin", field, got)
 		}
-		list := s.list("status/")
-		info, _ := list.Data["key_info"].(map[string]any)
-		entry, _ := info["gst"].(map[string]any)
-		check.True(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
+		check.Equal[any](t, s.listed("status/", "gst")["state"], "backing_off", "list status/ says")
 		metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
 		check.True(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
 		s.Storage.Heal()
@@ -69,8 +65,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 	})
 }
 
-// The plugin's file was missing when the node became active. Vault lets such a mount read and not write, until another node
-// becomes active. Every request that cannot write says so and what to do, and so does status/.
+// The plugin's file was missing when the node became active: Vault lets the mount read and not write.
 func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
@@ -167,44 +162,7 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 	})
 }
 
-// Storage takes no writes, so that a login by hand cannot begin. It counts as one that failed, also while a hold runs, which
-// stays as it is.
-func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]simulator.Fault{
-		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1}, "refused": {},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) {
-				if name == "refused" {
-					a.Password = "another-password"
-				}
-			}))
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.failed("app")
-			before := s.status()
-			advance(2 * time.Minute)
-			s.Storage.FailPuts(1 << 30)
-			s.quiet(func() {
-				_, err := s.rotate()
-				check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
-					"%v, want the storage's own error", err)
-			})
-			after := s.status()
-			for field, want := range map[string]string{
-				"consecutive_failures": "2", "login_failures": "2", "state": count(t, before, "state"),
-				"next_attempt_at": count(t, before, "next_attempt_at"),
-			} {
-				got := count(t, after, field)
-				check.True(t, got == want, "%s is %s, want %s", field, got, want)
-			}
-		})
-	}
-}
-
-// Settings that another version has stored, and this one cannot use. Readers, rotate/ and status/ name the config
-// and say what to do, also in the hold that follows.
+// Settings that another version has stored, and this one cannot use: all name the config and what to do.
 func TestStatus_UnusableSettings(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.put("config/gst", strings.Replace(s.stored()["config/gst"], `"request_format":"json"`, `"request_format":"morse"`, 1))

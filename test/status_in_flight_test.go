@@ -42,16 +42,15 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 		advance(20 * time.Second)
 		check.Require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
 		status := s.status()
-		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
-			t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
-		}
+		message := fmt.Sprint(status["message"])
+		check.True(t, !strings.Contains(message, "nobody has read one"),
+			"20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
 		s.Storage.Heal()
 		advance(2 * time.Minute)
 	})
 }
 
-// The first login has failed, its hold is over, and the next login is under way. status/ does not say that it takes another read
-// to try again.
+// After a failed login the next is under way: status/ does not say that it takes another read.
 func TestStatus_SecondLoginInFlight(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
@@ -71,21 +70,19 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 	})
 }
 
-// A login whose settings were not stored may have killed the token of a single-session account. status/ does not say that was not
-// read one.
+// A login may have killed the token of a single session: status/ does not say that nobody has read one.
 func TestStatus_TokenInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		s.token("app")
 		advance(time.Minute)
 		s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.refused(logical.UpdateOperation, "config/gst", branch("7"))
 		s.Storage.Heal()
 		s.wantLogins(2, "one of them the verification")
 		status := s.status()
-		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
-			t.Errorf("a minute after a read status/ says %v: %s", status["state"], message)
-		}
+		message := fmt.Sprint(status["message"])
+		check.True(t, !strings.Contains(message, "nobody has read one"), "a minute after a read status/ says %v: %s", status["state"], message)
 	})
 	timed(t, "after a restart with a clock that was set back", func(t *testing.T) {
 		s := gstMount(t, time.Hour)

@@ -5,6 +5,8 @@ package test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +24,7 @@ type accessFault struct {
 	late, lasting, hangUp bool
 }
 
-// TestStorageFaultSequence_EveryAccessFails repeats the life of a config, and makes another access to storage go
-// wrong each time: from the first to the last, in every way.
+// The life of a config is repeated, and another access to storage goes wrong each time, in every way.
 func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	t.Parallel()
 	var calls []string
@@ -57,6 +58,15 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 		counts[call]++
 	}
 	t.Logf("%d accesses: %s", len(calls), tally(counts))
+}
+
+// tally shows counts by name.
+func tally(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[name], name))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // changes reports whether an access changes storage.

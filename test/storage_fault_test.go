@@ -6,7 +6,6 @@ package test
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,9 +82,8 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			w.Storage.Heal()
 		})
 		advance(2 * time.Minute)
-		if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
-			t.Errorf("storage is well again, and yet: %v", r)
-		}
+		r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data))
+		check.True(t, !refused, "storage is well again, and yet: %v", r)
 	})
 }
 
@@ -110,15 +108,6 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	}
 }
 
-func TestStorageFault_TokenInMemoryServed(t *testing.T) {
-	eachOf(t, []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List}, func(t *testing.T, access string) {
-		w := jwtV1().mounted(t)
-		token := w.read("token/app").Data["token_id"]
-		w.Storage.Fail(access, "", mounttest.ErrStorage())
-		w.quiet(func() { w.wantServed(token) })
-	})
-}
-
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		old := w.read("token/app").Data["token_id"]
@@ -137,62 +126,28 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	})
 }
 
-func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
-	t.Parallel()
-	for _, r := range []struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-		key  string
-	}{
-		{logical.ReadOperation, "token/app", nil, "token/gst"},
-		{logical.UpdateOperation, "rotate/gst", nil, "token/gst"},
-		{logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}, "token/gst"},
-		{logical.UpdateOperation, "config/new", jwtConfig(), "token/new"},
-	} {
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.Reload()
-			w.slow(5 * time.Second)
-			synctest.Wait()
-			before := len(w.Storage.Accesses())
-			response := w.asyncRequest(t.Context(), r.op, r.path, r.data)
-			advance(time.Second)
-			w.wantLogins(1, "in flight")
-			if accesses := w.Storage.Accesses()[before:]; !slices.Contains(accesses, mounttest.Put+" "+r.key) {
-				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
-			}
-			w.wait(response)
-		})
-	}
-}
-
 // One entry is damaged below the engine, so that Vault's storage gives an error in its place. Lists warn of it and show the rest.
 func TestList_EntryThatStorageCannotGive(t *testing.T) {
-	t.Parallel()
-	for path, key := range map[string]string{
+	eachNamed(t, map[string]string{
 		"config/": "config/bad", "role/": "role/bad", "status/": "config/bad", "ledger/": "ledger/config/bad",
-	} {
-		timed(t, path, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.write("config/bad", jwtConfig("verify_connection", false))
-			s.write("role/bad", map[string]any{"config": "bad"})
-			s.token("app")
-			s.token("bad")
-			advance(time.Second)
-			s.Reload()
-			s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
-			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
-			check.Require(t, err == nil, "one entry hides all others: %v", err)
-			info, _ := resp.Data["key_info"].(map[string]any)
-			check.True(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
-			check.True(t, len(resp.Warnings) != 0, "no warning")
-		})
-	}
+	}, func(t *testing.T, path string, key string) {
+		s := gstMount(t, time.Hour)
+		s.write("config/bad", jwtConfig("verify_connection", false))
+		s.write("role/bad", map[string]any{"config": "bad"})
+		s.token("app")
+		s.token("bad")
+		advance(time.Second)
+		s.Reload()
+		s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
+		resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
+		check.Require(t, err == nil, "one entry hides all others: %v", err)
+		info, _ := resp.Data["key_info"].(map[string]any)
+		check.True(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
+		check.True(t, len(resp.Warnings) != 0, "no warning")
+	})
 }
 
-// A token whose account cannot be read after its verification. The engine writes the token to the ledger in the background, where
-// a panic would end the process with every mount in it.
+// The ledger is written in the background, where a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		stored, struck := false, false
@@ -214,7 +169,6 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 		check.Require(t, struck, "the token was not saved after the config: this tests nothing")
 		check.True(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
-		check.True(t, is && len(tokens) == 1,
-			"the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+		check.True(t, is && len(tokens) == 1, "the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 	})
 }

@@ -140,9 +140,7 @@ func operations() []operation {
 		{name: "rotate, refused", op: logical.UpdateOperation, path: "rotate/gst", before: refuse, fails: true},
 		reloaded(read),
 		{name: "rotate, forgiven", op: logical.UpdateOperation, path: "rotate/gst", before: forgive},
-		{
-			name: "delete the role", op: logical.DeleteOperation, path: "role/app", role: func(roleState) roleState { return roleState{} },
-		},
+		{name: "delete the role", op: logical.DeleteOperation, path: "role/app", role: func(roleState) roleState { return roleState{} }},
 		{
 			name: "delete the config", op: logical.DeleteOperation, path: "config/gst",
 			config: func(configState) configState { return configState{} },
@@ -252,9 +250,8 @@ func (s *storageHistory) checkAs(whose string) {
 		s.t.Errorf("%s serves a token, with config %+v and role %+v", whose, config, role)
 	case err == nil:
 		s.checkToken(whose, resp)
-		if life := resp.Secret.TTL; life > time.Duration(role.maxTTL)*time.Second {
-			s.t.Errorf("%s gives a lease of %s, and the role allows %d s", whose, life, role.maxTTL)
-		}
+		life := resp.Secret.TTL
+		check.True(s.t, life <= time.Duration(role.maxTTL)*time.Second, "%s gives a lease of %s, and the role allows %d s", whose, life, role.maxTTL)
 	}
 }
 

@@ -114,15 +114,13 @@ func TestStorage_KeysStayTheSame(t *testing.T) {
 			"%s is in %s, and no longer in the source, under whatever type: entries with it are on people's disks", key, list)
 	}
 	for _, key := range found {
-		check.True(t, slices.Contains(known, key),
-			"%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
+		check.True(t, slices.Contains(known, key), "%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
 	}
 }
 
 func TestStorage_FirstSchemaIsRead(t *testing.T) {
 	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
-		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
-			"token/gst", "token-"+f.name)
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased", "token/gst", "token-"+f.name)
 		w.write("config/today", with(f.config, "verify_connection", false))
 		w.quiet(func() {
 			check.Equal(t, w.read("config/gst").Data, w.read("config/today").Data, "the config")
@@ -131,9 +129,9 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 			resp := w.read("token/app")
 			checkToken(t, resp.Data, f)
 			check.True(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
-			if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
-				t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
-			}
+			unleased := w.read("token/many")
+			check.True(t, unleased.Secret == nil && reflect.DeepEqual(unleased.Data, resp.Data),
+				"unleased %v, want the same as leased %v", unleased.Data, resp.Data)
 			check.Equal(t, w.read("status/gst").Data["state"], "ready", "state")
 		})
 	})
@@ -308,10 +306,9 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")
 		advance(2 * time.Minute)
 		w.read("status/gst")
-		if found := w.lookUp("token_id", "d0fa5291acc426ad"); found.State != "revoked" ||
-			!found.UsableUntil.Equal(time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC)) {
-			t.Errorf("%s until %s", found.State, found.UsableUntil)
-		}
+		found := w.lookUp("token_id", "d0fa5291acc426ad")
+		check.True(t, found.State == "revoked" && found.UsableUntil.Equal(time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC)),
+			"%s until %s", found.State, found.UsableUntil)
 	})
 }
 

@@ -58,29 +58,6 @@ func (s *testMount) token(role string) tokenResponse {
 	return a
 }
 
-// startRead reads the token of role app in the background, and returns the channel of its error.
-func (s *testMount) startRead() <-chan error {
-	done := make(chan error, 1)
-	go func() {
-		_, err := s.ask(s.t.Context(), "app", nil)
-		done <- err
-	}()
-	return done
-}
-
-// startToken is startRead for a read that must succeed.
-func (s *testMount) startToken() <-chan tokenResponse {
-	read := make(chan tokenResponse, 1)
-	go func() {
-		a, err := s.ask(s.t.Context(), "app", nil)
-		if err != nil {
-			s.t.Error(err)
-		}
-		read <- a
-	}()
-	return read
-}
-
 // wantNoDeadToken reads a token, and fails if one is served that is dead upstream. The read itself may fail.
 func (s *testMount) wantNoDeadToken(killed string) {
 	s.t.Helper()

@@ -5,7 +5,6 @@ package test
 
 import (
 	"crypto/tls"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,7 +47,7 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 		"the system's":         {"upstream.test", func(*tls.Config) {}, func(string) string { return "" }},
 		"another's":            {"upstream.test", func(*tls.Config) {}, func(string) string { return roots(t) }},
 		"for another host":     {"elsewhere.test", func(*tls.Config) {}, func(own string) string { return own }},
-		"but a TLS of old age": {"upstream.test", olderTLS, func(own string) string { return own }},
+		"but a TLS of old age": {"upstream.test", func(c *tls.Config) { c.MaxVersion, c.MinVersion = tls.VersionTLS11, tls.VersionTLS10 }, func(own string) string { return own }},
 	} {
 		timed(t, name, func(t *testing.T) {
 			w, own := secure(t, bad.host, bad.change)
@@ -57,13 +56,10 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 				w.says(r.message, "gst", "verify_connection=false")
 			})
 			check.True(t, len(w.Network.Dialed()) != 0, "the upstream was not even dialled")
-			configs := w.storedUnder("config/")
-			check.True(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+			check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 		})
 	}
 }
-
-func olderTLS(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 
 func TestTransport_ProxyOfConfig(t *testing.T) {
 	t.Parallel()
@@ -78,23 +74,6 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 	}
 }
 
-func TestTransport_ResponseTooLarge(t *testing.T) {
-	each(t, map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21}, func(t *testing.T, padding int) {
-		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-			rw.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(rw, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"x":"`+
-				strings.Repeat("x", padding)+`"}`)
-		})
-		w.mount(oauth())
-		if padding < 1<<20 {
-			w.read("token/app")
-			return
-		}
-		r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-		check.True(t, len(r.message) <= 1000, "a message of %d bytes", len(r.message))
-	})
-}
-
 func TestTransport_RedirectNotFollowed(t *testing.T) {
 	eachOf(t, []int{301, 302, 303, 307, 308}, func(t *testing.T, status int) {
 		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
@@ -107,8 +86,7 @@ func TestTransport_RedirectNotFollowed(t *testing.T) {
 	})
 }
 
-// TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop responding. From the moment when new ones work
-// again, a reader waits for no more than the attempt under way and one hold.
+// Connections stall. Once new ones work, a reader waits for no more than the attempt under way and one hold.
 func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"h2", "http/1.1"} {

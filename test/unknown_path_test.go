@@ -63,8 +63,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	}
 }
 
-// Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear, and so is a path. A
-// refusal says so where a secret may be among them.
+// Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear.
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
@@ -181,13 +180,10 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 
 // A path without names is not one with an empty name. The vault command would hide a 404.
 func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
-	t.Parallel()
-	for path, op := range map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation} {
-		timed(t, path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			r := w.refusal(op, path, nil)
-			check.True(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
-				"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
-		})
-	}
+	eachNamed(t, map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation}, func(t *testing.T, path string, op logical.Operation) {
+		w := jwtV1().mounted(t)
+		r := w.refusal(op, path, nil)
+		check.True(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
+			"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
+	})
 }

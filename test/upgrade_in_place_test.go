@@ -76,9 +76,8 @@ func TestUpgrade_InPlace(t *testing.T) {
 		advance(2 * time.Second)
 		a := w.token("eway")
 		revoked, _ := before.Responses["ledger/eway"]["tokens"].([]any)
-		if entry, _ := revoked[0].(map[string]any); entry["state"] != "revoked" || entry["token_id"] != tokenID("invented-access-token-2") {
-			t.Fatalf("the earlier version had %v", entry)
-		}
+		entry, _ := revoked[0].(map[string]any)
+		check.Require(t, entry["state"] == "revoked" && entry["token_id"] == tokenID("invented-access-token-2"), "the earlier version had %v", entry)
 		check.True(t, w.Simulator.TokenAlive(a.access), "the token is none of the upstream's")
 		check.Equal(t, len(w.ledgerOf("eway")), 2, "tokens in the ledger, want the old one and the new")
 	})

@@ -65,15 +65,18 @@ func (s *Storage) SetFault(fault func(n int, access, key string) Fault) {
 	s.fault = fault
 }
 
-// Fail makes every access of a kind under prefix response with err.
-func (s *Storage) Fail(kind, prefix string, err error) {
+// On has f happen to every access of a kind under prefix.
+func (s *Storage) On(kind, prefix string, f Fault) {
 	s.SetFault(func(_ int, access, key string) Fault {
 		if access == kind && strings.HasPrefix(key, prefix) {
-			return Fault{Err: err}
+			return f
 		}
 		return Fault{}
 	})
 }
+
+// Fail makes every access of a kind under prefix end with err.
+func (s *Storage) Fail(kind, prefix string, err error) { s.On(kind, prefix, Fault{Err: err}) }
 
 // FailPuts makes the next n writes fail.
 func (s *Storage) FailPuts(n int) {
@@ -90,14 +93,7 @@ func (s *Storage) FailPuts(n int) {
 func (s *Storage) SlowPuts(d time.Duration) { s.Slow(Put, "", d) }
 
 // Slow makes every access of a kind under prefix take that long.
-func (s *Storage) Slow(kind, prefix string, d time.Duration) {
-	s.SetFault(func(_ int, access, key string) Fault {
-		if access == kind && strings.HasPrefix(key, prefix) {
-			return Fault{Wait: d}
-		}
-		return Fault{}
-	})
-}
+func (s *Storage) Slow(kind, prefix string, d time.Duration) { s.On(kind, prefix, Fault{Wait: d}) }
 
 // HoldNextPut holds the next write of the key, whatever else is set to fail. caught is closed once that write has come. It lands
 // when it is released, even if its caller has given up: Vault completes a write that a plugin asked for over gRPC.
