@@ -4,7 +4,6 @@
 package main
 
 import (
-	"flag"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -20,28 +19,6 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
-
-func parse(args []string) (options, error) {
-	flags := flag.NewFlagSet("", flag.ContinueOnError)
-	g := define(flags)
-	if err := flags.Parse(args); err != nil {
-		return options{}, err
-	}
-	return g.options(flags)
-}
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	o, err := parse([]string{"-quick", "-rounds=7", "-storage=raft"})
-	if err != nil || o.rounds != 7 || o.duration > time.Second || len(o.storages) != 1 || !slices.Contains(o.clients, rotatingClients) {
-		t.Errorf("options %+v (%v)", o, err)
-	}
-	for _, wrong := range []string{"-clients=0", "-clients=1,", "-storage=disk", "-rounds=0", "-windows=-1", "-duration=1ms", "-life=1s"} {
-		if _, err := parse([]string{wrong}); err == nil {
-			t.Errorf("%s is taken", wrong)
-		}
-	}
-}
 
 func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,11 +72,7 @@ func (b *bench) open(ctx context.Context, storage harness.Storage, accounts ...s
 	if err := s.Install(ctx, harness.PluginName); err != nil {
 		return nil, err
 	}
-	most := 1
-	for _, n := range b.clients {
-		most = max(most, n)
-	}
-	s.tokens, err = s.makeTokens(ctx, max(most, scaleClients))
+	s.tokens, err = s.makeTokens(ctx, max(scaleClients, slices.Max(b.clients)))
 	return s, err
 }
 
