@@ -6,7 +6,6 @@
 package acceptance
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,21 +40,6 @@ func TestSharedLogin_HundredColdReaders(t *testing.T) {
 			w.upstream.wantLogins(t, 1)
 		})
 	}
-}
-
-func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
-	w.writeRole(t, "app", "main")
-	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second})
-	client := w.rootClient(t)
-	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	_, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app")
-	check.True(t, err != nil, "the login took less than the delay that was ordered: this test proves nothing")
-	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
-	w.upstream.wantLogins(t, 1)
 }
 
 // readAtOnce reads through the roles app-0, app-1 and app-2 in turn, all at the same time, and returns the token_id of each

@@ -222,31 +222,3 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 		check.True(t, result.Code != 0, "vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
 	}
 }
-
-func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/app")
-	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
-	}
-	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
-	w.upstream.wantAccepted(t, simulator.JWT, response)
-	check.True(t, response.LeaseID != "" && response.LeaseDuration > 0,
-		"the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
-	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
-}
-
-func TestToken_ReadWithBatchToken(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
-	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
-	out := check.Value(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
-	response := check.Value(harness.ParseSecret(out))(t)
-	w.upstream.wantAccepted(t, simulator.JWT, response)
-	check.True(t, response.LeaseDuration > 0 && response.LeaseDuration <= 600,
-		"a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
-}
