@@ -46,9 +46,7 @@ echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 		request := exec.CommandContext(t.Context(), "cgi-fcgi", "-bind", "-connect", socket)
 		request.Env = append(os.Environ(), "SCRIPT_FILENAME="+page, "REQUEST_METHOD=GET")
 		out, err := request.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), " Success\n") {
-			t.Fatalf("request %d: %v\n%s", n, err, out)
-		}
+		check.Require(t, err == nil && strings.Contains(string(out), " Success\n"), "request %d: %v\n%s", n, err, out)
 		_, body, _ := strings.Cut(string(out), "\r\n\r\n")
 		workers[strings.Fields(body)[0]] = true
 	}
@@ -131,9 +129,8 @@ print(stored, vars(client), vars(copy.copy(client)))`},
 		command := exec.CommandContext(t.Context(), args[0], args[1:]...)
 		command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_TOKEN=hvs.invented"}
 		out, err := command.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "billing") || strings.Contains(string(out), "the-token") || reads.Load() != 2 {
-			t.Errorf("%s: %v after %d reads, want 2:\n%s", language, err, reads.Load(), out)
-		}
+		check.True(t, err == nil && strings.Contains(string(out), "billing") && !strings.Contains(string(out), "the-token") && reads.Load() == 2,
+			"%s: %v after %d reads, want 2:\n%s", language, err, reads.Load(), out)
 	}
 }
 
@@ -188,9 +185,7 @@ show(Client("billing").token)`
 func phpFPM(t *testing.T) string {
 	t.Helper()
 	found := check.Value(filepath.Glob("/usr/sbin/php-fpm*"))(t)
-	if len(found) == 0 && os.Getenv("CI") == "true" {
-		t.Fatal("there is no php-fpm; scripts/get-runtimes installs it")
-	}
+	check.Require(t, len(found) != 0 || os.Getenv("CI") != "true", "there is no php-fpm; scripts/get-runtimes installs it")
 	if len(found) == 0 || !runtimeOf(t, "cgi-fcgi", "cgi-fcgi") {
 		t.Skip("there is no php-fpm, or no cgi-fcgi; scripts/get-runtimes installs them")
 	}

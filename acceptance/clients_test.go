@@ -154,9 +154,7 @@ func (w *testVault) hold(t *testing.T, h *clientToken) *clientToken {
 func (w *testVault) readWrapped(t *testing.T) {
 	t.Helper()
 	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/billing")
-	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
-	}
+	check.Require(t, wrapped.WrapInfo != nil && wrapped.Data == nil, "the response is not wrapped: %v", wrapped.WrapInfo)
 	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
@@ -220,9 +218,8 @@ func (w *testVault) waitForLeaseEnd(t *testing.T, id string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
-		}
+		check.Require(t, !time.Now().After(deadline),
+			"the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
 		<-time.After(sampleEvery)
 	}
 }

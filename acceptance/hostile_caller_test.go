@@ -116,9 +116,8 @@ func (h *hostile) send(t *testing.T, caller *harness.Caller, method, path string
 	check.True(t, response.Status < http.StatusInternalServerError, "%s %.120s: %d: %.300s", method, path, response.Status, said)
 	check.True(t, response.OK() || len(said) <= longestRefusal, "%s %.120s: a refusal of %d bytes", method, path, len(said))
 	for _, hide := range hides {
-		if strings.Contains(string(response.Body), hide) {
-			t.Errorf("%s %.120s: %d: the response repeats a value: %.300s", method, path, response.Status, strings.ReplaceAll(said, hide, "█████"))
-		}
+		check.True(t, !strings.Contains(string(response.Body), hide),
+			"%s %.120s: %d: the response repeats a value: %.300s", method, path, response.Status, strings.ReplaceAll(said, hide, "█████"))
 	}
 	return response
 }

@@ -119,9 +119,8 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 	}
 	for name, holder := range holders {
 		response, err := holder.Call(t.Context(), "GET", "sys/mounts", nil)
-		if err != nil || response.OK() != (name == "operator") {
-			t.Errorf("%s and the list of mounts: %d, %v", name, response.Status, err)
-		}
+		check.True(t, err == nil && response.OK() == (name == "operator"),
+			"%s and the list of mounts: %d, %v", name, response.Status, err)
 	}
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
 }

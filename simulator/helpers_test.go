@@ -248,9 +248,7 @@ func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any)
 func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
 	t.Helper()
 	n, ok := claims[name].(json.Number)
-	if !ok {
-		t.Fatalf("claim %s: want a number, got %v", name, claims[name])
-	}
+	check.Require(t, ok, "claim %s: want a number, got %v", name, claims[name])
 	return check.Value(n.Int64())(t)
 }
 

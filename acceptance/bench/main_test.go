@@ -104,7 +104,6 @@ func TestReadsAreKeptByWhenTheyWereSentAfterALogin(t *testing.T) {
 	want := map[int][]time.Duration{0: {1}, 4: {2}, 5: {3, 5}, 29: {4}}
 	check.True(t, maps.EqualFunc(got, want, slices.Equal), "kept %v, want %v", got, want)
 	r := b.rotations()
-	if len(r) != 1 || r[0].Storage != "raft" || len(r[0].Steps) != 30 || r[0].Steps[5].Max != 5 || r[0].Steps[6].Requests != 0 {
-		t.Errorf("rotations %+v", r)
-	}
+	check.True(t, len(r) == 1 && r[0].Storage == "raft" && len(r[0].Steps) == 30 && r[0].Steps[5].Max == 5 && r[0].Steps[6].Requests == 0,
+		"rotations %+v", r)
 }

@@ -202,9 +202,7 @@ func (m *mount) must(t *testing.T, operation logical.Operation, path string, dat
 	t.Helper()
 	response, err := m.do(t, operation, path, data)
 	check.Require(t, err == nil, "%s %s: %v", operation, path, err)
-	if response.IsError() {
-		t.Fatalf("%s %s: %v", operation, path, response.Error())
-	}
+	check.Require(t, !response.IsError(), "%s %s: %v", operation, path, response.Error())
 	return response
 }
 
