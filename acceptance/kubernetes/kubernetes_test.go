@@ -33,7 +33,7 @@ const (
 func placeholders(v *server) *strings.Replacer {
 	return strings.NewReplacer(
 		"https://vault.example.com:8200", v.url,
-		"    PUT THE CERTIFICATE HERE\n", indent(string(v.ca.pem)),
+		"    PUT THE CERTIFICATE HERE\n", indent(string(v.ca.CertPEM())),
 		"refreshInterval: 15m\n", "refreshInterval: "+refresh+"\n",
 	)
 }

@@ -7,16 +7,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +23,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 const goodResponse = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
@@ -390,29 +387,17 @@ func certificateOf(s *server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
 
-// selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
-func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cert tls.Certificate, asPEM string) {
-	t.Helper()
-	key := check.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: uses,
-	}
-	der := check.Value(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
-	asPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
-}
-
 func TestTLS_NamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	goodCert, goodPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
-	oldCert, oldPEM := selfSigned(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
-	_, otherPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
-	clientCert, clientPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour), x509.ExtKeyUsageClientAuth)
-	config := func(cert tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{cert}} }
-	old := config(goodCert)
+	ca, other := check.Value(simulator.NewCA())(t), check.Value(simulator.NewCA())(t)
+	issued := func(ends time.Duration, uses ...x509.ExtKeyUsage) *tls.Config {
+		cert := check.Value(ca.Issue(&x509.Certificate{
+			NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(ends),
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: uses,
+		}))(t)
+		return &tls.Config{Certificates: []tls.Certificate{cert}}
+	}
+	good, old, goodPEM, otherPEM := issued(time.Hour), issued(time.Hour), string(ca.CertPEM()), string(other.CertPEM())
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	tests := map[string]struct {
 		config *tls.Config
@@ -420,13 +405,13 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 		host   string
 		say    string
 	}{
-		"the right CA":                   {config(goodCert), goodPEM, "127.0.0.1", ""},
-		"the right CA among others":      {config(goodCert), otherPEM + goodPEM, "127.0.0.1", ""},
-		"the system's CAs":               {config(goodCert), "", "127.0.0.1", "is not from a trusted authority"},
-		"another CA":                     {config(goodCert), otherPEM, "127.0.0.1", "is not from a trusted authority"},
-		"a certificate for another name": {config(goodCert), goodPEM, "localhost", "is for another host name"},
-		"a certificate that has expired": {config(oldCert), oldPEM, "127.0.0.1", "has expired or is not valid yet"},
-		"a certificate not for servers":  {config(clientCert), clientPEM, "127.0.0.1", "is not valid"},
+		"the right CA":                   {good, goodPEM, "127.0.0.1", ""},
+		"the right CA among others":      {good, otherPEM + goodPEM, "127.0.0.1", ""},
+		"the system's CAs":               {good, "", "127.0.0.1", "is not from a trusted authority"},
+		"another CA":                     {good, otherPEM, "127.0.0.1", "is not from a trusted authority"},
+		"a certificate for another name": {good, goodPEM, "localhost", "is for another host name"},
+		"a certificate that has expired": {issued(-time.Hour), goodPEM, "127.0.0.1", "has expired or is not valid yet"},
+		"a certificate not for servers":  {issued(time.Hour, x509.ExtKeyUsageClientAuth), goodPEM, "127.0.0.1", "is not valid"},
 		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 or later is required"},
 	}
 	for name, test := range tests {
