@@ -227,7 +227,7 @@ func (b *bed) tokenIn(a response) string {
 
 func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
 	b.t.Helper()
-	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
+	status, data, accepted, err := simulator.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
 	check.NoError(b.t, err)
 	return status, string(data), accepted
 }

@@ -81,7 +81,7 @@ func New(o Options) (*Simulator, error) {
 		onSecret:  o.OnSecret,
 		hmacKey:   []byte(rand.Text()),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
-		tokens:    newTokenStore(),
+		tokens:    make(tokenStore),
 		faults:    make(map[Protocol]*Fault),
 
 		assertions: make(map[string]time.Time),

@@ -229,19 +229,6 @@ func TestKillTokens(t *testing.T) {
 	}
 }
 
-func TestTokens_DeadOnesEvicted(t *testing.T) {
-	t.Parallel()
-	b, a := newBed(t), account(simulator.OAuth, nil)
-	b.SweepTokensAt(4)
-	for range 3 {
-		b.token(a)
-	}
-	b.clock.Advance(time.Hour)
-	live := b.token(a)
-	n := b.TokenCount()
-	check.True(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
-}
-
 func TestClockOffset(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
