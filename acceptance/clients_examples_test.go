@@ -524,8 +524,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 func hasHVAC(t *testing.T) bool {
 	t.Helper()
 	err := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import hvac").Run()
-	check.Require(t, err == nil || os.Getenv("CI") != "true",
-		"hvac cannot be imported: %v; scripts/get-runtimes installs it", err)
+	check.Require(t, err == nil || os.Getenv("CI") != "true", "hvac cannot be imported: %v; scripts/get-runtimes installs it", err)
 	return err == nil
 }
 

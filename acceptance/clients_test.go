@@ -218,8 +218,7 @@ func (w *testVault) waitForLeaseEnd(t *testing.T, id string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check.Require(t, !time.Now().After(deadline),
-			"the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
+		check.Require(t, !time.Now().After(deadline), "the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
 		<-time.After(sampleEvery)
 	}
 }

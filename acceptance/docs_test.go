@@ -65,8 +65,7 @@ const (
 // upgradeGuide is followed by TestUpgrade_InPlaceUnderReaders, since it takes a second version.
 const upgradeGuide = "docs/upgrade.md"
 
-// TestDocs_CommandsWork runs every command of every document as it stands there, in one Vault, with the vendors'
-// own host names.
+// TestDocs_CommandsWork runs every command of every document as it stands there, in one Vault, with the vendors' own host names.
 func TestDocs_CommandsWork(t *testing.T) {
 	t.Parallel()
 	w := newDocsVault(t)
@@ -96,8 +95,7 @@ func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	}
 }
 
-// TestDocs_NamedTestsExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
-// ellipsis.
+// TestDocs_NamedTestsExist keeps a claim from resting on a test that was renamed. A name may be cut short by an ellipsis.
 func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder

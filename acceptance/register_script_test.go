@@ -242,9 +242,8 @@ func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
 	r.wantTuned(t, r.old, r.old)
 }
 
-// TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are
-// tuned to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave
-// it.
+// TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are tuned
+// to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave it.
 func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartVault)

@@ -76,8 +76,7 @@ func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	check.Equal(t, fmt.Sprint(irrevocable.Data["lease_count"]), "0", "leases that Vault could not revoke")
 }
 
-// TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be
-// repaired.
+// TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be repaired.
 func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	t.Parallel()
 	w := startTestVault(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {

@@ -53,13 +53,11 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 			for command := range strings.Lines(typed) {
 				if strings.Contains(command, "printf %s") && strings.Contains(command, "vault write mastersindia/config") {
 					secrets++
-					check.True(t, strings.Contains(command, "read -rsp "),
-						"%s: takes a secret that another command has read: %s", file, command)
+					check.True(t, strings.Contains(command, "read -rsp "), "%s: takes a secret that another command has read: %s", file, command)
 				}
 				if _, policy, found := strings.Cut(command, "vault policy write "); found {
 					policies++
-					check.True(t, strings.HasPrefix(policy, "mastersindia-"),
-						"%s: may replace a policy of that name: %s", file, command)
+					check.True(t, strings.HasPrefix(policy, "mastersindia-"), "%s: may replace a policy of that name: %s", file, command)
 				}
 			}
 			check.True(t, !strings.Contains(typed, "vault secrets disable") || !strings.Contains(typed, "revoke/"),

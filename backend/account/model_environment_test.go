@@ -26,9 +26,8 @@ var (
 	errModelLoad    = errors.New("storage cannot be read")
 )
 
-// modelWorld is one account with its environment: the state machine, storage, the upstream, the effects in flight, the
-// callers, and what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never
-// changes.
+// modelWorld is one account with its environment: the state machine, storage, the upstream, the effects in flight, the callers,
+// and what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never changes.
 type modelWorld struct {
 	scenario *scenario
 

@@ -130,14 +130,12 @@ func TestEveryProgramIsReleasedForEveryPlatform(t *testing.T) {
 	released := map[string]bool{}
 	for _, b := range readGoreleaser(t).Builds {
 		released[b.Binary] = true
-		check.True(t, b.Main == "./cmd/"+b.Binary || b.Dir+b.Main == "audit.",
-			"%s is built from %s in %q", b.Binary, b.Main, b.Dir)
+		check.True(t, b.Main == "./cmd/"+b.Binary || b.Dir+b.Main == "audit.", "%s is built from %s in %q", b.Binary, b.Main, b.Dir)
 		if !slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
 			len(b.Ignore) > 0 {
 			t.Errorf("%s is built for %v on %v, without %v", b.Binary, b.Goos, b.Goarch, b.Ignore)
 		}
-		check.True(t, b.ModTimestamp == "{{ .CommitTimestamp }}",
-			"%s has the time %q: another each time", b.Binary, b.ModTimestamp)
+		check.True(t, b.ModTimestamp == "{{ .CommitTimestamp }}", "%s has the time %q: another each time", b.Binary, b.ModTimestamp)
 	}
 	for _, p := range programs {
 		check.True(t, released[filepath.Base(p)], "%s is not released", filepath.Base(p))
@@ -211,8 +209,7 @@ func nameFiles(t *testing.T, g goreleaser, a archive, platform map[string]string
 	var texts []string
 	for _, f := range a.Files {
 		texts = append(texts, f.Src)
-		check.True(t, f.Info.Mtime == "{{ .CommitDate }}",
-			"%s has the time %q in archives: another each time", f.Src, f.Info.Mtime)
+		check.True(t, f.Info.Mtime == "{{ .CommitDate }}", "%s has the time %q in archives: another each time", f.Src, f.Info.Mtime)
 	}
 	check.True(t, slices.Equal(texts, []string{"LICENSE", "README.md", "CHANGELOG.md", "scripts/register", "VERSION"}),
 		"archives have %v beside the programs", texts)
