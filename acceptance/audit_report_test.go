@@ -25,7 +25,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// auditRun is what one run of the report gave.
 type auditRun struct {
 	code            int
 	stdout, stderr  string
@@ -114,7 +113,6 @@ func (s *leakScript) must(vaultToken, stdin string, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// read reads the role of a mount as somebody.
 func (s *leakScript) read(mount, name string) string {
 	s.t.Helper()
 	out := s.must(s.people[name], "", "read", "-field=access_token", mount+"token/app")

@@ -109,7 +109,6 @@ type said struct {
 	stdout, stderr string
 }
 
-// start runs a program until it exits.
 func start(t *testing.T, program string, args ...string) said {
 	t.Helper()
 	var stdout, stderr strings.Builder

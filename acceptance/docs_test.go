@@ -230,7 +230,6 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// typed is what a person types when the command asks.
 func (r reader) typed(command string) string {
 	if strings.Contains(command, "secret") {
 		return r.secret
@@ -261,7 +260,6 @@ func commandsOf(t *testing.T, name string) []shown {
 	return commandsIn(t, withoutCluster(string(text)))
 }
 
-// withoutCluster cuts out the section that takes a cluster.
 func withoutCluster(text string) string {
 	before, section, found := strings.Cut(text, "\n## "+clusterSection+"\n")
 	if !found {

@@ -186,7 +186,6 @@ func (c *schemaCheck) addSchemas(t *testing.T) {
 	}
 }
 
-// schemaResult is what was found of one object.
 type schemaResult struct {
 	Kind   string   `json:"kind"`
 	Known  bool     `json:"known"`
@@ -207,7 +206,6 @@ func (c *schemaCheck) run(t *testing.T) []schemaResult {
 	return results
 }
 
-// fetch has Go fetch the module, and returns where it lies.
 func (m schemaModule) fetch(t *testing.T) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", m.module)

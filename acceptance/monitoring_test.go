@@ -22,7 +22,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// monitoring is where the examples are.
 const monitoring = "../examples/monitoring"
 
 // patience is how long a test waits for what Prometheus finds out within seconds.

@@ -97,7 +97,6 @@ func newMounts(t *testing.T) *mounts {
 	return m
 }
 
-// others are the mounts besides one.
 func (m *mounts) others(but source) []source {
 	var others []source
 	for _, s := range m.all {
@@ -198,7 +197,6 @@ func (m *mounts) reload(t *testing.T) {
 	m.during(t, func() { m.vault(t, "write", "sys/plugins/reload/backend", "mounts=second/") })
 }
 
-// disable disables one mount while its leases are out.
 func (m *mounts) disable(t *testing.T) {
 	mount, _, _ := strings.Cut(m.doomed.path, "/")
 	m.disabled = time.Now()

@@ -48,7 +48,6 @@ func newRegistration(t *testing.T, start starter) *registration {
 	return r
 }
 
-// register runs the script and returns all that it said.
 func (r *registration) register(t *testing.T, wantCode int, args ...string) string {
 	t.Helper()
 	script := check.Value(filepath.Abs("../scripts/register"))(t)
@@ -312,7 +311,6 @@ func (r *registration) restart(t *testing.T) {
 	check.NoError(t, errors.Join(r.Stop(), r.Start(t.Context())))
 }
 
-// wantTuned checks what the mount is tuned to, and what it runs.
 func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 	t.Helper()
 	mount := r.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")

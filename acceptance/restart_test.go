@@ -67,7 +67,6 @@ func (w *testVault) wantNoLeases(t *testing.T) {
 	w.wantNoLeasesAt(t, "mastersindia/token/app")
 }
 
-// wantNoIrrevocable checks that there is no lease that Vault could not revoke.
 func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	t.Helper()
 	client := w.rootClient(t)

@@ -89,7 +89,6 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	u.wantServed(t)
 }
 
-// holdBack pins the old version, and ends the pin.
 func (u *upgrade) holdBack(t *testing.T) {
 	t.Helper()
 	held, freed := u.halves("Hold back all mounts at once")
@@ -127,7 +126,6 @@ func newUpgrade(t *testing.T) *upgrade {
 	return u
 }
 
-// failOver has another node lead, and waits until all know it.
 func (u *upgrade) failOver(t *testing.T) {
 	t.Helper()
 	leaderTerms := u.leaders.all()
@@ -206,7 +204,6 @@ func (u *upgrade) wantVersion(t *testing.T, version string) {
 	}
 }
 
-// wantExpired waits until leases have ended by themselves.
 func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
@@ -216,7 +213,6 @@ func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	u.wantNoIrrevocable(t)
 }
 
-// wantServed checks what the readers got all through.
 func (u *upgrade) wantServed(t *testing.T) {
 	t.Helper()
 	u.plain.end()

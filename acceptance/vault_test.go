@@ -50,7 +50,6 @@ func newPersistentVault(t *testing.T) *testVault {
 	return startTestVault(t, harness.StartVault)
 }
 
-// findBinaries is binaries for a test.
 func findBinaries(t *testing.T) harness.Binaries {
 	t.Helper()
 	return check.Value(binaries())(t)
@@ -107,7 +106,6 @@ func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness
 	return result
 }
 
-// readFile returns what a file holds, which must be there.
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()
 	return check.Value(os.ReadFile(name))(t)
@@ -121,7 +119,6 @@ func (w *testVault) writeConfig(t *testing.T, name string, account simulator.Acc
 	check.Value(w.CLI.Must(t.Context(), stdin, args...))(t)
 }
 
-// configCommand returns the command that stores an account, and its standard input.
 func (w *testVault) configCommand(
 	t *testing.T, name string, account simulator.Account, extra ...string,
 ) (stdin string, args []string) {
@@ -170,7 +167,6 @@ func (w *testVault) writeRole(t *testing.T, name, config string, extra ...string
 	w.vault(t, append([]string{"write", "mastersindia/role/" + name, "config=" + config}, extra...)...)
 }
 
-// account makes an account known upstream and returns it.
 func (w *testVault) account(t *testing.T, protocol simulator.Protocol) simulator.Account {
 	t.Helper()
 	return w.upstream.addAccount(t, simulator.Account{Protocol: protocol})

@@ -25,7 +25,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a clock that tests set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -47,7 +46,6 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// bed is a simulator that serves.
 type bed struct {
 	*simulator.Simulator
 	t      *testing.T
@@ -198,7 +196,6 @@ func toForm(values map[string]string) string {
 	return form.Encode()
 }
 
-// login logs in as usual and gives the response as it is.
 func (b *bed) login(a simulator.Account) response {
 	b.t.Helper()
 	path, contentType, body := loginRequest(a)

@@ -197,7 +197,6 @@ func (m *mount) do(t *testing.T, operation logical.Operation, path string, data 
 	return m.HandleRequest(deadline(t), request)
 }
 
-// must sends a request that has to succeed.
 func (m *mount) must(t *testing.T, operation logical.Operation, path string, data map[string]any) *logical.Response {
 	t.Helper()
 	response, err := m.do(t, operation, path, data)

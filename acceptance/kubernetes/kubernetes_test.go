@@ -125,7 +125,6 @@ func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	}
 }
 
-// logins is how often the upstream was logged in to with an account.
 func (v *server) logins(account string) int {
 	return v.sim.Counters().Of(simulator.JWT, account).Logins
 }

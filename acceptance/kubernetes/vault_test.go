@@ -119,7 +119,6 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 	}
 }
 
-// leases counts Vault's leases below a path, in all.
 func (s *server) leases(t *testing.T, path string) int {
 	t.Helper()
 	client := check.Value(s.Client(s.Token))(t)

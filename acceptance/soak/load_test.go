@@ -95,7 +95,6 @@ func spread(least, most time.Duration) time.Duration {
 	return least + rand.N(most-least+1) //nolint:gosec // chance that spreads load, not a secret
 }
 
-// any is one of the accounts, by chance.
 func (l *load) any() *account {
 	return l.up.accounts[rand.IntN(len(l.up.accounts))] //nolint:gosec // see spread
 }
@@ -208,7 +207,6 @@ func (l *load) rotate(ctx context.Context, a *account) {
 	l.write(ctx, "rotations", "rotate/"+a.name, nil)
 }
 
-// revoke takes all tokens of an account out of use.
 func (l *load) revoke(ctx context.Context, a *account) {
 	a.changing.Lock()
 	defer a.changing.Unlock()

@@ -196,7 +196,6 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// checker explores one scenario.
 type checker struct {
 	root        *modelWorld
 	seed        maphash.Seed
@@ -258,7 +257,6 @@ func (c *checker) run(l limits) string {
 	return ""
 }
 
-// trace describes how a rule was broken.
 func (c *checker) trace(at int32, last int, broken string) string {
 	path := []int{last}
 	for ; at > 0; at = c.nodes[at].parent {
@@ -276,7 +274,6 @@ func (c *checker) trace(at int32, last int, broken string) string {
 	return b.String()
 }
 
-// summary describes the world in one line.
 func (w *modelWorld) summary() string {
 	s, now := &w.state, w.now()
 	parts := []string{[...]string{"unknown", "absent", "stale", "known"}[s.Known]}

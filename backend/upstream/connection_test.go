@@ -44,7 +44,6 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return &countedConn{Conn: ours, closed: &p.closed}, nil
 }
 
-// countedConn is a connection that counts its end.
 type countedConn struct {
 	net.Conn
 	once   sync.Once

@@ -43,7 +43,6 @@ const (
 // noon is what both clocks show in tests that do not say otherwise.
 func noon() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
 
-// request is what a server has been sent.
 type request struct {
 	*http.Request
 	body string
@@ -87,7 +86,6 @@ func serveInMemory(t *testing.T, handle http.HandlerFunc) (s *server, dial func(
 	return s, network.Dial
 }
 
-// newServer makes an upstream that is not started yet.
 func newServer(handle http.HandlerFunc) *server {
 	s := &server{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,7 +15,6 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-// play is what is shown.
 type play struct {
 	*environment
 
@@ -23,7 +22,6 @@ type play struct {
 	summary [][]string
 }
 
-// demo plays everything through.
 func (p *play) demo(ctx context.Context) error {
 	p.out.printf("%s\n", p.out.style(bold, "vault-plugin-secrets-mastersindia: tokens of Masters India and FirstVision, from Vault"))
 	p.out.step("A Vault server and a simulator of the vendors' endpoints")
@@ -39,7 +37,6 @@ func (p *play) demo(ctx context.Context) error {
 	return nil
 }
 
-// install registers and enables the plugin.
 func (p *play) install(ctx context.Context) error {
 	p.out.step("The plugin goes into Vault's catalog and is enabled")
 	args, err := p.vault.RegisterArgs()

@@ -87,7 +87,6 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
 }
 
-// processor is the processor time of a request.
 func processor(d time.Duration) string {
 	if d == 0 {
 		return "–"
