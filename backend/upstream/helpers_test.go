@@ -6,6 +6,7 @@ package upstream_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -74,13 +75,19 @@ func timed(t *testing.T, name string, test func(t *testing.T)) {
 	})
 }
 
-// serveInMemory starts an upstream that dial leads to, in the time of a synctest bubble. It is stopped with the test.
-func serveInMemory(t *testing.T, handle http.HandlerFunc) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
+// serveInMemory starts an upstream that dial leads to, in the time of a synctest bubble, with TLS where secure is given. It is
+// stopped with the test.
+func serveInMemory(
+	t *testing.T, secure *tls.Config, handle http.HandlerFunc,
+) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
 	t.Helper()
 	s = newServer(handle)
 	_ = s.Listener.Close()
 	network := memorynet.New()
 	s.Listener = network
+	if secure != nil {
+		s.Listener = tls.NewListener(network, secure)
+	}
 	s.Start()
 	t.Cleanup(s.Close)
 	return s, network.Dial

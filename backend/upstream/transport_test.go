@@ -185,7 +185,7 @@ func TestTimeout_Deadline(t *testing.T) {
 	}
 	for where, handle := range stuck {
 		timed(t, where+", ours", func(t *testing.T) {
-			s, dial := serveInMemory(t, handle)
+			s, dial := serveInMemory(t, nil, handle)
 			a := accountFor(upstream.JWT, s.URL)
 			a.RequestTimeout = 150 * time.Millisecond
 			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
@@ -195,7 +195,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			s.only(t)
 		})
 		timed(t, where+", the caller's", func(t *testing.T) {
-			s, dial := serveInMemory(t, handle)
+			s, dial := serveInMemory(t, nil, handle)
 			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 			defer cancel()
 			e := mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx))(t)
@@ -205,7 +205,7 @@ func TestTimeout_Deadline(t *testing.T) {
 		})
 		timed(t, where+", given up", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			s, dial := serveInMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			s, dial := serveInMemory(t, nil, func(w http.ResponseWriter, r *http.Request) {
 				time.AfterFunc(50*time.Millisecond, cancel)
 				handle(w, r)
 			})
@@ -221,7 +221,7 @@ func TestTimeout_Deadline(t *testing.T) {
 func TestTimeout_RefusedWithLateBody(t *testing.T) {
 	t.Parallel()
 	timed(t, "401, and no body", func(t *testing.T) {
-		s, dial := serveInMemory(t, func(w http.ResponseWriter, r *http.Request) {
+		s, dial := serveInMemory(t, nil, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
