@@ -291,7 +291,8 @@ func commandsIn(t *testing.T, text string) []shown {
 			commands[len(commands)-1].command += "\n" + line
 			continued = strings.HasSuffix(line, "\\")
 		case isCommand && strings.HasPrefix(command, "make "):
-			wantTarget(t, command)
+			target := strings.Fields(command)[1]
+			check.True(t, strings.Contains(string(readFile(t, "../Makefile")), "\n"+target+":"), "the Makefile has no target %s", target)
 			inside = false
 		case isCommand:
 			commands = append(commands, shown{command: command})
@@ -304,13 +305,6 @@ func commandsIn(t *testing.T, text string) []shown {
 		}
 	}
 	return commands
-}
-
-func wantTarget(t *testing.T, command string) {
-	t.Helper()
-	text := readFile(t, "../Makefile")
-	target := strings.Fields(command)[1]
-	check.True(t, strings.Contains(string(text), "\n"+target+":"), "the Makefile has no target %s", target)
 }
 
 // vendorHosts plays all the vendors' hosts at once: it is a proxy that leads whichever host it is asked for to the simulator, with

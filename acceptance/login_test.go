@@ -119,18 +119,12 @@ func (w *testVault) writeLogin(t *testing.T, name string, account simulator.Acco
 		settings = append(settings, "refresh_url="+w.upstream.url+login.RefreshPath)
 	}
 	if login.Preset != "" && !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "scope=") }) {
-		settings = append(settings, w.presetSettings(t, login.Preset)...)
+		// The preset fills it, and the account's usual way to log in would name another.
+		if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+login.Preset).String("scope"); scope != "" {
+			settings = append(settings, "scope="+scope)
+		}
 	}
 	w.writeConfig(t, name, account, append(settings, extra...)...)
-}
-
-// presetSettings are those that the preset fills and that the account's usual way to log in would name otherwise.
-func (w *testVault) presetSettings(t *testing.T, preset string) []string {
-	t.Helper()
-	if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+preset).String("scope"); scope != "" {
-		return []string{"scope=" + scope}
-	}
-	return nil
 }
 
 func TestLease_BoundedByMountWithoutWarning(t *testing.T) {

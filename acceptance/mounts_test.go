@@ -26,7 +26,7 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 		run  func(t *testing.T)
 	}{
 		{"a login of one hangs", m.hang},
-		{"the process is killed while a login of one hangs", m.killWhileOneHangs},
+		{"the process is killed while a login of one hangs", func(t *testing.T) { m.startHanging(t); m.kill(t) }},
 		{"the process is killed while all are read", m.kill},
 		{"one is reloaded", m.reload},
 		{"one is disabled with leases out", m.disable},
@@ -164,11 +164,6 @@ func (m *mounts) hang(t *testing.T) {
 	// It ends by the account's own timeout, of 15 s, and the next login after the backoff is not delayed.
 	m.waitForAll(t, m.all)
 	m.hung = append(m.hung, window{from: began, to: time.Now()})
-}
-
-func (m *mounts) killWhileOneHangs(t *testing.T) {
-	m.startHanging(t)
-	m.kill(t)
 }
 
 func (m *mounts) kill(t *testing.T) { m.during(t, func() { check.Value(m.KillPlugin())(t) }) }

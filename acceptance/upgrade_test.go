@@ -82,19 +82,14 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	u.exchange(t, "3. Exchange it", u.new)
 	u.endLeases(t, newer[upgradeLeases/2:])
 	if !u.OpenBao() { // which has no pins
-		u.holdBack(t)
+		held, freed := u.halves("Hold back all mounts at once")
+		u.exchangeBy(t, "a pin of the old version", held, u.old)
+		check.Contains(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
+		u.exchangeBy(t, "the end of the pin", freed, u.new)
 	}
 	u.follow(t, "Clean up")
 	u.wantVersion(t, u.new)
 	u.wantServed(t)
-}
-
-func (u *upgrade) holdBack(t *testing.T) {
-	t.Helper()
-	held, freed := u.halves("Hold back all mounts at once")
-	u.exchangeBy(t, "a pin of the old version", held, u.old)
-	check.Contains(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
-	u.exchangeBy(t, "the end of the pin", freed, u.new)
 }
 
 // newUpgrade starts a cluster with the old version, readers, and a shell in which the guide's commands are typed.

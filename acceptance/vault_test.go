@@ -95,15 +95,10 @@ func (w *testVault) vault(t *testing.T, args ...string) string {
 // refused runs a vault command that must fail, and returns what it said.
 func (w *testVault) refused(t *testing.T, args ...string) string {
 	t.Helper()
-	return w.mustFail(t, "", args...).Stderr
-}
-
-func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
-	t.Helper()
-	result := check.Value(w.CLI.Run(t.Context(), stdin, args...))(t)
+	result := check.Value(w.CLI.Run(t.Context(), "", args...))(t)
 	check.Require(t, result.Code != 0,
 		"vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
-	return result
+	return result.Stderr
 }
 
 func readFile(t *testing.T, name string) []byte {

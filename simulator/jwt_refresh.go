@@ -109,7 +109,7 @@ func (s *Simulator) replacePair(token string, grants map[string]grant) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.tokens[token]
-	if !old.refreshable(now) {
+	if !old.refresh || old.killed || !now.Before(old.expires) {
 		return false
 	}
 	s.tokens.kill(now, func(t string, _ grant) bool { return t == token || t == old.partner })

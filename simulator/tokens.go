@@ -55,10 +55,6 @@ func (g grant) verdict(now time.Time) verdict {
 	}
 }
 
-func (g grant) refreshable(now time.Time) bool {
-	return g.refresh && !g.killed && now.Before(g.expires)
-}
-
 // TokenAlive reports whether a business call would accept the token now.
 func (s *Simulator) TokenAlive(token string) bool {
 	now := s.clock()

@@ -35,9 +35,9 @@ func main() {
 	if code, done := harness.Arguments(flags, about, os.Args[1:], os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	o := whole()
+	o := options{5, 1600 * time.Millisecond, 2, []int{1, 16, 64}, scaleOptions{10_000, 1000, 4 * time.Minute}}
 	if *short {
-		o = quick()
+		o = options{2, 400 * time.Millisecond, 1, []int{1, 16}, scaleOptions{500, 100, 40 * time.Second}}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -61,14 +61,6 @@ type scaleOptions struct {
 	accounts, used int
 	// life is that of a token. Rotations are due from a quarter of it on, and for as long again.
 	life time.Duration
-}
-
-func whole() options {
-	return options{5, 1600 * time.Millisecond, 2, []int{1, 16, 64}, scaleOptions{10_000, 1000, 4 * time.Minute}}
-}
-
-func quick() options {
-	return options{2, 400 * time.Millisecond, 1, []int{1, 16}, scaleOptions{500, 100, 40 * time.Second}}
 }
 
 // measure does all of it, and writes what it has even where a part fails.

@@ -172,7 +172,9 @@ func (s *Server) serve(conn net.Conn) {
 	case s.trick.Speaks == HTTP2:
 		visit.http2()
 	default:
-		visit.http1(s.trick.response)
+		if visit.readRequest() {
+			s.trick.response(visit)
+		}
 	}
 }
 
@@ -182,14 +184,6 @@ type Visit struct {
 	net.Conn
 
 	in *bufio.Reader
-}
-
-// http1 reads one request, responds as the trick defines, and waits until the other side closes.
-func (v *Visit) http1(response func(*Visit)) {
-	if !v.readRequest() {
-		return
-	}
-	response(v)
 }
 
 func (v *Visit) readRequest() bool {

@@ -185,7 +185,7 @@ func TestModel(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			c := newChecker(s.start())
+			c := &checker{root: s.start(), seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 			began := time.Now()
 			if trace := c.run(limits); trace != "" {
 				t.Errorf("%s\n%s", s.name, trace)
@@ -210,10 +210,6 @@ type checker struct {
 type node struct {
 	parent int32
 	action int16
-}
-
-func newChecker(root *modelWorld) *checker {
-	return &checker{root: root, seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 }
 
 // run explores as far as the limits say. It returns the shortest sequence that breaks a rule, in words; "" where there is none.

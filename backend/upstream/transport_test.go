@@ -72,15 +72,6 @@ func (s *rawServer) serve(conn net.Conn, response func(net.Conn)) {
 	response(conn)
 }
 
-// loginRaw logs in at a raw server that sends these bytes, and makes sure that it was asked once.
-func loginRaw(t *testing.T, sent string) *upstream.Error {
-	t.Helper()
-	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, sent) })
-	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
-	return mustFail(token, err)(t)
-}
-
 func TestConnection_BrokenAtEachStage(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -121,7 +112,9 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			e := loginRaw(t, test.bytes)
+			s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, test.bytes) })
+			e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
+			check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
 			mustBe(t, e, test.want)
 			check.Contains(t, e.Detail, test.say)
 		})
