@@ -40,7 +40,9 @@ func Example() {
 	fmt.Println(sim.Counters().Logins, sim.Counters().Of(simulator.JWT, "erp").LoginsOK)
 
 	// Output:
-	// 200 206 2 1
+	// 200
+	// 206
+	// 2 1
 }
 
 var _ http.Handler = (*simulator.Simulator)(nil)
