@@ -209,34 +209,19 @@ func (w *testVault) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
 // waitForLeaseEnd waits until Vault does not know the lease any more, which must be within the life of a token.
 func (w *testVault) waitForLeaseEnd(t *testing.T, id string) {
 	t.Helper()
-	deadline := time.Now().Add(2 * clientLife)
-	for {
+	what := fmt.Sprintf("the lease %s does not end by itself; the server's log is %s", id, w.ServerLog())
+	check.Eventually(t, 2*clientLife, what, func() bool {
 		_, err := w.lookUpLease(t, id)
-		if statusOf(err) == http.StatusBadRequest {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		check.Require(t, !time.Now().After(deadline), "the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
-		<-time.After(sampleEvery)
-	}
+		check.Require(t, err == nil || statusOf(err) == http.StatusBadRequest, "looking up the lease %s: %v", id, err)
+		return err != nil
+	})
 }
 
 // waitForNoLeases waits until all leases below the path have ended by themselves.
 func (w *testVault) waitForNoLeases(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)
-	deadline := time.Now().Add(2 * clientLife)
-	for {
-		list := check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
-		if list == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("leases below %s have not ended by themselves: %v", path, list.Data["keys"])
-			return
-		}
-		<-time.After(sampleEvery)
-	}
+	check.Eventually(t, 2*clientLife, "leases below "+path+" do not end by themselves", func() bool {
+		return check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t) == nil
+	})
 }

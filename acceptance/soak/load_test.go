@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -302,15 +301,7 @@ func (l *load) restarts(ctx context.Context) {
 
 func (l *load) crash() error {
 	pids, err := l.vault.PluginPIDs()
-	if err != nil {
-		return err
-	}
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(err, harness.EndOrphans(pids))
 }
 
 // usage is what Vault and the plugin take of the machine.

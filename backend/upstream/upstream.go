@@ -3,9 +3,10 @@
 
 // Package upstream logs in to the token endpoints of Masters India and of Fiserv FirstVision.
 //
-// It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one Account;
-// each login protocol lives in a file of its own, with a Spec that says what it needs and holds. A response is believed only as
-// far as the vendors' pages and practice allow: the rules are in response.go (success and lifetime) and classify.go (failure).
+// It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one
+// Account; each login protocol lives in a file of its own, with a Spec that says what it needs and holds. A response is believed
+// only as far as the vendors' pages and practice allow: the rules are in response.go (success and lifetime) and classify.go
+// (failure).
 package upstream
 
 import (
