@@ -29,7 +29,7 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: clientLife})
 	w.writeConfig(t, "gst", account)
 	w.writeRole(t, "billing", "gst")
-	w.vault(t, "policy", "write", "billing", absolute(t, "../examples/policies/application.hcl"))
+	w.vault(t, "policy", "write", "billing", check.Value(filepath.Abs("../examples/policies/application.hcl"))(t))
 	w.vault(t, "auth", "enable", "approle")
 	w.vault(t, "write", "auth/approle/role/billing", "token_policies=billing", "token_period=1h", "secret_id_bound_cidrs=127.0.0.1/32")
 
@@ -99,9 +99,4 @@ func agentFile(t *testing.T, name string) string {
 	t.Helper()
 	text := readFile(t, agentExample+name)
 	return string(text)
-}
-
-func absolute(t *testing.T, name string) string {
-	t.Helper()
-	return check.Value(filepath.Abs(name))(t)
 }

@@ -25,7 +25,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// auditRun is what one run of the report gave.
 type auditRun struct {
 	code            int
 	stdout, stderr  string
@@ -114,7 +113,6 @@ func (s *leakScript) must(vaultToken, stdin string, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// read reads the role of a mount as somebody.
 func (s *leakScript) read(mount, name string) string {
 	s.t.Helper()
 	out := s.must(s.people[name], "", "read", "-field=access_token", mount+"token/app")
@@ -337,9 +335,8 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 			t.Errorf("%s before the tuning: want HMACs, got %q", name, seen)
 		}
 		after := all[name][len(before[name]):]
-		if len(after) == 0 || !slices.ContainsFunc(after, isClear) || slices.ContainsFunc(after, func(v string) bool { return !isClear(v) }) {
-			t.Errorf("%s after the tuning: want clear text, got %q", name, after)
-		}
+		check.True(t, len(after) != 0 && slices.ContainsFunc(after, isClear) && !slices.ContainsFunc(after, func(v string) bool { return !isClear(v) }),
+			"%s after the tuning: want clear text, got %q", name, after)
 	}
 	for _, name := range []string{"request password", "request client_secret", "response access_token", "response authorization"} {
 		if seen := all[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) {

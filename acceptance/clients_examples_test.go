@@ -287,9 +287,8 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 	}
 	seen := withEnv("VAULT_CACERT=" + other)
 	seen.want(t, wanted{code: 1})
-	if !strings.Contains(strings.ToLower(seen.stderr), "cert") {
-		t.Errorf("%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
-	}
+	check.True(t, strings.Contains(strings.ToLower(seen.stderr), "cert"),
+		"%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
 }
 
 // saysWhyTLSFails has a Vault whose certificate is not trusted.
@@ -504,9 +503,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 	inReadme := commandsIn(t, string(text))
 	for client := range built {
 		n := slices.IndexFunc(inReadme, func(c shown) bool { return clientOf(c.command) == client })
-		if n < 0 {
-			t.Fatalf("the README has no command for the client %s", client)
-		}
+		check.Require(t, n >= 0, "the README has no command for the client %s", client)
 		commands = append(commands, inReadme[n].command)
 	}
 	for _, command := range commands {
@@ -527,9 +524,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 func hasHVAC(t *testing.T) bool {
 	t.Helper()
 	err := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import hvac").Run()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatalf("hvac cannot be imported: %v; scripts/get-runtimes installs it", err)
-	}
+	check.Require(t, err == nil || os.Getenv("CI") != "true", "hvac cannot be imported: %v; scripts/get-runtimes installs it", err)
 	return err == nil
 }
 

@@ -46,9 +46,7 @@ echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 		request := exec.CommandContext(t.Context(), "cgi-fcgi", "-bind", "-connect", socket)
 		request.Env = append(os.Environ(), "SCRIPT_FILENAME="+page, "REQUEST_METHOD=GET")
 		out, err := request.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), " Success\n") {
-			t.Fatalf("request %d: %v\n%s", n, err, out)
-		}
+		check.Require(t, err == nil && strings.Contains(string(out), " Success\n"), "request %d: %v\n%s", n, err, out)
 		_, body, _ := strings.Cut(string(out), "\r\n\r\n")
 		workers[strings.Fields(body)[0]] = true
 	}
@@ -56,48 +54,20 @@ echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 	check.True(t, len(workers) >= 2, "all requests came to one worker: nothing is proved of several")
 }
 
-// TestPHP_HeadersAsCurlTakesThem checks that a list of headers is refused, whose numbers would be taken for their names.
-//
-//nolint:tparallel // its only subtest says that PHP is left out
-func TestPHP_HeadersAsCurlTakesThem(t *testing.T) {
+// TestClients_ArgumentsOfWrongType checks that what others take as body or headers is refused in words: among it the false of a
+// json_encode that has failed, and a list of headers, whose numbers PHP would take for their names.
+func TestClients_ArgumentsOfWrongType(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
 	t.Parallel()
-	if !runtimeOf(t, "php", "php") {
-		t.Skip("there is no php")
-	}
-	const code = `require '../examples/clients/php/mastersindia_client.php';
-try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: arap']); } catch (MastersIndiaError $e) { echo $e->getMessage(); }`
-	out, err := exec.CommandContext(t.Context(), "php", "-r", code).CombinedOutput()
-	if want := "header: must be given as ['NAME' => 'VALUE']"; err != nil || string(out) != want {
-		t.Errorf("%v: it says %q, want %q", err, out, want)
-	}
-}
-
-// TestPHP_BodyThatIsNotEncoded checks that the false of a json_encode that has failed is not taken for an empty body.
-//
-//nolint:tparallel // its only subtest says that PHP is left out
-func TestPHP_BodyThatIsNotEncoded(t *testing.T) {
-	t.Parallel()
-	if !runtimeOf(t, "php", "php") {
-		t.Skip("there is no php")
-	}
-	const code = `require '../examples/clients/php/mastersindia_client.php';
+	for program, try := range map[string]struct {
+		args []string
+		want string
+	}{
+		"php": {[]string{"-r", `require '../examples/clients/php/mastersindia_client.php';
+try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: arap']); } catch (MastersIndiaError $e) { echo $e->getMessage(), "\n"; }
 try { (new MastersIndiaClient('billing'))->call('https://api.example.com/', 'POST', json_encode(["Z\xfcrich"])); }
-catch (MastersIndiaError $e) { echo $e->getMessage(); }`
-	out, err := exec.CommandContext(t.Context(), "php", "-r", code).CombinedOutput()
-	if want := "body: is false: json_encode failed: Malformed UTF-8"; err != nil || !strings.HasPrefix(string(out), want) {
-		t.Errorf("%v: it says %q, want %q", err, out, want)
-	}
-}
-
-// TestPython_ArgumentsOfWrongType checks that what others take as body or headers is refused in words.
-//
-//nolint:tparallel // its only subtest says that Python is left out
-func TestPython_ArgumentsOfWrongType(t *testing.T) {
-	t.Parallel()
-	if !runtimeOf(t, "python", "python3") {
-		t.Skip("there is no python3")
-	}
-	const code = `import os, sys
+catch (MastersIndiaError $e) { echo $e->getMessage(); }`},
+			"header: must be given as ['NAME' => 'VALUE']\nbody: is false: json_encode failed: Malformed UTF-8"},
+		"python3": {[]string{"-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError, check
 os.environ.pop("VAULT_ADDR", None)
@@ -110,11 +80,15 @@ for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"
     try:
         check("https://api.example.com/", body, headers)
     except ClientError as error:
-        print(error)`
-	out, err := exec.CommandContext(t.Context(), "python3", "-B", "-c", code).CombinedOutput()
-	body, header := "body: must be a str: give json.dumps(...)\n", "header: must be given as {'NAME': 'VALUE'}\n"
-	if want := "role\nURL\nset VAULT_ADDR to the URL of Vault\n" + body + body + header; err != nil || string(out) != want {
-		t.Errorf("%v: it says %q, want %q", err, out, want)
+        print(error)`},
+			"role\nURL\nset VAULT_ADDR to the URL of Vault\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
+				"header: must be given as {'NAME': 'VALUE'}\n"},
+	} {
+		if !runtimeOf(t, program, program) {
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), program, try.args...).CombinedOutput()
+		check.True(t, err == nil && strings.HasPrefix(string(out), try.want), "%s: %v: it says %q, want %q", program, err, out, try.want)
 	}
 }
 
@@ -155,9 +129,8 @@ print(stored, vars(client), vars(copy.copy(client)))`},
 		command := exec.CommandContext(t.Context(), args[0], args[1:]...)
 		command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_TOKEN=hvs.invented"}
 		out, err := command.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "billing") || strings.Contains(string(out), "the-token") || reads.Load() != 2 {
-			t.Errorf("%s: %v after %d reads, want 2:\n%s", language, err, reads.Load(), out)
-		}
+		check.True(t, err == nil && strings.Contains(string(out), "billing") && !strings.Contains(string(out), "the-token") && reads.Load() == 2,
+			"%s: %v after %d reads, want 2:\n%s", language, err, reads.Load(), out)
 	}
 }
 
@@ -212,9 +185,7 @@ show(Client("billing").token)`
 func phpFPM(t *testing.T) string {
 	t.Helper()
 	found := check.Value(filepath.Glob("/usr/sbin/php-fpm*"))(t)
-	if len(found) == 0 && os.Getenv("CI") == "true" {
-		t.Fatal("there is no php-fpm; scripts/get-runtimes installs it")
-	}
+	check.Require(t, len(found) != 0 || os.Getenv("CI") != "true", "there is no php-fpm; scripts/get-runtimes installs it")
 	if len(found) == 0 || !runtimeOf(t, "cgi-fcgi", "cgi-fcgi") {
 		t.Skip("there is no php-fpm, or no cgi-fcgi; scripts/get-runtimes installs them")
 	}

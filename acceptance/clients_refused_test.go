@@ -219,9 +219,8 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 			}
 		}
 		seen.want(t, want)
-		if strings.Contains(seen.stderr, "may have been issued") != try.doubt {
-			t.Errorf("%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
-		}
+		check.True(t, strings.Contains(seen.stderr, "may have been issued") == try.doubt,
+			"%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 	}
 	late := exampleCall{role: c.name, paths: []string{"/late"}, signal: syscall.SIGHUP} // where the terminal is lost
 	if c.name != "csharp" && c.name != "java" {

@@ -154,9 +154,7 @@ func (w *testVault) hold(t *testing.T, h *clientToken) *clientToken {
 func (w *testVault) readWrapped(t *testing.T) {
 	t.Helper()
 	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/billing")
-	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
-	}
+	check.Require(t, wrapped.WrapInfo != nil && wrapped.Data == nil, "the response is not wrapped: %v", wrapped.WrapInfo)
 	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
@@ -211,36 +209,19 @@ func (w *testVault) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
 // waitForLeaseEnd waits until Vault does not know the lease any more, which must be within the life of a token.
 func (w *testVault) waitForLeaseEnd(t *testing.T, id string) {
 	t.Helper()
-	deadline := time.Now().Add(2 * clientLife)
-	for {
+	what := fmt.Sprintf("the lease %s does not end by itself; the server's log is %s", id, w.ServerLog())
+	check.Eventually(t, 2*clientLife, what, func() bool {
 		_, err := w.lookUpLease(t, id)
-		if statusOf(err) == http.StatusBadRequest {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
-		}
-		<-time.After(sampleEvery)
-	}
+		check.Require(t, err == nil || statusOf(err) == http.StatusBadRequest, "looking up the lease %s: %v", id, err)
+		return err != nil
+	})
 }
 
 // waitForNoLeases waits until all leases below the path have ended by themselves.
 func (w *testVault) waitForNoLeases(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)
-	deadline := time.Now().Add(2 * clientLife)
-	for {
-		list := check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
-		if list == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("leases below %s have not ended by themselves: %v", path, list.Data["keys"])
-			return
-		}
-		<-time.After(sampleEvery)
-	}
+	check.Eventually(t, 2*clientLife, "leases below "+path+" do not end by themselves", func() bool {
+		return check.Value(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t) == nil
+	})
 }

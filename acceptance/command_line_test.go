@@ -109,7 +109,6 @@ type said struct {
 	stdout, stderr string
 }
 
-// start runs a program until it exits.
 func start(t *testing.T, program string, args ...string) said {
 	t.Helper()
 	var stdout, stderr strings.Builder
@@ -125,9 +124,8 @@ func start(t *testing.T, program string, args ...string) said {
 
 func (s said) want(t *testing.T, asked string, code int, stdout, stderr string) {
 	t.Helper()
-	if s.code != code || !regexp.MustCompile(stdout).MatchString(s.stdout) || !regexp.MustCompile(stderr).MatchString(s.stderr) {
-		t.Errorf("%s: ended with %d, standard output %q, standard error %q", asked, s.code, s.stdout, s.stderr)
-	}
+	check.True(t, s.code == code && regexp.MustCompile(stdout).MatchString(s.stdout) && regexp.MustCompile(stderr).MatchString(s.stderr),
+		"%s: ended with %d, standard output %q, standard error %q", asked, s.code, s.stdout, s.stderr)
 }
 
 // TestCLIErrors_ShowCommand covers mistakes for which the vault command would show nothing, or nothing useful.

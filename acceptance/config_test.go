@@ -26,12 +26,10 @@ func TestConfig_WritesBackWhatItReads(t *testing.T) {
 				_, ok := stored[secret]
 				check.True(t, !ok, "the read shows %s", secret)
 			}
-			stored["password"], stored["client_secret"] = account.Password, account.ClientSecret
-			if account.Password == "" {
-				delete(stored, "password")
-			}
-			if account.ClientSecret == "" {
-				delete(stored, "client_secret")
+			for field, secret := range map[string]string{"password": account.Password, "client_secret": account.ClientSecret} {
+				if secret != "" {
+					stored[field] = secret
+				}
 			}
 			client := w.rootClient(t)
 			check.Value(client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored))(t)

@@ -409,9 +409,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 	known := map[string]bool{}
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
 		list, err := c.client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+s.path)
-		if err != nil || list == nil {
-			t.Fatalf("listing the leases of %s: %v, %v", s.path, list, err)
-		}
+		check.Require(t, err == nil && list != nil, "listing the leases of %s: %v, %v", s.path, list, err)
 		for _, key := range list.Data["keys"].([]any) {
 			known[s.path+"/"+key.(string)] = true
 		}

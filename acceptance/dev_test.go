@@ -63,7 +63,11 @@ func startDev(t *testing.T) *dev {
 			t.Logf("make dev said:\n%s", harness.Tail(output, 40))
 		}
 	})
-	said := waitForText(t, output, "Ctrl-C stops everything")
+	var said string
+	check.Eventually(t, time.Minute, "make dev is not ready", func() bool {
+		said = string(readFile(t, output))
+		return strings.Contains(said, "Ctrl-C stops everything")
+	})
 	part := func(pattern string) string {
 		match := regexp.MustCompile(pattern).FindStringSubmatch(said)
 		check.Require(t, match != nil, "make dev does not say %s:\n%s", pattern, said)
@@ -82,13 +86,6 @@ func (d *dev) reader(t *testing.T, more ...string) reader {
 	check.NoError(t, os.Symlink(d.vault, filepath.Join(bin, "vault")))
 	env := append(os.Environ(), "VAULT_ADDR="+d.address, "VAULT_TOKEN="+d.token, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
 	return reader{env: append(env, more...), dir: folder(t), password: d.password}
-}
-
-func waitForText(t *testing.T, name, text string) string {
-	t.Helper()
-	check.Eventually(t, time.Minute,
-		"no "+text+" in "+name, func() bool { return strings.Contains(string(readFile(t, name)), text) })
-	return string(readFile(t, name))
 }
 
 // TestMakeDev_FirstTime follows the page for developers without a vault command, to an e-invoice that the simulator accepts.

@@ -84,7 +84,6 @@ func compare(response string, lines []string) (missing string, quiet bool) {
 	return "", len(given) == 0
 }
 
-// check compares a response with what the document shows of it.
 func (c shown) check(t *testing.T, document, response string) {
 	t.Helper()
 	missing, quiet := compare(response, c.response)

@@ -65,8 +65,7 @@ const (
 // upgradeGuide is followed by TestUpgrade_InPlaceUnderReaders, since it takes a second version.
 const upgradeGuide = "docs/upgrade.md"
 
-// TestDocs_CommandsWork runs every command of every document as it stands there, in one Vault, with the vendors'
-// own host names.
+// TestDocs_CommandsWork runs every command of every document as it stands there, in one Vault, with the vendors' own host names.
 func TestDocs_CommandsWork(t *testing.T) {
 	t.Parallel()
 	w := newDocsVault(t)
@@ -96,8 +95,7 @@ func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	}
 }
 
-// TestDocs_NamedTestsExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
-// ellipsis.
+// TestDocs_NamedTestsExist keeps a claim from resting on a test that was renamed. A name may be cut short by an ellipsis.
 func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
@@ -232,7 +230,6 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// typed is what a person types when the command asks.
 func (r reader) typed(command string) string {
 	if strings.Contains(command, "secret") {
 		return r.secret
@@ -263,7 +260,6 @@ func commandsOf(t *testing.T, name string) []shown {
 	return commandsIn(t, withoutCluster(string(text)))
 }
 
-// withoutCluster cuts out the section that takes a cluster.
 func withoutCluster(text string) string {
 	before, section, found := strings.Cut(text, "\n## "+clusterSection+"\n")
 	if !found {
@@ -295,7 +291,8 @@ func commandsIn(t *testing.T, text string) []shown {
 			commands[len(commands)-1].command += "\n" + line
 			continued = strings.HasSuffix(line, "\\")
 		case isCommand && strings.HasPrefix(command, "make "):
-			wantTarget(t, command)
+			target := strings.Fields(command)[1]
+			check.True(t, strings.Contains(string(readFile(t, "../Makefile")), "\n"+target+":"), "the Makefile has no target %s", target)
 			inside = false
 		case isCommand:
 			commands = append(commands, shown{command: command})
@@ -308,13 +305,6 @@ func commandsIn(t *testing.T, text string) []shown {
 		}
 	}
 	return commands
-}
-
-func wantTarget(t *testing.T, command string) {
-	t.Helper()
-	text := readFile(t, "../Makefile")
-	target := strings.Fields(command)[1]
-	check.True(t, strings.Contains(string(text), "\n"+target+":"), "the Makefile has no target %s", target)
 }
 
 // vendorHosts plays all the vendors' hosts at once: it is a proxy that leads whichever host it is asked for to the simulator, with

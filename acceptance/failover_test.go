@@ -208,7 +208,6 @@ func reportFailovers(t *testing.T, happened []failover, reads []tokenRead, leade
 	}
 }
 
-// firstGood is when the first read succeeded after the given time.
 func firstGood(reads []tokenRead, after time.Time) time.Time {
 	for _, read := range good(reads) {
 		if read.end.After(after) {

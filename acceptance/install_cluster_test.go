@@ -114,9 +114,8 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 			config := readFile(t, filepath.Join(node.Dir, "server.hcl"))
 			values[regexp.MustCompile(`(?m)^\s*`+setting[1]+`\s*=.*$`).FindString(string(config))] = true
 		}
-		if values[""] || len(values) != len(i.cluster.Nodes) {
-			t.Errorf("the guide names the setting %s, and the nodes have %d different values of it", setting[1], len(values))
-		}
+		check.True(t, !values[""] && len(values) == len(i.cluster.Nodes),
+			"the guide names the setting %s, and the nodes have %d different values of it", setting[1], len(values))
 	}
 }
 

@@ -38,7 +38,9 @@ func (w *testVault) searchLeaks(t *testing.T) {
 		findings = append(findings, found...)
 	}
 	inFiles(w.secrets, isProgram)
-	inFiles(w.tokens, func(path string) bool { return isProgram(path) || isRendered(path) })
+	inFiles(w.tokens, func(path string) bool {
+		return isProgram(path) || filepath.Base(path) == "rendered" // by Vault Agent, for the application that reads the token
+	})
 	for _, result := range w.CLI.Ran() {
 		command := "vault " + strings.Join(result.Args, " ")
 		all := []byte(command + "\n" + result.Stdout + result.Stderr)
@@ -74,9 +76,6 @@ func (w *testVault) proveSearch(t *testing.T) {
 
 // isProgram reports whether the path is the folder of the plugin's binary, which was made before any secret.
 func isProgram(path string) bool { return filepath.Base(path) == "plugins" }
-
-// isRendered reports whether the file was written by Vault Agent for the application that reads the token.
-func isRendered(path string) bool { return filepath.Base(path) == "rendered" }
 
 // returnsToken reports whether the response to a command is meant to hold a token.
 func returnsToken(args []string) bool {

@@ -265,7 +265,6 @@ func (c *leaseCase) irrevocable(t *testing.T) int {
 	return count
 }
 
-// read makes a Vault token, and reads with it.
 func (c *leaseCase) read(t *testing.T, role string) *reading {
 	t.Helper()
 	made, err := c.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{c.mount}})

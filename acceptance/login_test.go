@@ -6,7 +6,6 @@
 package acceptance
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,21 +40,6 @@ func TestSharedLogin_HundredColdReaders(t *testing.T) {
 			w.upstream.wantLogins(t, 1)
 		})
 	}
-}
-
-func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
-	w.writeRole(t, "app", "main")
-	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second})
-	client := w.rootClient(t)
-	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	_, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app")
-	check.True(t, err != nil, "the login took less than the delay that was ordered: this test proves nothing")
-	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
-	w.upstream.wantLogins(t, 1)
 }
 
 // readAtOnce reads through the roles app-0, app-1 and app-2 in turn, all at the same time, and returns the token_id of each
@@ -135,18 +119,12 @@ func (w *testVault) writeLogin(t *testing.T, name string, account simulator.Acco
 		settings = append(settings, "refresh_url="+w.upstream.url+login.RefreshPath)
 	}
 	if login.Preset != "" && !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "scope=") }) {
-		settings = append(settings, w.presetSettings(t, login.Preset)...)
+		// The preset fills it, and the account's usual way to log in would name another.
+		if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+login.Preset).String("scope"); scope != "" {
+			settings = append(settings, "scope="+scope)
+		}
 	}
 	w.writeConfig(t, name, account, append(settings, extra...)...)
-}
-
-// presetSettings are those that the preset fills and that the account's usual way to log in would name otherwise.
-func (w *testVault) presetSettings(t *testing.T, preset string) []string {
-	t.Helper()
-	if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+preset).String("scope"); scope != "" {
-		return []string{"scope=" + scope}
-	}
-	return nil
 }
 
 func TestLease_BoundedByMountWithoutWarning(t *testing.T) {

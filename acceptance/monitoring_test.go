@@ -22,7 +22,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// monitoring is where the examples are.
 const monitoring = "../examples/monitoring"
 
 // patience is how long a test waits for what Prometheus finds out within seconds.
@@ -48,9 +47,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	check.True(t, alert.Labels["config"] == "main" && alert.Labels["severity"] == "page",
 		"the alert has the labels %v", alert.Labels)
 	command := regexp.MustCompile(`vault (read mastersindia/status/\w+)\.`).FindStringSubmatch(alert.Annotations["description"])
-	if command == nil {
-		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
-	}
+	check.Require(t, command != nil, "the alert says no command: %s", alert.Annotations["description"])
 	check.Contains(t, w.vault(t, strings.Fields(command[1])...), "rejected")
 	check.Value(w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"))(t)
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
@@ -70,9 +67,8 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 		w.vault(t, "path-help", "mastersindia/metrics"))
 	check.Require(t, command != nil, "the help of metrics has no command")
 	text := w.vault(t, strings.Fields(command[1])...)
-	if !strings.HasPrefix(text, "# HELP mastersindia_") || !strings.Contains(text, `mastersindia_reads_total{config="main",result="ok"} 1`) {
-		t.Errorf("vault %s prints:\n%s", command[1], text)
-	}
+	check.True(t, strings.HasPrefix(text, "# HELP mastersindia_") && strings.Contains(text, `mastersindia_reads_total{config="main",result="ok"} 1`),
+		"vault %s prints:\n%s", command[1], text)
 	_, promtool := prometheusBinaries(t)
 	check.NoError(t, harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"))
 	check.Contains(t, w.refused(t, "read", "mastersindia/metrics"), "invalid character '#'") // as docs/monitoring.md says

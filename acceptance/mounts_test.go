@@ -26,7 +26,7 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 		run  func(t *testing.T)
 	}{
 		{"a login of one hangs", m.hang},
-		{"the process is killed while a login of one hangs", m.killWhileOneHangs},
+		{"the process is killed while a login of one hangs", func(t *testing.T) { m.startHanging(t); m.kill(t) }},
 		{"the process is killed while all are read", m.kill},
 		{"one is reloaded", m.reload},
 		{"one is disabled with leases out", m.disable},
@@ -97,7 +97,6 @@ func newMounts(t *testing.T) *mounts {
 	return m
 }
 
-// others are the mounts besides one.
 func (m *mounts) others(but source) []source {
 	var others []source
 	for _, s := range m.all {
@@ -167,11 +166,6 @@ func (m *mounts) hang(t *testing.T) {
 	m.hung = append(m.hung, window{from: began, to: time.Now()})
 }
 
-func (m *mounts) killWhileOneHangs(t *testing.T) {
-	m.startHanging(t)
-	m.kill(t)
-}
-
 func (m *mounts) kill(t *testing.T) { m.during(t, func() { check.Value(m.KillPlugin())(t) }) }
 
 // killTwiceUnnoticed kills the process twice, and between the two only one mount is read. Vault starts a dead process again for
@@ -198,7 +192,6 @@ func (m *mounts) reload(t *testing.T) {
 	m.during(t, func() { m.vault(t, "write", "sys/plugins/reload/backend", "mounts=second/") })
 }
 
-// disable disables one mount while its leases are out.
 func (m *mounts) disable(t *testing.T) {
 	mount, _, _ := strings.Cut(m.doomed.path, "/")
 	m.disabled = time.Now()

@@ -104,11 +104,14 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 				continue // is let through, and refused by the engine for what is missing
 			}
 			response := check.Value(holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data))(t)
+			// Vault sends the caller to another spelling of the path, which is then judged by itself; OpenBao refuses "..".
+			elsewhere := response.Status == http.StatusMovedPermanently || response.Status == http.StatusTemporaryRedirect
+			relative := response.Status == http.StatusBadRequest && strings.Contains(response.Said(), "relative paths not supported")
 			switch {
 			case may && row.coming && response.Status == http.StatusForbidden,
 				may && !row.coming && !response.OK():
 				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
-			case !may && response.Status != http.StatusForbidden && !isRedirect(response.Status) && !isRelative(response):
+			case !may && response.Status != http.StatusForbidden && !elsewhere && !relative:
 				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
 			case may:
 				allowed++
@@ -119,21 +122,10 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 	}
 	for name, holder := range holders {
 		response, err := holder.Call(t.Context(), "GET", "sys/mounts", nil)
-		if err != nil || response.OK() != (name == "operator") {
-			t.Errorf("%s and the list of mounts: %d, %v", name, response.Status, err)
-		}
+		check.True(t, err == nil && response.OK() == (name == "operator"),
+			"%s and the list of mounts: %d, %v", name, response.Status, err)
 	}
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
-}
-
-// isRelative reports whether OpenBao has refused a path with ".." in it, before any policy was asked.
-func isRelative(response harness.Response) bool {
-	return response.Status == http.StatusBadRequest && strings.Contains(response.Said(), "relative paths not supported")
-}
-
-// isRedirect reports whether Vault has sent the caller to another spelling of the path, which is then judged by itself.
-func isRedirect(status int) bool {
-	return status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect
 }
 
 // TestPolicy_UpdateOnlyCannotMovePassword tries every setting by which a login could be led to another host: as
@@ -221,32 +213,4 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 		result := check.Value(reader.Run(t.Context(), "", "read", "mastersindia/"+path))(t)
 		check.True(t, result.Code != 0, "vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
 	}
-}
-
-func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/app")
-	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
-	}
-	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
-	w.upstream.wantAccepted(t, simulator.JWT, response)
-	check.True(t, response.LeaseID != "" && response.LeaseDuration > 0,
-		"the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
-	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
-}
-
-func TestToken_ReadWithBatchToken(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
-	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
-	out := check.Value(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
-	response := check.Value(harness.ParseSecret(out))(t)
-	w.upstream.wantAccepted(t, simulator.JWT, response)
-	check.True(t, response.LeaseDuration > 0 && response.LeaseDuration <= 600,
-		"a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
 }

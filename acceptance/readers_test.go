@@ -110,10 +110,8 @@ type tokenRead struct {
 	err               error
 }
 
-// window is a time in which something happened.
 type window struct{ from, to time.Time }
 
-// within reports whether the read was under way in one of the windows.
 func (r tokenRead) within(windows []window) bool {
 	return slices.ContainsFunc(windows, func(w window) bool { return r.end.After(w.from) && r.begin.Before(w.to) })
 }

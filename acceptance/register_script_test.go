@@ -48,7 +48,6 @@ func newRegistration(t *testing.T, start starter) *registration {
 	return r
 }
 
-// register runs the script and returns all that it said.
 func (r *registration) register(t *testing.T, wantCode int, args ...string) string {
 	t.Helper()
 	script := check.Value(filepath.Abs("../scripts/register"))(t)
@@ -242,9 +241,8 @@ func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
 	r.wantTuned(t, r.old, r.old)
 }
 
-// TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are
-// tuned to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave
-// it.
+// TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are tuned
+// to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave it.
 func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartVault)
@@ -313,7 +311,6 @@ func (r *registration) restart(t *testing.T) {
 	check.NoError(t, errors.Join(r.Stop(), r.Start(t.Context())))
 }
 
-// wantTuned checks what the mount is tuned to, and what it runs.
 func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 	t.Helper()
 	mount := r.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")

@@ -67,7 +67,6 @@ func (w *testVault) wantNoLeases(t *testing.T) {
 	w.wantNoLeasesAt(t, "mastersindia/token/app")
 }
 
-// wantNoIrrevocable checks that there is no lease that Vault could not revoke.
 func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	t.Helper()
 	client := w.rootClient(t)
@@ -76,8 +75,7 @@ func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	check.Equal(t, fmt.Sprint(irrevocable.Data["lease_count"]), "0", "leases that Vault could not revoke")
 }
 
-// TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be
-// repaired.
+// TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be repaired.
 func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	t.Parallel()
 	w := startTestVault(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {
@@ -93,7 +91,10 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	w.vault(t, "write", "mastersindia/config/main", "paused=true", "pause_reason=an incident")
 	w.vault(t, "delete", "mastersindia/role/gate")
 	w.vault(t, "operator", "raft", "snapshot", "restore", w.file("yesterday.snap"))
-	w.waitUntilServing(t)
+	check.Eventually(t, time.Minute, "the account is not ready", func() bool { // Vault seals for a few seconds
+		result := check.Value(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
+		return result.Code == 0 && result.Stdout == "ready"
+	})
 
 	check.Equal(t, w.readToken(t, "gate").String("token_id"), yesterday, "the role that was deleted reads")
 	check.Contains(t, w.refused(t, "write", "mastersindia/lookup", "token_id="+today), "is unknown")
@@ -102,13 +103,4 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	got := w.readToken(t, "app").String("token_id")
 	check.True(t, got != yesterday, "the token of the snapshot is handed out after a rotation")
 	w.upstream.wantLogins(t, 3)
-}
-
-// waitUntilServing waits until Vault has taken over what was restored: it seals for a few seconds.
-func (w *testVault) waitUntilServing(t *testing.T) {
-	t.Helper()
-	check.Eventually(t, time.Minute, "the account is not ready", func() bool {
-		result := check.Value(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
-		return result.Code == 0 && result.Stdout == "ready"
-	})
 }

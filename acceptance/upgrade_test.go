@@ -82,20 +82,14 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	u.exchange(t, "3. Exchange it", u.new)
 	u.endLeases(t, newer[upgradeLeases/2:])
 	if !u.OpenBao() { // which has no pins
-		u.holdBack(t)
+		held, freed := u.halves("Hold back all mounts at once")
+		u.exchangeBy(t, "a pin of the old version", held, u.old)
+		check.Contains(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
+		u.exchangeBy(t, "the end of the pin", freed, u.new)
 	}
 	u.follow(t, "Clean up")
 	u.wantVersion(t, u.new)
 	u.wantServed(t)
-}
-
-// holdBack pins the old version, and ends the pin.
-func (u *upgrade) holdBack(t *testing.T) {
-	t.Helper()
-	held, freed := u.halves("Hold back all mounts at once")
-	u.exchangeBy(t, "a pin of the old version", held, u.old)
-	check.Contains(t, u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"), "pinned version")
-	u.exchangeBy(t, "the end of the pin", freed, u.new)
 }
 
 // newUpgrade starts a cluster with the old version, readers, and a shell in which the guide's commands are typed.
@@ -127,7 +121,6 @@ func newUpgrade(t *testing.T) *upgrade {
 	return u
 }
 
-// failOver has another node lead, and waits until all know it.
 func (u *upgrade) failOver(t *testing.T) {
 	t.Helper()
 	leaderTerms := u.leaders.all()
@@ -206,7 +199,6 @@ func (u *upgrade) wantVersion(t *testing.T, version string) {
 	}
 }
 
-// wantExpired waits until leases have ended by themselves.
 func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
@@ -216,7 +208,6 @@ func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	u.wantNoIrrevocable(t)
 }
 
-// wantServed checks what the readers got all through.
 func (u *upgrade) wantServed(t *testing.T) {
 	t.Helper()
 	u.plain.end()

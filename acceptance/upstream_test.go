@@ -115,7 +115,6 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 // canary returns a new secret that is found again in whatever form.
 func canary(what string) string { return fmt.Sprintf(`%s "<&>'+%%2B \ü€ %s`, what, rand.Text()) }
 
-// loginURL is the URL at which accounts of the protocol log in.
 func (u *upstream) loginURL(protocol simulator.Protocol) string {
 	return u.url + simulator.FullLogin(protocol).Path
 }

@@ -50,7 +50,6 @@ func newPersistentVault(t *testing.T) *testVault {
 	return startTestVault(t, harness.StartVault)
 }
 
-// findBinaries is binaries for a test.
 func findBinaries(t *testing.T) harness.Binaries {
 	t.Helper()
 	return check.Value(binaries())(t)
@@ -96,18 +95,12 @@ func (w *testVault) vault(t *testing.T, args ...string) string {
 // refused runs a vault command that must fail, and returns what it said.
 func (w *testVault) refused(t *testing.T, args ...string) string {
 	t.Helper()
-	return w.mustFail(t, "", args...).Stderr
-}
-
-func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
-	t.Helper()
-	result := check.Value(w.CLI.Run(t.Context(), stdin, args...))(t)
+	result := check.Value(w.CLI.Run(t.Context(), "", args...))(t)
 	check.Require(t, result.Code != 0,
 		"vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
-	return result
+	return result.Stderr
 }
 
-// readFile returns what a file holds, which must be there.
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()
 	return check.Value(os.ReadFile(name))(t)
@@ -121,7 +114,6 @@ func (w *testVault) writeConfig(t *testing.T, name string, account simulator.Acc
 	check.Value(w.CLI.Must(t.Context(), stdin, args...))(t)
 }
 
-// configCommand returns the command that stores an account, and its standard input.
 func (w *testVault) configCommand(
 	t *testing.T, name string, account simulator.Account, extra ...string,
 ) (stdin string, args []string) {
@@ -170,7 +162,6 @@ func (w *testVault) writeRole(t *testing.T, name, config string, extra ...string
 	w.vault(t, append([]string{"write", "mastersindia/role/" + name, "config=" + config}, extra...)...)
 }
 
-// account makes an account known upstream and returns it.
 func (w *testVault) account(t *testing.T, protocol simulator.Protocol) simulator.Account {
 	t.Helper()
 	return w.upstream.addAccount(t, simulator.Account{Protocol: protocol})

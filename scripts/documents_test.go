@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // TestDocuments_UnsetVariableStopsCommand checks that each block of commands writes ${NAME:?} where it first uses a variable that the
@@ -21,10 +23,7 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md", "../examples/*/*.md"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		found := check.Value(filepath.Glob(pattern))(t)
 		files = append(files, found...)
 	}
 	blocks := regexp.MustCompile("(?ms)^```(console|sh)\n(.*?)^```")
@@ -37,9 +36,7 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 			checked += strings.Count(block[2], ":?}")
 		}
 	}
-	if checked < 20 {
-		t.Errorf("only %d variables are written so: the blocks were not found", checked)
-	}
+	check.True(t, checked >= 20, "only %d variables are written so: the blocks were not found", checked)
 }
 
 // TestDocuments_PastedCommandsDoNoHarm checks what happens to a person who pastes a block whole, or in a terminal where something
@@ -47,10 +44,7 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 // no mount is disabled after a revocation that was refused.
 func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := check.Value(filepath.Glob("../docs/*.md"))(t)
 	blocks := regexp.MustCompile("(?ms)^```console\n(.*?)^```")
 	secrets, policies := 0, 0
 	for _, file := range files {
@@ -59,28 +53,20 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 			for command := range strings.Lines(typed) {
 				if strings.Contains(command, "printf %s") && strings.Contains(command, "vault write mastersindia/config") {
 					secrets++
-					if !strings.Contains(command, "read -rsp ") {
-						t.Errorf("%s: takes a secret that another command has read: %s", file, command)
-					}
+					check.True(t, strings.Contains(command, "read -rsp "), "%s: takes a secret that another command has read: %s", file, command)
 				}
 				if _, policy, found := strings.Cut(command, "vault policy write "); found {
 					policies++
-					if !strings.HasPrefix(policy, "mastersindia-") {
-						t.Errorf("%s: may replace a policy of that name: %s", file, command)
-					}
+					check.True(t, strings.HasPrefix(policy, "mastersindia-"), "%s: may replace a policy of that name: %s", file, command)
 				}
 			}
-			if strings.Contains(typed, "vault secrets disable") && strings.Contains(typed, "revoke/") {
-				t.Errorf("%s: disables the mount though a revocation failed:\n%s", file, typed)
-			}
-			if strings.Contains(typed, "paused=true") && strings.Contains(typed, "paused=false") {
-				t.Errorf("%s: pauses and resumes:\n%s", file, typed)
-			}
+			check.True(t, !strings.Contains(typed, "vault secrets disable") || !strings.Contains(typed, "revoke/"),
+				"%s: disables the mount though a revocation failed:\n%s", file, typed)
+			check.True(t, !strings.Contains(typed, "paused=true") || !strings.Contains(typed, "paused=false"),
+				"%s: pauses and resumes:\n%s", file, typed)
 		}
 	}
-	if secrets < 5 || policies < 1 {
-		t.Errorf("only %d secrets and %d policies: the blocks were not found", secrets, policies)
-	}
+	check.True(t, secrets >= 5 && policies >= 1, "only %d secrets and %d policies: the blocks were not found", secrets, policies)
 }
 
 // TestFirstTime_FailureShowsInExitCode runs the line that reads a token: without a Vault token it sends nothing, and it fails where
@@ -88,9 +74,7 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 func TestFirstTime_FailureShowsInExitCode(t *testing.T) {
 	t.Parallel()
 	line := regexp.MustCompile(`(?m)^\$ (TOKEN=.*\\\n.*curl .*)$`).FindStringSubmatch(read(t, "../docs/first-time.md"))
-	if line == nil {
-		t.Fatal("the line was not found")
-	}
+	check.Require(t, line != nil, "the line was not found")
 	var requests atomic.Int64
 	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		requests.Add(1)

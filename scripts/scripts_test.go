@@ -11,15 +11,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // wantRefused runs a command that must fail, and say what matches the pattern.
 func wantRefused(t *testing.T, command *exec.Cmd, pattern string) {
 	t.Helper()
 	said, err := command.CombinedOutput()
-	if err == nil || !regexp.MustCompile(pattern).Match(said) {
-		t.Errorf("%v: ended with %v, want an error, and output that matches %q:\n%s", command.Args, err, pattern, said)
-	}
+	check.True(t, err != nil && regexp.MustCompile(pattern).Match(said),
+		"%v: ended with %v, want an error, and output that matches %q:\n%s", command.Args, err, pattern, said)
 }
 
 // TestFuzz_CountRefused checks that the script takes a number of executions, and no duration.
@@ -65,12 +66,8 @@ func FuzzShort(f *testing.F) {
 }`,
 		} {
 			at := filepath.Join(dir, name)
-			if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check.NoError(t, os.MkdirAll(filepath.Dir(at), 0o700))
+			check.NoError(t, os.WriteFile(at, []byte(text), 0o600))
 		}
 		command := exec.CommandContext(t.Context(), "bash", "scripts/fuzz", "200000")
 		command.Dir = dir
@@ -82,9 +79,7 @@ func FuzzShort(f *testing.F) {
 func TestGetVault_ShellFunctionIsNoProgram(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "vault")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700))
 	command := exec.CommandContext(t.Context(), "./get-vault")
 	command.Env = append(os.Environ(), "BASH_FUNC_vault%%=() { false; }", "VAULT_BIN=", "BAO_BIN=",
 		"PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
@@ -118,9 +113,7 @@ func TestRegister_OptionsRefused(t *testing.T) {
 func TestRegister_CommandsAreQuoted(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "a plugin")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, os.WriteFile(file, nil, 0o600))
 	wantRefused(t, exec.CommandContext(t.Context(), "./register", file), `: chmod 0755 /\S+/a\\ plugin\n$`)
 }
 
@@ -152,25 +145,17 @@ func TestRegister_EndsBeforeItIsDone(t *testing.T) {
 					"*running_plugin_version*) cat " + state + " 2>/dev/null || echo v0.1.0;;\n" +
 					"*sha256*catalog*) echo former;;\n*command*catalog*) echo former-file;;\n*plugin_directory*) echo " + dir + ";;\nesac\n",
 			} {
-				if err := os.WriteFile(file, []byte("#!/bin/bash\n"+text), 0o700); err != nil {
-					t.Fatal(err)
-				}
+				check.NoError(t, os.WriteFile(file, []byte("#!/bin/bash\n"+text), 0o700))
 			}
 			command := exec.CommandContext(t.Context(), "./register", plugin)
 			command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 			output, err := command.CombinedOutput()
-			if (err == nil) != (c.fails == "none) ") {
-				t.Errorf("ended with %v", err)
-			}
+			check.True(t, (err == nil) == (c.fails == "none) "), "ended with %v", err)
 			for _, text := range c.says {
-				if !strings.Contains(string(output), text) {
-					t.Errorf("does not say %q:\n%s", text, output)
-				}
+				check.True(t, strings.Contains(string(output), text), "does not say %q:\n%s", text, output)
 			}
 			for _, text := range c.lack {
-				if strings.Contains(string(output), text) {
-					t.Errorf("says %q:\n%s", text, output)
-				}
+				check.True(t, !strings.Contains(string(output), text), "says %q:\n%s", text, output)
 			}
 		})
 	}
@@ -178,10 +163,7 @@ func TestRegister_EndsBeforeItIsDone(t *testing.T) {
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := check.Value(os.ReadFile(name))(t)
 	return string(text)
 }
 
@@ -220,9 +202,7 @@ func TestMake_VaultOfTheShellIsLeftOut(t *testing.T) {
 	command.Stdin = strings.NewReader("include Makefile\nenvironment:\n\t@env\n")
 	command.Env = append(os.Environ(), "VAULT_CACERT=/nofile", "VAULT_NAMESPACE=other", "VAULT_TOKEN=other", "BAO_ADDR=other", "VAULT_BIN=kept")
 	said, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
+	check.Require(t, err == nil, "%v: %s", err, said)
 	if got := regexp.MustCompile(`(?m)^(VAULT|BAO)_.*$`).FindAllString(string(said), -1); len(got) != 1 || got[0] != "VAULT_BIN=kept" {
 		t.Errorf("the commands of make are given %q, want VAULT_BIN alone", got)
 	}

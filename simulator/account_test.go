@@ -102,9 +102,7 @@ func TestNewRefusesAccounts(t *testing.T) {
 func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 	t.Parallel()
 	demo := simulator.DemoAccounts()
-	if len(demo) != len(simulator.Protocols()) {
-		t.Fatalf("want %d accounts, got %d", len(simulator.Protocols()), len(demo))
-	}
+	check.Require(t, len(demo) == len(simulator.Protocols()), "want %d accounts, got %d", len(simulator.Protocols()), len(demo))
 	for i, p := range simulator.Protocols() {
 		check.True(t, demo[i].Protocol == p && demo[i].Validate() == nil,
 			"account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())

@@ -16,13 +16,6 @@ const inventedGSTIN = "00AAAAA0000A1Z0"
 
 // CallBusiness makes the one business call of a protocol as an integrator would, and reports whether the token was accepted.
 // baseURL is where a Simulator serves, without a path; clientID is for oauth. A nil client is http.DefaultClient.
-func (s *Simulator) CallBusiness(
-	ctx context.Context, baseURL string, client *http.Client, p Protocol, token, clientID string,
-) (status int, body []byte, accepted bool, err error) {
-	return CallBusiness(ctx, baseURL, client, p, token, clientID)
-}
-
-// CallBusiness is [Simulator.CallBusiness] for a simulator that runs elsewhere.
 func CallBusiness(
 	ctx context.Context, baseURL string, client *http.Client, p Protocol, token, clientID string,
 ) (status int, body []byte, accepted bool, err error) {

@@ -20,10 +20,6 @@ const (
 	aliveHeader = "X-Simulator-Token"
 )
 
-func isControl(path string) bool {
-	return path+"/" == controlBase || strings.HasPrefix(path, controlBase)
-}
-
 // serveControl serves control requests, from this machine only. Web pages in a browser on this machine are refused as well, by
 // their Origin, and by their Host if its name was made to resolve to this machine.
 func (s *Simulator) serveControl(ex *exchange) {
@@ -62,10 +58,10 @@ type order struct {
 
 func (s *Simulator) orders() map[string]order {
 	return map[string]order{
-		"":         {http.MethodGet, s.serveIndex},
-		"counters": {http.MethodGet, s.serveCounters},
+		"":         {http.MethodGet, func(ex *exchange) error { ex.text(http.StatusOK, Index()); return nil }},
+		"counters": {http.MethodGet, func(ex *exchange) error { ex.json(http.StatusOK, s.Counters()); return nil }},
 		"alive":    {http.MethodGet, s.serveAlive},
-		"reset":    {http.MethodPost, s.serveReset},
+		"reset":    {http.MethodPost, func(ex *exchange) error { s.ResetCounters(); return ex.done() }},
 		"fault":    {http.MethodPost, s.serveFault},
 		"clock":    {http.MethodPost, s.serveClock},
 		"account":  {http.MethodPost, s.serveAccount},
@@ -94,21 +90,6 @@ func toLoopback(host string) bool {
 	}
 	ip := net.ParseIP(name)
 	return strings.EqualFold(name, "localhost") || (ip != nil && ip.IsLoopback())
-}
-
-func (s *Simulator) serveIndex(ex *exchange) error {
-	ex.text(http.StatusOK, Index())
-	return nil
-}
-
-func (s *Simulator) serveCounters(ex *exchange) error {
-	ex.json(http.StatusOK, s.Counters())
-	return nil
-}
-
-func (s *Simulator) serveReset(ex *exchange) error {
-	s.ResetCounters()
-	return ex.done()
 }
 
 func (s *Simulator) serveAlive(ex *exchange) error {

@@ -82,9 +82,8 @@ func TestFirstVisionForms(t *testing.T) {
 			wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":7199}`)
 			claims, header := b.verify(token)
 			wantNames(t, claims, "scope", "client_id", "firstVisionId", "exp")
-			if header["alg"] != "RS256" || header["typ"] != nil || claims["scope"] != test.scope || claims["client_id"] != a.ClientID {
-				t.Errorf("header %v, claims %v", header, claims)
-			}
+			check.True(t, header["alg"] == "RS256" && header["typ"] == nil && claims["scope"] == test.scope && claims["client_id"] == a.ClientID,
+				"header %v, claims %v", header, claims)
 			check.Equal(t, number(t, claims, "exp")-b.clock.Now().Unix(), 7199, "life")
 		})
 	}

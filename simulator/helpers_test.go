@@ -25,7 +25,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a clock that tests set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -47,7 +46,6 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// bed is a simulator that serves.
 type bed struct {
 	*simulator.Simulator
 	t      *testing.T
@@ -198,7 +196,6 @@ func toForm(values map[string]string) string {
 	return form.Encode()
 }
 
-// login logs in as usual and gives the response as it is.
 func (b *bed) login(a simulator.Account) response {
 	b.t.Helper()
 	path, contentType, body := loginRequest(a)
@@ -227,7 +224,7 @@ func (b *bed) tokenIn(a response) string {
 
 func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
 	b.t.Helper()
-	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
+	status, data, accepted, err := simulator.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
 	check.NoError(b.t, err)
 	return status, string(data), accepted
 }
@@ -248,9 +245,7 @@ func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any)
 func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
 	t.Helper()
 	n, ok := claims[name].(json.Number)
-	if !ok {
-		t.Fatalf("claim %s: want a number, got %v", name, claims[name])
-	}
+	check.Require(t, ok, "claim %s: want a number, got %v", name, claims[name])
 	return check.Value(n.Int64())(t)
 }
 

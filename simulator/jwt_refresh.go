@@ -3,7 +3,10 @@
 
 package simulator
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+)
 
 const pathRefresh = "/api/v2/api-token-refresh/"
 
@@ -87,7 +90,7 @@ func (s *Simulator) refreshState(token string) (grant, verdict) {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, ok := s.tokens.grants[token]
+	g, ok := s.tokens[token]
 	switch {
 	case !ok || !g.refresh || g.killed:
 		return grant{}, verdictUnknown
@@ -105,13 +108,11 @@ func (s *Simulator) replacePair(token string, grants map[string]grant) bool {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.tokens.grants[token]
-	if !old.refreshable(now) {
+	old := s.tokens[token]
+	if !old.refresh || old.killed || !now.Before(old.expires) {
 		return false
 	}
 	s.tokens.kill(now, func(t string, _ grant) bool { return t == token || t == old.partner })
-	for t, g := range grants {
-		s.tokens.add(t, g, now)
-	}
+	maps.Copy(s.tokens, grants)
 	return true
 }

@@ -4,21 +4,11 @@
 package simulator
 
 import (
-	"maps"
 	"net/http"
 	"strings"
 )
 
-// buildRoutes lists every vendor endpoint with a fixed path. net/http's ServeMux is not used: it would add its own redirects
-// to the vendors'.
-func (s *Simulator) buildRoutes() map[string]opener {
-	routes := make(map[string]opener)
-	for _, v := range vendors() {
-		maps.Copy(routes, v.routes(s))
-	}
-	return routes
-}
-
+// route finds what serves a path. net/http's ServeMux is not used: it would add its own redirects to the vendors'.
 func (s *Simulator) route(path string) opener {
 	if open, ok := s.routes[path]; ok {
 		return open

@@ -8,7 +8,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,8 +82,9 @@ func New(o Options) (*Simulator, error) {
 		onRequest: o.OnRequest,
 		onSecret:  o.OnSecret,
 		hmacKey:   []byte(rand.Text()),
+		routes:    make(map[string]opener),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
-		tokens:    newTokenStore(),
+		tokens:    make(tokenStore),
 		faults:    make(map[Protocol]*Fault),
 
 		assertions: make(map[string]time.Time),
@@ -93,7 +96,9 @@ func New(o Options) (*Simulator, error) {
 	if s.onSecret == nil {
 		s.onSecret = func(Secret, string) {}
 	}
-	s.routes = s.buildRoutes()
+	for _, v := range vendors() {
+		maps.Copy(s.routes, v.routes(s))
+	}
 	for _, a := range o.Accounts {
 		if err := a.Validate(); err != nil {
 			return nil, fmt.Errorf("account %q: %w", a.key(), err)
@@ -148,7 +153,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Simulator) serve(ex *exchange) {
-	if isControl(ex.r.URL.Path) {
+	if path := ex.r.URL.Path; path+"/" == controlBase || strings.HasPrefix(path, controlBase) {
 		s.serveControl(ex)
 		return
 	}

@@ -37,9 +37,10 @@ func NewCA() (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := newCertificate(caName)
-	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
-	template.KeyUsage = x509.KeyUsageCertSign
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: caName}, NotBefore: time.Now().Add(-certBackdate), NotAfter: time.Now().Add(certLife),
+		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -58,13 +59,7 @@ func (ca *CA) ServerTLS(hosts ...string) (*tls.Config, error) {
 	if len(hosts) == 0 {
 		hosts = []string{"127.0.0.1", "::1", "localhost"}
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	template := newCertificate("mastersindia-simulator")
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template := &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
@@ -72,15 +67,23 @@ func (ca *CA) ServerTLS(hosts ...string) (*tls.Config, error) {
 		}
 		template.DNSNames = append(template.DNSNames, host)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key.Public(), ca.key)
+	cert, err := ca.Issue(template)
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, err
+}
+
+// Issue makes a certificate of the template, which is valid now where that has no times.
+func (ca *CA) Issue(template *x509.Certificate) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return tls.Certificate{}, err
 	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"http/1.1"},
-	}, nil
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-certBackdate), time.Now().Add(certLife)
+	}
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	// Without a serial number it gets a random one.
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key.Public(), ca.key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 // CertPEM is the authority's certificate, as ca_cert wants it.
@@ -103,13 +106,4 @@ func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)
 	return pool
-}
-
-func newCertificate(name string) *x509.Certificate {
-	now := time.Now()
-	return &x509.Certificate{ // without a serial number it gets a random one
-		Subject:   pkix.Name{CommonName: name},
-		NotBefore: now.Add(-certBackdate),
-		NotAfter:  now.Add(certLife),
-	}
 }

@@ -30,35 +30,17 @@ const (
 	verdictKilled // killed before its time, or no access token
 )
 
-// tokenStore remembers dead tokens too, since the vendors distinguish an expired token from an unknown one.
-type tokenStore struct {
-	grants  map[string]grant
-	sweepAt int // the size at which dead tokens are forgotten, for long runs
-}
-
-func newTokenStore() tokenStore {
-	return tokenStore{grants: make(map[string]grant), sweepAt: firstSweep}
-}
-
-const firstSweep = 10_000
-
-func (t *tokenStore) add(token string, g grant, now time.Time) {
-	t.grants[token] = g
-	if len(t.grants) < t.sweepAt {
-		return
-	}
-	maps.DeleteFunc(t.grants, func(_ string, g grant) bool { return g.verdict(now) != verdictLive && !g.refreshable(now) })
-	t.sweepAt = max(firstSweep, 2*len(t.grants))
-}
+// tokenStore are the tokens that were issued, dead ones too: the vendors distinguish an expired token from an unknown one.
+type tokenStore map[string]grant
 
 // kill kills every token for which match is true and that lives still.
-func (t *tokenStore) kill(now time.Time, match func(string, grant) bool) {
-	for token, g := range t.grants {
+func (t tokenStore) kill(now time.Time, match func(string, grant) bool) {
+	for token, g := range t {
 		if g.killed || !now.Before(g.expires) || !match(token, g) {
 			continue
 		}
 		g.killed = true
-		t.grants[token] = g
+		t[token] = g
 	}
 }
 
@@ -73,16 +55,12 @@ func (g grant) verdict(now time.Time) verdict {
 	}
 }
 
-func (g grant) refreshable(now time.Time) bool {
-	return g.refresh && !g.killed && now.Before(g.expires)
-}
-
 // TokenAlive reports whether a business call would accept the token now.
 func (s *Simulator) TokenAlive(token string) bool {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, ok := s.tokens.grants[token]
+	g, ok := s.tokens[token]
 	return ok && g.verdict(now) == verdictLive
 }
 
@@ -90,7 +68,7 @@ func (s *Simulator) TokenAlive(token string) bool {
 func (s *Simulator) TokenOwner(token string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, ok := s.tokens.grants[token]
+	g, ok := s.tokens[token]
 	if !ok {
 		return ""
 	}
@@ -120,7 +98,7 @@ func (s *Simulator) checkToken(ex *exchange, p Protocol, token string) (grant, v
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, ok := s.tokens.grants[token]
+	g, ok := s.tokens[token]
 	if !ok || g.owner.protocol != p {
 		ex.stranger = g.owner
 		return grant{}, verdictUnknown
@@ -137,9 +115,7 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 	if a.SingleSession {
 		s.tokens.kill(now, func(_ string, g grant) bool { return g.owner == a.key() })
 	}
-	for token, g := range issued {
-		s.tokens.add(token, g, now)
-	}
+	maps.Copy(s.tokens, issued)
 }
 
 // again gives the token that an account has already, "" where it has none or is to have another. One that is renewed
@@ -148,13 +124,13 @@ func (s *Simulator) again(a Account, expires time.Time) string {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for token, g := range s.tokens.grants {
+	for token, g := range s.tokens {
 		if a.SameToken == NewToken || g.owner != a.key() || g.verdict(now) != verdictLive {
 			continue
 		}
 		if a.SameToken == TokenRenewed {
 			g.expires = expires
-			s.tokens.grants[token] = g
+			s.tokens[token] = g
 		}
 		return token
 	}

@@ -229,19 +229,6 @@ func TestKillTokens(t *testing.T) {
 	}
 }
 
-func TestTokens_DeadOnesEvicted(t *testing.T) {
-	t.Parallel()
-	b, a := newBed(t), account(simulator.OAuth, nil)
-	b.SweepTokensAt(4)
-	for range 3 {
-		b.token(a)
-	}
-	b.clock.Advance(time.Hour)
-	live := b.token(a)
-	n := b.TokenCount()
-	check.True(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
-}
-
 func TestClockOffset(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
@@ -253,9 +240,8 @@ func TestClockOffset(t *testing.T) {
 		if strings.Count(token, ".") == 2 { // the others tell nothing
 			claims, _ := b.verify(token)
 			check.Equal(t, number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(), "exp")
-			if claims["orig_iat"] != nil && number(t, claims, "orig_iat") != wrong.Unix() {
-				t.Errorf("orig_iat: want %d, got %v", wrong.Unix(), claims["orig_iat"])
-			}
+			check.True(t, claims["orig_iat"] == nil || number(t, claims, "orig_iat") == wrong.Unix(),
+				"orig_iat: want %d, got %v", wrong.Unix(), claims["orig_iat"])
 		}
 		check.True(t, b.TokenAlive(token), "the token should live by the wrong clock")
 		b.SetClockOffset(24 * time.Hour)

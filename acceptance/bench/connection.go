@@ -73,7 +73,6 @@ type sample struct {
 	all int
 }
 
-// add puts two samples of the same load together.
 func (s *sample) add(o sample) {
 	s.latencies = append(s.latencies, o.latencies...)
 	s.sent = append(s.sent, o.sent...)

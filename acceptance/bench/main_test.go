@@ -4,7 +4,6 @@
 package main
 
 import (
-	"flag"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -20,28 +19,6 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
-
-func parse(args []string) (options, error) {
-	flags := flag.NewFlagSet("", flag.ContinueOnError)
-	g := define(flags)
-	if err := flags.Parse(args); err != nil {
-		return options{}, err
-	}
-	return g.options(flags)
-}
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	o, err := parse([]string{"-quick", "-rounds=7", "-storage=raft"})
-	if err != nil || o.rounds != 7 || o.duration > time.Second || len(o.storages) != 1 || !slices.Contains(o.clients, rotatingClients) {
-		t.Errorf("options %+v (%v)", o, err)
-	}
-	for _, wrong := range []string{"-clients=0", "-clients=1,", "-storage=disk", "-rounds=0", "-windows=-1", "-duration=1ms", "-life=1s"} {
-		if _, err := parse([]string{wrong}); err == nil {
-			t.Errorf("%s is taken", wrong)
-		}
-	}
-}
 
 func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	t.Parallel()
@@ -127,7 +104,6 @@ func TestReadsAreKeptByWhenTheyWereSentAfterALogin(t *testing.T) {
 	want := map[int][]time.Duration{0: {1}, 4: {2}, 5: {3, 5}, 29: {4}}
 	check.True(t, maps.EqualFunc(got, want, slices.Equal), "kept %v, want %v", got, want)
 	r := b.rotations()
-	if len(r) != 1 || r[0].Storage != "raft" || len(r[0].Steps) != 30 || r[0].Steps[5].Max != 5 || r[0].Steps[6].Requests != 0 {
-		t.Errorf("rotations %+v", r)
-	}
+	check.True(t, len(r) == 1 && r[0].Storage == "raft" && len(r[0].Steps) == 30 && r[0].Steps[5].Max == 5 && r[0].Steps[6].Requests == 0,
+		"rotations %+v", r)
 }

@@ -35,9 +35,6 @@ func (b *bench) round(ctx context.Context, round int, storage harness.Storage) (
 		}
 		b.keep(round, storage, cells)
 	}
-	if b.windows == 0 {
-		return nil
-	}
 	cells, err := b.measureRotation(ctx, s, round)
 	if err != nil {
 		return err

@@ -101,22 +101,17 @@ func rolePath(n int) string { return fmt.Sprintf("%s/token/r%05d", harness.Plugi
 // storeAccounts stores configs and unleased roles, none of which logs in. The shares of life after which their tokens are
 // rotated spread those rotations over a quarter of it.
 func (s *stage) storeAccounts(ctx context.Context, o scaleOptions) error {
-	clients, err := s.clients()
-	if err != nil {
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	for n, client := range clients {
+	for n := range scaleClients {
 		group.Go(func() error {
-			for k := n; k < o.accounts; k += len(clients) {
+			for k := n; k < o.accounts; k += scaleClients {
 				config := fmt.Sprintf("c%05d", k)
 				data := s.config(account("owner", 0), map[string]any{"verify_connection": false, "rotation_percent": 25 + k%25})
-				if _, err := client.Logical().WriteWithContext(ctx, harness.PluginName+"/config/"+config, data); err != nil {
+				if err := s.write(ctx, harness.PluginName+"/config/"+config, data); err != nil {
 					return err
 				}
 				role := fmt.Sprintf("%s/role/r%05d", harness.PluginName, k)
-				data = map[string]any{"config": config, "lease": false}
-				if _, err := client.Logical().WriteWithContext(ctx, role, data); err != nil {
+				if err := s.write(ctx, role, map[string]any{"config": config, "lease": false}); err != nil {
 					return err
 				}
 			}
@@ -124,19 +119,6 @@ func (s *stage) storeAccounts(ctx context.Context, o scaleOptions) error {
 		})
 	}
 	return group.Wait()
-}
-
-// clients are as many as write at once, as root.
-func (s *stage) clients() ([]*api.Client, error) {
-	var clients []*api.Client
-	for range scaleClients {
-		client, err := s.Client(s.Token)
-		if err != nil {
-			return nil, err
-		}
-		clients = append(clients, client)
-	}
-	return clients, nil
 }
 
 // readAll reads each account in use once, which logs in for it.

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +35,7 @@ type stage struct {
 	*harness.Vault
 
 	root      *api.Client
+	caller    *harness.Caller
 	storage   harness.Storage
 	simulator *simulator.Simulator
 	upstream  *httptest.Server
@@ -68,14 +71,11 @@ func (b *bench) open(ctx context.Context, storage harness.Storage, accounts ...s
 	if s.root, err = s.Client(s.Token); err != nil {
 		return nil, err
 	}
+	s.caller = s.Caller(s.Token)
 	if err := s.Install(ctx, harness.PluginName); err != nil {
 		return nil, err
 	}
-	most := 1
-	for _, n := range b.clients {
-		most = max(most, n)
-	}
-	s.tokens, err = s.makeTokens(ctx, max(most, scaleClients))
+	s.tokens, err = s.makeTokens(ctx, max(scaleClients, slices.Max(b.clients)))
 	return s, err
 }
 
@@ -225,32 +225,12 @@ func steady() simulator.Account   { return account("steady", 24*time.Hour) }
 func rotating() simulator.Account { return account("rotating", rotatingLife) }
 
 func (s *stage) accesses(ctx context.Context) (gets, puts float64, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Addr+"/v1/sys/metrics?format=prometheus", http.NoBody)
-	if err != nil {
-		return 0, 0, err
-	}
-	request.Header.Set("X-Vault-Token", s.Token)
-	client := &http.Client{Timeout: time.Minute}
-	response, err := client.Do(request)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		var into *float64
-		value, ok := strings.CutPrefix(lines.Text(), "vault_barrier_get_count ")
-		if ok {
-			into = &gets
-		} else if value, ok = strings.CutPrefix(lines.Text(), "vault_barrier_put_count "); ok {
-			into = &puts
-		}
-		if into == nil {
-			continue
-		}
-		if _, err := fmt.Sscan(value, into); err != nil {
-			return 0, 0, fmt.Errorf("reading Vault's metrics: %w", err)
+	response, err := s.caller.Call(ctx, http.MethodGet, "sys/metrics?format=prometheus", nil)
+	for name, into := range map[string]*float64{"get": &gets, "put": &puts} {
+		value := regexp.MustCompile(`(?m)^vault_barrier_` + name + `_count (.*)$`).FindSubmatch(response.Body)
+		if value != nil && err == nil {
+			*into, err = strconv.ParseFloat(string(value[1]), 64)
 		}
 	}
-	return gets, puts, lines.Err()
+	return gets, puts, err
 }

@@ -197,14 +197,11 @@ func (m *mount) do(t *testing.T, operation logical.Operation, path string, data 
 	return m.HandleRequest(deadline(t), request)
 }
 
-// must sends a request that has to succeed.
 func (m *mount) must(t *testing.T, operation logical.Operation, path string, data map[string]any) *logical.Response {
 	t.Helper()
 	response, err := m.do(t, operation, path, data)
 	check.Require(t, err == nil, "%s %s: %v", operation, path, err)
-	if response.IsError() {
-		t.Fatalf("%s %s: %v", operation, path, response.Error())
-	}
+	check.Require(t, !response.IsError(), "%s %s: %v", operation, path, response.Error())
 	return response
 }
 

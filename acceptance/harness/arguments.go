@@ -23,8 +23,11 @@ func Arguments(flags *flag.FlagSet, about string, args []string, stdout, stderr 
 		err = fmt.Errorf("unexpected argument %q: everything is an option", flags.Arg(0))
 	}
 	if err == nil && *wantsVersion {
-		var v string
-		if v, err = checkoutVersion(); err == nil {
+		var root, v string
+		if root, err = moduleRoot(); err == nil {
+			v, err = version(root)
+		}
+		if err == nil {
 			_, _ = fmt.Fprintf(stdout, "%s %s\n", flags.Name(), v)
 			return command.ExitOK, true
 		}
@@ -40,12 +43,4 @@ func Arguments(flags *flag.FlagSet, about string, args []string, stdout, stderr 
 	default:
 		return command.ExitOK, false
 	}
-}
-
-func checkoutVersion() (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	return version(root)
 }

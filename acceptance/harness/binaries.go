@@ -101,8 +101,7 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// version returns the version that the Makefile builds with: VERSION of the environment (make exports its own) or of the
-// file.
+// version returns the version that the Makefile builds with: VERSION of the environment (make exports its own) or of the file.
 func version(root string) (string, error) {
 	if v := os.Getenv("VERSION"); v != "" {
 		return v, nil

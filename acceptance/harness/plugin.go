@@ -101,7 +101,20 @@ func NextMinor(version string) (string, error) {
 
 // RegisterVersion puts another build of the plugin in the catalog, beside the one that Install registers.
 func (v *Vault) RegisterVersion(ctx context.Context, file, version string) error {
-	command := filepath.Base(v.binaries.Plugin) + "-" + version
+	return v.register(ctx, file, filepath.Base(v.binaries.Plugin)+"-"+version, PluginName, "-version="+version)
+}
+
+// InstallProgram registers another plugin than the one under test, and enables it at a path of its name.
+func (v *Vault) InstallProgram(ctx context.Context, file, name string) error {
+	if err := v.register(ctx, file, filepath.Base(file), name); err != nil {
+		return err
+	}
+	_, err := v.CLI.Must(ctx, "", "secrets", "enable", "-path="+name, name)
+	return err
+}
+
+// register copies a program into the plugin directory as command, and puts it in the catalog.
+func (v *Vault) register(ctx context.Context, file, command, name string, options ...string) error {
 	if err := copyFile(file, filepath.Join(v.Dir, "plugins", command), 0o700); err != nil {
 		return fmt.Errorf("copying the plugin: %w", err)
 	}
@@ -109,8 +122,8 @@ func (v *Vault) RegisterVersion(ctx context.Context, file, version string) error
 	if err != nil {
 		return fmt.Errorf("hashing the plugin: %w", err)
 	}
-	_, err = v.CLI.Must(ctx, "", "plugin", "register", "-sha256="+sum, "-command="+command, "-version="+version,
-		"secret", PluginName)
+	args := append([]string{"plugin", "register", "-sha256=" + sum, "-command=" + command}, options...)
+	_, err = v.CLI.Must(ctx, "", append(args, "secret", name)...)
 	return err
 }
 

@@ -57,25 +57,14 @@ func StartDaemon(spec ProgramSpec, env ...string) (*Program, error) {
 // StartProgram starts a program.
 func (v *Vault) StartProgram(spec ProgramSpec) (*Program, error) {
 	bin := filepath.Join(spec.Dir, "bin")
-	if err := makeDirs(filepath.Join(spec.Dir, "tmp"), bin); err != nil {
+	if err := makeDirs(bin); err != nil {
 		return nil, err
 	}
 	if err := os.Symlink(v.binaries.Vault, filepath.Join(bin, "vault")); err != nil {
 		return nil, err
 	}
-	process, err := startProcess(processSpec{
-		name: spec.Name,
-		path: spec.Path,
-		args: spec.Args,
-		dir:  spec.Dir,
-		env: childEnv(spec.Dir, "VAULT_ADDR="+v.Addr, "VAULT_TOKEN="+spec.Token, "VAULT_CLI_NO_COLOR=1",
-			"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH")),
-		log: spec.Log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Program{process}, nil
+	return StartDaemon(spec, "VAULT_ADDR="+v.Addr, "VAULT_TOKEN="+spec.Token, "VAULT_CLI_NO_COLOR=1",
+		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // Stop ends the program and whatever it has started: a shell would leave the command that it waits for behind.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 )
 
 // Storage is what a Vault server keeps its data in.
@@ -64,21 +63,4 @@ func (s Settings) listener() string {
 		return ""
 	}
 	return fmt.Sprintf("  cluster_address = %q\n", s.ClusterAddress)
-}
-
-// InstallProgram registers another plugin than the one under test, and enables it at a path of its name.
-func (v *Vault) InstallProgram(ctx context.Context, file, name string) error {
-	if err := copyFile(file, filepath.Join(v.Dir, "plugins", filepath.Base(file)), 0o700); err != nil {
-		return fmt.Errorf("installing %s: %w", file, err)
-	}
-	sum, err := fileSHA256(file)
-	if err != nil {
-		return fmt.Errorf("hashing %s: %w", file, err)
-	}
-	if _, err := v.CLI.Must(ctx, "",
-		"plugin", "register", "-sha256="+sum, "-command="+filepath.Base(file), "secret", name); err != nil {
-		return err
-	}
-	_, err = v.CLI.Must(ctx, "", "secrets", "enable", "-path="+name, name)
-	return err
 }

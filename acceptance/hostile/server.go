@@ -30,7 +30,6 @@ type Server struct {
 	listener net.Listener
 	trap     net.Listener
 	ca       *simulator.CA
-	vouched  string // a root besides ca, as PEM
 	good     *tls.Config
 	bad      *tls.Config
 	end      chan struct{}
@@ -102,7 +101,7 @@ func (s *Server) URL() string {
 func (s *Server) Elsewhere() string { return "http://" + s.trap.Addr().String() + s.trick.path() }
 
 // CA is the certificate, as PEM, of who vouches for the server as long as it is honest.
-func (s *Server) CA() string { return string(s.ca.CertPEM()) + s.vouched }
+func (s *Server) CA() string { return string(s.ca.CertPEM()) }
 
 // Conns counts the connections so far, Open those that are open, and Asked the requests that came.
 func (s *Server) Conns() int64 { return s.conns.Load() }
@@ -173,7 +172,9 @@ func (s *Server) serve(conn net.Conn) {
 	case s.trick.Speaks == HTTP2:
 		visit.http2()
 	default:
-		visit.http1(s.trick.response)
+		if visit.readRequest() {
+			s.trick.response(visit)
+		}
 	}
 }
 
@@ -183,14 +184,6 @@ type Visit struct {
 	net.Conn
 
 	in *bufio.Reader
-}
-
-// http1 reads one request, responds as the trick defines, and waits until the other side closes.
-func (v *Visit) http1(response func(*Visit)) {
-	if !v.readRequest() {
-		return
-	}
-	response(v)
 }
 
 func (v *Visit) readRequest() bool {

@@ -62,8 +62,7 @@ type Trick struct {
 	Code int
 	// Unheard says that the credentials must not be sent.
 	Unheard bool
-	// Growth is by how much the heap may grow over it, in bytes, the server's part included; 0 where memory is not what it is
-	// about.
+	// Growth is by how much the heap may grow over it, in bytes, the server's part included; 0 where memory is not what it is about.
 	Growth int64
 
 	// response plays the trick once the request was read; raw plays it on a connection that has just come, before any TLS; frames

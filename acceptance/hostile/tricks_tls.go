@@ -9,8 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -49,18 +47,9 @@ func tlsTricks() []Trick {
 			}
 			return err
 		}),
-		refused("a certificate that vouches for itself", func(_ *Server, c *tls.Config) error {
-			_, err := selfSigned(c, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-			return err
-		}),
-		refused("a certificate that has expired", func(s *Server, c *tls.Config) (err error) {
-			s.vouched, err = selfSigned(c, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
-			return err
-		}),
-		refused("a certificate of tomorrow", func(s *Server, c *tls.Config) (err error) {
-			s.vouched, err = selfSigned(c, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour))
-			return err
-		}),
+		refused("a certificate that vouches for itself", vouchesForItself),
+		refused("a certificate that has expired", validBetween(-2*time.Hour, -time.Hour)),
+		refused("a certificate of tomorrow", validBetween(time.Hour, 2*time.Hour)),
 		refused("TLS 1.1 at most", func(_ *Server, c *tls.Config) error {
 			c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 			return nil
@@ -91,21 +80,24 @@ func tlsTricks() []Trick {
 	}
 }
 
-// selfSigned gives the server a certificate of its own, and returns it as PEM.
-func selfSigned(c *tls.Config, from, to time.Time) (asPEM string, err error) {
+// validBetween is a certificate that is right, but for its times, which count from now.
+func validBetween(from, to time.Duration) func(*Server, *tls.Config) error {
+	return func(s *Server, c *tls.Config) error {
+		cert, err := s.ca.Issue(&x509.Certificate{
+			NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		})
+		c.Certificates = []tls.Certificate{cert}
+		return err
+	}
+}
+
+func vouchesForItself(_ *Server, c *tls.Config) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return "", err
+		return err
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
+	template := &x509.Certificate{NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return "", err
-	}
 	c.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), nil
+	return err
 }

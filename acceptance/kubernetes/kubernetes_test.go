@@ -33,13 +33,9 @@ const (
 func placeholders(v *server) *strings.Replacer {
 	return strings.NewReplacer(
 		"https://vault.example.com:8200", v.url,
-		"    PUT THE CERTIFICATE HERE\n", indent(string(v.ca.pem)),
+		"    PUT THE CERTIFICATE HERE\n", "    "+strings.ReplaceAll(strings.TrimSpace(string(v.ca.CertPEM())), "\n", "\n    ")+"\n",
 		"refreshInterval: 15m\n", "refreshInterval: "+refresh+"\n",
 	)
-}
-
-func indent(text string) string {
-	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ") + "\n"
 }
 
 // TestSecrets_HoldNoDeadToken applies the manifests, and tries what lies in the Secrets every second over four rotations, while
@@ -125,7 +121,6 @@ func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	}
 }
 
-// logins is how often the upstream was logged in to with an account.
 func (v *server) logins(account string) int {
 	return v.sim.Counters().Of(simulator.JWT, account).Logins
 }

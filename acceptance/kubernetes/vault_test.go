@@ -104,7 +104,7 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 	check.Require(t, block != nil, "the README shows no commands")
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"vault-reviewer.jwt": c.accountToken(t, "kube-system", "vault-reviewer"), "kubernetes-ca.crt": string(c.ca.pem),
+		"vault-reviewer.jwt": c.accountToken(t, "kube-system", "vault-reviewer"), "kubernetes-ca.crt": string(c.ca.CertPEM()),
 	} {
 		check.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
@@ -119,7 +119,6 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 	}
 }
 
-// leases counts Vault's leases below a path, in all.
 func (s *server) leases(t *testing.T, path string) int {
 	t.Helper()
 	client := check.Value(s.Client(s.Token))(t)

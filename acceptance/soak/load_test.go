@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -95,7 +94,6 @@ func spread(least, most time.Duration) time.Duration {
 	return least + rand.N(most-least+1) //nolint:gosec // chance that spreads load, not a secret
 }
 
-// any is one of the accounts, by chance.
 func (l *load) any() *account {
 	return l.up.accounts[rand.IntN(len(l.up.accounts))] //nolint:gosec // see spread
 }
@@ -208,7 +206,6 @@ func (l *load) rotate(ctx context.Context, a *account) {
 	l.write(ctx, "rotations", "rotate/"+a.name, nil)
 }
 
-// revoke takes all tokens of an account out of use.
 func (l *load) revoke(ctx context.Context, a *account) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
@@ -304,15 +301,7 @@ func (l *load) restarts(ctx context.Context) {
 
 func (l *load) crash() error {
 	pids, err := l.vault.PluginPIDs()
-	if err != nil {
-		return err
-	}
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(err, harness.EndOrphans(pids))
 }
 
 // usage is what Vault and the plugin take of the machine.

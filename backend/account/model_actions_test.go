@@ -11,7 +11,6 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// action is one thing that may happen next.
 type action struct {
 	// What it is, in words.
 	what string
@@ -39,7 +38,6 @@ func (w *modelWorld) next(a action) *modelWorld {
 	return &next
 }
 
-// list is what may happen next.
 func (w *modelWorld) list(buffer []action) []action {
 	a := &actions{w: w, all: buffer[:0]}
 	a.callers()
@@ -178,7 +176,6 @@ func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 	w.applyAs(LoginEnded{Work: l.work.ID, Token: token}, true)
 }
 
-// refuses has a login fail.
 func (w *modelWorld) refuses(l modelLogin, err *upstream.Error) {
 	if !l.cancelled {
 		w.ghost.ended(w, l.work, err)

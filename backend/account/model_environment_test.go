@@ -26,9 +26,8 @@ var (
 	errModelLoad    = errors.New("storage cannot be read")
 )
 
-// modelWorld is one account with its environment: the state machine, storage, the upstream, the effects in flight, the
-// callers, and what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never
-// changes.
+// modelWorld is one account with its environment: the state machine, storage, the upstream, the effects in flight, the callers,
+// and what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never changes.
 type modelWorld struct {
 	scenario *scenario
 
@@ -111,7 +110,6 @@ type modelNote struct {
 	revoked bool
 }
 
-// modelReader is a reader that waits.
 type modelReader struct {
 	Reader
 
@@ -128,7 +126,6 @@ const (
 	opTakesOver                   // it was written, and the issuer is to take it over
 )
 
-// modelOp is a caller that writes or deletes the config.
 type modelOp struct {
 	step    opStep
 	account *Account // nil to delete
@@ -296,7 +293,6 @@ func (w *modelWorld) saveLands() {
 	w.ghost.landed(landed.Version)
 }
 
-// saveEnds has storage respond to the write in flight.
 func (w *modelWorld) saveEnds(lands bool, err error) {
 	if lands && !w.save.landed {
 		w.saveLands()
@@ -330,7 +326,6 @@ func (w *modelWorld) tellGoesOn() {
 	w.tell = &next
 }
 
-// reads has a reader come.
 func (w *modelWorld) reads(rejected string) {
 	w.lastRead = w.now().Wall
 	r := modelReader{
@@ -364,7 +359,6 @@ func (w *modelWorld) asks(r *modelReader) (waits bool) {
 	return false
 }
 
-// askAgain has all readers that wait ask again.
 func (w *modelWorld) askAgain() {
 	if len(w.readers) == 0 {
 		return
@@ -466,7 +460,6 @@ func (w *modelWorld) opEnds(unsure bool) {
 	}
 }
 
-// configStored has storage respond to the write of the config.
 func (w *modelWorld) configStored(lands bool, err error) {
 	o := *w.op
 	if lands {
@@ -480,7 +473,6 @@ func (w *modelWorld) configStored(lands bool, err error) {
 	w.op = &o
 }
 
-// change is what a write makes of the config.
 type change int
 
 const (

@@ -479,7 +479,6 @@ func (w *modelWorld) checkServing() {
 	}
 }
 
-// serves checks what a reader is given.
 func (w *modelWorld) serves(r *modelReader) {
 	s, now := &w.state, w.now()
 	if !s.CanServe(now) {
@@ -496,7 +495,6 @@ func (w *modelWorld) serves(r *modelReader) {
 	w.checkServing()
 }
 
-// waiting checks a reader that waits.
 func (w *modelWorld) waiting(r *modelReader, v Decision) {
 	s, now := &w.state, w.now()
 	waited := now.Elapsed - r.Arrived.Elapsed
@@ -516,7 +514,6 @@ func (w *modelWorld) waiting(r *modelReader, v Decision) {
 	}
 }
 
-// check checks the world after an action.
 func (w *modelWorld) check() {
 	g, s := &w.ghost, &w.state
 	if w.broken != "" {
@@ -668,7 +665,6 @@ func (w *modelWorld) refers(id string) bool {
 	return slices.ContainsFunc(w.loads, func(l modelLoad) bool { return l.record.has(id) })
 }
 
-// has reports whether a record has the token.
 func (r *Record) has(id string) bool {
 	if r == nil {
 		return false

@@ -185,7 +185,7 @@ func TestModel(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			c := newChecker(s.start())
+			c := &checker{root: s.start(), seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 			began := time.Now()
 			if trace := c.run(limits); trace != "" {
 				t.Errorf("%s\n%s", s.name, trace)
@@ -196,7 +196,6 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// checker explores one scenario.
 type checker struct {
 	root        *modelWorld
 	seed        maphash.Seed
@@ -211,10 +210,6 @@ type checker struct {
 type node struct {
 	parent int32
 	action int16
-}
-
-func newChecker(root *modelWorld) *checker {
-	return &checker{root: root, seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 }
 
 // run explores as far as the limits say. It returns the shortest sequence that breaks a rule, in words; "" where there is none.
@@ -258,7 +253,6 @@ func (c *checker) run(l limits) string {
 	return ""
 }
 
-// trace describes how a rule was broken.
 func (c *checker) trace(at int32, last int, broken string) string {
 	path := []int{last}
 	for ; at > 0; at = c.nodes[at].parent {
@@ -276,7 +270,6 @@ func (c *checker) trace(at int32, last int, broken string) string {
 	return b.String()
 }
 
-// summary describes the world in one line.
 func (w *modelWorld) summary() string {
 	s, now := &w.state, w.now()
 	parts := []string{[...]string{"unknown", "absent", "stale", "known"}[s.Known]}

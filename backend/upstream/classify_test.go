@@ -275,54 +275,29 @@ func TestClassify_Refresh(t *testing.T) {
 
 func TestError_Text(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name string
-		err  upstream.Error
-		want string
-	}{
-		{"rejected",
-			upstream.Error{Kind: upstream.Rejected, Op: "login", Status: 206, Detail: "Unable to login"},
-			`upstream refused the credentials (HTTP 206, "Unable to login")`,
+	for want, e := range map[string]upstream.Error{
+		`upstream refused the credentials (HTTP 206, "Unable to login")`: {Kind: upstream.Rejected, Status: 206, Detail: "Unable to login"},
+		`upstream refused the credentials (HTTP 400, invalid_client, "no such client")`: {
+			Kind: upstream.Rejected, Status: 400, Code: "invalid_client", Detail: "no such client",
 		},
-		{"rejected with a code",
-			upstream.Error{Kind: upstream.Rejected, Op: "login", Status: 400, Code: "invalid_client", Detail: "no such client"},
-			`upstream refused the credentials (HTTP 400, invalid_client, "no such client")`,
+		`upstream refused the refresh token (HTTP 400)`: {Kind: upstream.Rejected, Op: "refresh", Status: 400},
+		`upstream rejected the request as malformed (HTTP 400, "username: missing field")`: {
+			Kind: upstream.Invalid, Status: 400, Detail: "username: missing field",
 		},
-		{"rejected refresh",
-			upstream.Error{Kind: upstream.Rejected, Op: "refresh", Status: 400},
-			`upstream refused the refresh token (HTTP 400)`,
+		`upstream is throttling logins (HTTP 429, retry after 1m30s)`: {
+			Kind: upstream.Throttled, Status: 429, RetryAfter: 90 * time.Second,
 		},
-		{"invalid",
-			upstream.Error{Kind: upstream.Invalid, Op: "login", Status: 400, Detail: "username: missing field"},
-			`upstream rejected the request as malformed (HTTP 400, "username: missing field")`,
+		`upstream cannot be reached: the name x does not resolve`: {
+			Kind: upstream.Unavailable, Cause: upstream.CauseDNS, Detail: "the name x does not resolve",
 		},
-		{"throttled",
-			upstream.Error{Kind: upstream.Throttled, Op: "login", Status: 429, RetryAfter: 90 * time.Second},
-			`upstream is throttling logins (HTTP 429, retry after 1m30s)`,
+		`upstream did not respond in time: timeout after 15s`: {
+			Kind: upstream.Unavailable, Cause: upstream.CauseTimeout, Detail: "timeout after 15s",
 		},
-		{"unavailable: dns",
-			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseDNS, Detail: "the name x does not resolve"},
-			`upstream cannot be reached: the name x does not resolve`,
-		},
-		{"unavailable: timeout",
-			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseTimeout, Detail: "timeout after 15s"},
-			`upstream did not respond in time: timeout after 15s`,
-		},
-		{"unavailable: server",
-			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseServer, Status: 503},
-			`upstream reports an error (HTTP 503)`,
-		},
-		{"malformed",
-			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the response is empty (HTTP 200)"},
-			`upstream's response cannot be understood: the response is empty (HTTP 200)`,
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			check.Equal(t, test.err.Error(), test.want, "the text")
-			check.Equal(t, test.err.Timeout(), strings.Contains(test.name, "timeout"), "Timeout()")
-		})
+		`upstream reports an error (HTTP 503)`:                            {Kind: upstream.Unavailable, Cause: upstream.CauseServer, Status: 503},
+		`upstream's response cannot be understood: the response is empty`: {Kind: upstream.Malformed, Detail: "the response is empty"},
+	} {
+		check.Equal(t, e.Error(), want, "the text")
+		check.Equal(t, e.Timeout(), e.Cause == upstream.CauseTimeout, "Timeout() of %q", want)
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 func TestNew_NamesFieldNotValue(t *testing.T) {
@@ -47,7 +47,7 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 		},
 		{"a ca_cert that is broken before a whole one",
 			func(a *upstream.Account) {
-				_, whole := selfSigned(t, time.Now(), time.Now().Add(time.Hour))
+				whole := string(check.Value(simulator.NewCA())(t).CertPEM())
 				a.CACert = strings.Replace(whole, "-----END", "----END", 1) + whole
 			}, "ca_cert contains an incomplete certificate",
 		},

@@ -20,7 +20,6 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
-	"vault-plugin-secrets-mastersindia/internal/memorynet"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -44,7 +43,6 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return &countedConn{Conn: ours, closed: &p.closed}, nil
 }
 
-// countedConn is a connection that counts its end.
 type countedConn struct {
 	net.Conn
 	once   sync.Once
@@ -88,48 +86,26 @@ func newClientOn(t *testing.T, account upstream.Account, dial func(context.Conte
 func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"h2", "http/1.1"} {
-		t.Run(speaks, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				account, config := secureAccount(t, speaks)
-				network := memorynet.New()
-				type connection struct{}
-				var connections, asked atomic.Int64
-				server := &http.Server{
-					ReadHeaderTimeout: time.Hour,
-					ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
-						return context.WithValue(ctx, connection{}, connections.Add(1))
-					},
-					Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						asked.Add(1)
-						_, _ = io.Copy(io.Discard, r.Body) // net/http notices after that only that a client has gone
-						if r.Context().Value(connection{}) == int64(1) {
-							<-r.Context().Done()
-							return
-						}
-						always(200, "application/json", goodResponse)(w, r)
-					}),
+		timed(t, speaks, func(t *testing.T) {
+			account, config := secureAccount(t, speaks)
+			var s *server
+			s, dial := serveInMemory(t, config, func(w http.ResponseWriter, r *http.Request) {
+				if s.connected() == 1 {
+					<-r.Context().Done()
+					return
 				}
-				served := make(chan struct{})
-				go func() {
-					defer close(served)
-					_ = server.Serve(tls.NewListener(network, config))
-				}()
-				defer func() {
-					_ = server.Close()
-					<-served
-				}()
-				client := newClientOn(t, account, network.Dial)
-
-				began := time.Now()
-				mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
-				check.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
-				_, err := client.Login(t.Context())
-				check.True(t, err == nil, "the next login: %v", err)
-				check.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
-				check.True(t, asked.Load() == 2 && connections.Load() == 2,
-					"%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
+				always(200, "application/json", goodResponse)(w, r)
 			})
+			client := newClientOn(t, account, dial)
+
+			began := time.Now()
+			mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
+			check.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
+			_, err := client.Login(t.Context())
+			check.True(t, err == nil, "the next login: %v", err)
+			check.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
+			check.True(t, s.asked() == 2 && s.connected() == 2,
+				"%d requests over %d connections, want 2 over 2", s.asked(), s.connected())
 		})
 	}
 }

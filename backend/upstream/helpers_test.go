@@ -6,6 +6,7 @@ package upstream_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,6 @@ const (
 // noon is what both clocks show in tests that do not say otherwise.
 func noon() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
 
-// request is what a server has been sent.
 type request struct {
 	*http.Request
 	body string
@@ -75,19 +75,24 @@ func timed(t *testing.T, name string, test func(t *testing.T)) {
 	})
 }
 
-// serveInMemory starts an upstream that dial leads to, in the time of a synctest bubble. It is stopped with the test.
-func serveInMemory(t *testing.T, handle http.HandlerFunc) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
+// serveInMemory starts an upstream that dial leads to, in the time of a synctest bubble, with TLS where secure is given. It is
+// stopped with the test.
+func serveInMemory(
+	t *testing.T, secure *tls.Config, handle http.HandlerFunc,
+) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
 	t.Helper()
 	s = newServer(handle)
 	_ = s.Listener.Close()
 	network := memorynet.New()
 	s.Listener = network
+	if secure != nil {
+		s.Listener = tls.NewListener(network, secure)
+	}
 	s.Start()
 	t.Cleanup(s.Close)
 	return s, network.Dial
 }
 
-// newServer makes an upstream that is not started yet.
 func newServer(handle http.HandlerFunc) *server {
 	s := &server{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,9 +25,7 @@ import (
 func fieldsOf(t *testing.T, r request) map[string]string {
 	t.Helper()
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		t.Fatalf("Content-Type %q: %v", r.Header.Get("Content-Type"), err)
-	}
+	check.Require(t, err == nil, "Content-Type %q: %v", r.Header.Get("Content-Type"), err)
 	fields := map[string]string{}
 	switch media {
 	case "application/json":

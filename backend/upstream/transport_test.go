@@ -7,16 +7,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +23,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 const goodResponse = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
@@ -75,15 +72,6 @@ func (s *rawServer) serve(conn net.Conn, response func(net.Conn)) {
 	response(conn)
 }
 
-// loginRaw logs in at a raw server that sends these bytes, and makes sure that it was asked once.
-func loginRaw(t *testing.T, sent string) *upstream.Error {
-	t.Helper()
-	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, sent) })
-	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
-	return mustFail(token, err)(t)
-}
-
 func TestConnection_BrokenAtEachStage(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -124,7 +112,9 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			e := loginRaw(t, test.bytes)
+			s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, test.bytes) })
+			e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
+			check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
 			mustBe(t, e, test.want)
 			check.Contains(t, e.Detail, test.say)
 		})
@@ -188,7 +178,7 @@ func TestTimeout_Deadline(t *testing.T) {
 	}
 	for where, handle := range stuck {
 		timed(t, where+", ours", func(t *testing.T) {
-			s, dial := serveInMemory(t, handle)
+			s, dial := serveInMemory(t, nil, handle)
 			a := accountFor(upstream.JWT, s.URL)
 			a.RequestTimeout = 150 * time.Millisecond
 			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
@@ -198,7 +188,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			s.only(t)
 		})
 		timed(t, where+", the caller's", func(t *testing.T) {
-			s, dial := serveInMemory(t, handle)
+			s, dial := serveInMemory(t, nil, handle)
 			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 			defer cancel()
 			e := mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx))(t)
@@ -208,7 +198,7 @@ func TestTimeout_Deadline(t *testing.T) {
 		})
 		timed(t, where+", given up", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			s, dial := serveInMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			s, dial := serveInMemory(t, nil, func(w http.ResponseWriter, r *http.Request) {
 				time.AfterFunc(50*time.Millisecond, cancel)
 				handle(w, r)
 			})
@@ -224,7 +214,7 @@ func TestTimeout_Deadline(t *testing.T) {
 func TestTimeout_RefusedWithLateBody(t *testing.T) {
 	t.Parallel()
 	timed(t, "401, and no body", func(t *testing.T) {
-		s, dial := serveInMemory(t, func(w http.ResponseWriter, r *http.Request) {
+		s, dial := serveInMemory(t, nil, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
@@ -390,29 +380,17 @@ func certificateOf(s *server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
 
-// selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
-func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cert tls.Certificate, asPEM string) {
-	t.Helper()
-	key := check.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: uses,
-	}
-	der := check.Value(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
-	asPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
-}
-
 func TestTLS_NamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	goodCert, goodPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
-	oldCert, oldPEM := selfSigned(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
-	_, otherPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
-	clientCert, clientPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour), x509.ExtKeyUsageClientAuth)
-	config := func(cert tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{cert}} }
-	old := config(goodCert)
+	ca, other := check.Value(simulator.NewCA())(t), check.Value(simulator.NewCA())(t)
+	issued := func(ends time.Duration, uses ...x509.ExtKeyUsage) *tls.Config {
+		cert := check.Value(ca.Issue(&x509.Certificate{
+			NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(ends),
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: uses,
+		}))(t)
+		return &tls.Config{Certificates: []tls.Certificate{cert}}
+	}
+	good, old, goodPEM, otherPEM := issued(time.Hour), issued(time.Hour), string(ca.CertPEM()), string(other.CertPEM())
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	tests := map[string]struct {
 		config *tls.Config
@@ -420,13 +398,13 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 		host   string
 		say    string
 	}{
-		"the right CA":                   {config(goodCert), goodPEM, "127.0.0.1", ""},
-		"the right CA among others":      {config(goodCert), otherPEM + goodPEM, "127.0.0.1", ""},
-		"the system's CAs":               {config(goodCert), "", "127.0.0.1", "is not from a trusted authority"},
-		"another CA":                     {config(goodCert), otherPEM, "127.0.0.1", "is not from a trusted authority"},
-		"a certificate for another name": {config(goodCert), goodPEM, "localhost", "is for another host name"},
-		"a certificate that has expired": {config(oldCert), oldPEM, "127.0.0.1", "has expired or is not valid yet"},
-		"a certificate not for servers":  {config(clientCert), clientPEM, "127.0.0.1", "is not valid"},
+		"the right CA":                   {good, goodPEM, "127.0.0.1", ""},
+		"the right CA among others":      {good, otherPEM + goodPEM, "127.0.0.1", ""},
+		"the system's CAs":               {good, "", "127.0.0.1", "is not from a trusted authority"},
+		"another CA":                     {good, otherPEM, "127.0.0.1", "is not from a trusted authority"},
+		"a certificate for another name": {good, goodPEM, "localhost", "is for another host name"},
+		"a certificate that has expired": {issued(-time.Hour), goodPEM, "127.0.0.1", "has expired or is not valid yet"},
+		"a certificate not for servers":  {issued(time.Hour, x509.ExtKeyUsageClientAuth), goodPEM, "127.0.0.1", "is not valid"},
 		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 or later is required"},
 	}
 	for name, test := range tests {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -44,7 +45,7 @@ func banner(o options, where addresses, accounts []simulator.Account, demo bool)
 func commands(name string, o options, where addresses, a simulator.Account, demo bool) []string {
 	base, trust := where.HTTP, "allow_http=true"
 	if base == "" {
-		base, trust = where.HTTPS, "ca_cert=@"+shell.Quote(caFile(o))
+		base, trust = where.HTTPS, "ca_cert=@"+shell.Quote(cmp.Or(o.tlsCAOut, "FILE")) // without -tls-ca-out there is nothing to name
 	}
 	stdin, credentials := credentialArgs(a, demo)
 	var list []string
@@ -95,11 +96,4 @@ func credentialArgs(a simulator.Account, demo bool) (stdin, args string) {
 		words = append(words, "username="+shell.Quote(a.Username), "password=-")
 	}
 	return stdin, strings.Join(words, " ")
-}
-
-func caFile(o options) string {
-	if o.tlsCAOut == "" {
-		return "FILE" // -tls-ca-out was not given: there is nothing to name
-	}
-	return o.tlsCAOut
 }

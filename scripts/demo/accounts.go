@@ -3,10 +3,7 @@
 
 package main
 
-import (
-	"vault-plugin-secrets-mastersindia/acceptance/harness"
-	"vault-plugin-secrets-mastersindia/simulator"
-)
+import "vault-plugin-secrets-mastersindia/simulator"
 
 // account is an upstream account, the config that stores it and the role that reads it.
 type account struct {
@@ -22,22 +19,20 @@ type account struct {
 }
 
 // demoAccounts returns an account for each way to log in of each protocol.
-func demoAccounts(sim *harness.Simulator, accounts []simulator.Account) []account {
+// The first logs in over TLS, as one does; the others show allow_http.
+func demoAccounts(plain, secure string, accounts []simulator.Account) []account {
+	base, trust := secure, "ca_cert=@"+caFile
 	var list []account
 	for _, a := range accounts {
 		for _, login := range simulator.Logins(a.Protocol) {
-			list = append(list, demoAccount(sim, a, login, len(list) == 0))
+			list = append(list, demoAccount(a, login, base, trust))
+			base, trust = plain, "allow_http=true"
 		}
 	}
 	return list
 }
 
-// demoAccount is the account with one way to log in. The first logs in over TLS, as one does; the others show allow_http.
-func demoAccount(sim *harness.Simulator, a simulator.Account, login simulator.Login, secure bool) account {
-	base, trust := sim.HTTP, "allow_http=true"
-	if secure {
-		base, trust = sim.HTTPS, "ca_cert=@ca.pem"
-	}
+func demoAccount(a simulator.Account, login simulator.Login, base, trust string) account {
 	settings := []string{"token_url=" + base + login.Path, trust}
 	how := "no preset"
 	if login.Preset != "" {

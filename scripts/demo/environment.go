@@ -5,25 +5,28 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
+// caFile is the certificate of the simulator's CA, in the working directory of the vault commands.
+const caFile = "ca.pem"
+
 // environment is the Vault and the simulator that the demo uses.
 type environment struct {
 	dir       string
 	vault     *harness.Vault
-	simulator *harness.Simulator
-	accounts  []account
-	client    *http.Client
+	simulator *simulator.Simulator
+	// plain and secure serve the simulator, by HTTP and by HTTPS with a certificate of ca.
+	plain, secure *httptest.Server
+	ca            *simulator.CA
+	accounts      []account
 }
 
 // openEnvironment starts a Vault and a simulator that knows the accounts of the demo.
@@ -36,14 +39,13 @@ func openEnvironment(ctx context.Context) (_ *environment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &environment{dir: dir, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}}
+	s := &environment{dir: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	accounts := simulator.DemoAccounts()
-	if s.simulator, err = harness.StartSimulator(ctx, binaries, filepath.Join(dir, "simulator"), accounts); err != nil {
+	if err := s.startSimulator(); err != nil {
 		return nil, err
 	}
 	vaultDir := filepath.Join(dir, "vault")
@@ -53,29 +55,46 @@ func openEnvironment(ctx context.Context) (_ *environment, err error) {
 	if s.vault, err = harness.StartDevVault(ctx, binaries, vaultDir); err != nil {
 		return nil, err
 	}
-	s.accounts = demoAccounts(s.simulator, accounts)
 	return s, s.layOutFiles()
 }
 
-// close ends the processes and removes their files.
+func (s *environment) startSimulator() (err error) {
+	accounts := simulator.DemoAccounts()
+	if s.simulator, err = simulator.New(simulator.Options{Accounts: accounts}); err != nil {
+		return err
+	}
+	if s.ca, err = simulator.NewCA(); err != nil {
+		return err
+	}
+	s.plain, s.secure = httptest.NewUnstartedServer(s.simulator), httptest.NewUnstartedServer(s.simulator)
+	if s.secure.TLS, err = s.ca.ServerTLS(); err != nil {
+		return err
+	}
+	s.plain.Config.ConnContext, s.secure.Config.ConnContext = s.simulator.ConnContext, s.simulator.ConnContext
+	s.plain.Start()
+	s.secure.StartTLS()
+	s.accounts = demoAccounts(s.plain.URL, s.secure.URL, accounts)
+	return nil
+}
+
+// close ends the servers and removes their files.
 func (s *environment) close() error {
 	var errs []error
 	if s.vault != nil {
 		errs = append(errs, s.vault.Stop())
 	}
-	if s.simulator != nil {
-		errs = append(errs, s.simulator.Stop())
+	for _, server := range []*httptest.Server{s.plain, s.secure} {
+		if server != nil {
+			server.CloseClientConnections()
+			server.Close()
+		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
 // layOutFiles puts the files that the vault commands read into their working directory.
 func (s *environment) layOutFiles() error {
-	ca, err := os.ReadFile(s.simulator.CAFile)
-	if err != nil {
-		return err
-	}
-	files := map[string]string{"ca.pem": string(ca)}
+	files := map[string]string{caFile: string(s.ca.CertPEM())}
 	for _, a := range s.accounts {
 		if a.ClientSecret != "" {
 			files[a.secretFile()] = a.ClientSecret
@@ -89,27 +108,9 @@ func (s *environment) layOutFiles() error {
 	return nil
 }
 
-// logins asks the simulator for the number of login attempts.
-func (s *environment) logins(ctx context.Context) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.simulator.HTTP+"/_simulator/counters", http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	response, err := s.client.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	var counters simulator.Counters
-	if err := json.NewDecoder(response.Body).Decode(&counters); err != nil {
-		return 0, fmt.Errorf("reading the simulator's counters: %w", err)
-	}
-	return counters.Logins, nil
-}
-
 // use makes the business call of the account's protocol with the token, as an integrator would.
 func (s *environment) use(ctx context.Context, a account, token, clientID string) error {
-	status, body, accepted, err := simulator.CallBusiness(ctx, s.simulator.HTTP, s.client, a.Protocol, token, clientID)
+	status, body, accepted, err := simulator.CallBusiness(ctx, s.plain.URL, s.plain.Client(), a.Protocol, token, clientID)
 	if err != nil {
 		return fmt.Errorf("calling the %s API: %w", a.Protocol, err)
 	}

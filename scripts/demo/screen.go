@@ -43,7 +43,6 @@ func (s *screen) step(title string) {
 	s.printf("\n%s\n", s.style(bold, fmt.Sprintf("%d. %s", s.steps, title)))
 }
 
-// note says something in passing.
 func (s *screen) note(text string) {
 	s.printf("   %s\n", s.style(dim, text))
 }
@@ -66,7 +65,6 @@ func (s *screen) command(variable string, args []string) {
 	s.printf("\n   %s\n", s.style(cyan, strings.Join(wrap(words), " \\\n       ")))
 }
 
-// response shows what a command printed.
 func (s *screen) response(text string) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		s.printf("   %s\n", strings.TrimRight(line, "\n"))

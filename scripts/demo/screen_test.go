@@ -10,18 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestColours_OnlyOnTerminal(t *testing.T) {
 	t.Parallel()
-	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := check.Value(os.Create(filepath.Join(t.TempDir(), "out")))(t)
 	defer func() { _ = file.Close() }()
-	if newScreen(file).colours {
-		t.Error("a file would be written with colours")
-	}
+	check.True(t, !newScreen(file).colours, "a file would be written with colours")
 }
 
 func TestCommands_PasteIntoShell(t *testing.T) {
@@ -31,26 +28,18 @@ func TestCommands_PasteIntoShell(t *testing.T) {
 	s.command("PASSWORD", []string{"write", "mastersindia/config/cards", "scope=accounts cards", "note=it's", "password=-"})
 	want := "\n   $ printf %s \"$PASSWORD\" | vault write mastersindia/config/cards 'scope=accounts cards' 'note=it'\\''s' \\\n" +
 		"       password=-\n"
-	if out.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
-	}
+	check.True(t, out.String() == want, "got\n%s\nwant\n%s", out.String(), want)
 }
 
 // TestOnPath_PasteIntoShell gives a shell the line that makes vault a command, and runs it; the folder has a blank in its name.
 func TestOnPath_PasteIntoShell(t *testing.T) {
 	for _, name := range []string{"vault", "vault-1.19.5"} {
 		program := filepath.Join(t.TempDir(), "my checkout", name)
-		if err := os.Mkdir(filepath.Dir(program), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$@\"\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		check.NoError(t, os.Mkdir(filepath.Dir(program), 0o700))
+		check.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho \"$@\"\n"), 0o700))
 		t.Setenv("PATH", "/usr/bin:/bin")
 		out, err := exec.CommandContext(t.Context(), "bash", "-c", onPath(program)+"\nvault status").CombinedOutput()
-		if err != nil || string(out) != "status\n" {
-			t.Errorf("%s: %v, %q", onPath(program), err, out)
-		}
+		check.True(t, err == nil && string(out) == "status\n", "%s: %v, %q", onPath(program), err, out)
 		t.Setenv("PATH", filepath.Dir(program)+":/usr/bin:/bin")
 		if line := onPath(program); name == "vault" && line != "" {
 			t.Errorf("with vault on the PATH: %s", line)
@@ -67,7 +56,6 @@ func TestOutput_HidesToken(t *testing.T) {
 		t.Errorf("the table reads as %v", values)
 	}
 	hidden := hideToken(response)
-	if strings.Contains(hidden, token) || strings.Count(hidden, "eyJhbGciOiey…") != 2 {
-		t.Errorf("the token is not shortened:\n%s", hidden)
-	}
+	check.True(t, !strings.Contains(hidden, token) && strings.Count(hidden, "eyJhbGciOiey…") == 2,
+		"the token is not shortened:\n%s", hidden)
 }

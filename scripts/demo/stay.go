@@ -40,9 +40,9 @@ func (p *play) stay(ctx context.Context) error {
 	p.out.printf("  vault read mastersindia/config/%s\n", p.accounts[0].config)
 	p.out.printf("  vault path-help mastersindia\n")
 	p.out.printf("  go run ./examples/clients/go -d '{\"user_gstin\": \"29ABCDE1234F2Z5\"}' %s %s/api/v1/einvoice/\n\n",
-		p.accounts[0].role, p.simulator.HTTP)
+		p.accounts[0].role, p.plain.URL)
 	p.out.printf("  password     of %s, should a drill ask for it: %s\n", p.sameUser(p.accounts[0]), p.accounts[0].Password)
-	p.out.printf("  simulator    %s  %s  (certificate: %s)\n", p.simulator.HTTP, p.simulator.HTTPS, p.simulator.CAFile)
+	p.out.printf("  simulator    %s  %s  (certificate: %s)\n", p.plain.URL, p.secure.URL, filepath.Join(p.vault.CLI.Dir, caFile))
 	p.out.printf("  server log   %s\n  audit log    %s\n\n", p.vault.ServerLog(), p.vault.AuditLog())
 	p.out.printf("%s\n", p.out.style(bold, "Ctrl-C stops everything and removes its files."))
 	select {
@@ -50,8 +50,6 @@ func (p *play) stay(ctx context.Context) error {
 		return nil
 	case <-p.vault.Done():
 		return p.vault.Err()
-	case <-p.simulator.Done():
-		return p.simulator.Err()
 	}
 }
 

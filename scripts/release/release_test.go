@@ -17,6 +17,8 @@ import (
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const root = "../.."
@@ -75,18 +77,13 @@ type extraFile struct {
 func readGoreleaser(t *testing.T) goreleaser {
 	t.Helper()
 	var g goreleaser
-	if err := yaml.Unmarshal(read(t, ".goreleaser.yaml"), &g); err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, yaml.Unmarshal(read(t, ".goreleaser.yaml"), &g))
 	return g
 }
 
 func read(t *testing.T, name string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := check.Value(os.ReadFile(filepath.Join(root, name)))(t)
 	return text
 }
 
@@ -98,10 +95,7 @@ func fill(t *testing.T, text string, fields map[string]string) string {
 		"FullCommit": "0123456789abcdef0123456789abcdef01234567",
 	}
 	maps.Copy(all, fields)
-	parsed, err := template.New("").Option("missingkey=error").Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	parsed := check.Value(template.New("").Option("missingkey=error").Parse(text))(t)
 	var filled bytes.Buffer
 	if err := parsed.Execute(&filled, all); err != nil {
 		t.Fatalf("%s: %v", text, err)
@@ -115,15 +109,10 @@ func TestAReleaseIsBuiltAsMakeBuilds(t *testing.T) {
 	// Within a make that runs this test, make would say which directory it enters.
 	made := exec.Command("make", "--no-print-directory", "-n", "build", "VERSION=v9.8.7", "COMMIT=0123456789ab")
 	made.Dir = root
-	output, err := made.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	output := check.Value(made.Output())(t)
 	commands := strings.Split(strings.TrimSpace(string(output)), "\n")
 	g := readGoreleaser(t)
-	if len(g.Builds) != len(commands) {
-		t.Errorf("GoReleaser builds %d programs, make build %d", len(g.Builds), len(commands))
-	}
+	check.True(t, len(g.Builds) == len(commands), "GoReleaser builds %d programs, make build %d", len(g.Builds), len(commands))
 	for _, b := range g.Builds {
 		change, bin := "", "bin/"
 		if b.Dir != "" {
@@ -131,36 +120,25 @@ func TestAReleaseIsBuiltAsMakeBuilds(t *testing.T) {
 		}
 		command := strings.Join(b.Env, " ") + " go build " + change + strings.Join(b.Flags, " ") +
 			` -ldflags "` + fill(t, strings.Join(b.Ldflags, " "), nil) + `" -o ` + bin + b.Binary + " " + b.Main
-		if !slices.Contains(commands, command) {
-			t.Errorf("GoReleaser runs\n%s\nbut make build\n%s", command, output)
-		}
+		check.True(t, slices.Contains(commands, command), "GoReleaser runs\n%s\nbut make build\n%s", command, output)
 	}
 }
 
 func TestEveryProgramIsReleasedForEveryPlatform(t *testing.T) {
 	t.Parallel()
-	programs, err := filepath.Glob(filepath.Join(root, "cmd", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := check.Value(filepath.Glob(filepath.Join(root, "cmd", "*")))(t)
 	released := map[string]bool{}
 	for _, b := range readGoreleaser(t).Builds {
 		released[b.Binary] = true
-		if b.Main != "./cmd/"+b.Binary && b.Dir+b.Main != "audit." {
-			t.Errorf("%s is built from %s in %q", b.Binary, b.Main, b.Dir)
-		}
+		check.True(t, b.Main == "./cmd/"+b.Binary || b.Dir+b.Main == "audit.", "%s is built from %s in %q", b.Binary, b.Main, b.Dir)
 		if !slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
 			len(b.Ignore) > 0 {
 			t.Errorf("%s is built for %v on %v, without %v", b.Binary, b.Goos, b.Goarch, b.Ignore)
 		}
-		if b.ModTimestamp != "{{ .CommitTimestamp }}" {
-			t.Errorf("%s has the time %q: another each time", b.Binary, b.ModTimestamp)
-		}
+		check.True(t, b.ModTimestamp == "{{ .CommitTimestamp }}", "%s has the time %q: another each time", b.Binary, b.ModTimestamp)
 	}
 	for _, p := range programs {
-		if !released[filepath.Base(p)] {
-			t.Errorf("%s is not released", filepath.Base(p))
-		}
+		check.True(t, released[filepath.Base(p)], "%s is not released", filepath.Base(p))
 	}
 }
 
@@ -170,15 +148,11 @@ func TestOneSHA256SUMSCoversAll(t *testing.T) {
 	g := readGoreleaser(t)
 	names := map[string]bool{}
 	add := func(name string) {
-		if names[name] {
-			t.Errorf("two files would be called %s", name)
-		}
+		check.True(t, !names[name], "two files would be called %s", name)
 		names[name] = true
 	}
 	for _, a := range g.Archives {
-		if len(a.IDs) > 0 {
-			t.Errorf("archives of %v leave out the others", a.IDs)
-		}
+		check.True(t, len(a.IDs) == 0, "archives of %v leave out the others", a.IDs)
 		for _, goos := range g.Builds[0].Goos {
 			for _, arch := range g.Builds[0].Goarch {
 				nameFiles(t, g, a, map[string]string{"Os": goos, "Arch": arch}, add)
@@ -190,29 +164,21 @@ func TestOneSHA256SUMSCoversAll(t *testing.T) {
 		"mastersindia-audit_v9.8.7_darwin_arm64", "mastersindia-simulator_v9.8.7_linux_arm64",
 		"vault-plugin-secrets-mastersindia_v9.8.7_linux_amd64.tar.gz", "vault-plugin-secrets-mastersindia_v9.8.7_windows_amd64.zip",
 	} {
-		if !names[want] {
-			t.Errorf("there is no %s", want)
-		}
+		check.True(t, names[want], "there is no %s", want)
 	}
 	if programsAndArchives := 3*6 + 6; len(names) != programsAndArchives {
 		t.Errorf("%d files instead of %d", len(names), programsAndArchives)
 	}
 	sums := g.Checksum
-	if sums.NameTemplate != "SHA256SUMS" || sums.Algorithm != "sha256" || len(sums.IDs) > 0 || sums.Disable != "" || sums.Split {
-		t.Errorf("SHA256SUMS is not of all files: %+v", sums)
-	}
-	if !slices.Equal(sums.ExtraFiles, g.Release.ExtraFiles) {
-		t.Errorf("published are %v, with sums of %v", g.Release.ExtraFiles, sums.ExtraFiles)
-	}
-	if len(g.Signs) != 1 || g.Signs[0].Artifacts != "checksum" || g.Signs[0].Signature != "${artifact}.sigstore.json" {
-		t.Errorf("SHA256SUMS is not signed: %+v", g.Signs)
-	}
-	if len(g.Sboms) != 1 || g.Sboms[0].Artifacts != "archive" || len(g.Sboms[0].IDs) > 0 {
-		t.Errorf("not every archive has a bill of materials: %+v", g.Sboms)
-	}
-	if !g.Release.Draft {
-		t.Error("a release goes out before anybody has looked at it")
-	}
+	check.True(t, sums.NameTemplate == "SHA256SUMS" && sums.Algorithm == "sha256" && len(sums.IDs) == 0 && sums.Disable == "" && !sums.Split,
+		"SHA256SUMS is not of all files: %+v", sums)
+	check.True(t, slices.Equal(sums.ExtraFiles, g.Release.ExtraFiles),
+		"published are %v, with sums of %v", g.Release.ExtraFiles, sums.ExtraFiles)
+	check.True(t, len(g.Signs) == 1 && g.Signs[0].Artifacts == "checksum" && g.Signs[0].Signature == "${artifact}.sigstore.json",
+		"SHA256SUMS is not signed: %+v", g.Signs)
+	check.True(t, len(g.Sboms) == 1 && g.Sboms[0].Artifacts == "archive" && len(g.Sboms[0].IDs) == 0,
+		"not every archive has a bill of materials: %+v", g.Sboms)
+	check.True(t, g.Release.Draft, "a release goes out before anybody has looked at it")
 }
 
 // nameFiles names the files that GoReleaser makes of one entry of its archives for one platform.
@@ -238,35 +204,26 @@ func nameFiles(t *testing.T, g goreleaser, a archive, platform map[string]string
 	for _, format := range formats {
 		add(fill(t, a.NameTemplate, platform) + "." + format)
 	}
-	if a.BuildsInfo.Mtime != "{{ .CommitDate }}" {
-		t.Errorf("programs in archives have the time %q: another each time", a.BuildsInfo.Mtime)
-	}
+	check.True(t, a.BuildsInfo.Mtime == "{{ .CommitDate }}",
+		"programs in archives have the time %q: another each time", a.BuildsInfo.Mtime)
 	var texts []string
 	for _, f := range a.Files {
 		texts = append(texts, f.Src)
-		if f.Info.Mtime != "{{ .CommitDate }}" {
-			t.Errorf("%s has the time %q in archives: another each time", f.Src, f.Info.Mtime)
-		}
+		check.True(t, f.Info.Mtime == "{{ .CommitDate }}", "%s has the time %q in archives: another each time", f.Src, f.Info.Mtime)
 	}
-	if !slices.Equal(texts, []string{"LICENSE", "README.md", "CHANGELOG.md", "scripts/register", "VERSION"}) {
-		t.Errorf("archives have %v beside the programs", texts)
-	}
+	check.True(t, slices.Equal(texts, []string{"LICENSE", "README.md", "CHANGELOG.md", "scripts/register", "VERSION"}),
+		"archives have %v beside the programs", texts)
 }
 
 func TestTheNotesOfAReleaseAreItsSectionOfTheChangelog(t *testing.T) {
 	t.Parallel()
 	tag := strings.TrimSpace(string(read(t, "VERSION")))
 	notes, err := exec.Command("./notes", tag).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, notes)
-	}
-	if len(notes) == 0 || !strings.Contains(string(read(t, "CHANGELOG.md")), string(notes[:len(notes)-1])) {
-		t.Errorf("the notes are no part of CHANGELOG.md: %s", notes)
-	}
+	check.Require(t, err == nil, "%v: %s", err, notes)
+	check.True(t, len(notes) != 0 && strings.Contains(string(read(t, "CHANGELOG.md")), string(notes[:len(notes)-1])),
+		"the notes are no part of CHANGELOG.md: %s", notes)
 	for _, stray := range []string{"\n## ", "\n[Unreleased]: "} {
-		if strings.Contains("\n"+string(notes), stray) {
-			t.Errorf("the notes go on after the section, with %q", stray)
-		}
+		check.True(t, !strings.Contains("\n"+string(notes), stray), "the notes go on after the section, with %q", stray)
 	}
 	for wrong, why := range map[string]string{
 		"v98.7.6": "VERSION says", "98.7.6": "is not vX.Y.Z", "v1.0": "is not vX.Y.Z", "v1.0.0+meta": "is not vX.Y.Z", "": "name the tag",

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 // workflow is what decides whom a workflow trusts and what it may do.
@@ -33,22 +35,15 @@ func isOff(setting any) bool {
 
 func workflows(t *testing.T) map[string]workflow {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := check.Value(filepath.Glob(filepath.Join(root, ".github/workflows/*")))(t)
 	found := map[string]workflow{}
 	for _, file := range files {
 		var w workflow
 		name := filepath.Base(file)
-		if err := yaml.Unmarshal(read(t, ".github/workflows/"+name), &w); err != nil {
-			t.Fatal(err)
-		}
+		check.NoError(t, yaml.Unmarshal(read(t, ".github/workflows/"+name), &w))
 		found[name] = w
 	}
-	if len(found) < 3 {
-		t.Fatalf("only %d workflows found", len(found))
-	}
+	check.Require(t, len(found) >= 3, "only %d workflows found", len(found))
 	return found
 }
 
@@ -58,9 +53,8 @@ func TestWorkflowsTrustNoTag(t *testing.T) {
 	pinned := regexp.MustCompile(`uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\n`)
 	for name := range workflows(t) {
 		for line := range strings.Lines(string(read(t, ".github/workflows/"+name))) {
-			if strings.Contains(line, "uses:") && !pinned.MatchString(line) {
-				t.Errorf("%s: not pinned to a commit with its version beside it: %s", name, line)
-			}
+			check.True(t, !strings.Contains(line, "uses:") || pinned.MatchString(line),
+				"%s: not pinned to a commit with its version beside it: %s", name, line)
 		}
 	}
 }
@@ -73,21 +67,17 @@ func TestWorkflowsMayDoLittle(t *testing.T) {
 			continue
 		}
 		for what, access := range *w.Permissions {
-			if what != "contents" || access != "read" {
-				t.Errorf("%s gives every job %s: %s", name, what, access)
-			}
+			check.True(t, what == "contents" && access == "read", "%s gives every job %s: %s", name, what, access)
 		}
 		for job, j := range w.Jobs {
 			if len(j.Permissions) > 1 && (name != "release.yml" || job != "draft") {
 				t.Errorf("%s: job %s may do %v", name, job, j.Permissions)
 			}
 			for _, s := range j.Steps {
-				if strings.HasPrefix(s.Uses, "actions/checkout@") && !isOff(s.With["persist-credentials"]) {
-					t.Errorf("%s: job %s leaves its token in the folder", name, job)
-				}
-				if strings.Contains(s.Run, "${{") {
-					t.Errorf("%s: job %s has an expression in a script, where it is run as code: %s", name, job, s.Run)
-				}
+				check.True(t, !strings.HasPrefix(s.Uses, "actions/checkout@") || isOff(s.With["persist-credentials"]),
+					"%s: job %s leaves its token in the folder", name, job)
+				check.True(t, !strings.Contains(s.Run, "${{"),
+					"%s: job %s has an expression in a script, where it is run as code: %s", name, job, s.Run)
 				if name == "release.yml" && (strings.HasPrefix(s.Uses, "actions/cache@") ||
 					strings.HasPrefix(s.Uses, "actions/setup-go@") && !isOff(s.With["cache"])) {
 					t.Errorf("release.yml: job %s builds from a cache that other runs can write", job)
@@ -102,13 +92,10 @@ func TestWorkflowsUseOneGo(t *testing.T) {
 	t.Parallel()
 	all := workflows(t)
 	want := all["release.yml"].Env["GO_VERSION"]
-	if !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(want) {
-		t.Errorf("release.yml builds with Go %q, which is not one version", want)
-	}
+	check.True(t, regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(want),
+		"release.yml builds with Go %q, which is not one version", want)
 	for name, w := range all {
-		if w.Env["GO_VERSION"] != want {
-			t.Errorf("%s uses Go %s, release.yml %s", name, w.Env["GO_VERSION"], want)
-		}
+		check.True(t, w.Env["GO_VERSION"] == want, "%s uses Go %s, release.yml %s", name, w.Env["GO_VERSION"], want)
 	}
 }
 
@@ -120,27 +107,18 @@ func TestDependabotWatchesEveryModule(t *testing.T) {
 			Directory string
 		}
 	}
-	if err := yaml.Unmarshal(read(t, ".github/dependabot.yml"), &dependabot); err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, yaml.Unmarshal(read(t, ".github/dependabot.yml"), &dependabot))
 	watched := map[string]bool{}
 	for _, u := range dependabot.Updates {
 		watched[u.Ecosystem+" "+u.Directory] = true
 	}
-	modules, err := filepath.Glob(filepath.Join(root, "tools/*/go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	modules := check.Value(filepath.Glob(filepath.Join(root, "tools/*/go.mod")))(t)
 	want := []string{"gomod /", "gomod /audit", "github-actions /"}
 	for _, m := range modules {
 		want = append(want, "gomod /tools/"+filepath.Base(filepath.Dir(m)))
 	}
 	for _, w := range want {
-		if !watched[w] {
-			t.Errorf("Dependabot does not watch %s", w)
-		}
+		check.True(t, watched[w], "Dependabot does not watch %s", w)
 	}
-	if len(watched) != len(want) {
-		t.Errorf("Dependabot watches %d places, and there are %d", len(watched), len(want))
-	}
+	check.True(t, len(watched) == len(want), "Dependabot watches %d places, and there are %d", len(watched), len(want))
 }

@@ -1,9 +1,8 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command openapi checks an OpenAPI document, and responses against it. It reads both from standard input as JSON,
-// prints what is wrong, and exits with 1 where anything is. It is a module of its own, so that the plugin does without its
-// dependencies.
+// Command openapi checks an OpenAPI document, and responses against it. It reads both from standard input as JSON, prints what is
+// wrong, and exits with 1 where anything is. It is a module of its own, so that the plugin does without its dependencies.
 package main
 
 import (

@@ -21,32 +21,29 @@ const about = `Writes the tables and plots of docs/performance.md anew from what
 
 func main() {
 	flags := flag.NewFlagSet("performance", flag.ContinueOnError)
-	throughVault := flags.String("results", "docs/performance/results.json", "what the load through Vault gave")
-	inProcess := flags.String("bench", "docs/performance/bench.txt", "what make bench gave")
-	document := flags.String("doc", "docs/performance.md", "the document with the markers")
-	plots := flags.String("plots", "docs/performance", "where the plots go")
 	if code, done := harness.Arguments(flags, about, os.Args[1:], os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	if err := run(*throughVault, *inProcess, *document, *plots); err != nil {
+	if err := run("docs/performance"); err != nil {
 		fmt.Fprintln(os.Stderr, "performance:", err)
 		os.Exit(1)
 	}
 }
 
-func run(throughVault, inProcess, document, plots string) error {
-	r, err := results.Read(throughVault)
+// run writes the document beside the folder with the results and the plots, which has its name.
+func run(folder string) error {
+	r, err := results.Read(filepath.Join(folder, "results.json"))
 	if err != nil {
 		return err
 	}
-	p, err := results.ReadInProcess(inProcess)
+	p, err := results.ReadInProcess(filepath.Join(folder, "bench.txt"))
 	if err != nil {
 		return err
 	}
 	for name, plot := range plotsOf(r, p) {
-		if err := os.WriteFile(filepath.Join(plots, name), []byte(plot), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(plot), 0o644); err != nil {
 			return err
 		}
 	}
-	return fill(document, partsOf(r, p))
+	return fill(folder+".md", partsOf(r, p))
 }

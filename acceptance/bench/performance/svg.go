@@ -39,7 +39,6 @@ func (c *canvas) rule(x1, y1, x2, y2 float64) {
 	fmt.Fprintf(c, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.35"/>`+"\n", x1, y1, x2, y2, ink)
 }
 
-// page puts the elements under a title.
 func (c *canvas) page(height float64, title string) string {
 	const font = `font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12"`
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f" width="%d" role="img" %s fill="%s">`+"\n"+

@@ -13,7 +13,7 @@ import (
 func (r *Results) Text() string {
 	var text strings.Builder
 	for _, storage := range r.Storages() {
-		fmt.Fprintf(&text, "\n%s storage, medians of %d rounds\n\n%s\n%s", storage, r.Rounds, r.Table(storage), r.RatioTable(storage))
+		fmt.Fprintf(&text, "\n%s storage, medians of %d rounds\n\n%s", storage, r.Rounds, r.Table(storage))
 	}
 	fmt.Fprintf(&text, "\ntargets\n\n%s", TargetTable(Targets(r, nil)))
 	return text.String()
@@ -33,24 +33,6 @@ func (r *Results) Table(storage string) string {
 			t.add(fmt.Sprint(clients), row, fmt.Sprintf("%.0f", c.Rate), milliseconds(c.P50), milliseconds(c.P99),
 				processor(c.VaultCPU), processor(c.PluginCPU),
 				fmt.Sprintf("%.1f", c.Gets), fmt.Sprintf("%.1f", c.Puts), fmt.Sprint(c.Logins), mebibytes(c.Memory))
-		}
-	}
-	return t.String()
-}
-
-// RatioTable is the Markdown table of the engine beside everything else, at the clients of the targets.
-func (r *Results) RatioTable(storage string) string {
-	t := table{head: []string{"this engine", "beside", "requests/s", "p99", "CPU, both"}}
-	for _, pair := range [][2]string{
-		{RowOurs, RowKV}, {RowOurs, RowProbe}, {RowOurs, RowUsual}, {RowOurs, RowLocked}, {RowOursLeased, RowProbeLeased},
-	} {
-		rate, ok := r.Ratio(storage, targetClients, pair[0], pair[1], func(c Cell) float64 { return c.Rate })
-		p99, _ := r.Ratio(storage, targetClients, pair[0], pair[1], func(c Cell) float64 { return float64(c.P99) })
-		cpu, known := r.Ratio(storage, targetClients, pair[0], pair[1], func(c Cell) float64 {
-			return float64(c.VaultCPU + c.PluginCPU)
-		})
-		if ok {
-			t.add(pair[0], pair[1], rate.String(), p99.String(), map[bool]string{true: cpu.String(), false: "–"}[known])
 		}
 	}
 	return t.String()
@@ -105,7 +87,6 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
 }
 
-// processor is the processor time of a request.
 func processor(d time.Duration) string {
 	if d == 0 {
 		return "–"
