@@ -90,6 +90,8 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 			{logical.UpdateOperation, "revoke/" + long, "token_id", "0123456789abcdef", 400, true},
 			{logical.UpdateOperation, "lookup/" + long, "x", "y", 400, true},
 			{logical.ReadOperation, "token/" + long, "", "", 400, true},
+			{logical.ReadOperation, "lookup/" + strings.Repeat("0a1b", 10), "", "", 400, true},
+			{logical.ReadOperation, "token/" + strings.Repeat("0a1b", 10), "", "", 400, true},
 		} {
 			data := map[string]any{c.param: c.value}
 			if c.param == "" {
