@@ -146,8 +146,9 @@ matrix: build ## tests: Run the acceptance tests on each version of Vault in MAT
 	@scripts/matrix $(MATRIX)
 
 .PHONY: soak
-soak: build ## tests: Let a real Vault live through load and faults, and measure what is left (SOAK=10m)
+soak: ## tests: Let a real Vault live through load and faults, and measure what is left (SOAK=10m)
 	@[[ '$(SOAK)' =~ ^[0-9.]+[smh] ]] || { echo "make: SOAK is a time such as 10m, not '$(SOAK)'" >&2; exit 2; }
+	$(MAKE) build
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 0 -v ./acceptance/soak -soak $(SOAK)
 
@@ -195,7 +196,7 @@ bench: ## speed: Measure the engine in process, into OUT (BENCH=regexp BENCHTIME
 	@scripts/bench "$(OUT)" "$(BENCH)" "$(BENCHTIME)" "$(COUNT)"
 
 .PHONY: benchcmp
-benchcmp: bin/benchstat ## speed: Compare the working tree's speed with that of commit BASE (BENCH=regexp BENCHTIME=200ms COUNT=8)
+benchcmp: ## speed: Compare the working tree's speed with that of commit BASE (BENCH=regexp BENCHTIME=200ms COUNT=8)
 	@scripts/benchcmp "$(BASE)" "$(BENCH)" "$(BENCHTIME)" "$(COUNT)"
 
 .PHONY: bench-vault
