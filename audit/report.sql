@@ -71,7 +71,7 @@ WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
-    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only'
+    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL

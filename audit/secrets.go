@@ -32,7 +32,7 @@ var (
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
 		`("[^"]+"?|'[^']+'?|-*[^\s"',;&<-][^\s"',;&<]*)`)
-	harmless     = regexp.MustCompile(`(?i)(=@file|: (is|must))$`) // in messages of the engine
+	harmless     = regexp.MustCompile(`(?i)(=@file|: (is|must|this|16))$`) // in messages of the engine
 	userPattern  = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
 	queryPattern = regexp.MustCompile(`[?#].*`)
 	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
@@ -128,7 +128,7 @@ var (
 
 // isSecret reports whether a value is a secret by its name, or is a token in place of its token_id.
 func isSecret(name, text string) bool {
-	return secretName.MatchString(name) || strings.HasSuffix(name, "token_id") && text != "" && !hexID.MatchString(text)
+	return secretName.MatchString(name) || strings.HasSuffix(name, "token_id") && len(strings.Trim(text, `"' `)) > 16
 }
 
 // eachText calls found with each text or number in values, at any depth, and its name.
