@@ -141,20 +141,3 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 			"%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
 	})
 }
-
-// An operator who mends the connection with ca_cert can revoke again: refresh_url is what it was.
-func TestRevoke_AgainWithOtherRoots(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-		s.revoke("")
-		s.write("config/gst", map[string]any{"ca_cert": roots(t), "password": "pass-of-clerk", "verify_connection": false})
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		resp := s.write("lookup", map[string]any{"token_id": first.id})
-		s.says(text(t, resp.Data, "advice"), "to try again to revoke it upstream, vault write mastersindia/revoke/gst token_id="+first.id)
-		told, _ := s.revoke(first.id)
-		if got := told[first.id].upstream; got != "killed" || s.Simulator.TokenAlive(first.access) {
-			t.Errorf("the token is said to be %s, and lives upstream: %t", got, s.Simulator.TokenAlive(first.access))
-		}
-	})
-}
