@@ -115,32 +115,31 @@ func TestMetrics_StartAtZero(t *testing.T) {
 }
 
 func TestMetrics_CountVerifications(t *testing.T) {
-	t.Parallel()
-	timed(t, "one that succeeds", func(t *testing.T) {
+	type testCase struct {
+		password      string
+		exists, fails bool // the config; its write to storage
+		want          map[string]float64
+	}
+	each(t, map[string]testCase{
+		"one that succeeds":                      {"pass-of-clerk", false, false, map[string]float64{"ok": 1}},
+		"refused, of a config that is not there": {"another", false, false, map[string]float64{}},
+		"refused, of a config that is there":     {"another", true, false, map[string]float64{"rejected": 1}},
+		"one whose config cannot be stored":      {"pass-of-clerk", false, true, map[string]float64{}},
+	}, func(t *testing.T, c testCase) {
 		w := newTestMount(t, jwtAccount())
-		w.write("config/gst", jwtConfig())
+		if c.exists {
+			w.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		if c.fails {
+			w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		}
+		w.loggingIn(1, func() {
+			_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("password", c.password))
+		})
 		now := w.scrape()
-		now.counts(t, "logins_total", map[string]float64{"ok": 1})
+		now.counts(t, "logins_total", c.want)
 		now.counts(t, "reads_total", map[string]float64{})
-		now.durations(t)
-	})
-	timed(t, "one that fails, of a config that is not there", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
-		got := w.scrape().configs()
-		check.True(t, len(got) == 0, "series of %v, which are not stored", got)
-	})
-	timed(t, "one that fails, of a config that is there", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
-		w.scrape().counts(t, "logins_total", map[string]float64{"rejected": 1})
-	})
-	timed(t, "one whose config cannot be stored", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig()) })
-		got := w.scrape().configs()
-		check.True(t, len(got) == 0, "series of %v, which is not stored", got)
+		check.Equal(t, len(now.configs()), min(1, len(c.want)), "configs with series")
 	})
 }
 
