@@ -155,22 +155,6 @@ func TestStatusList_JustRestarted(t *testing.T) {
 	})
 }
 
-// Another cluster writes a field that has nothing to do with the login, of an account that comes late in a long list.
-func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newClusters(t, time.Hour)
-		for n := range 300 {
-			s.elsewhere(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
-		}
-		s.changePassword()
-		s.failed("app")
-		state := func() any { return s.listed("status/", "gst")["state"] }
-		check.RequireEqual(t, state(), "rejected", "state")
-		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
-		check.Equal(t, state(), "rejected", "list status/ says")
-	})
-}
-
 // A config is deleted and written again, which starts its counts anew, on another cluster as here.
 func TestStatus_RecreatedElsewhereCountsAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
