@@ -198,12 +198,12 @@ func (a tokenResponse) life() time.Duration { return a.expires.Sub(a.issued) }
 func (a tokenResponse) share() float64 { return float64(a.left) / float64(a.life()) }
 
 // ask reads a token from whichever process runs, by an update where there are parameters. It may be called from any goroutine.
-func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (tokenResponse, error) {
+func (w *testMount) ask(ctx context.Context, role string, data map[string]any) (tokenResponse, error) {
 	var op logical.Operation = logical.ReadOperation
 	if data != nil {
 		op = logical.UpdateOperation
 	}
-	_, resp, err := s.Do(ctx, op, "token/"+role, data)
+	_, resp, err := w.Do(ctx, op, "token/"+role, data)
 	switch {
 	case err != nil:
 		return tokenResponse{}, err
@@ -216,38 +216,38 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 }
 
 // token is ask where the read must succeed.
-func (s *testMount) token(role string) tokenResponse {
-	s.t.Helper()
-	a, err := s.ask(s.t.Context(), role, nil)
-	check.Require(s.t, err == nil, "token/%s: %v", role, err)
+func (w *testMount) token(role string) tokenResponse {
+	w.t.Helper()
+	a, err := w.ask(w.t.Context(), role, nil)
+	check.Require(w.t, err == nil, "token/%s: %v", role, err)
 	return a
 }
 
 // wantNoDeadToken reads a token, and fails if one is served that is dead upstream. The read itself may fail.
-func (s *testMount) wantNoDeadToken(killed string) {
-	s.t.Helper()
-	a, err := s.ask(s.t.Context(), "app", nil)
-	check.True(s.t, err != nil || s.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
+func (w *testMount) wantNoDeadToken(killed string) {
+	w.t.Helper()
+	a, err := w.ask(w.t.Context(), "app", nil)
+	check.True(w.t, err != nil || w.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
 }
 
 // wantNotRead checks that a read, which may fail, does not give the token of that ID.
-func (s *testMount) wantNotRead(id string) {
-	s.t.Helper()
-	a, err := s.ask(s.t.Context(), "app", nil)
-	check.Require(s.t, err != nil || a.id != id, "token %s is served", id)
+func (w *testMount) wantNotRead(id string) {
+	w.t.Helper()
+	a, err := w.ask(w.t.Context(), "app", nil)
+	check.Require(w.t, err != nil || a.id != id, "token %s is served", id)
 }
 
 // failed is ask where the read must fail.
-func (s *testMount) failed(role string) {
-	s.t.Helper()
-	_ = s.failure(role)
+func (w *testMount) failed(role string) {
+	w.t.Helper()
+	_ = w.failure(role)
 }
 
 // failure is why a read failed that must fail.
-func (s *testMount) failure(role string) error {
-	s.t.Helper()
-	a, err := s.ask(s.t.Context(), role, nil)
-	check.Require(s.t, err != nil, "token/%s returned token %s and should have failed", role, a.id)
+func (w *testMount) failure(role string) error {
+	w.t.Helper()
+	a, err := w.ask(w.t.Context(), role, nil)
+	check.Require(w.t, err != nil, "token/%s returned token %s and should have failed", role, a.id)
 	return err
 }
 
@@ -315,14 +315,14 @@ func refusedMount(t *testing.T) *testMount {
 }
 
 // changePassword makes the upstream refuse the stored password from now on.
-func (s *testMount) changePassword() {
-	s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "another-password" }))
+func (w *testMount) changePassword() {
+	w.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "another-password" }))
 }
 
 // status reads status/gst.
-func (s *testMount) status() map[string]any {
-	s.t.Helper()
-	return s.read("status/gst").Data
+func (w *testMount) status() map[string]any {
+	w.t.Helper()
+	return w.read("status/gst").Data
 }
 
 // replicated is the storage of one cluster of two: config/ and role/ are replicated, all else is the cluster's own.
