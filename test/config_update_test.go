@@ -79,47 +79,34 @@ func (c change) want() any {
 	return c.read
 }
 
+// A write changes the fields that it names, and sets those that it names empty to their default.
 func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {
 			timed(t, f.name+" "+c.field, func(t *testing.T) {
-				w := f.unserved(t)
-				before := overTheWire(t, w.read("config/gst").Data)
-				data := map[string]any{c.field: c.written, "verify_connection": false}
-				if c.secrets {
-					data = merged(f.onlySecrets(), data)
-				}
-				w.quiet(func() { w.write("config/gst", data) })
-				got := overTheWire(t, w.read("config/gst").Data)
-				want := with(before, c.field, c.want())
-				check.Equal(t, got, want, "the config")
-				w.Reload()
-				check.Equal(t, overTheWire(t, w.read("config/gst").Data), got, "after a restart the config")
-			})
-		}
-	}
-}
-
-func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		for _, c := range f.changes(t) {
-			if f.needs(c.field) {
-				continue // it has no default
-			}
-			if c.field == "paused" {
-				continue // refused: TestConfig_EmptyPausedRefused
-			}
-			timed(t, f.name+" "+c.field, func(t *testing.T) {
 				w := newTestMount(t)
-				plain := without(with(f.config, "verify_connection", false), c.field)
-				w.write("config/plain", plain)
-				w.write("config/gst", with(plain, c.field, c.written))
-				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
-				got, want := w.read("config/gst").Data, w.read("config/plain").Data
-				check.True(t, reflect.DeepEqual(got[c.field], want[c.field]), "%s is %v, want its default %v", c.field, got[c.field], want[c.field])
-				check.Equal(t, got, want, "the config")
+				plain := with(f.config, "verify_connection", false)
+				if !f.needs(c.field) {
+					plain = without(plain, c.field)
+				}
+				w.write("config/gst", plain)
+				before := overTheWire(t, w.read("config/gst").Data)
+				update := func(value any, want map[string]any) {
+					t.Helper()
+					data := map[string]any{c.field: value, "verify_connection": false}
+					if c.secrets {
+						data = merged(f.onlySecrets(), data)
+					}
+					w.quiet(func() { w.write("config/gst", data) })
+					check.Equal(t, overTheWire(t, w.read("config/gst").Data), want, "the config")
+					w.Reload()
+					check.Equal(t, overTheWire(t, w.read("config/gst").Data), want, "after a restart the config")
+				}
+				update(c.written, with(before, c.field, c.want()))
+				if !f.needs(c.field) && c.field != "paused" { // refused: TestConfig_EmptyPausedRefused
+					update("", before)
+				}
 			})
 		}
 	}
@@ -127,9 +114,7 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", with(secureOAuth(), "allow_http", true))
 		w.write("config/gst", with(oauth().onlySecrets(), "allow_http", "", "verify_connection", false))
-		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
-			t.Errorf("allow_http is %v, want false", got)
-		}
+		check.Equal[any](t, w.read("config/gst").Data["allow_http"], false, "allow_http")
 	})
 }
 
