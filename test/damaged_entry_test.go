@@ -31,7 +31,7 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 		advance(time.Second)
 		s.failed("app")
 		s.remove("config/gst")
-		check.True(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
+		check.True(t, len(s.storedUnder("token/")) == 0, "the damaged record is left")
 		r := s.refusal(logical.ReadOperation, "token/app", nil)
 		check.True(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
 		_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig())

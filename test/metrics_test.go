@@ -328,54 +328,45 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 }
 
 func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
-	t.Parallel()
-	gone := func(t *testing.T, w *testMount) {
-		t.Helper()
+	gone := func(w *testMount) {
+		w.t.Helper()
 		synctest.Wait()
-		got := w.scrape().configs()
-		check.True(t, len(got) == 0, "series of %v, which is deleted", got)
+		check.Equal(w.t, len(w.scrape().configs()), 0, "series of a deleted config")
 	}
-	remove := func(w *testMount) { w.remove("config/gst") }
-	timed(t, "here", func(t *testing.T) {
+	remove := func(w *testMount) { w.remove("config/gst"); gone(w) }
+	each(t, map[string]func(w *testMount){
+		"here": remove,
+		"while a reader waits for its login": func(w *testMount) {
+			w.slow(5 * time.Second)
+			advance(24 * time.Hour)
+			response := w.async("token/app")
+			advance(time.Second)
+			remove(w)
+			w.wait(response)
+			advance(time.Minute)
+		},
+		"while the record of its login is being stored": func(w *testMount) {
+			response := w.asyncRequest(w.t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+			w.remove("config/gst")
+			w.wait(response)
+		},
+		"on another cluster": func(w *testMount) {
+			check.NoError(w.t, w.Storage.Entries.Delete(w.t.Context(), "config/gst"))
+			w.Backend().InvalidateKey(w.t.Context(), "config/gst")
+		},
+	}, func(t *testing.T, happens func(w *testMount)) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		got := w.scrape().configs()
-		check.Require(t, slices.Equal(got, []string{"gst"}), "series of %v before", got)
-		remove(w)
-		gone(t, w)
+		check.RequireEqual(t, w.scrape().configs(), []string{"gst"}, "series")
+		advance(time.Minute)
+		happens(w)
+		gone(w)
 		w.refused(logical.ReadOperation, "token/app", nil)
-		gone(t, w)
+		gone(w)
 		w.scrape().wants(t, map[string]float64{`accounts{state="ready"}`: 0, `accounts{state="idle"}`: 0})
 		w.mount(jwtV1())
 		w.read("token/app")
 		w.scrape().counts(t, "reads_total", map[string]float64{"ok": 1})
-	})
-	timed(t, "while a reader waits for its login", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		response := w.async("token/app")
-		advance(time.Second)
-		remove(w)
-		gone(t, w)
-		w.wait(response)
-		advance(time.Minute)
-		gone(t, w)
-	})
-	timed(t, "while the record of its login is being stored", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.read("token/app")
-		advance(time.Minute)
-		response := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
-		remove(w)
-		w.wait(response)
-		gone(t, w)
-	})
-	timed(t, "on another cluster", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.read("token/app")
-		check.NoError(t, w.Storage.Entries.Delete(t.Context(), "config/gst"))
-		w.Backend().InvalidateKey(t.Context(), "config/gst")
-		gone(t, w)
 	})
 }
 
