@@ -27,19 +27,6 @@ func (s *testMount) untilRotation(a tokenResponse) {
 	}
 }
 
-func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		advance(39*time.Minute + 30*time.Second)
-		s.wantLogins(1, "before 66 % of the token's life")
-		advance(30 * time.Second)
-		s.wantLogins(2, "after 66 % of the token's life")
-		a := s.token("app")
-		check.True(t, a.id != first.id && a.left >= 59*time.Minute, "token with %s left, want the new one", a.left)
-		check.True(t, s.Simulator.TokenAlive(first.access), "the rotation killed the old token")
-	})
-}
-
 func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()

@@ -165,6 +165,17 @@ type counts struct{ storage, host int64 }
 
 func (m *measured) counts() counts { return counts{m.storage.calls.Load(), m.host.calls.Load()} }
 
+// measure measures an operation.
+func (m *measured) measure(b *testing.B, do func()) {
+	b.Helper()
+	b.ReportAllocs()
+	before := m.counts()
+	for b.Loop() {
+		do()
+	}
+	m.reportCounts(b, before)
+}
+
 // reportCounts reports what the operations since the given counts have cost beyond time and memory. Of a real plugin each of
 // these is a call to another process.
 func (m *measured) reportCounts(b *testing.B, before counts) {

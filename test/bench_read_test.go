@@ -44,12 +44,7 @@ func measureWarmRead(b *testing.B, m *measured, role string) {
 	b.Helper()
 	req := m.request(logical.ReadOperation, "token/"+role, nil)
 	m.mustDo(req)
-	b.ReportAllocs()
-	before := m.counts()
-	for b.Loop() {
-		m.mustDo(req)
-	}
-	m.reportCounts(b, before)
+	m.measure(b, func() { m.mustDo(req) })
 }
 
 // BenchmarkConstantRead is the floor of a warm read: a path of the SDK, of the same pattern, that responses with the same data
@@ -72,12 +67,7 @@ func BenchmarkConstantRead(b *testing.B) {
 				constant.backend = constantBackend(b, m, c.response)
 				req := m.request(logical.ReadOperation, "token/"+benchRole(mode), nil)
 				constant.mustDo(req)
-				b.ReportAllocs()
-				before := m.counts()
-				for b.Loop() {
-					constant.mustDo(req)
-				}
-				m.reportCounts(b, before)
+				constant.measure(b, func() { constant.mustDo(req) })
 			})
 		}
 	}
@@ -158,13 +148,11 @@ func BenchmarkAccounts(b *testing.B) {
 				requests[n] = m.request(logical.ReadOperation, "token/"+accountName(n)+"-unleased", nil)
 				m.mustDo(requests[n])
 			}
-			b.ReportAllocs()
-			before, next := m.counts(), 0
-			for b.Loop() {
+			next := 0
+			m.measure(b, func() {
 				m.mustDo(requests[next])
 				next = (next + 7919) % accounts // a prime: neighbours in memory do not follow each other
-			}
-			m.reportCounts(b, before)
+			})
 		})
 	}
 }

@@ -91,13 +91,11 @@ func BenchmarkWrite(b *testing.B) {
 			m := newMeasured(b)
 			m.account("gst")
 			m.read("token/gst")
-			b.ReportAllocs()
-			before, n := m.counts(), 0
-			for b.Loop() {
+			n := 0
+			m.measure(b, func() {
 				n++
 				m.write(w.path, w.data(n))
-			}
-			m.reportCounts(b, before)
+			})
 		})
 	}
 }
@@ -108,13 +106,6 @@ func BenchmarkLook(b *testing.B) {
 	m.account("gst")
 	m.read("token/gst")
 	for _, path := range []string{"status/gst", "config/gst", "role/gst"} {
-		b.Run(path, func(b *testing.B) {
-			b.ReportAllocs()
-			before := m.counts()
-			for b.Loop() {
-				m.read(path)
-			}
-			m.reportCounts(b, before)
-		})
+		b.Run(path, func(b *testing.B) { m.measure(b, func() { m.read(path) }) })
 	}
 }

@@ -195,7 +195,7 @@ func (w *testMount) idle(f func()) {
 	before := w.stored()
 	w.quiet(f)
 	keys := differing(before, w.stored())
-	check.True(w.t, len(keys) <= 0, "storage has changed at %q", keys)
+	check.True(w.t, len(keys) == 0, "storage has changed at %q", keys)
 }
 
 // loggingIn runs f and checks how many logins it made.

@@ -13,7 +13,6 @@ import (
 
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
-	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // probes are the gaps between the first logins that are refused, and the gap of all that follow.
@@ -74,21 +73,6 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 		check.Require(t, before <= 2 && before >= 1, "%d logins, want the refused one and at most one probe", before)
 		advance(7 * 24 * time.Hour)
 		s.wantLogins(before, "of an account that nobody has read for a week")
-	})
-}
-
-func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-		s.failed("app")
-		s.wantRefusedLogins(1)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(14 * time.Minute)
-		s.failed("app")
-		advance(time.Minute + time.Second)
-		s.token("app")
-		s.wantState("ready")
-		s.wantLogins(2)
 	})
 }
 

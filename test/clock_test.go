@@ -21,22 +21,6 @@ func wrongClocks() []fixture {
 	return append(fixtures(), absolute, asString, corrupt)
 }
 
-func TestClock_UpstreamSetRight(t *testing.T) {
-	eachOf(t, []time.Duration{10 * time.Minute, -10 * time.Minute}, func(t *testing.T, off time.Duration) {
-		w := newTestMount(t, jwtV1().living(time.Hour).account)
-		w.Simulator.SetClockOffset(off)
-		w.mount(jwtV1())
-		w.read("token/app")
-		w.Simulator.SetClockOffset(0)
-		for range 20 {
-			advance(10 * time.Minute)
-			resp := w.read("token/app")
-			atMost(t, seconds(t, resp.Data, "expires_in"), time.Hour, "the token ends in")
-		}
-		w.wantLiveToken()
-	})
-}
-
 // livesFor reports whether the upstream will take the token to the end of the span.
 func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 	away := s.Clock.Suspended()

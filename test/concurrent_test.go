@@ -19,7 +19,7 @@ import (
 // detector, and the runtime's own check of maps, see what they share.
 func TestConcurrent_EachNameAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := oauth()
+		f := jwtV2()
 		w := f.mounted(t)
 		w.Storage.Fail(mounttest.Put, "role/unstored", mounttest.ErrStorage())
 		var all sync.WaitGroup

@@ -5,6 +5,7 @@ package test
 
 import (
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -77,47 +79,34 @@ func (c change) want() any {
 	return c.read
 }
 
+// A write changes the fields that it names, and sets those that it names empty to their default.
 func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {
 			timed(t, f.name+" "+c.field, func(t *testing.T) {
-				w := f.unserved(t)
-				before := overTheWire(t, w.read("config/gst").Data)
-				data := map[string]any{c.field: c.written, "verify_connection": false}
-				if c.secrets {
-					data = merged(f.onlySecrets(), data)
-				}
-				w.quiet(func() { w.write("config/gst", data) })
-				got := overTheWire(t, w.read("config/gst").Data)
-				want := with(before, c.field, c.want())
-				check.Equal(t, got, want, "the config")
-				w.Reload()
-				check.Equal(t, overTheWire(t, w.read("config/gst").Data), got, "after a restart the config")
-			})
-		}
-	}
-}
-
-func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		for _, c := range f.changes(t) {
-			if f.needs(c.field) {
-				continue // it has no default
-			}
-			if c.field == "paused" {
-				continue // refused: TestConfig_EmptyPausedRefused
-			}
-			timed(t, f.name+" "+c.field, func(t *testing.T) {
 				w := newTestMount(t)
-				plain := without(with(f.config, "verify_connection", false), c.field)
-				w.write("config/plain", plain)
-				w.write("config/gst", with(plain, c.field, c.written))
-				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
-				got, want := w.read("config/gst").Data, w.read("config/plain").Data
-				check.True(t, reflect.DeepEqual(got[c.field], want[c.field]), "%s is %v, want its default %v", c.field, got[c.field], want[c.field])
-				check.Equal(t, got, want, "the config")
+				plain := with(f.config, "verify_connection", false)
+				if !f.needs(c.field) {
+					plain = without(plain, c.field)
+				}
+				w.write("config/gst", plain)
+				before := overTheWire(t, w.read("config/gst").Data)
+				update := func(value any, want map[string]any) {
+					t.Helper()
+					data := map[string]any{c.field: value, "verify_connection": false}
+					if c.secrets {
+						data = merged(f.onlySecrets(), data)
+					}
+					w.quiet(func() { w.write("config/gst", data) })
+					check.Equal(t, overTheWire(t, w.read("config/gst").Data), want, "the config")
+					w.Reload()
+					check.Equal(t, overTheWire(t, w.read("config/gst").Data), want, "after a restart the config")
+				}
+				update(c.written, with(before, c.field, c.want()))
+				if !f.needs(c.field) && c.field != "paused" { // refused: TestConfig_EmptyPausedRefused
+					update("", before)
+				}
 			})
 		}
 	}
@@ -125,9 +114,7 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", with(secureOAuth(), "allow_http", true))
 		w.write("config/gst", with(oauth().onlySecrets(), "allow_http", "", "verify_connection", false))
-		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
-			t.Errorf("allow_http is %v, want false", got)
-		}
+		check.Equal[any](t, w.read("config/gst").Data["allow_http"], false, "allow_http")
 	})
 }
 
@@ -366,4 +353,42 @@ func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestConfigSent_TokenURLUnchanged(t *testing.T) {
+	eachOf(t, []string{
+		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",
+	}, func(t *testing.T, path string) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+		w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.refusal("read", "token/app", nil)
+		check.Equal(t, w.heard()[0].URL, upstreamURL+path, "sent to")
+		check.Equal[any](t, w.read("config/gst").Data["token_url"], upstreamURL+path, "token_url")
+	})
+}
+
+func TestConfigSent_SecretUnchanged(t *testing.T) {
+	t.Parallel()
+	for _, plain := range variants() {
+		timed(t, plain.name, func(t *testing.T) {
+			f := plain.awkward()
+			w := newTestMount(t, f.account)
+			w.loggingIn(1, func() { w.write("config/gst", f.config) })
+		})
+	}
+	timed(t, "a blank at the end", func(t *testing.T) {
+		f := jwtV1()
+		f.account.Password = " pass of clerk "
+		w := newTestMount(t, f.account)
+		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", " pass of clerk ")) })
+		got := strings.Count(w.heard()[0].Body, " pass of clerk ")
+		check.True(t, got == 1, "the password was sent %d times as it is, want once", got)
+	})
+	timed(t, "letters of other scripts", func(t *testing.T) {
+		f := jwtV1()
+		f.account.Password = "पासवर्ड-ß-🔑"
+		w := newTestMount(t, f.account)
+		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", "पासवर्ड-ß-🔑")) })
+	})
 }

@@ -61,40 +61,6 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 	})
 }
 
-func TestVerification_FailureSurvivesRestart(t *testing.T) {
-	wrong := jwtConfig("password", "wrong-password")
-	type testCase struct {
-		fault simulator.Fault
-		data  map[string]any
-		first func(s *testMount, data map[string]any)
-	}
-	eachRestart(t, map[string]testCase{
-		"refused, of a new config": {simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
-			s.refused(logical.UpdateOperation, "config/other", data)
-		}},
-		"throttled, of a new config": {simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1}, jwtConfig(),
-			func(s *testMount, data map[string]any) { s.refused(logical.UpdateOperation, "config/other", data) }},
-		"breaker open, deleted and written again": {simulator.Fault{}, wrong, func(s *testMount, data map[string]any) {
-			s.write("config/other", with(data, "verify_connection", false))
-			s.write("role/other", map[string]any{"config": "other"})
-			s.failed("other")
-			s.remove("config/other")
-		}},
-	}, func(t *testing.T, c testCase, restart bool) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetFault(simulator.JWT, c.fault)
-		c.first(s, c.data)
-		s.wantLogins(1, "the first")
-		for range 3 {
-			s.reloadIf(restart)
-			advance(time.Minute)
-			r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-			check.True(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
-		}
-		s.wantLogins(1, "while the hold runs")
-	})
-}
-
 // Deleting a throttled config and writing it again brings the next login no nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {

@@ -156,7 +156,8 @@ func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := newTestMount(t, f.account)
 		w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-		for range 14 {
+		for n := range 14 {
+			w.reloadIf(n%5 == 1)
 			w.quiet(func() {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
 				w.says(r.message, "verify_connection=false")

@@ -97,26 +97,19 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 			s.wantLogins(1, "since the config is paused")
 		})
 	}
-	timed(t, "deleted", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.EveryMinute()
-		s.token("app")
-		s.deletionLandsLate("config/gst")
-		advance(10 * time.Minute)
-		a, err := s.ask(t.Context(), "app", nil)
-		check.True(t, err != nil, "token %s is served of a config that is gone", a.id)
-		advance(time.Hour)
-		s.wantLogins(1, "since the config is gone")
-	})
-	timed(t, "role deleted", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.EveryMinute()
-		s.token("app")
-		s.deletionLandsLate("role/app")
-		advance(2 * time.Hour)
-		a, err := s.ask(t.Context(), "app", nil)
-		check.True(t, err != nil, "token %s is served through a role that is gone", a.id)
-	})
+	for _, path := range []string{"config/gst", "role/app"} {
+		timed(t, path+" deleted", func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.EveryMinute()
+			s.token("app")
+			s.deletionLandsLate(path)
+			advance(10 * time.Minute)
+			a, err := s.ask(t.Context(), "app", nil)
+			check.True(t, err != nil, "token %s is served, and %s is gone", a.id, path)
+			advance(time.Hour)
+			s.wantLogins(map[string]int{"config/gst": 1, "role/app": 2}[path], "since it is gone")
+		})
+	}
 }
 
 // Storage refuses a write that resumes a config, and the operator takes it back: it must not come into force later.

@@ -66,9 +66,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 }
 
 func TestLookup_UnknownTokenIs404(t *testing.T) {
-	t.Parallel()
-	timed(t, "by token and by ID", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		id := text(t, w.read("token/app").Data, "token_id")
 		const stranger = "canary-of-another-vault"
 		w.idle(func() {
@@ -87,13 +85,6 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 			w.says(r.message, "give it as token_id")
 			w.hides(r.message, id)
 		})
-	})
-	timed(t, "and a read is no lookup", func(t *testing.T) {
-		w := oauth().mounted(t)
-		for _, op := range []logical.Operation{logical.ReadOperation, logical.DeleteOperation, logical.ListOperation} {
-			r := w.refusal(op, "lookup", nil)
-			check.True(t, r.status == http.StatusMethodNotAllowed, "%s: %v, want 405", op, r)
-		}
 	})
 }
 

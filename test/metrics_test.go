@@ -115,32 +115,31 @@ func TestMetrics_StartAtZero(t *testing.T) {
 }
 
 func TestMetrics_CountVerifications(t *testing.T) {
-	t.Parallel()
-	timed(t, "one that succeeds", func(t *testing.T) {
+	type testCase struct {
+		password      string
+		exists, fails bool // the config; its write to storage
+		want          map[string]float64
+	}
+	each(t, map[string]testCase{
+		"one that succeeds":                      {"pass-of-clerk", false, false, map[string]float64{"ok": 1}},
+		"refused, of a config that is not there": {"another", false, false, map[string]float64{}},
+		"refused, of a config that is there":     {"another", true, false, map[string]float64{"rejected": 1}},
+		"one whose config cannot be stored":      {"pass-of-clerk", false, true, map[string]float64{}},
+	}, func(t *testing.T, c testCase) {
 		w := newTestMount(t, jwtAccount())
-		w.write("config/gst", jwtConfig())
+		if c.exists {
+			w.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		if c.fails {
+			w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		}
+		w.loggingIn(1, func() {
+			_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("password", c.password))
+		})
 		now := w.scrape()
-		now.counts(t, "logins_total", map[string]float64{"ok": 1})
+		now.counts(t, "logins_total", c.want)
 		now.counts(t, "reads_total", map[string]float64{})
-		now.durations(t)
-	})
-	timed(t, "one that fails, of a config that is not there", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
-		got := w.scrape().configs()
-		check.True(t, len(got) == 0, "series of %v, which are not stored", got)
-	})
-	timed(t, "one that fails, of a config that is there", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
-		w.scrape().counts(t, "logins_total", map[string]float64{"rejected": 1})
-	})
-	timed(t, "one whose config cannot be stored", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig()) })
-		got := w.scrape().configs()
-		check.True(t, len(got) == 0, "series of %v, which is not stored", got)
+		check.Equal(t, len(now.configs()), min(1, len(c.want)), "configs with series")
 	})
 }
 
@@ -329,54 +328,45 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 }
 
 func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
-	t.Parallel()
-	gone := func(t *testing.T, w *testMount) {
-		t.Helper()
+	gone := func(w *testMount) {
+		w.t.Helper()
 		synctest.Wait()
-		got := w.scrape().configs()
-		check.True(t, len(got) == 0, "series of %v, which is deleted", got)
+		check.Equal(w.t, len(w.scrape().configs()), 0, "series of a deleted config")
 	}
-	remove := func(w *testMount) { w.remove("config/gst") }
-	timed(t, "here", func(t *testing.T) {
+	remove := func(w *testMount) { w.remove("config/gst"); gone(w) }
+	each(t, map[string]func(w *testMount){
+		"here": remove,
+		"while a reader waits for its login": func(w *testMount) {
+			w.slow(5 * time.Second)
+			advance(24 * time.Hour)
+			response := w.async("token/app")
+			advance(time.Second)
+			remove(w)
+			w.wait(response)
+			advance(time.Minute)
+		},
+		"while the record of its login is being stored": func(w *testMount) {
+			response := w.asyncRequest(w.t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+			w.remove("config/gst")
+			w.wait(response)
+		},
+		"on another cluster": func(w *testMount) {
+			check.NoError(w.t, w.Storage.Entries.Delete(w.t.Context(), "config/gst"))
+			w.Backend().InvalidateKey(w.t.Context(), "config/gst")
+		},
+	}, func(t *testing.T, happens func(w *testMount)) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		got := w.scrape().configs()
-		check.Require(t, slices.Equal(got, []string{"gst"}), "series of %v before", got)
-		remove(w)
-		gone(t, w)
+		check.RequireEqual(t, w.scrape().configs(), []string{"gst"}, "series")
+		advance(time.Minute)
+		happens(w)
+		gone(w)
 		w.refused(logical.ReadOperation, "token/app", nil)
-		gone(t, w)
+		gone(w)
 		w.scrape().wants(t, map[string]float64{`accounts{state="ready"}`: 0, `accounts{state="idle"}`: 0})
 		w.mount(jwtV1())
 		w.read("token/app")
 		w.scrape().counts(t, "reads_total", map[string]float64{"ok": 1})
-	})
-	timed(t, "while a reader waits for its login", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		response := w.async("token/app")
-		advance(time.Second)
-		remove(w)
-		gone(t, w)
-		w.wait(response)
-		advance(time.Minute)
-		gone(t, w)
-	})
-	timed(t, "while the record of its login is being stored", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.read("token/app")
-		advance(time.Minute)
-		response := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
-		remove(w)
-		w.wait(response)
-		gone(t, w)
-	})
-	timed(t, "on another cluster", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.read("token/app")
-		check.NoError(t, w.Storage.Entries.Delete(t.Context(), "config/gst"))
-		w.Backend().InvalidateKey(t.Context(), "config/gst")
-		gone(t, w)
 	})
 }
 
@@ -415,5 +405,66 @@ func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
 		reads := s.scrape().counted("reads_total")
 		check.True(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
 		advance(time.Minute)
+	})
+}
+
+// Another cluster writes a field that has nothing to do with the login, of an account late in a long list: until the settings are
+// read again, metrics and the list say what is known of the account.
+func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
+	each(t, map[string]bool{"rejected": true, "ready": false}, func(t *testing.T, refused bool) {
+		s := newClusters(t, time.Hour)
+		for n := range 300 {
+			s.elsewhere(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
+		}
+		known, state := "token_expiry_timestamp_seconds", "ready"
+		if refused {
+			s.changePassword()
+			known, state = "breaker_open", "rejected"
+		}
+		_, _ = s.ask(t.Context(), "app", nil)
+		for _, when := range []string{"before", "after a write elsewhere"} {
+			now := s.scrape()
+			check.True(t, now.samples[known+`{config="gst"}`] != 0, "%s: no %s", when, known)
+			check.Equal(t, now.samples[`accounts{state="`+state+`"}`], 1, "%s: %s accounts", when, state)
+			check.Equal[any](t, s.listed("status/", "gst")["state"], state, "%s: list status/ says", when)
+			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		}
+	})
+}
+
+// A rotation is under way when another cluster writes a field that has nothing to do with the login. It counts as any other.
+func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
+	eachNamed(t, map[string]simulator.Fault{
+		"ok":          {Kind: simulator.FaultSlow, Delay: 10 * time.Second},
+		"unavailable": {Kind: simulator.FaultUnavailable, Delay: 10 * time.Second},
+	}, func(t *testing.T, result string, fault simulator.Fault) {
+		s := newClusters(t, time.Hour)
+		s.token("app")
+		advance(39 * time.Minute)
+		before := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.waitUntil("the rotation", func() bool { return s.logins() == 2 })
+		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		advance(12 * time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		check.Equal(t, s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1, "logins_total says")
+		got := count(t, s.status(), "logins")
+		check.True(t, got == "2", "status/ counts %s logins, want 2", got)
+	})
+}
+
+func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		s.Reload()
+		s.token("app")
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		for range 3 {
+			s.refused(logical.ReadOperation, "token/app", nil)
+		}
+		reads := s.scrape().counted("reads_total")
+		check.True(t, reads["error"] == 3, "reads_total %v after three reads that failed with the storage's error", reads)
+		s.Storage.Heal()
 	})
 }

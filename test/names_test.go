@@ -27,24 +27,6 @@ func TestNames_InvalidRefusedWithRule(t *testing.T) {
 	}
 }
 
-func TestNames_MissingRefused(t *testing.T) {
-	t.Parallel()
-	for path, operations := range namedPaths() {
-		timed(t, path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			for _, op := range operations {
-				w.idle(func() {
-					r := w.refusal(op, path, body(path, op))
-					if body(path, op) != nil {
-						w.says(r.message, "name")
-						w.hides(r.message, canaries(body(path, op))...)
-					}
-				})
-			}
-		})
-	}
-}
-
 func TestNames_ValidUsedUnchanged(t *testing.T) {
 	eachOf(t, []string{
 		"a", "7", "_", strings.Repeat("Ab1.-_c9", 16), "GST", "gst.in", "_gst_", "gst-in", "config", "list", "0123456789", "a-.b", "a--b", "a__b",

@@ -66,6 +66,7 @@ func TestParams_NameInBodyIgnored(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"name": "other", "rotation_percent": 50})
 		w.wantAbsent("config/other")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
 		_, _ = w.do(t.Context(), logical.ReadOperation, "token/app", map[string]any{"role": "other"})
 		w.badRequest(logical.ReadOperation, "token/other", nil, "other")
 	})

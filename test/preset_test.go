@@ -151,13 +151,6 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	})
 }
 
-func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
-	emptyTest(t, func(_ *testing.T, w *testMount) {
-		w.badRequest(logical.UpdateOperation, "config/gst",
-			with(without(ofPreset("einvoice-soap-staging"), "allow_http"), "verify_connection", false), "allow_http")
-	})
-}
-
 func TestPreset_NamedFieldsWin(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

@@ -90,12 +90,12 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 // Sealing and step-down wait for the requests in flight.
 func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
 	type testCase struct {
-		data      func(s *testMount) map[string]any
+		data      map[string]any
 		meanwhile func(s *testMount)
 	}
 	each(t, map[string]testCase{
-		"plain":    {nil, func(*testMount) {}},
-		"rejected": {func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
+		"plain":    {nil, nothing},
+		"rejected": {reject("0123456789abcdef"), nothing},
 		"settings written meanwhile": {nil, func(s *testMount) {
 			for _, name := range []string{"7", "8", "9", "10", "11"} {
 				advance(4 * time.Second)
@@ -106,11 +106,7 @@ func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
-		var data map[string]any
-		if c.data != nil {
-			data = c.data(s)
-		}
-		read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
+		read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", c.data)
 		go c.meanwhile(s)
 		r := s.wait(read)
 		atMost(t, r.at.Sub(began), 15*time.Second+100*time.Millisecond, "a reader without a token waited")

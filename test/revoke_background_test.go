@@ -4,8 +4,10 @@
 package test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,19 +144,76 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 	})
 }
 
-// An operator who mends the connection with ca_cert can revoke again: refresh_url is what it was.
-func TestRevoke_AgainWithOtherRoots(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-		s.revoke("")
-		s.write("config/gst", map[string]any{"ca_cert": roots(t), "password": "pass-of-clerk", "verify_connection": false})
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		resp := s.write("lookup", map[string]any{"token_id": first.id})
-		s.says(text(t, resp.Data, "advice"), "to try again to revoke it upstream, vault write mastersindia/revoke/gst token_id="+first.id)
-		told, _ := s.revoke(first.id)
-		if got := told[first.id].upstream; got != "killed" || s.Simulator.TokenAlive(first.access) {
-			t.Errorf("the token is said to be %s, and lives upstream: %t", got, s.Simulator.TokenAlive(first.access))
+// hangingRefresh makes the refresh endpoint hang until it is mended. A request that hangs has no effect upstream.
+func (s *testMount) hangingRefresh() (mend func()) {
+	var mended atomic.Bool
+	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "refresh") && !mended.Load() {
+			<-r.Context().Done()
+			return
 		}
+		s.Simulator.ServeHTTP(w, r)
+	})
+	return func() { mended.Store(true) }
+}
+
+// The refresh endpoint hangs: tokens are out of use at once, and are killed when it is well again.
+func TestRevoke_ReturnsInTimeAndContinues(t *testing.T) {
+	eachOf(t, []string{"15s", "60s"}, func(t *testing.T, timeout string) {
+		s := ksaMount(t, 24*time.Hour)
+		s.write("config/gst", map[string]any{"request_timeout": timeout})
+		s.EveryMinute()
+		held := []tokenResponse{s.token("app")}
+		for range 5 {
+			advance(15 * time.Second)
+			s.mustRotate()
+			held = append(held, s.token("app"))
+		}
+		mend := s.hangingRefresh()
+		began := time.Now()
+		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
+		refused, is := asRefusal(r.unpack())
+		check.Require(t, !is, "revoke/ got %v, want 200", refused)
+		atMost(t, r.at.Sub(began), 30*time.Second+100*time.Millisecond, "revoke/ returned after")
+		tokens, _ := r.resp.Data["tokens"].(map[string]any)
+		for n, a := range held {
+			said, _ := tokens[a.id].(map[string]any)
+			check.True(t, said["upstream"] == "unknown", "token %d: %v, want unknown", n, said)
+			check.Require(t, s.Simulator.TokenAlive(a.access), "token %d is dead: the endpoint did not hang", n)
+		}
+		current := s.token("app")
+		for _, a := range held {
+			check.True(t, a.id != current.id, "a revoked token is served")
+		}
+		mend()
+		advance(5 * time.Minute)
+		for n, a := range held {
+			check.True(t, !s.Simulator.TokenAlive(a.access), "token %d is alive five minutes after the endpoint was mended", n)
+		}
+	})
+}
+
+func TestRevoke_ActsOnEveryToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const many = 530
+		s := ksaMount(t, 24*time.Hour)
+		s.token("app")
+		for range many - 1 {
+			advance(11 * time.Second)
+			s.mustRotate()
+		}
+		tokens := s.accessTokens()
+		check.RequireEqual(t, len(tokens), many, "tokens were issued")
+		revoked, _ := s.revoke("")
+		advance(5 * time.Minute) // the revocation upstream may continue
+		got := len(revoked)
+		check.True(t, got == many, "revoke/ acted on %d tokens, want %d", got, many)
+		alive := 0
+		for _, token := range tokens {
+			if s.Simulator.TokenAlive(token) {
+				alive++
+			}
+		}
+		check.True(t, alive == 0, "%d of %d tokens are alive upstream", alive, many)
 	})
 }

@@ -5,9 +5,7 @@ package test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -48,27 +46,6 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 		check.True(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
 		got := strings.Count(log.String(), "the upstream has revoked a token after all")
 		check.True(t, got == 1, "the log has %d lines of the revocation, want one", got)
-	})
-}
-
-// An upstream that repeats what it was sent puts no refresh token into a warning or the log.
-func TestRevoke_CauseHasNoSecret(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		f := jwtV2().living(24 * time.Hour)
-		s, log := f.logged(t)
-		a := s.token("app")
-		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			w.WriteHeader(http.StatusUnauthorized)
-			_ = json.NewEncoder(w).Encode(map[string]string{"detail": "not accepted: " + string(body) + " of " + a.access})
-		})
-		_, warnings := s.revoke("")
-		requests := s.heard()
-		sent := regexp.MustCompile(`eyJ[\w.-]{40,}`).FindString(requests[len(requests)-1].Body)
-		check.Require(t, sent != "", "no refresh token was sent: this tests nothing")
-		said := strings.Join(warnings, " ") + s.lookUp("token_id", a.id).Advice + log.String()
-		s.says(said, "upstream refused the refresh token (HTTP 401")
-		s.hides(said, append(f.secrets(), sent, a.access)...)
 	})
 }
 

@@ -192,7 +192,7 @@ func (s *testMount) wantKilled(id string) {
 	until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until")
 	check.True(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
 	revoked, warnings := s.revoke(id)
-	check.True(s.t, revoked[id].upstream == "killed" && len(warnings) <= 0,
+	check.True(s.t, revoked[id].upstream == "killed" && len(warnings) == 0,
 		"asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 }
 

@@ -136,22 +136,6 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	}
 }
 
-func TestSecrecy_FormatVerbsAreText(t *testing.T) {
-	t.Parallel()
-	const verbs = "100%d %s %v %!(NOVERB)"
-	timed(t, "during a backoff", func(t *testing.T) {
-		w := jwtV1().mounted(t, "paused", true, "pause_reason", verbs)
-		w.badRequest(logical.ReadOperation, "token/app", nil, verbs)
-	})
-	timed(t, "in a user name", func(t *testing.T) {
-		f := jwtV1()
-		f.account.Username, f.config = verbs, with(f.config, "username", verbs)
-		w := newTestMount(t, f.account)
-		w.loggingIn(1, func() { w.write("config/gst", f.config) })
-		check.Equal(t, w.read("config/gst").Data["username"], verbs, "username")
-	})
-}
-
 // loudUpstream logs in as the simulator does, and then responds with an error beside the token which it has just issued, under
 // whatever key the protocol has for it. say makes the error's text of the token.
 func loudUpstream(t *testing.T, sim *simulator.Simulator, status int, token *string, say func(string) string) http.Handler {

@@ -26,23 +26,12 @@ func count(t *testing.T, data map[string]any, field string) string {
 
 // A login that cannot even begin shows in status/ and in metrics.
 func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
-	type testCase struct {
-		ask func(s *testMount) error
-	}
-	each(t, map[string]testCase{
-		"read": {func(s *testMount) error {
-			_, err := s.ask(s.t.Context(), "app", nil)
-			return err
-		}},
-		"rotate": {func(s *testMount) error {
-			_, err := s.rotate()
-			return err
-		}},
-	}, func(t *testing.T, c testCase) {
+	each(t, map[string]func(s *testMount) error{
+		"read": func(s *testMount) error { return s.failure("app") }, "rotate": (*testMount).failedRotate,
+	}, func(t *testing.T, ask func(s *testMount) error) {
 		s := gstMount(t, time.Hour)
 		s.Storage.FailPuts(1 << 30)
-		err := c.ask(s)
-		check.Require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
+		s.says(ask(s).Error(), "no space left on device")
 		s.wantLogins(0, "where none can begin")
 		status := s.status()
 		check.True(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",

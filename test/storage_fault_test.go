@@ -126,27 +126,6 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	})
 }
 
-// One entry is damaged below the engine, so that Vault's storage gives an error in its place. Lists warn of it and show the rest.
-func TestList_EntryThatStorageCannotGive(t *testing.T) {
-	eachNamed(t, map[string]string{
-		"config/": "config/bad", "role/": "role/bad", "status/": "config/bad", "ledger/": "ledger/config/bad",
-	}, func(t *testing.T, path string, key string) {
-		s := gstMount(t, time.Hour)
-		s.write("config/bad", jwtConfig("verify_connection", false))
-		s.write("role/bad", map[string]any{"config": "bad"})
-		s.token("app")
-		s.token("bad")
-		advance(time.Second)
-		s.Reload()
-		s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
-		resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
-		check.Require(t, err == nil, "one entry hides all others: %v", err)
-		info, _ := resp.Data["key_info"].(map[string]any)
-		check.True(t, info["gst"] != nil || path == "role/", "nothing is said of gst: %v", info)
-		check.True(t, len(resp.Warnings) != 0, "no warning")
-	})
-}
-
 // The ledger is written in the background, where a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
