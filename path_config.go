@@ -308,7 +308,8 @@ func warnOfPause(mount, name string, old, next *config, p params) *logical.Respo
 	case old == nil || !old.Paused && !next.Paused:
 	case old.Paused && next.Paused: // as by a loop that pauses all
 		if p.named("paused") && old.PauseReason != "" && old.PauseReason != next.PauseReason {
-			resp.AddWarning(fmt.Sprintf("The config was paused already%s, and that reason is replaced now.", reasonText(old.PauseReason)))
+			resp.AddWarning(fmt.Sprintf("Config %s was paused already%s, and that reason is replaced now.",
+				name, reasonText(old.PauseReason)))
 		}
 	case old.Paused && !secretGiven && (old.PauseReason != "" || p.named("protocol") || p.named("preset")):
 		// Of another config than the one that was meant, or by an export from before the pause.
