@@ -24,6 +24,7 @@ const (
 	mostPEM            = 128 << 10
 	mostHeaders        = 32
 	mostHeaderName     = 128
+	leastVaultToken    = 28 // hvs. and 24 more
 )
 
 // merge is what old (nil for a new config) becomes under the parameters, or what is wrong with them.
@@ -146,6 +147,8 @@ func checkText(f *configField, text string, wrong *problems) {
 		wrong.add(f.name, "must be one line of text without control characters")
 	case (f.name == upstream.FieldUsername || f.name == upstream.FieldClientID) && strings.TrimSpace(text) != text:
 		wrong.add(f.name, "begins or ends with a blank")
+	case isVaultToken(strings.TrimSpace(text)) && len(text) >= leastVaultToken: // the wrong clipboard
+		wrong.add(f.name, "is a token of Vault, and was not sent to the upstream")
 	}
 }
 

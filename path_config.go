@@ -153,6 +153,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
 		b.warnOfRefusal(resp, req.MountPoint, name)
+		warnOfNoLogin(resp, req.MountPoint, name, next, p)
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
@@ -177,13 +178,25 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		s, _ := b.issuer.Known(name)
 		return verificationErrorResponse(req.MountPoint, name, s.Token != nil && !next.Paused, err)
 	}
-	if !verify && !next.Paused && (old == nil || old.Generation != next.Generation) {
+	switch {
+	case verify:
+	case !next.Paused && (old == nil || old.Generation != next.Generation):
 		b.warnUnverified(resp, req.MountPoint, name, old == nil)
+	default:
+		warnOfNoLogin(resp, req.MountPoint, name, next, p)
 	}
 	b.warnOfShorterLife(resp, req.MountPoint, name, before)
 	b.warnOfTwin(ctx, resp, req.MountPoint, name, old, next)
 	warnOfSettings(resp, old, next)
 	return warned(resp), nil
+}
+
+// warnOfNoLogin warns of a write that was to see whether the account logs in, and changed nothing that a login needs.
+func warnOfNoLogin(resp *logical.Response, mount, name string, next *config, p params) {
+	if wanted, _ := p[fieldVerifyConnection].(bool); wanted && !next.Paused {
+		resp.AddWarning(fmt.Sprintf("No login was made, as this write changes nothing that a login sends: to log in now: "+
+			"vault write -f %srotate/%s", mount, name))
+	}
 }
 
 // storeConfig does steps 4 and 5 of configWrite. token is what the verification brought; nil for none.
@@ -295,7 +308,8 @@ func warnOfPause(mount, name string, old, next *config, p params) *logical.Respo
 	case old == nil || !old.Paused && !next.Paused:
 	case old.Paused && next.Paused: // as by a loop that pauses all
 		if p.named("paused") && old.PauseReason != "" && old.PauseReason != next.PauseReason {
-			resp.AddWarning(fmt.Sprintf("The config was paused already%s, and that reason is replaced now.", reasonText(old.PauseReason)))
+			resp.AddWarning(fmt.Sprintf("Config %s was paused already%s, and that reason is replaced now.",
+				name, reasonText(old.PauseReason)))
 		}
 	case old.Paused && !secretGiven && (old.PauseReason != "" || p.named("protocol") || p.named("preset")):
 		// Of another config than the one that was meant, or by an export from before the pause.

@@ -218,6 +218,41 @@ func TestRegisterScript_OtherFileRefused(t *testing.T) {
 	r.readToken(t, "app")
 }
 
+// TestRegisterScript_SameVersionKeepsTheOldFile gives the script another build of the version that runs: the file that it says to
+// install is beside the one in use, and what it says is enough to go back.
+func TestRegisterScript_SameVersionKeepsTheOldFile(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	plugins := filepath.Dir(r.oldFile)
+	running := filepath.Join(plugins, "vault-plugin-secrets-mastersindia-"+r.old)
+	check.NoError(t, os.Rename(r.oldFile, running))
+	r.register(t, 0, running)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	before := sumOf(t, running)
+	built := filepath.Join(t.TempDir(), "vault-plugin-secrets-mastersindia")
+	check.NoError(t, os.WriteFile(built, append(readFile(t, running), "built anew"...), 0o700))
+
+	_, advice, found := strings.Cut(r.register(t, 1, built), "to mend it: ")
+	command, _, _ := strings.Cut(advice, "\n")
+	words := strings.Fields(command)
+	check.True(t, found && len(words) > 1, "no command in %q", advice)
+	if output, err := exec.CommandContext(t.Context(), words[0], words[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v\n%s", words, err, output)
+	}
+	check.Equal(t, sumOf(t, running), before, "the sum of the file that runs")
+
+	placed := words[len(words)-1]
+	check.Contains(t, r.register(t, 0, placed), r.old+" is registered with another sum", "run this with "+filepath.Base(running))
+	r.readToken(t, "app")
+	r.register(t, 0, running)
+	r.readToken(t, "app")
+	check.NoError(t, os.WriteFile(placed+".new", append(readFile(t, running), "once more"...), 0o700))
+	check.NoError(t, os.Rename(placed+".new", running))
+	check.Contains(t, r.register(t, 1, "-sha256="+before, running), "do not use it")
+	check.Contains(t, r.register(t, 0, "-dry-run", running), "there is no way back to it")
+}
+
 // TestRegisterScript_FailedReloadSaysWayBack registers a file that reports a version, and does not run as a plugin: with the commands
 // that the script prints the mount runs again.
 func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {

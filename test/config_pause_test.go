@@ -104,7 +104,7 @@ func TestConfigPause_ResumeWarns(t *testing.T) {
 		export := w.read("config/gst").Data
 		const resumed = "The config was paused (password leaked) and is resumed now: to pause it again: " +
 			"vault write mastersindia/config/gst paused=true pause_reason=..."
-		const replaced = "The config was paused already (password leaked), and that reason is replaced now."
+		const replaced = "Config gst was paused already (password leaked), and that reason is replaced now."
 		const reused = "The config is paused, and its pause_reason is the earlier one (password leaked): to change it: " +
 			"vault write mastersindia/config/gst pause_reason=..."
 		pause := map[string]any{"paused": true, "pause_reason": "password leaked"}

@@ -224,6 +224,7 @@ func TestConfigRefused_Secret(t *testing.T) {
 			json.Number("86397"), float64(86397), true, nil, []any{"canary"}, map[string]any{"canary": "canary"},
 		}, "string")
 		refuseEach(t, oauth(), field, []any{"canary\n", "canary\r", "canary\r\n"}, "newline", "printf %s")
+		refuseEach(t, oauth(), field, []any{"hvs.canary" + strings.Repeat("x", 18)}, "token of Vault")
 	}
 }
 

@@ -297,3 +297,20 @@ func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
 			"scope", "is required by protocol firstvision with request_format=json")
 	})
 }
+
+// A write that asks for a verification, and changes nothing that a login sends, says that there was none.
+func TestConfigVerify_SaysThatNoLoginWasMade(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		for _, data := range []map[string]any{{}, {"ledger_retention": "1h"}} {
+			s.quiet(func() {
+				check.Contains(t, warningsOf(s.write("config/gst", with(data, "verify_connection", true))),
+					"No login was made", "vault write -f mastersindia/rotate/gst")
+				check.Equal(t, warningsOf(s.write("config/gst", data)), "", "warnings, where no login was asked for")
+			})
+		}
+		s.loggingIn(1, func() {
+			said := warningsOf(s.write("config/gst", map[string]any{"verify_connection": true, "headers": "X-Branch=1"}))
+			check.Equal(t, said, "", "warnings of a login that was made")
+		})
+	})
+}
