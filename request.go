@@ -91,8 +91,8 @@ func isLongerThanID(value any) bool {
 }
 
 // exposesSecret reports whether the address of the request has what may be a secret: a parameter of a secret's name, or longer
-// than a token_id, or in the path what is too long for a name or has the form of the vendors' short tokens. Only the parameters of
-// a write are in its body.
+// than a token_id, or in the path what is too long for a name or has the form of the vendors' short tokens. Only the parameters
+// of a write are in its body.
 func exposesSecret(req *logical.Request) bool {
 	_, name, _ := splitPath(req.Path)
 	if len(name) > maxNameLength || len(name) == 40 && strings.Trim(name, "0123456789abcdef") == "" {
