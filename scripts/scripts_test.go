@@ -44,6 +44,24 @@ func TestBench_ValuesRefused(t *testing.T) {
 	}
 }
 
+// TestBench_OtherFileKept checks that the script overwrites no file but one of results. Where it gets further, Go refuses
+// its flags.
+func TestBench_OtherFileKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, c := range []struct{ text, said string }{
+		{"# Performance\n", `^Error: .*/bench.txt holds something else: name another FILE, or remove it\n`},
+		{"goos: linux\nBenchmarkRead 1 1 ns/op\n", `unknown flag -no-such`},
+		{"", `unknown flag -no-such`},
+	} {
+		file := filepath.Join(dir, "bench.txt")
+		check.NoError(t, os.WriteFile(file, []byte(c.text), 0o600))
+		wantRefused(t, exec.CommandContext(t.Context(), "env", "GOFLAGS=-no-such", "./bench", file), c.said)
+		check.Equal(t, read(t, file), c.text, "the file afterwards")
+	}
+	wantRefused(t, exec.CommandContext(t.Context(), "env", "GOFLAGS=-no-such", "./bench", dir), `^Error: .* holds something else`)
+}
+
 // TestFuzz_FailureNamesNewInput checks that the script names the input that made a test fail where Go wrote a new one, and no file
 // where a test fails with an input of its own.
 func TestFuzz_FailureNamesNewInput(t *testing.T) {
