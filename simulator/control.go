@@ -147,7 +147,8 @@ func (f Fault) check() error {
 	case f.Kind == FaultSlow && f.Delay <= 0:
 		return errors.New(`field "delay": required for kind slow`)
 	case f.Kind == FaultRedirect && !staysHere(f.RedirectTo):
-		return errors.New(`field "redirect_to": want a path such as "/elsewhere", or a URL of this machine such as "http://127.0.0.1:8270/elsewhere"`)
+		return errors.New(`field "redirect_to": want a path such as "/elsewhere", ` +
+			`or a URL of this machine such as "http://127.0.0.1:8270/elsewhere"`)
 	case f.Delay < 0:
 		return errors.New(`field "delay": must not be negative`)
 	case f.RetryAfter < 0:
