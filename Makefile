@@ -49,6 +49,10 @@ CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:
 
 FUZZ ?= 200000
 SOAK ?= 10m
+# Before anything is built.
+ifeq ($(shell [[ '$(SOAK)' =~ ^([0-9]+(\.[0-9]+)?[smh])+$$ ]] && echo valid),)
+  $(error SOAK is a time such as 10m, not "$(SOAK)")
+endif
 
 # Of `make bench` and `make benchcmp`: which benchmarks, where the results go, and the commit to compare with. What is empty is
 # as the scripts have it.
@@ -80,9 +84,9 @@ help: ## start: Show this help
 	  END { n = split("start,Start here;tests,Tests;documents,Documents;speed,Speed;release,Releases", groups, ";"); \
 	    for (i = 1; i <= n; i++) { split(groups[i], g, ","); printf "%s%s:\n%s", (i > 1 ? "\n" : ""), g[2], text[g[1]] } }' Makefile
 
-# A target that is misspelt.
+# A target that is misspelt: make -B comes here with each file that no rule makes.
 .DEFAULT:
-	@echo "make: there is no target $@: see make help" >&2; exit 2
+	@[ -e '$@' ] || { echo "make: there is no target $@: see make help" >&2; exit 2; }
 
 .PHONY: build
 build: ## start: Build the plugin, the simulator and the audit report into bin/
@@ -146,9 +150,7 @@ matrix: build ## tests: Run the acceptance tests on each version of Vault in MAT
 	@scripts/matrix $(MATRIX)
 
 .PHONY: soak
-soak: ## tests: Let a real Vault live through load and faults, and measure what is left (SOAK=10m)
-	@[[ '$(SOAK)' =~ ^[0-9.]+[smh] ]] || { echo "make: SOAK is a time such as 10m, not '$(SOAK)'" >&2; exit 2; }
-	$(MAKE) build
+soak: build ## tests: Let a real Vault live through load and faults, and measure what is left (SOAK=10m)
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 0 -v ./acceptance/soak -soak $(SOAK)
 

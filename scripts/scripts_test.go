@@ -44,6 +44,24 @@ func TestBench_ValuesRefused(t *testing.T) {
 	}
 }
 
+// TestBench_OtherFileKept checks that the script overwrites no file but one of results. Where it gets further, Go refuses
+// its flags.
+func TestBench_OtherFileKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, c := range []struct{ text, said string }{
+		{"# Performance\n", `^Error: .*/bench.txt holds something else: name another FILE, or remove it\n`},
+		{"goos: linux\nBenchmarkRead 1 1 ns/op\n", `unknown flag -no-such`},
+		{"", `unknown flag -no-such`},
+	} {
+		file := filepath.Join(dir, "bench.txt")
+		check.NoError(t, os.WriteFile(file, []byte(c.text), 0o600))
+		wantRefused(t, exec.CommandContext(t.Context(), "env", "GOFLAGS=-no-such", "./bench", file), c.said)
+		check.Equal(t, read(t, file), c.text, "the file afterwards")
+	}
+	wantRefused(t, exec.CommandContext(t.Context(), "env", "GOFLAGS=-no-such", "./bench", dir), `^Error: .* holds something else`)
+}
+
 // TestFuzz_FailureNamesNewInput checks that the script names the input that made a test fail where Go wrote a new one, and no file
 // where a test fails with an input of its own.
 func TestFuzz_FailureNamesNewInput(t *testing.T) {
@@ -171,6 +189,9 @@ func read(t *testing.T, name string) string {
 func TestMake_UnknownTargetNamesHelp(t *testing.T) {
 	t.Parallel()
 	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "buidl"), `(?m)^make: there is no target buidl: see make help$`)
+	if said, err := exec.CommandContext(t.Context(), "make", "-Bn", "-C", "..", "lint").CombinedOutput(); err != nil {
+		t.Errorf("make -B: %v\n%s", err, said)
+	}
 }
 
 // TestMake_UnknownVariableRefused checks that a misspelt variable is not taken for none.
@@ -193,6 +214,25 @@ func TestMake_VersionRefused(t *testing.T) {
 		wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "build", "VERSION="+version),
 			`VERSION is "`+version+`": want vX\.Y\.Z, such as v\d+\.\d+\.\d+, in the file VERSION`)
 	}
+}
+
+// TestMake_SoakRefused checks that nothing is built for a time that is none.
+func TestMake_SoakRefused(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []string{"", "10", "m", "10minutes", "10m5", ".m", "-1m"} {
+		wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "soak", "SOAK="+wrong), `SOAK is a time such as 10m, not "`+wrong+`"`)
+	}
+	for _, right := range []string{"200s", "1.5h", "1h30m"} {
+		said, err := exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "soak", "SOAK="+right).CombinedOutput()
+		check.True(t, err == nil && strings.Contains(string(said), "-soak "+right), "%v: %s", err, said)
+	}
+}
+
+// TestBenchcmp_CommitRefused checks that make builds nothing to compare with a commit that there is not.
+func TestBenchcmp_CommitRefused(t *testing.T) {
+	t.Parallel()
+	wantRefused(t, exec.CommandContext(t.Context(), "make", "-sB", "-C", "..", "benchcmp", "BASE=no-such-commit"), `(?m)\Abenchcmp: no-such-commit is no commit$`)
+	wantRefused(t, exec.CommandContext(t.Context(), "make", "-sB", "-C", "..", "benchcmp", "COUNT=0"), `\AError: ROUNDS is .*, not '0'\n`)
 }
 
 // TestMake_VaultOfTheShellIsLeftOut checks that what the targets start does not see the Vault that the shell is set up for.

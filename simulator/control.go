@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -137,10 +138,17 @@ func (f Fault) check() error {
 	switch {
 	case f.Kind != "" && !slices.Contains(FaultKinds(), f.Kind):
 		return fmt.Errorf(`field "kind": want one of %v, or nothing to clear`, FaultKinds())
+	case f.Kind == "" && f != (Fault{}):
+		return errors.New(`field "kind": required; {} alone clears all faults, and {"protocol":"..."} those of a protocol`)
+	case f.Kind != FaultThrottled && f.Kind != FaultUnavailable && f.RetryAfter != 0:
+		return errors.New(`field "retry_after": for kinds throttled and unavailable only`)
+	case f.Kind != FaultRedirect && f.RedirectTo != "":
+		return errors.New(`field "redirect_to": for kind redirect only`)
 	case f.Kind == FaultSlow && f.Delay <= 0:
 		return errors.New(`field "delay": required for kind slow`)
-	case f.Kind == FaultRedirect && f.RedirectTo == "":
-		return errors.New(`field "redirect_to": required for kind redirect`)
+	case f.Kind == FaultRedirect && !staysHere(f.RedirectTo):
+		return errors.New(`field "redirect_to": want a path such as "/elsewhere", ` +
+			`or a URL of this machine such as "http://127.0.0.1:8270/elsewhere"`)
 	case f.Delay < 0:
 		return errors.New(`field "delay": must not be negative`)
 	case f.RetryAfter < 0:
@@ -151,6 +159,19 @@ func (f Fault) check() error {
 		return fmt.Errorf(`field "on": want one of %v, or nothing for login and refresh`, []FaultTarget{OnLogin, OnRefresh, OnBusiness})
 	}
 	return nil
+}
+
+// staysHere reports whether a client that follows a redirect stays on this machine. A backslash, which some clients read as a
+// slash, could hide another host.
+func staysHere(location string) bool {
+	u, err := url.Parse(location)
+	if err != nil || strings.Contains(location, `\`) {
+		return false
+	}
+	if u.Scheme == "" && u.Host == "" {
+		return strings.HasPrefix(location, "/")
+	}
+	return (u.Scheme == "http" || u.Scheme == "https") && toLoopback(u.Host)
 }
 
 func checkProtocol(p Protocol) error {

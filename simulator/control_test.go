@@ -60,6 +60,17 @@ func TestControl(t *testing.T) {
 	check.True(t, c.Counts == (simulator.Counts{}), "counters %+v", c)
 }
 
+func TestControl_RedirectStaysHere(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for _, location := range []string{"/elsewhere?x=1", "http://127.0.0.1:8270/", "https://[::1]:1/", "http://localhost/", "HTTP://[::1]"} {
+		got := b.control("fault", toJSON(map[string]string{"kind": "redirect", "redirect_to": location}))
+		check.Equal(t, got.status, http.StatusOK, "the status of an order to redirect to %s", location)
+		got = b.call(http.MethodPost, "/oauth/access_token", "")
+		check.True(t, got.status == http.StatusFound && got.header.Get("Location") == location, "got %d %v", got.status, got.header)
+	}
+}
+
 func TestControl_InvalidRequestsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -78,7 +89,10 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 		{"fault", `{"kind":"throttled","retry_after":5}`, `field "retry_after": want a JSON string, got a JSON number`},
 		{"fault", `{"kind":"throttled","retry_after":"5"}`, `field "retry_after": want a Go duration such as "90s" or "1h30m"`},
 		{"fault", `{"kind":"throttled","retry_after":"-5s"}`, `field "retry_after": must not be negative`},
-		{"fault", `{"kind":"redirect"}`, `field "redirect_to": required for kind redirect`},
+		{"fault", `{"protocol":"jwt","remaining":2}`,
+			`field "kind": required; {} alone clears all faults, and {"protocol":"..."} those of a protocol`},
+		{"fault", `{"kind":"down","retry_after":"5s"}`, `field "retry_after": for kinds throttled and unavailable only`},
+		{"fault", `{"kind":"down","redirect_to":"/x"}`, `field "redirect_to": for kind redirect only`},
 		{"fault", `{"kind":"down","remaining":-1}`, `field "remaining": must not be negative`},
 		{"fault", `{"kind":"down","remaining":1.5}`, `field "remaining": want a whole number, got a JSON number 1.5`},
 		{"fault", `{"kind":"down","on":"monday"}`,
@@ -98,6 +112,14 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 			t.Parallel()
 			wantResponse(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
 		})
+	}
+	want := toJSON(map[string]string{"error": `field "redirect_to": want a path such as "/elsewhere", ` +
+		`or a URL of this machine such as "http://127.0.0.1:8270/elsewhere"`})
+	for _, location := range []string{
+		"", "elsewhere", "http://", "http:///x", "http://elsewhere.example/", "https://127.0.0.1.example/", "//elsewhere.example/",
+		"/\\elsewhere.example/", "http://localhost@elsewhere.example/", "ftp://127.0.0.1/", "mailto:a@localhost", "http://127.0.0.1/\n",
+	} {
+		wantResponse(t, b.control("fault", toJSON(map[string]string{"kind": "redirect", "redirect_to": location})), 400, want)
 	}
 	alone := toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`})
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest, alone)
