@@ -117,7 +117,7 @@ FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') A
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
-FROM request WHERE began IS NULL AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor LIKE '%mastersindia%') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
+FROM request WHERE began IS NULL AND operation <> 'help' AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor LIKE '%mastersindia%') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
 UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN since > 0 THEN 'from ' || datetime(since / 1000000000, 'unixepoch') END,
   CASE WHEN until < 9e18 THEN 'before ' || datetime(until / 1000000000, 'unixepoch') END) || ' (UTC). The log tells of the mount from ' || datetime(min(ns) / 1000000000, 'unixepoch')
   || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,
