@@ -99,7 +99,7 @@ func (c *classifier) classify(e *entry) *fact {
 		f.kind, f.token = "wrap", token{}
 		c.names(f, asked)
 		return f
-	case f.missing != "":
+	case f.missing != "", e.Error != "" && r.MountPoint == "": // as the response where there is no such mount
 		f.kind = "other" // it may be one of those above
 		return f
 	default:

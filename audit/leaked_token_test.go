@@ -1175,13 +1175,23 @@ func TestLeak_FieldsLeftOut(t *testing.T) {
 	}
 }
 
-// TestLeak_HelpIsNoReadOfAToken: Vault logs vault path-help without an ID, and its request also without the mount.
-func TestLeak_HelpIsNoReadOfAToken(t *testing.T) {
+// TestLeak_CompleteLinesWithoutFields: Vault itself logs a request for help without an id, and one to a path that has no mount without a
+// mount, until its response tells the error. No device left out anything there.
+func TestLeak_CompleteLinesWithoutFields(t *testing.T) {
 	withoutVault(t)
-	read := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
-	help := logOf(t, "", func(l *Log) {
-		l.Do(Request{By: People()[1], Operation: "help", Mount: mountPath, Path: "token/billing", Answer: map[string]any{"help": "x"}})
-	})
-	help = regexp.MustCompile(`"(id|mount_point|mount_type)":"[^"]*",`).ReplaceAllString(help, "")
-	wantLeak(t, search(t, Token(1), file(t, read+help)), exitOK, "userpass-asha", "")
+	const authOf = `"auth":{"accessor":"hmac-sha256:1","client_token":"hmac-sha256:2","display_name":"token","policies":["root"],"policy_results":{"allowed":true}}`
+	log := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		for _, half := range []string{
+			`"operation":"help","path":"mastersindia"},"type":"request"`,
+			`"operation":"help","path":"mastersindia/","mount_point":"mastersindia/","mount_type":"mastersindia"},"type":"response","response":{"data":{}}`,
+			`"id":"no-mount","operation":"read","path":"mastersindia-old/token/billing"},"type":"request"`,
+			`"id":"no-mount","operation":"read","path":"mastersindia-old/token/billing"},"type":"response","error":"unsupported path"`,
+		} {
+			l.Raw(`{` + authOf + `,"time":"2026-03-01T09:00:00Z","request":{"namespace":{"id":"root"},` + half + `}`)
+		}
+	}, tuned()...)
+	if got := search(t, Token(1), file(t, log)); got.code != exitOK || got.given != "userpass-asha" || got.possible != "" {
+		t.Errorf("found %+v", got)
+	}
 }
