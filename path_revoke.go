@@ -175,7 +175,8 @@ func revocationWarning(mount, config string, r issuer.Revocation) string {
 	case account.Unsupported:
 		why = "it cannot be revoked upstream"
 	case account.Refused:
-		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid" + reasonText(r.Why)
+		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid, and where " +
+			"refresh_url, headers or refresh_headers are wrong" + reasonText(r.Why)
 	case account.Unknown:
 		why = "the upstream has not confirmed the revocation" + reasonText(r.Why) + ", and is asked again; to see the result: " +
 			"vault read " + mount + "ledger/" + config

@@ -133,8 +133,10 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 		timed(t, field+" replaced", func(t *testing.T) {
 			w := jwtV2().mounted(t)
 			w.write("config/gst", map[string]any{field: map[string]any{"X-One": "1", "X-Two": "2"}, "verify_connection": false})
-			w.write("config/gst", map[string]any{field: []any{"X-Three=3", "X-Four=a=b"}, "verify_connection": false})
-			want := map[string]any{"X-Three": "3", "X-Four": "a=b"}
+			lost := "There is no X-One in " + field + " any more, since a write of " + field + " replaces all pairs: to add some, give them all: " +
+				"vault write mastersindia/config/gst " + field + "=..."
+			w.says(warningsOf(w.write("config/gst", map[string]any{field: []any{"x-two=3", "X-Four=a=b"}, "verify_connection": false})), lost)
+			want := map[string]any{"x-two": "3", "X-Four": "a=b"}
 			got := overTheWire(t, w.read("config/gst").Data)[field]
 			check.True(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
 		})
