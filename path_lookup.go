@@ -250,8 +250,8 @@ func (t *issued) advice(mount string, now time.Time) string {
 		if t.account != nil && t.account.Upstream.MaxTokenTTL > 0 && t.Upstream != string(account.Killed) {
 			unless = ", unless the upstream accepts it for longer than max_token_ttl"
 		}
-		return "it is no longer valid" + unless + ": find out how it leaked; for the tokens issued since: vault read " + mount + "ledger/" +
-			t.config
+		return "it is no longer valid" + unless + ": find out how it leaked; for the tokens issued since: vault read " + mount +
+			"ledger/" + t.config
 	}
 	until := timeText(t.usableUntil)
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
