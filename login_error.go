@@ -120,8 +120,7 @@ func failureMessage(mount, config string, f *issuer.LoginError) string {
 }
 
 // untried states that a forced login that came too soon was not made: an operator who has just had the account unlocked by the
-// vendor must not take the response for a new refusal. Vault's client repeats a rotate/ that met an outage, and shows the last
-// response only.
+// vendor must not take the response for a new refusal.
 func untried(f *issuer.LoginError) string {
 	if f.ForcedAfter.IsZero() {
 		return ""

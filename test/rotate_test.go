@@ -119,7 +119,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		check.True(t, !strings.Contains(said, "now: "), "rotate at once after the outage: %s", said)
 		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
-		said = s.failedRotate().Error() // as Vault's client, which shows no other response
+		said = s.failedRotate().Error() // as its predecessor's message advises
 		s.says(said, untried+again.UTC().Format(time.RFC3339)+" on, and made one less than 10 seconds ago")
 		check.True(t, !strings.Contains(said, "next attempt") && !strings.Contains(said, "vault write"), "what is over, or too soon: %s", said)
 	})
