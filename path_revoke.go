@@ -133,7 +133,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 				"the record of its tokens replaced, and valid upstream until %s, unless the vendor revokes it: the engine cannot.",
 				timeText(f.ExpiresAt))
 		case f.Config == name:
-			return "It expired at " + timeText(f.ExpiresAt) + "."
+			s, _ := b.issuer.Known(name)
+			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger(s.Account) + "."
 		case !f.ExpiresAt.After(now):
 			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config)
 		default:

@@ -165,7 +165,10 @@ func TestLookup_TokenPastMaxTokenTTL(t *testing.T) {
 		s.mustRotate()
 		advance(time.Hour)
 		check.True(t, s.Simulator.TokenAlive(a.access), "the token is dead: this tests nothing")
-		s.says(s.lookUp("token_id", a.id).Advice, "it is no longer valid, unless the upstream accepts it for longer than max_token_ttl")
+		const unless = ", unless the upstream accepts it for longer than max_token_ttl"
+		s.says(s.lookUp("token_id", a.id).Advice, "it is no longer valid"+unless)
+		_, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), "It expired at "+a.expires.UTC().Format(time.RFC3339)+unless)
 		b := s.token("app")
 		s.revoke(b.id)
 		advance(2 * time.Hour)
