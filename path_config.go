@@ -157,7 +157,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	b.setGeneration(old, next)
 	b.warnOfReplacement(resp, old, next)
-	warnOfLostHeaders(resp, req.MountPoint+configPrefix+name, old, next, p)
+	b.warnOfLostHeaders(resp, req.MountPoint+configPrefix+name, old, next, p)
 	warnOfUnits(resp, d.Schema, req.Data)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
@@ -352,17 +352,21 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 	}
 }
 
-// warnOfLostHeaders names the headers that a write of others has left out, most likely one that was to add some. What a preset
-// does not have is meant to go.
-func warnOfLostHeaders(resp *logical.Response, path string, old, next *config, p params) {
-	if old == nil || p.named("preset") {
+// warnOfLostHeaders names the headers that a write of others has left out, most likely one that was to add some: to those there
+// were, or to those of the preset that the same write names.
+func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, next *config, p params) {
+	before := old
+	if filled := findPreset(b.presets, p.text("preset")); filled != nil {
+		before = &config{Headers: filled.headers, RefreshHeaders: filled.refreshHeaders}
+	}
+	if before == nil {
 		return
 	}
 	if p.named("headers") {
-		warnOfLostPairs(resp, path, "headers", old.Headers, next.Headers)
+		warnOfLostPairs(resp, path, "headers", before.Headers, next.Headers)
 	}
 	if p.named(upstream.FieldRefreshHeaders) {
-		warnOfLostPairs(resp, path, upstream.FieldRefreshHeaders, old.RefreshHeaders, next.RefreshHeaders)
+		warnOfLostPairs(resp, path, upstream.FieldRefreshHeaders, before.RefreshHeaders, next.RefreshHeaders)
 	}
 }
 

@@ -216,7 +216,7 @@ func warnOfLostPairs(resp *logical.Response, path, field string, old, next map[s
 		}
 	}
 	if len(lost) > 0 {
-		resp.AddWarning(fmt.Sprintf("There is no %s in %s any more, since a write of %s replaces all pairs: to add some, give them "+
+		resp.AddWarning(fmt.Sprintf("There is no %s in %s now, since a write of %s replaces all pairs: to add some, give them "+
 			"all: vault write %s %s=...", strings.Join(lost, ", "), field, field, path, field))
 	}
 }
