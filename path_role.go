@@ -252,7 +252,7 @@ func checkRole(r *role, wrong *problems) {
 	}
 	between(wrong, "max_ttl", r.MaxTTL, 0, mostTokenTTL, "0s for no limit, or from 1s to 9600h")
 	if !r.Lease && r.MaxTTL != 0 {
-		wrong.add("max_ttl", "limits leases, but with lease=false there are none: leave it out, or set it to 0s")
+		wrong.add("max_ttl", "limits leases, but with lease=false there are none: set it to 0s")
 	}
 	checkMetadata(r.Metadata, wrong)
 }
