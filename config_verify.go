@@ -36,7 +36,7 @@ func verificationErrorResponse(mount, name string, served bool, err error) (*log
 	if !errors.As(err, &failed) {
 		return loginErrorResponse(mount, name, err)
 	}
-	message := "config " + quoteName(name) + " was not stored, because its login failed: " + failed.Message
+	message := fmt.Sprintf("config %q was not stored, because its login failed: %s", name, failed.Message)
 	switch {
 	case failed.Remembered && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Throttled): // whatever else is written
 		message += "; these credentials were not sent again, next attempt " + when(failed.NextAttempt)

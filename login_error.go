@@ -112,6 +112,9 @@ func statusOf(f *issuer.LoginError) int {
 
 // failureMessage is the cause, the time of the next attempt, and the command to run.
 func failureMessage(mount, config string, f *issuer.LoginError) string {
+	if f.NextAttempt.Before(f.ForcedAfter) { // the next attempt may be over, and the command is the one that was run too soon
+		return fmt.Sprintf("config %q: %s%s", config, f.Message, untried(f))
+	}
 	return fmt.Sprintf("config %q: %s%s; next attempt %s; %s",
 		config, f.Message, untried(f), when(f.NextAttempt), remedy(mount, config, &f.Failure))
 }
@@ -122,7 +125,11 @@ func untried(f *issuer.LoginError) string {
 	if f.ForcedAfter.IsZero() {
 		return ""
 	}
-	return "; no new login was made: rotate/ logs in again from " + timeText(roundUp(f.ForcedAfter)) + " on"
+	last := ""
+	if f.NextAttempt.Before(f.ForcedAfter) {
+		last = ", and made one less than 10 seconds ago"
+	}
+	return "; no new login was made: rotate/ logs in again from " + timeText(roundUp(f.ForcedAfter)) + " on" + last
 }
 
 func when(t time.Time) string { return "at " + timeText(roundUp(t)) }

@@ -158,6 +158,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	b.setGeneration(old, next)
 	b.warnOfReplacement(resp, old, next)
+	b.warnOfLostHeaders(resp, req.MountPoint+configPrefix+name, old, next, p)
 	warnOfUnits(resp, d.Schema, req.Data)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
@@ -277,9 +278,13 @@ func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response,
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	known, _ := b.issuer.Tokens(ctx, name) // of tokens that cannot be read nothing can be said
-	lost := 0
+	lost, pending := 0, 0
 	for _, t := range known.Out {
-		if outcome, _ := t.Token.Revocation(); t.Revocable && outcome == "" {
+		switch outcome, _ := t.Token.Revocation(); {
+		case !t.Revocable:
+		case outcome == account.Unknown:
+			pending++
+		default: // one that the upstream has refused could be revoked again until now
 			lost++
 		}
 	}
@@ -287,6 +292,9 @@ func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response,
 		resp.AddWarning(fmt.Sprintf("The config is stored. %d of its tokens can no longer be revoked upstream, since their refresh "+
 			"tokens go nowhere else: before such a change, revoke them: vault write -f %srevoke/%s",
 			lost, mount, name))
+	}
+	if pending > 0 {
+		resp.AddWarning(pendingWarning(mount, name, pending))
 	}
 }
 
@@ -355,6 +363,24 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 	}
 	if len(deleted) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config was of protocol %s: its %s was deleted.", old.Protocol, inWords(deleted, "and")))
+	}
+}
+
+// warnOfLostHeaders names the headers that a write of others has left out, most likely one that was to add some: to those there
+// were, or to those of the preset that the same write names.
+func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, next *config, p params) {
+	before := old
+	if filled := findPreset(b.presets, p.text("preset")); filled != nil {
+		before = &config{Headers: filled.headers, RefreshHeaders: filled.refreshHeaders}
+	}
+	if before == nil {
+		return
+	}
+	if p.named("headers") {
+		warnOfLostPairs(resp, path, "headers", before.Headers, next.Headers)
+	}
+	if p.named(upstream.FieldRefreshHeaders) {
+		warnOfLostPairs(resp, path, upstream.FieldRefreshHeaders, before.RefreshHeaders, next.RefreshHeaders)
 	}
 }
 
@@ -504,13 +530,18 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		}
 	}
 	if pending > 0 {
-		resp.AddWarning(fmt.Sprintf("%d of its revoked tokens may still be valid upstream: the engine goes on asking for their "+
-			"revocation until the plugin stops. To see when it has succeeded: vault read %sledger/%s", pending, mount, name))
+		resp.AddWarning(pendingWarning(mount, name, pending))
 	}
 	if alive > 0 {
 		resp.AddWarning(aliveWarning(mount, name, alive, until, revocable))
 	}
 	return resp
+}
+
+// pendingWarning says that the upstream goes on being asked to revoke tokens under settings that are no longer in force.
+func pendingWarning(mount, name string, pending int) string {
+	return fmt.Sprintf("%d of its revoked tokens may still be valid upstream: the engine goes on asking for their revocation, with "+
+		"the former settings, until the plugin stops. To see when it has succeeded: vault read %sledger/%s", pending, mount, name)
 }
 
 // rolesInWords names the first few roles of a config.

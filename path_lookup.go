@@ -246,7 +246,12 @@ func (t *issued) data() map[string]any {
 // advice is what to do about a leaked token.
 func (t *issued) advice(mount string, now time.Time) string {
 	if !t.usableUntil.After(now) {
-		return "it is no longer valid: find out how it leaked; for the tokens issued since: vault read " + mount + "ledger/" + t.config
+		unless := ""
+		if t.Upstream != string(account.Killed) {
+			unless = unlessLonger(t.account)
+		}
+		return "it is no longer valid" + unless + ": find out how it leaked; for the tokens issued since: vault read " + mount +
+			"ledger/" + t.config
 	}
 	until := timeText(t.usableUntil)
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
@@ -274,6 +279,14 @@ func (t *issued) advice(mount string, now time.Time) string {
 		return fmt.Sprintf("it is no longer handed out, but is valid upstream until %s, unless the vendor revokes it: "+
 			"the engine cannot; for the current token: vault read %sstatus/%s", until, mount, t.config)
 	}
+}
+
+// unlessLonger adds to the end of a token's life that only the config may say so. a may be nil.
+func unlessLonger(a *issuer.Account) string {
+	if a == nil || a.Upstream.MaxTokenTTL == 0 {
+		return ""
+	}
+	return ", unless the upstream accepts it for longer than max_token_ttl"
 }
 
 // served says whether the current token is handed out.

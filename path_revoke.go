@@ -133,7 +133,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 				"the record of its tokens replaced, and valid upstream until %s, unless the vendor revokes it: the engine cannot.",
 				timeText(f.ExpiresAt))
 		case f.Config == name:
-			return "It expired at " + timeText(f.ExpiresAt) + "."
+			s, _ := b.issuer.Known(name)
+			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger(s.Account) + "."
 		case !f.ExpiresAt.After(now):
 			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config)
 		default:
@@ -175,7 +176,8 @@ func revocationWarning(mount, config string, r issuer.Revocation) string {
 	case account.Unsupported:
 		why = "it cannot be revoked upstream"
 	case account.Refused:
-		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid" + reasonText(r.Why)
+		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid, and where " +
+			"refresh_url, headers or refresh_headers are wrong" + reasonText(r.Why)
 	case account.Unknown:
 		why = "the upstream has not confirmed the revocation" + reasonText(r.Why) + ", and is asked again; to see the result: " +
 			"vault read " + mount + "ledger/" + config

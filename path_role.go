@@ -196,22 +196,28 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 
 // warnOfChangedRole names what a role has lost that its writer may not have meant to change.
 func (b *backend) warnOfChangedRole(ctx context.Context, resp *logical.Response, mount, name string, old, next *role) {
-	var lost []string
-	for _, pair := range slices.Sorted(maps.Keys(old.Metadata)) {
-		if _, kept := next.Metadata[pair]; !kept {
-			lost = append(lost, pair)
-		}
-	}
-	if len(lost) > 0 {
-		resp.AddWarning(fmt.Sprintf("Role %s has no metadata %s any more, since a write of metadata replaces all of it: to add pairs, "+
-			"give them all: vault write %srole/%s metadata=...", name, strings.Join(lost, ", "), mount, name))
-	}
+	warnOfLostPairs(resp, mount+rolePrefix+name, fieldMetadata, old.Metadata, next.Metadata)
 	if old.Config == next.Config {
 		return
 	}
 	if former, err := b.store.config(ctx, old.Config); former != nil || err != nil { // else its config was deleted
 		resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
 			"vault write %srole/%s config=%s", name, old.Config, mount, name, old.Config))
+	}
+}
+
+// warnOfLostPairs names the pairs of a field that a write of it has left out.
+func warnOfLostPairs(resp *logical.Response, path, field string, old, next map[string]string) {
+	var lost []string
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		isSame := func(other string) bool { return strings.EqualFold(name, other) } // as headers are
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(next)), isSame) {
+			lost = append(lost, name)
+		}
+	}
+	if len(lost) > 0 {
+		resp.AddWarning(fmt.Sprintf("There is no %s in %s now, since a write of %s replaces all pairs: to add some, give them "+
+			"all: vault write %s %s=...", strings.Join(lost, ", "), field, field, path, field))
 	}
 }
 
@@ -246,7 +252,7 @@ func checkRole(r *role, wrong *problems) {
 	}
 	between(wrong, "max_ttl", r.MaxTTL, 0, mostTokenTTL, "0s for no limit, or from 1s to 9600h")
 	if !r.Lease && r.MaxTTL != 0 {
-		wrong.add("max_ttl", "limits leases, but with lease=false there are none: leave it out, or set it to 0s")
+		wrong.add("max_ttl", "limits leases, but with lease=false there are none: set it to 0s")
 	}
 	checkMetadata(r.Metadata, wrong)
 }

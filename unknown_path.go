@@ -295,8 +295,8 @@ func (b *backend) nothingToUpdate(ctx context.Context, req *logical.Request, nam
 		return resp, err
 	}
 	next := cmp.Or(b.nameMeant(ctx, configPrefix, name), toList(req.MountPoint, configPrefix))
-	return userError("config %s does not exist, so there is nothing to update (%s); to create it, give a protocol, or a preset, "+
-		"which sets it: preset=... (see vault list %spreset)", quoteName(name), strings.TrimPrefix(next, "; "), req.MountPoint)
+	return userError("config %q does not exist, so there is nothing to update (%s); to create it, give a protocol, or a preset, "+
+		"which sets it: preset=... (see vault list %spreset)", name, strings.TrimPrefix(next, "; "), req.MountPoint)
 }
 
 // roleWithoutConfig refuses a role that names a config that does not exist.

@@ -133,12 +133,26 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 		timed(t, field+" replaced", func(t *testing.T) {
 			w := jwtV2().mounted(t)
 			w.write("config/gst", map[string]any{field: map[string]any{"X-One": "1", "X-Two": "2"}, "verify_connection": false})
-			w.write("config/gst", map[string]any{field: []any{"X-Three=3", "X-Four=a=b"}, "verify_connection": false})
-			want := map[string]any{"X-Three": "3", "X-Four": "a=b"}
+			lost := "There is no X-One in " + field + " now, since a write of " + field + " replaces all pairs: to add some, give them all: " +
+				"vault write mastersindia/config/gst " + field + "=..."
+			w.says(warningsOf(w.write("config/gst", map[string]any{field: []any{"x-two=3", "X-Four=a=b"}, "verify_connection": false})), lost)
+			want := map[string]any{"x-two": "3", "X-Four": "a=b"}
 			got := overTheWire(t, w.read("config/gst").Data)[field]
 			check.True(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
 		})
 	}
+}
+
+// What was to add a header to those of the preset has replaced them.
+func TestConfigUpdate_HeadersOfPresetLost(t *testing.T) {
+	emptyTest(t, func(t *testing.T, w *testMount) {
+		data := map[string]any{
+			"preset": "ksa-qa", "headers": "X-Site=pune", "username": "clerk", "password": "pass-of-clerk", "verify_connection": false,
+		}
+		w.says(warningsOf(w.write("config/ksa", data)), "There is no Productid in headers now")
+		said := warningsOf(w.write("config/ksa", with(data, "headers", []any{"Productid=einvoicing_global", "X-Site=pune"})))
+		check.True(t, !strings.Contains(said, "Productid"), "with all headers: %s", said)
+	})
 }
 
 func TestConfigUpdate_HeadersAreSent(t *testing.T) {

@@ -156,6 +156,27 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 	})
 }
 
+// That a token ends with max_token_ttl is what the config says, and not the upstream.
+func TestLookup_TokenPastMaxTokenTTL(t *testing.T) {
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
+		a := s.token("app")
+		advance(time.Minute)
+		s.mustRotate()
+		advance(time.Hour)
+		check.True(t, s.Simulator.TokenAlive(a.access), "the token is dead: this tests nothing")
+		const unless = ", unless the upstream accepts it for longer than max_token_ttl"
+		s.says(s.lookUp("token_id", a.id).Advice, "it is no longer valid"+unless)
+		_, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), "It expired at "+a.expires.UTC().Format(time.RFC3339)+unless)
+		b := s.token("app")
+		s.revoke(b.id)
+		advance(2 * time.Hour)
+		advice := s.lookUp("token_id", b.id).Advice
+		check.True(t, !strings.Contains(advice, "unless"), "of a token that was revoked upstream: %s", advice)
+	})
+}
+
 func TestLookup_AdviceCommandsWork(t *testing.T) {
 	type testCase struct {
 		happens func(w *testMount, f fixture)

@@ -42,6 +42,38 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 	})
 }
 
+// The endpoint is wrong when a token is revoked, and is corrected then. The refresh token goes nowhere else: the operator reads that
+// the token may live, and until when somebody asks for its revocation.
+func TestRevoke_EndpointCorrectedAfterwards(t *testing.T) {
+	type testCase struct {
+		fault          simulator.Fault
+		outcome, warns string
+	}
+	each(t, map[string]testCase{
+		"refused": {simulator.Fault{Kind: simulator.FaultRefuse}, "refused", "1 of its tokens can no longer be revoked upstream"},
+		"moved": {
+			simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: upstreamURL}, "unknown",
+			"goes on asking for their revocation, with the former settings, until the plugin stops",
+		},
+	}, func(t *testing.T, c testCase) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		a := s.token("app")
+		c.fault.On = simulator.OnRefresh
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		out, _ := s.revoke("")
+		check.Equal(t, out[a.id].upstream, c.outcome, "upstream")
+		s.says(warningsOf(s.write("config/gst", map[string]any{
+			"refresh_url": upstreamURL + "/api/v2/api-token-refresh/?at=new", "password": "pass-of-clerk", "verify_connection": false,
+		})), c.warns)
+		s.Reload()
+		out, warnings := s.revoke("")
+		check.Equal(t, out[a.id].upstream, "unsupported", "upstream, after a restart")
+		s.says(strings.Join(warnings, " "), "may be valid upstream until", "it cannot be revoked upstream")
+		check.True(t, s.Simulator.TokenAlive(a.access), "the token is dead: this tests nothing")
+	})
+}
+
 // An exchange that brings the token which it was to end has not ended it.
 func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {

@@ -190,8 +190,8 @@ func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 		}{
 			{map[string]any{"config": "gst"}, ""},
 			{map[string]any{"max_ttl": "5m", "metadata": map[string]any{"b": "1", "a": "1", "c": "1"}}, ""},
-			{map[string]any{"metadata": map[string]any{"c": "2", "d": "2"}}, "Role app has no metadata a, b any more, since a write of metadata " +
-				"replaces all of it: to add pairs, give them all: vault write mastersindia/role/app metadata=..."},
+			{map[string]any{"metadata": map[string]any{"c": "2", "d": "2"}}, "There is no a, b in metadata now, since a write of metadata " +
+				"replaces all pairs: to add some, give them all: vault write mastersindia/role/app metadata=..."},
 			{map[string]any{"config": "ksa"}, "Role app returned the token of config gst before: to undo this change: " +
 				"vault write mastersindia/role/app config=gst"},
 			{map[string]any{"config": "ksa"}, ""},

@@ -119,7 +119,9 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		check.True(t, !strings.Contains(said, "now: "), "rotate at once after the outage: %s", said)
 		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
-		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
+		said = s.failedRotate().Error() // as its predecessor's message advises
+		s.says(said, untried+again.UTC().Format(time.RFC3339)+" on, and made one less than 10 seconds ago")
+		check.True(t, !strings.Contains(said, "next attempt") && !strings.Contains(said, "vault write"), "what is over, or too soon: %s", said)
 	})
 }
 

@@ -33,6 +33,19 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	})
 }
 
+// The token is not read, so it is not replaced at its time.
+func TestStatus_RotationOfUnusedToken(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.mustRotate()
+		advance(11 * time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
+		_ = s.failedRotate()
+		advance(40 * time.Minute)
+		s.wantLogins(2)
+		s.says(text(t, s.status(), "message"), "reads are served the token", "next attempt with the next read")
+	})
+}
+
 func TestStatus_StatesOfAccount(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()

@@ -78,6 +78,9 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
 		outcome := s.Outcome(t.ID)
+		if outcome != account.Killed && !r.settings.CanRevoke(t) && !i.IsRevoking(name, t.ID) {
+			outcome = account.Unsupported // whatever the upstream responded while there was a refresh token
+		}
 		results = append(results, Revocation{
 			TokenID: t.ID, Upstream: outcome, Why: why[t.ID], ValidUntil: t.ExpiresAt, Stored: stored == nil,
 		})
