@@ -21,16 +21,6 @@ type Cluster struct {
 	Nodes []*Vault
 }
 
-// member is what makes a server a node of a cluster.
-type member struct {
-	id string
-	// address is where the nodes talk to each other. It stays the same, since the others remember it.
-	address  string
-	patience Patience
-	// auditLog is the same file for all nodes: an audit device belongs to the cluster, and only the active node writes to it.
-	auditLog string
-}
-
 // clusterTimeout bounds how long a cluster may take until all nodes have joined, or have caught up.
 const clusterTimeout = time.Minute
 
@@ -138,7 +128,7 @@ func (c *Cluster) WaitCaughtUp(ctx context.Context) error {
 		err := node.WaitFor(ctx, func(ctx context.Context) error {
 			has, err := node.raftIndex(ctx)
 			if err == nil && has < written {
-				err = fmt.Errorf("%s has %d of the leader's %d entries", node.member.id, has, written)
+				err = fmt.Errorf("%s has %d of the leader's %d entries", node.settings.node, has, written)
 			}
 			return err
 		})
@@ -157,9 +147,11 @@ func (c *Cluster) add(ctx context.Context, binaries Binaries, dir string, patien
 	}
 	// Without the autopilot a node that joins has a vote at once, and not after ten seconds.
 	env := []string{"VAULT_RAFT_AUTOPILOT_DISABLE=true"}
-	v := &Vault{Dir: dir, binaries: binaries, env: env, member: &member{
-		id: filepath.Base(dir), address: address, patience: patience, auditLog: filepath.Join(filepath.Dir(dir), "node-1", "audit.log"),
-	}}
+	v := &Vault{
+		Dir: dir, binaries: binaries, env: env,
+		settings: Settings{Storage: StorageRaft, ClusterAddress: address, node: filepath.Base(dir), patience: patience},
+		auditLog: filepath.Join(filepath.Dir(dir), "node-1", "audit.log"),
+	}
 	if err := v.prepare(); err != nil {
 		return fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
@@ -243,14 +235,6 @@ func (v *Vault) raftIndex(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	return state.RaftAppliedIndex, nil
-}
-
-// configText is the part of a node's configuration file that names its storage and addresses.
-func (m *member) configText(v *Vault, address string) string {
-	return fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = %q\n  performance_multiplier = %d\n}\n",
-		filepath.Join(v.Dir, "storage"), m.id, m.patience) +
-		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  cluster_address = %q\n  tls_disable = true\n}\n", address, m.address) +
-		fmt.Sprintf("api_addr = %q\ncluster_addr = %q\n", v.Addr, "https://"+m.address)
 }
 
 // PluginSHA256 is the checksum of a program in the node's plugin directory.

@@ -4,6 +4,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -29,6 +30,10 @@ type Settings struct {
 	ClusterAddress string
 	// More is more of the server's configuration, such as another listener.
 	More string
+
+	// node is the name of a cluster's node, and patience how long it waits for its leader.
+	node     string
+	patience Patience
 }
 
 // StartVaultWith starts a server with the given settings, initialises and unseals it. Dir must be an empty directory. Its
@@ -53,8 +58,12 @@ func (s Settings) text(dir string) string {
 	if s.Storage == StorageInmem {
 		return telemetry + "storage \"inmem\" {}\n" + s.More
 	}
-	return telemetry + fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"one\"\n}\ncluster_addr = %q\n",
-		dir, "https://"+s.ClusterAddress) + s.More
+	multiplier := ""
+	if s.patience != 0 {
+		multiplier = fmt.Sprintf("  performance_multiplier = %d\n", s.patience)
+	}
+	return telemetry + fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = %q\n%s}\ncluster_addr = %q\n",
+		dir, cmp.Or(s.node, "one"), multiplier, "https://"+s.ClusterAddress) + s.More
 }
 
 // listener is what the settings add to the listener.

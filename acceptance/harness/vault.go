@@ -38,7 +38,8 @@ type Vault struct {
 	settings  Settings
 	env       []string // of the server, besides its usual environment
 	unsealKey string
-	member    *member // nil for a server that is in no cluster
+	// auditLog is the same file for all nodes of a cluster, to which the audit device belongs: only the active one writes to it.
+	auditLog string
 }
 
 // StartDevVault starts a server that is unsealed and keeps everything in memory. Dir must be an empty directory.
@@ -100,12 +101,7 @@ func (v *Vault) OpenBao() bool { return v.binaries.OpenBao }
 func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
 
 // AuditLog is the file of the audit device.
-func (v *Vault) AuditLog() string {
-	if v.member != nil {
-		return v.member.auditLog
-	}
-	return filepath.Join(v.Dir, "audit.log")
-}
+func (v *Vault) AuditLog() string { return cmp.Or(v.auditLog, filepath.Join(v.Dir, "audit.log")) }
 
 // Crash ends the server without a warning. A plugin does not notice that its Vault has gone: it runs on, and its process ids are
 // returned for EndOrphans. This needs Linux.
@@ -233,9 +229,6 @@ func (v *Vault) configText(address string) string {
 	}
 	if v.dev {
 		return text
-	}
-	if v.member != nil {
-		return text + v.member.configText(v, address)
 	}
 	return text + v.settings.text(filepath.Join(v.Dir, "storage")) +
 		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n%s  tls_disable = true\n}\napi_addr = %q\n",
