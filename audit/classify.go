@@ -99,7 +99,7 @@ func (c *classifier) classify(e *entry) *fact {
 		f.kind, f.token = "wrap", token{}
 		c.names(f, asked)
 		return f
-	case f.missing != "", e.Error != "" && r.MountPoint == "": // as the response where there is no such mount
+	case f.missing != "" && f.missing != "auth.policies", e.Error != "" && r.MountPoint == "": // as where there is no such mount
 		f.kind = "other" // it may be one of those above
 		return f
 	default:
@@ -134,7 +134,7 @@ func (c *classifier) location(e *entry) (mount, path string) {
 // this line does not have: an option of the device (exclude) leaves them out.
 func (e *entry) missing() (names string) {
 	r := e.Request
-	if e.Error != "" || r.Path == "sys/audit/test" {
+	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
 	}
 	policies := cmp.Or(withoutPolicies.FindString(r.Path), strings.Join(e.Auth.Policies, ","))

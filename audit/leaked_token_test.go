@@ -1179,7 +1179,7 @@ func TestLeak_FieldsLeftOut(t *testing.T) {
 // mount, until its response tells the error. No device left out anything there.
 func TestLeak_CompleteLinesWithoutFields(t *testing.T) {
 	withoutVault(t)
-	const authOf = `"auth":{"accessor":"hmac-sha256:1","client_token":"hmac-sha256:2","display_name":"token","policies":["root"],"policy_results":{"allowed":true}}`
+	const authOf = `"auth":{"accessor":"hmac-sha256:1","client_token":"hmac-sha256:2","display_name":"token","policies":["mastersindia-operator"],"policy_results":{"allowed":true}}`
 	log := logOf(t, "", func(l *Log) {
 		l.Read(People()[0], "billing", Token(1), "gst")
 		for _, half := range []string{
@@ -1187,9 +1187,12 @@ func TestLeak_CompleteLinesWithoutFields(t *testing.T) {
 			`"operation":"help","path":"mastersindia/","mount_point":"mastersindia/","mount_type":"mastersindia"},"type":"response","response":{"data":{}}`,
 			`"id":"no-mount","operation":"read","path":"mastersindia-old/token/billing"},"type":"request"`,
 			`"id":"no-mount","operation":"read","path":"mastersindia-old/token/billing"},"type":"response","error":"unsupported path"`,
+			`"id":"seal","operation":"update","path":"sys/seal"},"type":"request"`,
 		} {
 			l.Raw(`{` + authOf + `,"time":"2026-03-01T09:00:00Z","request":{"namespace":{"id":"root"},` + half + `}`)
 		}
+		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"request","request":{"id":"acme","operation":"update",` +
+			`"path":"pki/acme/revoke-cert","mount_point":"pki/","mount_type":"pki","namespace":{"id":"root"}}}`) // needs no Vault token
 	}, tuned()...)
 	if got := search(t, Token(1), file(t, log)); got.code != exitOK || got.given != "userpass-asha" || got.possible != "" {
 		t.Errorf("found %+v", got)
