@@ -65,6 +65,7 @@ type Simulator struct {
 	// assertions are those that were accepted and live still, by client and jti.
 	assertions map[string]time.Time
 	tokens     tokenStore
+	sweepAt    int // how many tokens there may be until dead ones are forgotten, for long runs
 	faults     map[Protocol]*Fault
 	counters   counterStore
 }

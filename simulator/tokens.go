@@ -116,16 +116,23 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 		s.tokens.kill(now, func(_ string, g grant) bool { return g.owner == a.key() })
 	}
 	maps.Copy(s.tokens, issued)
+	if len(s.tokens) >= s.sweepAt {
+		maps.DeleteFunc(s.tokens, func(_ string, g grant) bool { return g.killed || !now.Before(g.expires) })
+		s.sweepAt = max(10_000, 2*len(s.tokens))
+	}
 }
 
 // again gives the token that an account has already, "" where it has none or is to have another. One that is renewed
 // ends at expires.
 func (s *Simulator) again(a Account, expires time.Time) string {
+	if a.SameToken == NewToken {
+		return ""
+	}
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for token, g := range s.tokens {
-		if a.SameToken == NewToken || g.owner != a.key() || g.verdict(now) != verdictLive {
+		if g.owner != a.key() || g.verdict(now) != verdictLive {
 			continue
 		}
 		if a.SameToken == TokenRenewed {

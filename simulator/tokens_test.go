@@ -316,3 +316,18 @@ func TestFullLogin(t *testing.T) {
 	got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]
 	check.True(t, got.Path == usual.Path && got.RefreshPath == "", "soap: the login is %q, want %q", got.Path, usual.Path)
 }
+
+// In a long run dead tokens are forgotten, and live ones are not.
+func TestTokens_DeadOnesForgottenInTheEnd(t *testing.T) {
+	t.Parallel()
+	a := account(simulator.OAuth, nil)
+	b := newBed(t, a)
+	dead := b.token(a)
+	b.clock.Advance(48 * time.Hour)
+	live := b.token(a)
+	for range 10_000 {
+		b.login(a)
+	}
+	check.Equal(t, b.TokenOwner(dead), "", "the owner of a token that ended long ago")
+	check.True(t, b.TokenAlive(live), "a live token was forgotten")
+}
