@@ -203,7 +203,7 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 		if isHidden(failure) {
 			f.why = "hidden (HMAC): tune the mount to show error"
 		}
-	case strings.Contains(strings.Join(e.Response.Warnings, "\n"), "Nothing was deleted:"): // as the engine warns
+	case e.Request.Operation == "delete" && strings.Contains(strings.Join(e.Response.Warnings, "\n"), "Nothing was deleted:"):
 		f.outcome, f.why = refused, c.errorText(strings.Join(e.Response.Warnings, "; "))
 	default:
 		f.outcome, f.token = succeeded, c.tokenOf(e)

@@ -11,7 +11,7 @@ CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwa
     ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
       || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token,
   coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
-  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error,   coalesce((SELECT group_concat(p.name || CASE p.state WHEN 'shown' THEN '=' || p.value ELSE ' (' || p.state || ')' END, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
+  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error, coalesce((SELECT group_concat(p.name || CASE p.state WHEN 'shown' THEN '=' || p.value ELSE ' (' || p.state || ')' END, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
