@@ -157,12 +157,10 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
-	b.warnOfReplacement(resp, old, next)
-	b.warnOfLostHeaders(resp, req.MountPoint+configPrefix+name, old, next, p)
 	warnOfUnits(resp, d.Schema, req.Data)
+	b.warnOfLoss(ctx, resp, req.MountPoint, name, old, next, p)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
-	b.warnOfLostRefresh(ctx, resp, req.MountPoint, name, old, next)
 	before := b.tokenToLimit(ctx, name, old, next)
 	commit := func(token *issuer.Token) error { return b.storeConfig(ctx, resp, next, settings, token) }
 	if verify {
@@ -190,6 +188,15 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	b.warnOfTwin(ctx, resp, req.MountPoint, name, old, next)
 	warnOfSettings(resp, old, next)
 	return warned(resp), nil
+}
+
+// warnOfLoss warns of what a write over a config loses that its writer may not have meant to lose.
+func (b *backend) warnOfLoss(
+	ctx context.Context, resp *logical.Response, mount, name string, old, next *config, p params,
+) {
+	b.warnOfReplacement(resp, old, next)
+	b.warnOfLostHeaders(resp, mount+configPrefix+name, old, next, p)
+	b.warnOfLostRefresh(ctx, resp, mount, name, old, next)
 }
 
 // warnOfNoLogin warns of a write that was to see whether the account logs in, and changed nothing that a login needs.
