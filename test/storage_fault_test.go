@@ -111,6 +111,7 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		old := w.read("token/app").Data["token_id"]
+		synctest.Wait() // for the ledger, without which the record is kept
 		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
 		check.Require(t, err == nil && resp != nil && !resp.IsError(), "the config is deleted: %v, %v", resp, err)
