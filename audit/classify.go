@@ -214,7 +214,7 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 // logical.ErrPerfStandbyPleaseForward of Vault's SDK.
 var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 
-var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token")
+var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 
 // hexID is a token_id.
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")

@@ -11,7 +11,8 @@ CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwa
     ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
       || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token,
   coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
-  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error, coalesce((SELECT group_concat(p.name || CASE p.state WHEN 'shown' THEN '=' || p.value ELSE ' (' || p.state || ')' END, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
+  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error,
+  coalesce((SELECT group_concat(p.text, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
@@ -38,10 +39,8 @@ WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
   CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
-    SELECT group_concat(name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END, ', ' ORDER BY name) FROM (
-      SELECT p.name, p.state, p.value, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
-      FROM object_write n JOIN parameter p ON p.request = n.key
-      WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
+    SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
+      FROM object_write n JOIN parameter p ON p.request = n.key WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
         SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
     ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (unanswered)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes

@@ -22,7 +22,8 @@ CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, 
 
 -- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or took, and the
 -- HMACs or token_ids of what it unwrapped or wrapped, or named as rejected.
-CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
+CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
+  text TEXT AS (name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END), PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
