@@ -3,10 +3,7 @@
 
 package simulator
 
-import (
-	"maps"
-	"net/http"
-)
+import "net/http"
 
 const pathRefresh = "/api/v2/api-token-refresh/"
 
@@ -109,10 +106,10 @@ func (s *Simulator) replacePair(token string, grants map[string]grant) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.tokens[token]
-	if !old.refresh || old.killed || !now.Before(old.expires) {
+	if !old.refresh || old.isOver(now) {
 		return false
 	}
 	s.tokens.kill(now, func(t string, _ grant) bool { return t == token || t == old.partner })
-	maps.Copy(s.tokens, grants)
+	s.addTokens(grants, now)
 	return true
 }

@@ -36,13 +36,16 @@ type tokenStore map[string]grant
 // kill kills every token for which match is true and that lives still.
 func (t tokenStore) kill(now time.Time, match func(string, grant) bool) {
 	for token, g := range t {
-		if g.killed || !now.Before(g.expires) || !match(token, g) {
+		if g.isOver(now) || !match(token, g) {
 			continue
 		}
 		g.killed = true
 		t[token] = g
 	}
 }
+
+// isOver reports whether the token was killed or has expired.
+func (g grant) isOver(now time.Time) bool { return g.killed || !now.Before(g.expires) }
 
 func (g grant) verdict(now time.Time) verdict {
 	switch {
@@ -115,9 +118,14 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 	if a.SingleSession {
 		s.tokens.kill(now, func(_ string, g grant) bool { return g.owner == a.key() })
 	}
+	s.addTokens(issued, now)
+}
+
+// addTokens remembers new tokens and, in long runs, forgets dead ones. mu must be held.
+func (s *Simulator) addTokens(issued map[string]grant, now time.Time) {
 	maps.Copy(s.tokens, issued)
 	if len(s.tokens) >= s.sweepAt {
-		maps.DeleteFunc(s.tokens, func(_ string, g grant) bool { return g.killed || !now.Before(g.expires) })
+		maps.DeleteFunc(s.tokens, func(_ string, g grant) bool { return g.isOver(now) })
 		s.sweepAt = max(10_000, 2*len(s.tokens))
 	}
 }
