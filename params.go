@@ -89,13 +89,13 @@ func warnOfUnits(resp *logical.Response, schema map[string]*framework.FieldSchem
 	const brief = 300
 	for _, field := range slices.Sorted(maps.Keys(data)) {
 		typed, _ := data[field].(string)
-		seconds, err := strconv.Atoi(typed)
+		n, err := strconv.Atoi(typed)
 		if s := schema[field]; err == nil && s != nil && s.Type == framework.TypeDurationSecond && field != "request_timeout" &&
-			seconds > 0 && seconds < brief {
+			n > 0 && n < brief {
 			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.",
-				field, seconds, field, seconds))
+				field, n, field, n))
 		}
-		if field == "rotation_percent" && seconds == 1 {
+		if field == "rotation_percent" && n == 1 {
 			resp.AddWarning("rotation_percent=1 is one hundredth of a token's life: of an hour, a login every 36 seconds. " +
 				"For the whole life, write again with rotation_percent=100.")
 		}

@@ -318,7 +318,7 @@ func warned(resp *logical.Response) *logical.Response {
 // verified, since the account is paused.
 func warnOfPause(mount, name string, old, next *config, p params) *logical.Response {
 	resp := new(logical.Response)
-	secretGiven := p.named("password") || p.named("client_secret")
+	secretGiven := slices.ContainsFunc(secretFields(), p.named)
 	switch {
 	case old == nil || !old.Paused && !next.Paused:
 	case old.Paused && next.Paused: // as by a loop that pauses all
