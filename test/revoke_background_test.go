@@ -74,7 +74,7 @@ func clockAhead(s *testMount) {
 	s.Clock.Jump(-48 * time.Hour)
 }
 
-// The upstream is told of a revocation later, whatever the operator does next about the account.
+// A revocation is sent upstream later, whatever the operator does next about the account.
 func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"nothing": func(*testMount) {},

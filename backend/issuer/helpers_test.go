@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
-// fixture is an issuer with all that it needs in memory: accounts, records, and an upstream that gives whoever asks a token.
+// fixture is an issuer with all that it needs in memory: accounts, records, and an upstream that gives a token to each caller.
 type fixture struct {
 	*issuer.Issuer
 

@@ -85,5 +85,5 @@ func TestTablesTellProcessorTime(t *testing.T) {
 		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
 	}
 	table := r.Table("raft")
-	check.True(t, !strings.Contains(table, " 0 µs") && strings.Contains(table, "| – "), "what is not known is told in\n%s", table)
+	check.True(t, !strings.Contains(table, " 0 µs") && strings.Contains(table, "| – "), "a table shows what is not known:\n%s", table)
 }
