@@ -65,8 +65,8 @@ func TestClients_ArgumentsOfWrongType(t *testing.T) { //nolint:tparallel // its 
 		"php": {[]string{"-r", `require '../examples/clients/php/mastersindia_client.php';
 try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: arap']); } catch (MastersIndiaError $e) { echo $e->getMessage(), "\n"; }
 try { (new MastersIndiaClient('billing'))->call('https://api.example.com/', 'POST', json_encode(["Z\xfcrich"])); }
-catch (MastersIndiaError $e) { echo $e->getMessage(); }`},
-			"header: must be given as ['NAME' => 'VALUE']\nbody: is false: json_encode failed: Malformed UTF-8"},
+catch (MastersIndiaError $e) { echo strtok($e->getMessage(), ','); }`},
+			"header: must be given as ['NAME' => 'VALUE']\nbody: is false: json_encode failed: Malformed UTF-8 characters"},
 		"python3": {[]string{"-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError, check
@@ -88,7 +88,7 @@ for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"
 			continue
 		}
 		out, err := exec.CommandContext(t.Context(), program, try.args...).CombinedOutput()
-		check.True(t, err == nil && strings.HasPrefix(string(out), try.want), "%s: %v: it says %q, want %q", program, err, out, try.want)
+		check.True(t, err == nil && string(out) == try.want, "%s: %v: it says %q, want %q", program, err, out, try.want)
 	}
 }
 

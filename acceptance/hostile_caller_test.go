@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
@@ -237,15 +238,33 @@ func (h *hostile) playNames(t *testing.T) {
 	check.Equal(t, h.state(t), before, "names have changed something")
 }
 
-// writableFields are the fields of the engine's writes, by path and name. That none is left out is for the unit tests.
-func writableFields() map[string]string {
-	return map[string]string{
-		"config/main": "preset protocol token_url refresh_url request_format username password client_id client_secret " +
-			"assertion_audience scope headers refresh_headers soap_action soap_username_element soap_password_element " +
-			"authorization_scheme default_token_ttl max_token_ttl rotation_percent request_timeout ca_cert proxy_url allow_http " +
-			"paused pause_reason ledger_retention verify_connection",
-		"role/app": "config max_ttl lease metadata", "token/app": "rejected_token_id", "revoke/main": "token_id", "lookup": "token token_id",
+// fieldTypes are the fields of the engine's writes with their types, as Vault's own document has them: new ones are found.
+func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	response := check.Value(h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil))(t)
+	var help struct {
+		OpenAPI map[string]any `json:"openapi"`
 	}
+	check.NoError(t, json.Unmarshal(response.Body, &help))
+	document := check.Value(framework.NewOASDocumentFromMap(help.OpenAPI))(t)
+	fields := map[string]map[string]string{}
+	for path, described := range document.Paths {
+		if described.Post == nil || described.Post.RequestBody == nil {
+			continue
+		}
+		prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "{")
+		fields[prefix] = map[string]string{}
+		body := described.Post.RequestBody.Content["application/json"].Schema
+		if body.Ref != "" {
+			body = document.Components.Schemas[strings.TrimPrefix(body.Ref, "#/components/schemas/")]
+		}
+		for field, property := range body.Properties {
+			fields[prefix][field] = property.Type
+		}
+	}
+	check.Require(t, len(fields["config/"]) >= 20 && len(fields["role/"]) != 0 && len(fields["token/"]) != 0,
+		"the engine's document names too few fields: %v", fields)
+	return fields
 }
 
 // playValues sends each field values of every type but its own, and texts that it cannot hold.
@@ -256,19 +275,23 @@ func (h *hostile) playValues(t *testing.T) {
 		"object": `{"canary":863978639,"b":["canary-value"]}`, "nested": strings.Repeat(`[`, 100) + `"canary-value"` + strings.Repeat(`]`, 100),
 		"string": long,
 	}
-	booleans := []string{"allow_http", "paused", "verify_connection", "lease"}
-	for path, fields := range writableFields() {
-		for field := range strings.FieldsSeq(fields) {
+	names := map[string]string{"role/": "app", "token/": "app", "lookup": ""}
+	for prefix, described := range h.fieldTypes(t) {
+		name, known := names[prefix]
+		if !known {
+			name = "main"
+		}
+		for field, kind := range described {
 			for of, value := range values {
 				// A text of 10 kB is tried on texts too: none is that long. A duration and a number are both an integer, too large here.
-				if of == "boolean" && slices.Contains(booleans, field) {
+				if of == "boolean" && kind == "boolean" {
 					continue
 				}
-				if of == "string" && path+" "+field == "lookup token" || of == "null" && field == "rejected_token_id" {
+				if of == "string" && prefix+field == "lookuptoken" || of == "null" && prefix+field == "token/rejected_token_id" {
 					continue // any text may be a token, and is one that is not known; null is an empty id
 				}
 				body := fmt.Appendf(nil, "{%q:%s}", field, value)
-				h.refuse(t, http.MethodPut, "mastersindia/"+path, body, field, "canary-value", "863978639")
+				h.refuse(t, http.MethodPut, "mastersindia/"+prefix+name, body, field, "canary-value", "863978639")
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -28,32 +29,35 @@ const kubernetesExamples = "../examples/kubernetes"
 // manifestRow says what a file of examples/kubernetes holds.
 type manifestRow struct {
 	file string
+	// kinds are apiVersion and kind of its documents, in order.
+	kinds []string
 	// role is what it reads: one with leases or one without, as docs/use.md makes them. It is "" where nothing is read.
 	role string
 	// values are where the engine's names and habits meet the tool's: the number of the document, and the path of a value in it.
-	// The versions are those of the kinds that have no schema at hand.
 	values map[string]any
 }
 
 func manifestRows(t *testing.T) []manifestRow {
 	t.Helper()
-	const vso, annotation = "secrets.hashicorp.com/v1beta1", "1 spec.template.metadata.annotations.vault|hashicorp|com/"
+	const account, vso, annotation = "v1 ServiceAccount", "secrets.hashicorp.com/v1beta1 Vault", "1 spec.template.metadata.annotations.vault|hashicorp|com/"
 	return []manifestRow{
-		{"setup.yaml", "", map[string]any{"0 metadata.name": "billing", "1 metadata.name": "vault-ca", "2 metadata.name": "vault-ca"}},
-		{"agent-injector.yaml", "billing", map[string]any{
+		{"setup.yaml", []string{
+			"v1 Namespace", "v1 Secret", "v1 ConfigMap", account, "rbac.authorization.k8s.io/v1 ClusterRoleBinding",
+		}, "", map[string]any{"0 metadata.name": "billing", "1 metadata.name": "vault-ca", "2 metadata.name": "vault-ca"}},
+		{"agent-injector.yaml", []string{account, "apps/v1 Deployment"}, "billing", map[string]any{
 			annotation + "agent-inject-secret-header": "mastersindia/token/billing", annotation + "tls-secret": "vault-ca",
 			annotation + "agent-inject-template-header": agentFile(t, "header.ctmpl"), "1 spec.template.spec.serviceAccountName": "billing",
 		}},
-		{"vault-secrets-operator.yaml", "billing", map[string]any{
-			"1 apiVersion": vso, "2 apiVersion": vso, "3 apiVersion": vso, "3 kind": "VaultDynamicSecret", "3 spec.mount": "mastersindia",
-			"3 spec.path": "token/billing", "3 spec.allowStaticCreds": true, "3 spec.destination.transformation.excludeRaw": true,
+		{"vault-secrets-operator.yaml", []string{account, vso + "Connection", vso + "Auth", vso + "DynamicSecret"}, "billing", map[string]any{
+			"3 spec.mount": "mastersindia", "3 spec.path": "token/billing", "3 spec.allowStaticCreds": true, "3 spec.destination.transformation.excludeRaw": true,
 		}},
-		{"external-secrets.yaml", "kiosk", map[string]any{
+		{"external-secrets.yaml", []string{
+			account, "generators.external-secrets.io/v1alpha1 VaultDynamicSecret", "external-secrets.io/v1 ExternalSecret",
+		}, "kiosk", map[string]any{
 			"1 spec.path": "mastersindia/token/kiosk", "1 spec.method": "GET", "1 spec.provider.auth.kubernetes.role": "billing-batch",
 		}},
-		{"secrets-store-csi.yaml", "kiosk", map[string]any{
-			"1 apiVersion": "secrets-store.csi.x-k8s.io/v1", "1 spec.provider": "vault", "1 spec.parameters.roleName": "billing",
-		}},
+		{"secrets-store-csi.yaml", []string{account, "secrets-store.csi.x-k8s.io/v1 SecretProviderClass", "apps/v1 Deployment"}, "kiosk",
+			map[string]any{"1 spec.provider": "vault", "1 spec.parameters.roleName": "billing"}},
 	}
 }
 
@@ -66,6 +70,11 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 	for _, row := range manifestRows(t) {
 		files = append(files, filepath.Join(kubernetesExamples, row.file))
 		documents := readManifest(t, row.file)
+		var kinds []string
+		for _, document := range documents {
+			kinds = append(kinds, fmt.Sprint(valueAt(document, "apiVersion"), " ", valueAt(document, "kind")))
+		}
+		check.RequireEqual(t, kinds, row.kinds, "the kinds in %s", row.file)
 		for where, want := range row.values {
 			number, path, _ := strings.Cut(where, " ")
 			check.Equal(t, valueAt(documents[number[0]-'0'], path), want, "%s: document %s", row.file, where)

@@ -19,3 +19,17 @@ func RSAKey(t *testing.T) *rsa.PublicKey {
 	key := check.Value(rsaKey())(t)
 	return &key.PublicKey
 }
+
+// SweepTokensAt makes the simulator forget dead tokens at n tokens already.
+func (s *Simulator) SweepTokensAt(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweepAt = n
+}
+
+// TokenCount is how many tokens the simulator remembers, dead or alive.
+func (s *Simulator) TokenCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tokens)
+}

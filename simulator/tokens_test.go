@@ -317,17 +317,15 @@ func TestFullLogin(t *testing.T) {
 	check.True(t, got.Path == usual.Path && got.RefreshPath == "", "soap: the login is %q, want %q", got.Path, usual.Path)
 }
 
-// In a long run dead tokens are forgotten, and live ones are not.
-func TestTokens_DeadOnesForgottenInTheEnd(t *testing.T) {
+func TestTokens_DeadOnesEvicted(t *testing.T) {
 	t.Parallel()
-	a := account(simulator.OAuth, nil)
-	b := newBed(t, a)
-	dead := b.token(a)
-	b.clock.Advance(48 * time.Hour)
-	live := b.token(a)
-	for range 10_000 {
-		b.login(a)
+	b, a := newBed(t), account(simulator.OAuth, nil)
+	b.SweepTokensAt(4)
+	for range 3 {
+		b.token(a)
 	}
-	check.Equal(t, b.TokenOwner(dead), "", "the owner of a token that ended long ago")
-	check.True(t, b.TokenAlive(live), "a live token was forgotten")
+	b.clock.Advance(time.Hour)
+	live := b.token(a)
+	n := b.TokenCount()
+	check.True(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
 }
