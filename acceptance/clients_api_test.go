@@ -170,9 +170,9 @@ func (p *testAPI) passOn(rw http.ResponseWriter, r *http.Request, path string, b
 	_, _ = io.Copy(rw, response.Body) // a client that has gone shows in its own output
 }
 
-// interruptHanging runs a client, and sends the signal, such as that of Ctrl-C, when a call of it hangs. Where this test itself was started without Ctrl-C, as
+// interruptHanging runs a client, and interrupts it when a call of it hangs. Where this test itself was started without Ctrl-C, as
 // in the background of a script, the client has it nevertheless.
-func (p *testAPI) interruptHanging(ctx context.Context, client *exec.Cmd, ended syscall.Signal) error {
+func (p *testAPI) interruptHanging(ctx context.Context, client *exec.Cmd, interrupt func()) error {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	client.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -186,7 +186,7 @@ func (p *testAPI) interruptHanging(ctx context.Context, client *exec.Cmd, ended 
 	watch.Go(func() {
 		select {
 		case <-p.hanging:
-			_ = syscall.Kill(-client.Process.Pid, ended) // what it did shows in its output
+			interrupt() // what it did shows in its output
 		case <-ctx.Done():
 		}
 	})

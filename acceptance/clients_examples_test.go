@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/shell"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -389,6 +390,7 @@ type exampleCall struct {
 	stdin               string
 	stdout              string         // a file, instead of what is kept
 	signal              syscall.Signal // what a call that hangs is ended by
+	loop                bool           // of a shell in a terminal, where Ctrl-C is typed when a call hangs
 	again               bool           // after Mono has crashed
 }
 
@@ -412,10 +414,18 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	if call.arguments != nil {
 		args = append(append([]string{}, c.command[1:]...), call.arguments...)
 	}
+	program := c.command[0]
+	if call.loop {
+		for n := range args {
+			args[n] = shell.Quote(args[n])
+		}
+		loop := "for invoice in 1 2; do " + program + " " + strings.Join(args, " ") + "; done"
+		program, args = "script", []string{"-qec", "bash -c " + shell.Quote(loop), "/dev/null"}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), exampleTimeout)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	command := exec.CommandContext(ctx, c.command[0], args...)
+	command := exec.CommandContext(ctx, program, args...)
 	command.Dir, command.Stdin, command.Stdout, command.Stderr = t.TempDir(), strings.NewReader(call.stdin), &stdout, &stderr
 	if call.stdout != "" {
 		file := check.Value(os.OpenFile(call.stdout, os.O_WRONLY, 0))(t)
@@ -424,7 +434,13 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	}
 	command.Env = append(c.CLI.As(c.token).Env("PATH="+os.Getenv("PATH")), call.env...)
 	command.WaitDelay = time.Second
-	err := c.api.interruptHanging(ctx, command, call.signal)
+	interrupt := func() { _ = syscall.Kill(-command.Process.Pid, call.signal) }
+	if call.loop {
+		command.Stdin = nil
+		terminal := check.Value(command.StdinPipe())(t)
+		interrupt = func() { _, _ = io.WriteString(terminal, "\x03") }
+	}
+	err := c.api.interruptHanging(ctx, command, interrupt)
 	if exit := (*exec.ExitError)(nil); ctx.Err() != nil || (err != nil && !errors.As(err, &exit)) {
 		t.Fatalf("%s %s: %v (%v); it said: %s", c.name, strings.Join(call.paths, " "), err, ctx.Err(), stderr.String())
 	}

@@ -83,6 +83,13 @@ for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"
         print(error)`},
 			"role\nURL\nset VAULT_ADDR to the URL of Vault\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
 				"header: must be given as {'NAME': 'VALUE'}\n"},
+		"node": {[]string{"--input-type=module", "-e", `import { Client, check } from "../examples/clients/node/mastersindia-client.mjs";
+for (const headers of [["Gstin: A"], new Headers({ Gstin: "A" }), new Map([["Gstin", "A"]]), { Gstin: ["A"] }, { Gstin: undefined }]) {
+  try { check("https://api.example.com/", undefined, headers); } catch (problem) { console.log(problem.message); }
+}
+try { new Client(undefined); } catch (problem) { console.log(problem.message.slice(0, 5)); }
+check("https://api.example.com/", undefined, Object.assign(Object.create(null), { Gstin: "A" }));`},
+			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + "role:\n"},
 	} {
 		if !runtimeOf(t, program, program) {
 			continue

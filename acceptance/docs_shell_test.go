@@ -42,8 +42,8 @@ func sectionTexts(t *testing.T, name string) map[string]string {
 	return sections
 }
 
-// shell is a shell that stays open, as that of a person who follows a document: variables last.
-type shell struct {
+// openedShell is a shell that stays open, as that of a person who follows a document: variables last.
+type openedShell struct {
 	document string
 	stdin    io.Writer
 	output   *bufio.Scanner
@@ -52,7 +52,7 @@ type shell struct {
 
 // openShell opens a shell on a node, for the commands of a document: vault is the server's own, and talks to that node. The shell
 // ends with the test.
-func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
+func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir string) *openedShell {
 	t.Helper()
 	cmd := w.bash(t, node, dir)
 	stdin := check.Value(cmd.StdinPipe())(t)
@@ -63,7 +63,7 @@ func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir s
 		_ = stdin.Close()
 		_ = cmd.Wait() // the last command's exit code, which run has seen
 	})
-	return &shell{document: document, stdin: stdin, output: bufio.NewScanner(output)}
+	return &openedShell{document: document, stdin: stdin, output: bufio.NewScanner(output)}
 }
 
 // bash is a shell of a user who is logged in to a node's machine.
@@ -77,7 +77,7 @@ func (w *testVault) bash(t *testing.T, node *harness.Vault, dir string, args ...
 }
 
 // follow types the commands of a section, which must have some, and returns what they printed.
-func (s *shell) follow(t *testing.T, sections map[string][]shown, section string) []string {
+func (s *openedShell) follow(t *testing.T, sections map[string][]shown, section string) []string {
 	t.Helper()
 	check.Require(t, len(sections[section]) != 0, "%s has no commands in a section %q", s.document, section)
 	var printed []string
@@ -88,7 +88,7 @@ func (s *shell) follow(t *testing.T, sections map[string][]shown, section string
 }
 
 // run types a command, which must succeed and response as shown, and returns what it printed.
-func (s *shell) run(t *testing.T, c shown) string {
+func (s *openedShell) run(t *testing.T, c shown) string {
 	t.Helper()
 	printed, code := s.try(t, c.command)
 	check.Require(t, code == "0", "%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
@@ -98,7 +98,7 @@ func (s *shell) run(t *testing.T, c shown) string {
 }
 
 // try types a command, and returns what it printed and its exit code.
-func (s *shell) try(t *testing.T, command string) (printed, code string) {
+func (s *openedShell) try(t *testing.T, command string) (printed, code string) {
 	t.Helper()
 	s.number++
 	mark := fmt.Sprintf("==> %d: ", s.number)

@@ -46,7 +46,7 @@ type installation struct {
 	*testCluster
 
 	guide   map[string][]shown
-	shells  []*shell
+	shells  []*openedShell
 	leaders *watch
 	// version is that of the plugin, and command the name of its file.
 	version, command string
@@ -120,7 +120,7 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 }
 
 // wantCompared has the guide's commands compare the file of a node, which must be right.
-func (i *installation) wantCompared(t *testing.T, node *shell) {
+func (i *installation) wantCompared(t *testing.T, node *openedShell) {
 	t.Helper()
 	check.Contains(t, strings.Join(node.follow(t, i.guide, compareStep), ""), i.command+": OK", i.version)
 }
@@ -162,7 +162,7 @@ func (i *installation) rehearse(t *testing.T, billing source) {
 }
 
 // stepDown follows one round of the rehearsal.
-func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, readers *readers) failover {
+func (i *installation) stepDown(t *testing.T, desk *openedShell, round []shown, readers *readers) failover {
 	t.Helper()
 	f, leaderTerms := failover{kind: stepDown, ordered: time.Now()}, len(i.leaders.all())
 	for _, c := range round {

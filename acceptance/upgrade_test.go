@@ -34,7 +34,7 @@ type upgrade struct {
 	*testCluster
 
 	guide    map[string][]shown
-	shell    *shell
+	shell    *openedShell
 	old, new string
 	leaders  *watch
 	app      source

@@ -8,6 +8,7 @@ using System.Linq;
 using System.Net;
 using System.Net.Http;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Runtime.Serialization.Json;
 using System.Security.Authentication;
 using System.Text;
@@ -73,7 +74,7 @@ public sealed class MastersIndiaClient
     /// <param name="role">a role of the mount mastersindia, or a full path such as gst/token/billing</param>
     public MastersIndiaClient(string role)
     {
-        role = Regex.Replace(role.Trim(), "^/*(v1/)?|/+$", "");
+        role = Regex.Replace((role ?? "").Trim(), "^/*(v1/)?|/+$", "");
         if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z") || Regex.IsMatch(role, BeginOfToken))
         {
             throw new MastersIndiaException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
@@ -177,7 +178,7 @@ public sealed class MastersIndiaClient
         }
         foreach (var header in headers ?? new Dictionary<string, string>())
         {
-            if (!Regex.IsMatch(header.Key, @"\A[A-Za-z0-9_-]+\z") || !Regex.IsMatch(header.Value, @"\A[!-~][ -~]*\z"))
+            if (!Regex.IsMatch(header.Key, @"\A[A-Za-z0-9_-]+\z") || !Regex.IsMatch(header.Value ?? "", @"\A[!-~][ -~]*\z"))
             {
                 throw new MastersIndiaException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
             }
@@ -494,14 +495,26 @@ public sealed class MastersIndiaClient
         catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException || e is ArgumentException)
         {
             Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
+            if (interrupted.IsCancellationRequested) EndByInterrupt();
             return 1;
         }
+    }
+
+    [DllImport("libc", EntryPoint = "signal")] static extern IntPtr Handle(int signal, IntPtr handler);
+    [DllImport("libc", EntryPoint = "raise")] static extern int Raise(int signal);
+
+    /// <summary>Ends the program as Ctrl-C does: a shell goes on with a loop where it ends in another way. Windows has no signals.</summary>
+    static void EndByInterrupt()
+    {
+        if (Path.DirectorySeparatorChar == '\\') return;
+        Handle(2, IntPtr.Zero);
+        Raise(2);
     }
 
     static async Task RunAsync(string[] args)
     {
         string method = "", body = null, field = "";
-        var headers = new Dictionary<string, string>();
+        var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         var given = new HashSet<string>();
         var rest = new List<string>();
         for (int n = 0; n < args.Length; n++)
@@ -520,6 +533,7 @@ public sealed class MastersIndiaClient
             else
             {
                 var header = args[++n].Split(new[] { ':' }, 2);
+                if (headers.ContainsKey(header[0])) throw new MastersIndiaException("-H: a header is given twice");
                 headers[header[0]] = header.Length == 2 ? header[1].Trim(' ') : "";
             }
         }

@@ -268,8 +268,10 @@ func checkURL(name, address string) error {
 // shown is a URL for messages: there may be a token in its query.
 func shown(address string) string { return regexp.MustCompile(`[?#].*`).ReplaceAllString(address, "") }
 
-// addHeader reads NAME: VALUE, which check looks at.
-func addHeader(header http.Header, text string) {
+// addHeader reads NAME: VALUE, which check looks at, and reports whether the header was there already.
+func addHeader(header http.Header, text string) bool {
 	name, value, _ := strings.Cut(text, ":")
+	repeated := header.Get(name) != ""
 	header.Set(name, strings.Trim(value, " "))
+	return repeated
 }

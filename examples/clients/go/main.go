@@ -31,7 +31,11 @@ func main() {
 		flag.Func(name, usage, func(text string) error { given[name]++; return set(text) })
 	}
 	option("X", "method; default GET, or POST with a body", func(text string) error { what.method = text; return nil })
-	flag.Func("H", "'NAME: VALUE' of a header", func(text string) error { addHeader(what.header, text); return nil })
+	repeated := false
+	flag.Func("H", "'NAME: VALUE' of a header", func(text string) error {
+		repeated = addHeader(what.header, text) || repeated
+		return nil
+	})
 	option("d", "body, or @file", func(text string) (err error) { what.body, err = readBody(text); return err })
 	option("f", "put the token into this field of the JSON body", func(text string) error { what.field = text; return nil })
 	every := flag.Duration("every", 0, "call again and again, so often")
@@ -40,6 +44,9 @@ func main() {
 		if times > 1 {
 			log.Fatalf("-%s: is given twice", name)
 		}
+	}
+	if repeated {
+		log.Fatal("-H: a header is given twice")
 	}
 	if slices.ContainsFunc(flag.Args(), regexp.MustCompile("^[-\u2010-\u2015\u2212]").MatchString) {
 		log.Fatal("an option goes before ROLE, and begins with the hyphen of the keyboard (-), not with one of a document")
@@ -56,8 +63,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Stdout, *every, what, flag.Arg(0), flag.Args()[1:]); err != nil {
+		interrupted := ctx.Err() != nil
 		stop()
-		log.Fatal(err)
+		log.Print(err)
+		if interrupted {
+			endByInterrupt()
+		}
+		os.Exit(1)
+	}
+}
+
+// endByInterrupt ends the program as Ctrl-C does: a shell goes on with a loop where it ends in another way. Where there are no
+// signals it returns.
+func endByInterrupt() {
+	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(os.Interrupt) == nil {
+		time.Sleep(time.Second) // until the signal has come
 	}
 }
 

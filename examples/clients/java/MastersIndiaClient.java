@@ -88,7 +88,7 @@ public final class MastersIndiaClient {
 
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
-        String trimmed = role.strip().replaceAll("^/*(v1/)?|/+$", "");
+        String trimmed = (role == null ? "" : role).strip().replaceAll("^/*(v1/)?|/+$", "");
         if (!trimmed.matches("[\\w.][\\w./-]*") || trimmed.matches(TOKEN)) { // no token goes into a URL
             throw new ClientException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it", 0);
         }
@@ -181,7 +181,7 @@ public final class MastersIndiaClient {
             throw new ClientException("URL: http:// would send the token in clear text: use https://; only localhost may be http://", 0);
         }
         for (Map.Entry<String, String> header : headers.entrySet()) {
-            if (!header.getKey().matches("[\\w-]+") || !header.getValue().matches("[!-~][ -~]*")) {
+            if (!header.getKey().matches("[\\w-]+") || header.getValue() == null || !header.getValue().matches("[!-~][ -~]*")) {
                 throw new ClientException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -", 0);
             }
             if (header.getKey().matches(OWN_HEADERS + "|client_id")) {
@@ -390,7 +390,8 @@ public final class MastersIndiaClient {
             try {
                 token = Files.readString(Path.of(env(name)), StandardCharsets.ISO_8859_1).strip();
             } catch (IOException e) {
-                throw new ClientException(name + " cannot be read: " + e + ": is Vault Agent running?", 0);
+                String reason = Files.isDirectory(Path.of(env(name))) ? "it is a directory" : e.toString();
+                throw new ClientException(name + " cannot be read: " + reason + ": is Vault Agent running?", 0);
             }
         }
         if (token.isEmpty() && name.equals("VAULT_TOKEN_FILE")) {
@@ -464,7 +465,8 @@ public final class MastersIndiaClient {
             Thread.currentThread().interrupt();
             throw new ClientException("calling " + where + " failed: interrupted" + doubt, 0);
         } catch (IOException e) {
-            boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException;
+            boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException
+                || String.valueOf(e.getMessage()).contains("nrecognized SSL message"); // a server that has no TLS
             throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "") + e
                 + (unsent ? "" : doubt), 0);
         }
@@ -474,9 +476,13 @@ public final class MastersIndiaClient {
         CountDownLatch ended = new CountDownLatch(1);
         Thread program = Thread.currentThread();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> { // Ctrl-C or SIGTERM: the program may have something to say
+            if (ended.getCount() == 0) {
+                return;
+            }
             program.interrupt();
             try {
                 ended.await(5, TimeUnit.SECONDS);
+                endByInterrupt();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
@@ -493,10 +499,25 @@ public final class MastersIndiaClient {
         System.exit(code);
     }
 
+    /**
+     * Ends the program as Ctrl-C does: a shell goes on with a loop where it ends in another way, as Java itself does. By reflection,
+     * because javac warns of sun.misc.
+     */
+    private static void endByInterrupt() throws InterruptedException {
+        try {
+            Class<?> signal = Class.forName("sun.misc.Signal"), handler = Class.forName("sun.misc.SignalHandler");
+            signal.getMethod("handle", signal, handler)
+                .invoke(null, signal.getConstructor(String.class).newInstance("INT"), handler.getField("SIG_DFL").get(null));
+            new ProcessBuilder("kill", "-INT", Long.toString(ProcessHandle.current().pid())).start().waitFor();
+        } catch (ReflectiveOperationException | IOException e) {
+            return; // without signals, as on Windows
+        }
+    }
+
     private static void run(String[] args) throws ClientException {
         // Whatever the locale, such as that of cron.
         System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8));
-        Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
+        Map<String, String> options = new HashMap<>(), headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         List<String> rest = new ArrayList<>();
         for (int n = 0; n < args.length; n++) {
             if (args[n].matches("(?s)[\u2010-\u2015\u2212].*")) {
@@ -507,7 +528,9 @@ public final class MastersIndiaClient {
                 throw new ClientException(USAGE, 0);
             } else if (args[n++].equals("-H")) {
                 String[] header = args[n].split(":", 2);
-                headers.put(header[0], header.length == 2 ? header[1].replaceAll("^ +| +$", "") : "");
+                if (headers.put(header[0], header.length == 2 ? header[1].replaceAll("^ +| +$", "") : "") != null) {
+                    throw new ClientException("-H: a header is given twice", 0);
+                }
             } else if (options.put(args[n - 1], args[n]) != null) {
                 throw new ClientException(args[n - 1] + ": is given twice", 0);
             }

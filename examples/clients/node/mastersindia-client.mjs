@@ -39,7 +39,7 @@ export class Client {
 
   /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
   constructor(role) {
-    role = role.trim().replace(/^\/*(v1\/)?|\/+$/g, "");
+    role = String(role ?? "").trim().replace(/^\/*(v1\/)?|\/+$/g, "");
     if (!/^[\w.][\w./-]*$/.test(role) || beginOfToken.test(role)) { // no token goes into a URL
       throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
     }
@@ -125,7 +125,10 @@ const said = (token, { status, body }, method) =>
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
   checkURL("URL", url);
-  if (Array.isArray(headers)) throw new ClientError('header: must be given as { "NAME": "VALUE" }');
+  const plain = [Object.prototype, null].includes(Object.getPrototypeOf(headers ?? {})); // of Headers or a Map nothing would be sent
+  if (!plain || Object.values(headers ?? {}).some((value) => typeof value !== "string")) {
+    throw new ClientError('header: must be given as { "NAME": "VALUE" }');
+  }
   if (url.startsWith("http:") && !/^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)/.test(url)) {
     throw new ClientError("URL: http:// would send the token in clear text: use https://; only localhost may be http://");
   }
@@ -308,7 +311,7 @@ async function send(url, { body, ...options }, timeout) {
       sent.end(body);
     });
   } catch (problem) {
-    const doubt = sent?.writableFinished ? inDoubt(options.method ?? "GET") : ""; // else not all was sent
+    const doubt = sent?.writableFinished && !sent.socket?.secureConnecting ? inDoubt(options.method ?? "GET") : ""; // else not all was sent
     const reason = signal.aborted ? `no response within ${timeout / 1000} s` : problem.message || problem.code;
     throw new ClientError(`calling ${shown(url)} failed: ${reason}${doubt}`);
   }
@@ -346,6 +349,9 @@ async function main() {
       throw new ClientError(usage);
     } else if (option === "-H") {
       const [, name, value] = /^([^:]*):? *([^]*)$/.exec(given.shift());
+      if (Object.keys(headers).some((other) => other.toLowerCase() === name.toLowerCase())) {
+        throw new ClientError("-H: a header is given twice");
+      }
       headers[name] = value;
     } else if (option in options) {
       throw new ClientError(`${option}: is given twice`);

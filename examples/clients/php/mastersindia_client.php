@@ -147,7 +147,7 @@ final class MastersIndiaClient
             || throw new MastersIndiaError('URL: http:// would send the token in clear text: use https://; only localhost may be http://');
         $headers === [] || !array_is_list($headers) || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
         foreach ($headers as $name => $value) { // a name of digits is an integer here
-            preg_match('/^[\w-]+\z/', (string) $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
+            preg_match('/^[\w-]+\z/', (string) $name) && is_scalar($value) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
                 || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
         }
         preg_grep('/^(' . self::OWN_HEADERS . '|client_id)\z/i', array_keys($headers)) === []
@@ -390,6 +390,7 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
                 throw new MastersIndiaError($usage);
             } elseif ($option === '-H') {
                 [$name, $value] = explode(':', $argv[$n], 2) + [1 => ''];
+                !isset(array_change_key_case($headers)[strtolower($name)]) || throw new MastersIndiaError('-H: a header is given twice');
                 $headers[$name] = trim($value, ' ');
             } elseif (isset($options[$option[1]])) {
                 throw new MastersIndiaError("$option: is given twice");

@@ -354,6 +354,8 @@ def main():
                 raise ClientError(USAGE)
             if argument == "-H":
                 name, _, text = value.partition(":")
+                if name.lower() in map(str.lower, headers):
+                    raise ClientError("-H: a header is given twice")
                 headers[name] = text.strip(" ")
             elif argument in options:
                 raise ClientError(f"{argument}: is given twice")
