@@ -283,7 +283,7 @@ func (t *issued) advice(mount string, now time.Time) string {
 
 // unlessLonger adds to the end of a token's life that only the config may say so. a may be nil.
 func unlessLonger(a *issuer.Account) string {
-	if a == nil || a.Upstream.MaxTokenTTL == 0 {
+	if a == nil || a.MaxTokenTTL == 0 {
 		return ""
 	}
 	return ", unless the upstream accepts it for longer than max_token_ttl"

@@ -374,3 +374,32 @@ func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*te
 	check.True(t, failed != nil || a.id != first.id, "token %s is served, which was revoked (asked first: %v)", a.id, err)
 	check.True(t, between || len(s.Upstream.LoginTimes()) != before, "the upstream was not asked")
 }
+
+// TestRepeated_TokenPastMaxTokenTTLKeepsItsEnd has max_token_ttl end a token's use before the end that the upstream has told. Handed
+// out again, it is served on, until that end.
+func TestRepeated_TokenPastMaxTokenTTLKeepsItsEnd(t *testing.T) {
+	eachOf(t, []string{"0s", "10m", "40m", "50m", "not told"}, func(t *testing.T, limit string) {
+		f := oauth().living(time.Hour)
+		f.account.SameToken = simulator.TokenRepeated
+		if f.account.OmitExpiry = limit == "not told"; f.account.OmitExpiry {
+			limit = "40m"
+		}
+		s := f.mounted(t, "max_token_ttl", limit, "default_token_ttl", "1h")
+		s.EveryMinute()
+		s.token("app")
+		refused := 0
+		for minute := range 180 {
+			advance(time.Minute)
+			if minute%7 == 0 {
+				s.Reload()
+			}
+			read, err := s.ask(t.Context(), "app", nil)
+			if err != nil {
+				refused++
+				continue
+			}
+			check.True(t, s.livesFor(read, read.lease), "minute %d: a lease of %s outlives its token", minute, read.lease)
+		}
+		check.True(t, refused <= 3, "%d of 180 reads were refused: more than one at each of the three ends", refused)
+	})
+}

@@ -25,6 +25,8 @@ type Account struct {
 	// never used under another.
 	Generation string
 	Upstream   upstream.Account
+	// MaxTokenTTL ends a token's use that long after the login that brought it; 0 is no limit.
+	MaxTokenTTL time.Duration
 	// RotationPercent is the share of a token's life after which it is replaced; 100 means only when it has expired.
 	RotationPercent int
 	// Paused stops logins and tokens.
@@ -59,6 +61,8 @@ func hostOf(endpoint string) string {
 // RotatesAt is when the token is to be replaced.
 func (a *Account) RotatesAt(t *Token) time.Time {
 	switch {
+	case t.repeated && t.toldLife > 0:
+		return t.ExpiresAt.Add(-minLife)
 	case t.repeated:
 		// Until then the upstream gives the same token again.
 		return t.ExpiresAt.Add(repeatMargin)
@@ -77,8 +81,8 @@ func (a *Account) life(t *Token) time.Duration {
 		return t.Life()
 	case a == nil:
 		return longestBackoff * backoffShare
-	case a.Upstream.MaxTokenTTL > 0:
-		return min(a.Upstream.DefaultTokenTTL, a.Upstream.MaxTokenTTL)
+	case a.MaxTokenTTL > 0:
+		return min(a.Upstream.DefaultTokenTTL, a.MaxTokenTTL)
 	default:
 		return a.Upstream.DefaultTokenTTL
 	}

@@ -187,6 +187,7 @@ func (e *encoder) token(t *Token) {
 	e.dur(t.elapsed - e.now.Elapsed)
 	e.text(string(t.revocation))
 	e.byte(t.Reason[len(t.Reason)-1])
+	e.dur(t.toldLife)
 	e.bool(t.Access != "", t.refresh != "", t.repeated, t.lifeAssumed)
 }
 
@@ -196,6 +197,7 @@ func (e *encoder) stored(t *StoredToken) {
 	e.time(t.IssuedAt)
 	e.time(t.ExpiresAt)
 	e.text(string(t.Revocation))
+	e.dur(time.Duration(t.ToldSeconds) * time.Second)
 	e.bool(t.Access != "", t.Refresh != "", t.Repeated)
 }
 

@@ -56,6 +56,8 @@ type StoredToken struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	Replaced  string    `json:"replaced,omitempty"`
 	Repeated  bool      `json:"repeated,omitempty"`
+	// ToldSeconds is the life that the upstream told, where max_token_ttl allows less.
+	ToldSeconds int64 `json:"told_seconds,omitempty"`
 	// LifeAssumed says that the upstream told no lifetime. Older versions did not keep it.
 	LifeAssumed bool `json:"life_assumed,omitempty"`
 }
@@ -162,6 +164,7 @@ func storeToken(t *Token) StoredToken {
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
 		Replaced: t.replaced, Repeated: t.repeated, LifeAssumed: t.lifeAssumed,
+		ToldSeconds: int64(t.toldLife / time.Second),
 	}
 }
 
@@ -170,7 +173,7 @@ func (s StoredToken) token() *Token {
 		ID: cmp.Or(s.ID, TokenID(s.Access)), Access: s.Access, refresh: s.Refresh, refreshExpiresAt: s.RefreshExpiresAt,
 		Generation: s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
-		lifeAssumed: s.LifeAssumed,
+		lifeAssumed: s.LifeAssumed, toldLife: time.Duration(s.ToldSeconds) * time.Second,
 	}
 }
 

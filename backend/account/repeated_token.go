@@ -61,7 +61,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 		return nil, t.revokedAgain(n, token)
 	}
 	token, _ = token.corrected(now) // the clock may have been set back since the login began
-	token = t.withKnownExpiry(token).limited(&a.Upstream)
+	token = t.withKnownExpiry(token).limited(a)
 	switch {
 	case token.Usable(now):
 		return token, nil
@@ -91,23 +91,28 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 
 // withKnownExpiry is the token with the times that it had when it was first given, where these are not over.
 func (t *transition) withKnownExpiry(token *Token) *Token {
-	given := t.Find(token.ID)
+	given, now := t.Find(token.ID), t.env.Reading
 	if given == nil {
 		return token
 	}
-	end := given.ExpiresAt
+	told := given.asTold()
 	if token.lifeAssumed {
-		end = later(end, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
+		told.ExpiresAt = later(given.ExpiresAt, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
 	}
-	kept := *token
-	kept.IssuedAt, kept.elapsed, kept.ExpiresAt = given.IssuedAt, given.elapsed, end
-	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
-	kept.repeated = given.repeated || token.Reason == ReasonRotation || t.env.Elapsed-given.elapsed >= leastRepeatedAge
-	if token.ExpiresAt.Before(end) {
-		kept.ExpiresAt = token.ExpiresAt
+	if token.ExpiresAt.Before(told.ExpiresAt) {
+		told.ExpiresAt = token.ExpiresAt
 	}
-	if kept.Remaining(t.env.Reading) <= -repeatMargin {
+	left := told.Remaining(now)
+	if left <= -repeatMargin {
 		return token
 	}
+	kept := *token
+	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
+	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
+	if given.toldLife > 0 && given.Remaining(now) <= minLife { // max_token_ttl ends it, and the upstream has handed it out as good
+		kept.ExpiresAt = now.Wall.Add(left)
+		return &kept
+	}
+	kept.IssuedAt, kept.elapsed, kept.ExpiresAt = given.IssuedAt, given.elapsed, told.ExpiresAt
 	return &kept
 }

@@ -116,7 +116,7 @@ func (t *transition) adopt(a *Account) {
 	if a.Generation != t.Generation {
 		t.adoptOther(a)
 	}
-	if clamped := t.Current.limited(&a.Upstream); clamped != t.Current {
+	if clamped := t.Current.limited(a); clamped != t.Current {
 		t.Current = clamped
 		t.changed()
 	}
@@ -129,7 +129,7 @@ func (t *transition) adoptInFlight() {
 	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
 		return
 	}
-	clamped := t.Work.Token.limited(&t.Account.Upstream)
+	clamped := t.Work.Token.limited(t.Account)
 	if clamped != t.Work.Token {
 		t.changed()
 	}

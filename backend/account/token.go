@@ -79,6 +79,8 @@ type Token struct {
 	replaced string
 	// repeated says that a later login has brought this token again: until its end there is no other.
 	repeated bool
+	// toldLife is the life that the upstream has told, where max_token_ttl allows less; else 0.
+	toldLife time.Duration
 	// lifeAssumed says that the response stated no lifetime, so that default_token_ttl stands for it.
 	lifeAssumed bool
 	// elapsed is Reading.Elapsed at IssuedAt, as if this process had been running then.
@@ -156,12 +158,23 @@ func (t *Token) clamp(limit time.Duration) *Token {
 	return &shorter
 }
 
+// asTold is the token with the end that the upstream has told, whatever max_token_ttl is.
+func (t *Token) asTold() *Token {
+	told := *t
+	told.ExpiresAt = t.IssuedAt.Add(max(t.toldLife, t.Life()))
+	return &told
+}
+
 // limited gives a token no more life than other settings allow. Where the upstream has told none, that is what they assume.
-func (t *Token) limited(a *upstream.Account) *Token {
+func (t *Token) limited(a *Account) *Token {
 	if t != nil && t.lifeAssumed {
-		t = t.clamp(a.DefaultTokenTTL)
+		t = t.clamp(a.Upstream.DefaultTokenTTL)
 	}
-	return t.clamp(a.MaxTokenTTL)
+	shorter := t.clamp(a.MaxTokenTTL)
+	if shorter != t {
+		shorter.toldLife = max(t.toldLife, t.Life())
+	}
+	return shorter
 }
 
 // revokedAs is the token with the outcome of its revocation. It stays killed: of two callers who revoke it at a time, the

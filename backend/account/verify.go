@@ -28,11 +28,11 @@ func (e Verify) apply(t *transition) {
 // verified looks at what a verification brought. A token waits until the settings are stored: see Written.
 func (t *transition) verified(w *Work, e LoginEnded) {
 	token, err := e.Token, e.Err
-	if err == nil && !token.limited(&w.Account.Upstream).Usable(t.env.Reading) {
+	if err == nil && !token.limited(w.Account).Usable(t.env.Reading) {
 		err = errExpiredOnArrival
 	}
 	if err == nil {
-		token = t.withKnownExpiry(token).limited(&w.Account.Upstream)
+		token = t.withKnownExpiry(token).limited(w.Account)
 		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
 		t.Suspect = t.Suspect || t.endsSession(token, w.Account)
 		t.emit(Wake{})

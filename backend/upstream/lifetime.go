@@ -28,9 +28,6 @@ func lifetime(acct *Account, a *response, r *grant, access claims) (life time.Du
 		seconds = acct.DefaultTokenTTL.Seconds()
 	}
 	life = wholeSeconds(seconds)
-	if acct.MaxTokenTTL > 0 {
-		life = min(life, acct.MaxTokenTTL)
-	}
 	if life < minLife {
 		return 0, problemLife
 	}

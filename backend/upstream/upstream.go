@@ -55,8 +55,6 @@ type Account struct {
 
 	// DefaultTokenTTL is the lifetime of a token whose response states none; 0 means [Spec.DefaultTokenTTL].
 	DefaultTokenTTL time.Duration
-	// MaxTokenTTL caps the lifetime that a response states; 0 means no cap.
-	MaxTokenTTL time.Duration
 	// RequestTimeout bounds one request, from dial to the last byte of the response; 0 means 15 seconds.
 	RequestTimeout time.Duration
 
