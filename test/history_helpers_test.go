@@ -61,7 +61,8 @@ type history struct {
 	open       atomic.Int64 // reads and writes that have not returned
 	changing   atomic.Int64 // changes that have not returned
 	setBack    atomic.Int64 // when the wall clock was last set back, by the upstream's clock
-	blurred    atomic.Int64 // setBack, once the plugin was restarted after it
+	suspended  atomic.Int64 // when the machine was last suspended, likewise
+	blurred    atomic.Int64 // setBack, once the plugin was restarted after it; or suspended, which a clock that is set back hides
 	unsure     bool         // whether there is a config
 	forced     []time.Time  // when an operator did what makes the engine log in anew
 	restarts   []time.Time
@@ -179,9 +180,11 @@ func (w *history) apply(s step) {
 		w.Clock.Jump(s.span)
 		if s.span < 0 {
 			w.setBack.Store(w.upstreamNow().UnixNano())
+			w.blurred.Store(max(w.blurred.Load(), w.suspended.Load()))
 		}
 	case "suspend":
 		w.jumped = true
+		w.suspended.Store(w.upstreamNow().UnixNano())
 		w.Suspend(s.span)
 	default:
 		w.fault("no such step: %s", s.what)
@@ -237,7 +240,7 @@ func (w *history) reader(role string, data map[string]any) {
 		return // the machine was suspended while the response was made
 	}
 	if ends.Add(-w.ttl).UnixNano() <= w.blurred.Load()+int64(time.Second) {
-		return // issued before the clock was set back, and read after a restart: TestClock_SetBackLengthensNoTokenLife judges that
+		return // how long ago it was issued no clock of the host tells; for a restart TestClock_SetBackLengthensNoTokenLife judges that
 	}
 	if end := now.Add(a.lease); end.After(ends) {
 		say("a lease of %s outlives its token by %s", a.lease, end.Sub(ends))
