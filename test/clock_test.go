@@ -222,3 +222,22 @@ func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
 		}
 	})
 }
+
+// The machine was suspended, and its clock is set back later: the token's life does not become longer.
+func TestClock_SetBackAfterSuspendLengthensNoTokenLife(t *testing.T) {
+	eachOf(t, []time.Duration{0, -2 * time.Minute, -40 * time.Minute}, func(t *testing.T, step time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Suspend(20 * time.Minute)
+		s.token("app")
+		advance(2 * time.Minute)
+		before := s.token("app")
+		s.Clock.Jump(step)
+		a := s.token("app")
+		check.Require(t, a.id == before.id, "another token: this tests nothing")
+		check.True(t, a.lease <= before.lease, "a lease became longer by the step of %s: %s before, %s after", step, before.lease, a.lease)
+		check.True(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+	})
+}

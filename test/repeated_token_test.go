@@ -403,3 +403,30 @@ func TestRepeated_TokenPastMaxTokenTTLKeepsItsEnd(t *testing.T) {
 		check.True(t, refused <= 3, "%d of 180 reads were refused: more than one at each of the three ends", refused)
 	})
 }
+
+// TestRepeated_ClockSetForwardKeepsItsEnd sets the host's clock once: the token ends by it at another time than upstream.
+func TestRepeated_ClockSetForwardKeepsItsEnd(t *testing.T) {
+	eachOf(t, []time.Duration{0, -10 * time.Minute, 10 * time.Minute}, func(t *testing.T, step time.Duration) {
+		f := oauth().living(time.Hour)
+		f.account.SameToken = simulator.TokenRepeated
+		s := newLatencyMount(t, f.account)
+		s.mount(f)
+		s.EveryMinute()
+		s.token("app")
+		advance(5 * time.Minute)
+		s.Clock.Jump(step)
+		dead, outlived := 0, 0
+		for range 180 {
+			advance(time.Minute)
+			b, err := s.ask(t.Context(), "app", nil)
+			switch {
+			case err != nil:
+			case !s.Simulator.TokenAlive(b.access):
+				dead++
+			case !s.livesFor(b, b.lease):
+				outlived++
+			}
+		}
+		check.True(t, dead == 0 && outlived == 0, "step %s: a dead token in %d of 180 minutes, %d leases outlive their token", step, dead, outlived)
+	})
+}

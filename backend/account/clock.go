@@ -41,14 +41,26 @@ func (t *Token) isFromFuture(now Reading) bool {
 	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
 }
 
-// corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
-// give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended keeps
+// aged is the token with all that the wall clock shows to be over of its life.
+func (t *Token) aged(now Reading) *Token {
+	missed := t.elapsedLeft(now) - t.ExpiresAt.Sub(now.Wall)
+	if missed <= t.missed+Margin {
+		return t
+	}
+	aged := *t
+	aged.missed = missed
+	return &aged
+}
+
+// corrected is the token aged and on a wall clock that was set back since it was issued, and whether that was so: what is stored
+// must not give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended keeps
 // its times: where the clock was ahead when this process read it from storage, it has not.
 func (t *Token) corrected(now Reading) (*Token, bool) {
 	if t == nil {
 		return nil, false
 	}
-	left := t.Life() - (now.Elapsed - t.elapsed)
+	t = t.aged(now)
+	left := t.elapsedLeft(now) - t.missed
 	if left <= 0 || t.ExpiresAt.Sub(now.Wall)-left <= Margin {
 		return t, false
 	}
@@ -92,9 +104,11 @@ func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wro
 // correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
 func (t *transition) correctClock() {
 	now := t.env.Reading
-	if right, wrong := t.Current.corrected(now); wrong {
+	right, wrong := t.Current.corrected(now)
+	t.Current = right
+	if wrong {
 		t.changed()
-		t.Current, t.Corrected = right, t.Version
+		t.Corrected = t.Version
 	}
 	if c := t.Current; c != nil && !t.Suspect && c.Remaining(now) <= 0 && c.ExpiresAt.Sub(now.Wall) > Margin {
 		t.changed()
@@ -109,8 +123,11 @@ func (t *transition) correctClock() {
 			t.changed()
 			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account) })
 		}
-		if right, wrong := t.Work.Token.corrected(now); wrong {
+		right, wrong := t.Work.Token.corrected(now)
+		if wrong {
 			t.changed()
+		}
+		if right != t.Work.Token {
 			t.changeWork(func(w *Work) { w.Token = right })
 		}
 	}
@@ -121,8 +138,11 @@ func (t *transition) correctClock() {
 		}
 	}
 	for n, token := range t.Superseded {
-		if right, wrong := token.corrected(now); wrong {
+		right, wrong := token.corrected(now)
+		if wrong {
 			t.changed()
+		}
+		if right != token {
 			t.Superseded = slices.Clone(t.Superseded)
 			t.Superseded[n] = right
 		}

@@ -378,7 +378,8 @@ func (w *modelWorld) applied(before *State, event Event) {
 		g.holds = [2]ghostHold{}
 		g.forced, g.rejected, g.rejectedVersion = 0, 0, 0
 	}
-	if before.Work != nil && before.Work.Reason == ReasonRejected && s.Work == nil && s.Current != before.Current && s.Current != nil {
+	replaced := s.Current != nil && s.Current != before.Current && s.Failure == nil
+	if before.Work != nil && before.Work.Reason == ReasonRejected && s.Work == nil && replaced {
 		g.rejected = w.true
 		g.rejectedVersion = 0
 		if s.Lost >= before.Work.Version && s.Saved < before.Work.Version {

@@ -188,6 +188,7 @@ func (e *encoder) token(t *Token) {
 	e.text(string(t.revocation))
 	e.byte(t.Reason[len(t.Reason)-1])
 	e.dur(t.toldLife)
+	e.dur(t.missed)
 	e.bool(t.Access != "", t.refresh != "", t.repeated, t.lifeAssumed)
 }
 

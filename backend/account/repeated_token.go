@@ -102,17 +102,20 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	if token.ExpiresAt.Before(told.ExpiresAt) {
 		told.ExpiresAt = token.ExpiresAt
 	}
-	left := told.Remaining(now)
+	left, anew := told.Remaining(now), given.toldLife > 0 && given.Remaining(now) <= minLife // max_token_ttl ends it
+	if left <= -repeatMargin {                                                               // by a wall clock that was set forward, or the token has really ended
+		left, anew = told.elapsedLeft(now), true
+	}
 	if left <= -repeatMargin {
 		return token
 	}
 	kept := *token
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
-	if given.toldLife > 0 && given.Remaining(now) <= minLife { // max_token_ttl ends it, and the upstream has handed it out as good
-		kept.ExpiresAt = now.Wall.Add(left)
+	if anew { // the upstream has just handed it out as good
+		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
 		return &kept
 	}
-	kept.IssuedAt, kept.elapsed, kept.ExpiresAt = given.IssuedAt, given.elapsed, told.ExpiresAt
+	kept.IssuedAt, kept.elapsed, kept.missed, kept.ExpiresAt = given.IssuedAt, given.elapsed, given.missed, told.ExpiresAt
 	return &kept
 }

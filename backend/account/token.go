@@ -85,6 +85,9 @@ type Token struct {
 	lifeAssumed bool
 	// elapsed is Reading.Elapsed at IssuedAt, as if this process had been running then.
 	elapsed time.Duration
+	// missed is what the wall clock has shown to be over of the token's life and the elapsed one has not, as of a machine that was
+	// suspended. It stays over when the wall clock is set back.
+	missed time.Duration
 	// skew is the upstream's clock minus ours when the token came, where the response had a Date.
 	skew      time.Duration
 	skewKnown bool
@@ -108,8 +111,11 @@ func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 // Remaining is the life that is left, by whichever clock gives less: a wall clock that was set back lengthens no life, and a
 // suspended machine wakes up to expired tokens.
 func (t *Token) Remaining(now Reading) time.Duration {
-	return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))
+	return min(t.ExpiresAt.Sub(now.Wall), t.elapsedLeft(now)-t.missed)
 }
+
+// elapsedLeft is the life that is left by the elapsed clock alone.
+func (t *Token) elapsedLeft(now Reading) time.Duration { return t.Life() - (now.Elapsed - t.elapsed) }
 
 // Repeated reports whether a later login has brought this token again: until its end the upstream gives no other.
 func (t *Token) Repeated() bool { return t.repeated }
@@ -142,7 +148,7 @@ func (t *Token) withoutRefresh() *Token {
 
 // MayLive reports whether the token has life left by either clock: what is dropped, or not revoked, must have ended by both.
 func (t *Token) MayLive(now Reading) bool {
-	return t.ExpiresAt.After(now.Wall) || t.Life() > now.Elapsed-t.elapsed
+	return t.ExpiresAt.After(now.Wall) || t.elapsedLeft(now) > 0
 }
 
 // Usable reports whether the token may still be served.
