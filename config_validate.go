@@ -92,7 +92,7 @@ func (b *backend) resolve(next *config, p params, wrong *problems) (protocol str
 		protocol = p.text("protocol")
 	}
 	if _, known := upstream.SpecOf(upstream.Protocol(protocol)); !known {
-		wrong.add("protocol", "must be one of %s; or give a preset, which sets it", fieldNames(protocols()))
+		wrong.add("protocol", "must be one of %s; or leave it out and give a preset, which sets it", fieldNames(protocols()))
 	}
 	return protocol, filled
 }
@@ -183,7 +183,7 @@ func loginWords(f *configField, c *config) string {
 func checkURL(field, text string, allowHTTP, required bool, wrong *problems) {
 	if text == "" {
 		if required {
-			wrong.add(field, "is required: the full URL of the login endpoint; or give a preset, which sets it")
+			wrong.add(field, "is required: the full URL of the login endpoint; or leave it out and give a preset, which sets it")
 		}
 		return
 	}

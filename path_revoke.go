@@ -109,10 +109,35 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 			resp.AddWarning(warning)
 		}
 	}
+	b.warnOfSharedTokens(ctx, resp, req.MountPoint, name, revoked)
 	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
 		resp.AddWarning("No token is left to serve: " + statusMessage(req.MountPoint, name, s, b.clock().Wall))
 	}
 	return resp, nil
+}
+
+// warnOfSharedTokens warns of tokens that the upstream gave to other configs as well, which still have them.
+func (b *backend) warnOfSharedTokens(
+	ctx context.Context, resp *logical.Response, mount, name string, revoked []issuer.Revocation,
+) {
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	for _, r := range revoked {
+		found, _ := b.findIssued(ctx, r.TokenID) // without the ledger nothing is known of others
+		for _, f := range found {
+			if f.Config == name {
+				continue
+			}
+			known, err := b.issuer.Tokens(ctx, f.Config)
+			token, has := known.Out[r.TokenID]
+			if outcome := account.Outcome(""); err == nil && has {
+				if outcome, _ = token.Token.Revocation(); outcome == "" {
+					resp.AddWarning(fmt.Sprintf("Config %s was given the same token %s, which is not revoked there: vault write %srevoke/%s "+
+						"token_id=%s", f.Config, r.TokenID, mount, f.Config, r.TokenID))
+				}
+			}
+		}
+	}
 }
 
 // whereIssued says what the ledger knows of a token that is none of the config's unexpired ones.

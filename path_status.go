@@ -262,6 +262,9 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		switch {
 		case !s.InFlightSince.IsZero():
 			next = "a login is in flight since " + timeText(s.InFlightSince)
+			if s.Token == nil && !s.Held {
+				served = "reads wait for the login"
+			}
 		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt) && s.RotatesAt.After(now):
 			next = "no login is due before that token's rotation, " + when(s.RotatesAt) // from next_attempt_at on one may be made
 		case s.Failure.NextAttempt.After(now):

@@ -119,6 +119,20 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string
 			"/half":  `{"results":{"status":"Success","Irn":"0123","eway":{"error":"invalid access token"}}}`,
 			"/names": `{"results":{"status":"Success","name":"` + namesOfIndia + `"}}`,
 		}[path]) // as above
+	case path == "/charset": // as no runtime knows it
+		rw.Header().Set("Content-Type", "application/json; charset=utf8")
+		_, _ = io.WriteString(rw, `{"results":{"status":"Success"}}`) // as above
+	case path == "/length":
+		conn, _, err := http.NewResponseController(rw).Hijack()
+		if err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n") // as above
+			_ = conn.Close()
+		}
+	case path == "/hints":
+		rw.WriteHeader(http.StatusEarlyHints)
+		return false
+	case path == "/storing":
+		http.Error(rw, `{"error":true,"message":"could not store the access token"}`, http.StatusInternalServerError)
 	case path == "/gateway":
 		rw.WriteHeader(http.StatusGatewayTimeout)
 	case path == "/moved": // a client that follows sends the token along

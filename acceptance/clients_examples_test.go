@@ -390,7 +390,8 @@ type exampleCall struct {
 	stdin               string
 	stdout              string         // a file, instead of what is kept
 	signal              syscall.Signal // what a call that hangs is ended by
-	loop                bool           // of a shell in a terminal, where Ctrl-C is typed when a call hangs
+	command             string         // of bash, in which CLIENT stands for the client
+	terminal            bool           // Ctrl-C is typed in one when a call hangs
 	again               bool           // after Mono has crashed
 }
 
@@ -415,12 +416,15 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 		args = append(append([]string{}, c.command[1:]...), call.arguments...)
 	}
 	program := c.command[0]
-	if call.loop {
+	if call.command != "" {
 		for n := range args {
 			args[n] = shell.Quote(args[n])
 		}
-		loop := "for invoice in 1 2; do " + program + " " + strings.Join(args, " ") + "; done"
-		program, args = "script", []string{"-qec", "bash -c " + shell.Quote(loop), "/dev/null"}
+		command := strings.ReplaceAll(call.command, "CLIENT", program+" "+strings.Join(args, " "))
+		program, args = "bash", []string{"-c", command}
+		if call.terminal {
+			program, args = "script", []string{"-qec", "bash -c " + shell.Quote(command), "/dev/null"}
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), exampleTimeout)
 	defer cancel()
@@ -435,7 +439,7 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	command.Env = append(c.CLI.As(c.token).Env("PATH="+os.Getenv("PATH")), call.env...)
 	command.WaitDelay = time.Second
 	interrupt := func() { _ = syscall.Kill(-command.Process.Pid, call.signal) }
-	if call.loop {
+	if call.terminal {
 		command.Stdin = nil
 		terminal := check.Value(command.StdinPipe())(t)
 		interrupt = func() { _, _ = io.WriteString(terminal, "\x03") }

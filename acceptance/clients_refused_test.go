@@ -67,6 +67,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"the header of the token", "header:", []string{"-d", invoice, "-H", "authorization: JWT " + secret, name, good}, nil},
 			{"the header of the client_id", "header:", []string{"-d", invoice, "-H", "Client_Id: " + secret, name, good}, nil},
 			{"a header of the connection", "header:", []string{"-d", invoice, "-H", "content-length: 3", name, good}, nil},
+			{"a header of the encoding", "header:", []string{"-d", invoice, "-H", "Accept-Encoding: gzip", name, good}, nil},
 			{"the header of the Vault token", "header:", []string{"-d", invoice, "-H", "x-vault-token: hvs." + secret, name, good}, nil},
 			{"a Vault token in a header", "for Vault alone", []string{"-d", invoice, "-H", "X-Key: hvs." + secret, name, good}, nil},
 			{"a Vault token in the URL", "for Vault alone", []string{"-d", invoice, name, good + "?key=hvb." + secret}, nil},
@@ -203,6 +204,7 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		{c.api.url + "/hanging", 1, true, post, syscall.SIGTERM},
 		{c.api.url + "/hanging", 1, false, get, syscall.SIGINT},
 		{c.api.url + "/gateway", 1, false, get, 0},
+		{c.api.url + "/length", 1, true, post, 0},
 		{c.api.url + "/forbidden", 1, false, post, 0},
 		{"http://127.0.0.1:1", 0, false, post, 0},
 		{strings.Replace(c.api.url, "http:", "https:", 1), 0, false, post, 0},
@@ -222,7 +224,9 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		check.True(t, strings.Contains(seen.stderr, "may have been issued") == try.doubt,
 			"%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 	}
-	loop := c.call(t, exampleCall{role: c.name, paths: []string{"/hanging"}, loop: true})
+	loop := c.call(t, exampleCall{
+		role: c.name, paths: []string{"/hanging"}, command: "for invoice in 1 2; do CLIENT; done", terminal: true,
+	})
 	check.True(t, loop.calls == 1 && strings.Contains(loop.stdout, "interrupted. It may have been issued"),
 		"%d invoices of a shell's loop were posted in spite of Ctrl-C at the first; it says:\n%s", loop.calls, loop.stdout)
 	late := exampleCall{role: c.name, paths: []string{"/late"}, signal: syscall.SIGHUP} // where the terminal is lost
@@ -237,6 +241,17 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	}
 	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}
 	c.call(t, empty).want(t, wanted{calls: 1, reads: 1})
-	full := exampleCall{role: c.name, paths: []string{"/accepted"}, stdout: "/dev/full"}
-	c.call(t, full).want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"the response cannot be written", "may have been issued"}})
+	lost := wanted{code: 1, calls: 1, reads: 1, said: []string{"the response cannot be written", "may have been issued"}}
+	c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, stdout: "/dev/full"}).want(t, lost)
+	c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, command: "CLIENT | true; exit ${PIPESTATUS[0]}"}).want(t, lost)
+	storing := c.run(t, c.name, "/storing") // the token may be old enough to be replaced
+	check.True(t, storing.code == 1 && strings.Contains(storing.stderr, "may have been issued"),
+		"exit code %d after 500 with the words of a refusal, and it says:\n%s", storing.code, storing.stderr)
+	c.run(t, c.name, "/charset").want(t, wanted{calls: 1, reads: 1, responses: 1})
+	switch hints := c.run(t, c.name, "/hints"); c.name {
+	case "python", "csharp": // these take the hints for the response, or wait for what has come
+		hints.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"may have been issued"}})
+	default:
+		hints.want(t, wanted{calls: 1, reads: 1, responses: 1})
+	}
 }

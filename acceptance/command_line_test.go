@@ -151,7 +151,7 @@ func TestCLIErrors_ShowCommand(t *testing.T) {
 		"write mastersindia/config/main rotation_percent=66%": "rotation_percent: must be a whole number, without a unit",
 		"write -f mastersindia/config/new":                    "to create it, give a protocol, or a preset, which sets it",
 		"write mastersindia/config/mian paused=true":          `config "mian" does not exist, so there is nothing to update`,
-		"write mastersindia/config/main protocol=smtp":        "or give a preset, which sets it",
+		"write mastersindia/config/main protocol=smtp":        "give a preset, which sets it",
 		"list mastersindia":                                   "see vault path-help mastersindia/",
 		"read mastersindia/status/main -format=json":          "options of the vault command go before the path",
 		"path-help mastersindia/configs":                      "did you mean vault path-help mastersindia/config/x?",

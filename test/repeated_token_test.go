@@ -5,6 +5,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -428,5 +429,38 @@ func TestRepeated_ClockSetForwardKeepsItsEnd(t *testing.T) {
 			}
 		}
 		check.True(t, dead == 0 && outlived == 0, "step %s: a dead token in %d of 180 minutes, %d leases outlive their token", step, dead, outlived)
+	})
+}
+
+// The upstream repeats its token, and gives the refresh token only with the first: it is kept, and revoke/ ends the token.
+func TestRepeated_TokenKeepsItsRefreshToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := jwtV2().living(time.Hour)
+		s := newLatencyMount(t, f.account)
+		var first map[string]any
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, "token-auth") {
+				s.Simulator.ServeHTTP(w, r)
+				return
+			}
+			if first == nil {
+				rec := httptest.NewRecorder()
+				s.Simulator.ServeHTTP(rec, r)
+				check.NoError(t, json.Unmarshal(rec.Body.Bytes(), &first))
+			} else {
+				delete(first, "refresh_token")
+				delete(first, "refresh token")
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(first) // a client that has gone shows in its own error
+		})
+		s.mount(f)
+		a := s.token("app")
+		advance(2 * time.Minute)
+		s.write("rotate/gst", nil)
+		b := s.token("app")
+		check.Require(t, a.id == b.id, "another token: this tests nothing")
+		resp := s.write("revoke/gst", nil)
+		check.True(t, !s.Simulator.TokenAlive(a.access), "the token lives on: %v %s", resp.Data, warningsOf(resp))
 	})
 }

@@ -359,3 +359,21 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 		}
 	})
 }
+
+// TestRevoke_TokenThatAnotherConfigHas has two configs of one account whose upstream gives both the same token.
+func TestRevoke_TokenThatAnotherConfigHas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := oauth().living(time.Hour)
+		f.account.SameToken = simulator.TokenRepeated
+		s := f.mounted(t)
+		first := s.token("app")
+		s.write("config/twin", f.config)
+		s.write("role/twin", map[string]any{"config": "twin"})
+		check.Require(t, s.token("twin").id == first.id, "another token: this tests nothing")
+		command := "vault write mastersindia/revoke/twin token_id=" + first.id
+		check.Contains(t, warningsOf(s.write("revoke/gst", nil)), "Config twin was given the same token "+first.id, command)
+		check.Equal(t, s.token("twin").id, first.id, "the token of the other config")
+		said := warningsOf(s.write("revoke/twin", map[string]any{"token_id": first.id}))
+		check.True(t, !strings.Contains(said, "was given the same token"), "the token is revoked in both configs, but it says: %s", said)
+	})
+}

@@ -289,3 +289,21 @@ func TestStatus_TokenInDoubt(t *testing.T) {
 		s.wantLiveToken()
 	})
 }
+
+// TestStatus_SaysThatReadsWaitForLogin has a retry in flight whose hold is over.
+func TestStatus_SaysThatReadsWaitForLogin(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		s.failed("app")
+		advance(2 * time.Second)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		reader := s.async("token/app")
+		advance(time.Second)
+		message := text(t, s.status(), "message")
+		second := s.async("token/app")
+		_, err := s.wait(second).unpack()
+		_, _ = s.wait(reader).unpack()
+		check.NoError(t, err)
+		check.Contains(t, message, "reads wait for the login; a login is in flight since")
+	})
+}

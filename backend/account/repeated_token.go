@@ -110,6 +110,9 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 		return token
 	}
 	kept := *token
+	if kept.refresh == "" {
+		kept.refresh, kept.refreshExpiresAt = given.refresh, given.refreshExpiresAt
+	}
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
 	if anew { // the upstream has just handed it out as good

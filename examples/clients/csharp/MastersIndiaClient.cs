@@ -48,7 +48,7 @@ public sealed class MastersIndiaToken
 /// </summary>
 public sealed class MastersIndiaClient
 {
-    const string OwnHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
+    const string OwnHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
     const string BeginOfToken = @"(^|/)(hv[sbr]\.|[sbr]\.[A-Za-z0-9_-]{20}|eyJ)"; // in a message it would be shown
     const string Local = @"\Ahttps?://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?([/?#]|\z)"; // nothing sent there leaves the machine
     const string NotVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
@@ -144,7 +144,7 @@ public sealed class MastersIndiaClient
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
-                ")" + (answer.Item1 < 500 ? "" : InDoubt(method)) + ": " + Hide(token, answer.Item2), answer.Item1); // 5xx: perhaps of a gateway alone
+                ")" + (answer.Item1 >= 300 && answer.Item1 < 500 ? "" : InDoubt(method)) + ": " + Hide(token, answer.Item2), answer.Item1); // 5xx: perhaps of a gateway alone
         }
         return answer.Item2;
     }
@@ -162,7 +162,7 @@ public sealed class MastersIndiaClient
     /// <summary>What is to be said of a response of 2xx that has the words of a refusal.</summary>
     static string Said(MastersIndiaToken token, Tuple<int, string> answer, string method)
     {
-        return answer.Item1 < 200 || answer.Item1 > 299 ? ""
+        return answer.Item1 >= 300 && answer.Item1 < 500 ? ""
             : ". It returned " + answer.Item1 + InDoubt(method) + ": " + Hide(token, answer.Item2);
     }
 
@@ -458,7 +458,7 @@ public sealed class MastersIndiaClient
             {
                 using (var answer = await (Regex.IsMatch(request.RequestUri.ToString(), Local) ? direct : http).SendAsync(request, stop.Token).ConfigureAwait(false))
                 {
-                    return Tuple.Create((int)answer.StatusCode, await answer.Content.ReadAsStringAsync().ConfigureAwait(false));
+                    return Tuple.Create((int)answer.StatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync().ConfigureAwait(false)));
                 }
             }
             catch (OperationCanceledException)
@@ -466,7 +466,7 @@ public sealed class MastersIndiaClient
                 var reason = interrupted.IsCancellationRequested ? "interrupted" : "no response within " + timeout.TotalSeconds + " s";
                 throw new MastersIndiaException("calling " + where + " failed: " + reason + doubt);
             }
-            catch (HttpRequestException e)
+            catch (Exception e) // whatever a runtime makes of a response, the call may have been made
             {
                 var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
                 for (Exception cause = e; cause != null; cause = cause.InnerException)

@@ -70,7 +70,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		}
 	default:
 		doubt := ""
-		if status >= http.StatusInternalServerError { // a gateway fails where the server behind it may not have
+		if !isRefusal(status) {
 			doubt = what.doubt()
 		}
 		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s",
@@ -131,12 +131,17 @@ func (what call) doubt() string {
 	return ". It may have been issued: look it up before you repeat it"
 }
 
-// said is what is to be said of a response of 2xx that has the words of a refusal.
+// said is what is to be said of a response that has the words of a refusal, and may be of a call that was made.
 func (what call) said(status int, body []byte, t token) string {
-	if status < 200 || status > 299 {
+	if isRefusal(status) {
 		return ""
 	}
 	return fmt.Sprintf(". It returned %d%s: %s", status, what.doubt(), t.hide(body))
+}
+
+// isRefusal reports whether a call was not made: a gateway fails with 5xx where the server behind it may not have.
+func isRefusal(status int) bool {
+	return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError
 }
 
 // ownType reports whether the caller sends, and so expects, something other than JSON.
@@ -151,7 +156,7 @@ func (what call) expectsJSON() bool {
 }
 
 // ownHeaders are those that nobody else may set.
-const ownHeaders = "(?i)^(authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token)$"
+const ownHeaders = "(?i)^(accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token)$"
 
 // newRequest makes a request with the token. The role's metadata are headers that each call needs.
 func newRequest(ctx context.Context, what call, t token) (*http.Request, error) {

@@ -57,6 +57,7 @@ func main() {
 	if flag.NArg() < 2 {
 		log.Fatal("usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...")
 	}
+	signal.Ignore(syscall.SIGPIPE) // what cannot be written is reported
 	if *every == 0 {
 		signal.Ignore(syscall.SIGHUP) // where the terminal is lost, the call goes on to its end
 	}

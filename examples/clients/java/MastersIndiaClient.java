@@ -53,7 +53,7 @@ import javax.net.ssl.TrustManagerFactory;
 public final class MastersIndiaClient {
     private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
     private static final String OWN_HEADERS = // which nobody else may set
-        "(?i)authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
+        "(?i)accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
     private static final String TOKEN = "(.*/)?(hv[sbr]\\.|[sbr]\\.[\\w-]{20}|eyJ).*"; // how one begins: in a message it would be shown
     private static final String USAGE =
         "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
@@ -153,7 +153,7 @@ public final class MastersIndiaClient {
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
-                + token.tokenId + ")" + (answer.status < 500 ? "" : inDoubt(verb)) // a gateway fails where the server behind it may not have
+                + token.tokenId + ")" + (answer.status >= 300 && answer.status < 500 ? "" : inDoubt(verb)) // a gateway fails where the server behind it may not have
                 + ": " + hide(token, answer.body), answer.status);
         }
         return answer.body;
@@ -168,9 +168,9 @@ public final class MastersIndiaClient {
     /** An API may repeat in its error what it was sent. */
     private static String hide(Token token, String text) { return text.replace(token.accessToken, "<token>"); }
 
-    /** What is to be said of a response of 2xx that has the words of a refusal. */
+    /** What is to be said of a response that has the words of a refusal, and may be of a call that was made. */
     private static String said(Token token, Answer answer, String verb) {
-        return answer.status < 200 || answer.status > 299 ? ""
+        return answer.status >= 300 && answer.status < 500 ? ""
             : ". It returned " + answer.status + inDoubt(verb) + ": " + hide(token, answer.body);
     }
 
@@ -409,7 +409,11 @@ public final class MastersIndiaClient {
     private static HttpRequest.Builder newRequest(String url, Duration timeout, Map<String, String> headers) throws ClientException {
         HttpRequest.Builder request;
         try {
-            request = HttpRequest.newBuilder(URI.create(url)).timeout(timeout);
+            URI uri = URI.create(url);
+            if (uri.getPort() > 65535) {
+                throw new IllegalArgumentException();
+            }
+            request = HttpRequest.newBuilder(uri).timeout(timeout);
         } catch (IllegalArgumentException e) {
             throw new ClientException(shown(url) + " is no URL", 0);
         }
@@ -459,12 +463,10 @@ public final class MastersIndiaClient {
         try {
             HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
             return new Answer(response.statusCode(), response.body());
-        } catch (IllegalArgumentException e) { // such as a port that is none
-            throw new ClientException(where + " is no URL: " + e.getMessage(), 0);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new ClientException("calling " + where + " failed: interrupted" + doubt, 0);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException
                 || String.valueOf(e.getMessage()).contains("nrecognized SSL message"); // a server that has no TLS
             throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "") + e

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
-const ownHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
+const ownHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
 const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
 
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
@@ -102,7 +102,7 @@ export class Client {
         hide(token, answer.body), answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
-      const doubt = answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
+      const doubt = answer.status >= 300 && answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
       throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})${doubt}: ` +
         hide(token, answer.body), answer.status);
     }
@@ -118,9 +118,9 @@ export class Client {
 // An API may repeat in its error what it was sent.
 const hide = (token, text) => text.replaceAll(token.access_token, "<token>");
 
-// What is to be said of a response of 2xx that has the words of a refusal.
+// What is to be said of a response that has the words of a refusal, and may be of a call that was made.
 const said = (token, { status, body }, method) =>
-  status >= 200 && status <= 299 ? `. It returned ${status}${inDoubt(method)}: ${hide(token, body)}` : "";
+  status >= 300 && status < 500 ? "" : `. It returned ${status}${inDoubt(method)}: ${hide(token, body)}`;
 
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
@@ -306,7 +306,7 @@ async function send(url, { body, ...options }, timeout) {
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
           .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
-      }).on("error", reject);
+      }).on("error", reject).on("upgrade", (answer) => sent.destroy(new Error(`the response is ${answer.statusCode}`)));
       interrupted.signal.onabort = () => sent.destroy(new Error("interrupted"));
       sent.end(body);
     });

@@ -28,7 +28,7 @@ final class MastersIndiaClient
 {
     private const VAULT_TIMEOUT = 30; // seconds
     private const API_TIMEOUT = 60;
-    private const OWN_HEADERS = 'authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
+    private const OWN_HEADERS = 'accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
     private const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
 
@@ -112,7 +112,7 @@ final class MastersIndiaClient
                 . ': ' . self::hide($token, $reply), $status);
         }
         if ($status < 200 || $status > 299) {
-            $doubt = $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
+            $doubt = $status >= 300 && $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
             throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)$doubt: "
                 . self::hide($token, $reply), $status);
         }
@@ -132,10 +132,10 @@ final class MastersIndiaClient
         return str_replace($token['access_token'], '<token>', $reply);
     }
 
-    /** What is to be said of a response of 2xx that has the words of a refusal. */
+    /** What is to be said of a response that has the words of a refusal, and may be of a call that was made. */
     private static function said(#[\SensitiveParameter] array $token, int $status, string $reply, string $method): string
     {
-        return $status < 200 || $status > 299 ? '' : ". It returned $status" . self::inDoubt($method) . ': ' . self::hide($token, $reply);
+        return $status >= 300 && $status < 500 ? '' : ". It returned $status" . self::inDoubt($method) . ': ' . self::hide($token, $reply);
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */

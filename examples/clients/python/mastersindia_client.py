@@ -24,7 +24,7 @@ import urllib.request
 VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
 NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token"
 DOUBT = ". It may have been issued: look it up before you repeat it"
-OWN_HEADERS = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
+OWN_HEADERS = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
 TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
 VAULT_TOKEN = r"(?<![\w-])hv[sbr]\.[\w-]{20,}"
 LOCAL = r"https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)"  # nothing sent there leaves the machine
@@ -101,7 +101,7 @@ class Client:
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: "
                               f"{_hide(token, reply)}", status, reply)
         if not 200 <= status < 300:
-            doubt = _doubt(method) if status >= 500 else ""  # a gateway fails where the server behind it may not have
+            doubt = "" if 300 <= status < 500 else _doubt(method)  # a gateway fails where the server behind it may not have
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
                               f"{_hide(token, reply)}", status, reply)
         return reply
@@ -155,8 +155,8 @@ def _hide(token, reply):
 
 
 def _said(token, status, reply, method):
-    """What is to be said of a response of 2xx that has the words of a refusal."""
-    return f". It returned {status}{_doubt(method)}: {_hide(token, reply)}" if 200 <= status < 300 else ""
+    """What is to be said of a response that has the words of a refusal, and may be of a call that was made."""
+    return f". It returned {status}{_doubt(method)}: {_hide(token, reply)}" if not 300 <= status < 500 else ""
 
 
 def _hidden(data):
