@@ -304,19 +304,26 @@ func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
 // The shell client keeps it to the end of its lease only.
 func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 	c.doesNotFeel(t, http.StatusServiceUnavailable, `{"errors":["Vault is sealed"]}`, "503", "Vault is sealed")
+	c.doesNotFeel(t, http.StatusTemporaryRedirect, "", "VAULT_ADDR Vault's?")
 	c.doesNotFeel(t, http.StatusOK, "<html>", "but with no JSON: is VAULT_ADDR Vault's? It was sent the Vault token")
 }
 
 func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, said ...string) {
 	vault := check.Value(url.Parse(c.Addr))(t)
-	var reads atomic.Int64
+	var reads, taken atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { taken.Add(1) }))
+	t.Cleanup(other.Close)
 	proxy := httputil.NewSingleHostReverseProxy(vault)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if reads.Add(1) == 1 {
 			proxy.ServeHTTP(rw, r)
 			return
 		}
-		http.Error(rw, response, status)
+		if status == http.StatusTemporaryRedirect {
+			rw.Header().Set("Location", other.URL)
+		}
+		rw.WriteHeader(status)
+		_, _ = io.WriteString(rw, response) // a client that has gone shows in its own output
 	}))
 	t.Cleanup(server.Close)
 	seen := c.call(t, exampleCall{role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
@@ -328,6 +335,7 @@ func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, s
 	check.True(t, reads.Load() >= 2, "%s has not asked Vault again: nothing is proved", c.name)
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
 	seen.want(t, wanted{code: 1, said: said})
+	check.True(t, taken.Load() == 0, "%s has followed Vault's redirect, with the Vault token", c.name)
 }
 
 // readsAgainWhenItsLeaseHasEnded lets the lease end while the API takes its time.

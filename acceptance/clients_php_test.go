@@ -64,32 +64,39 @@ func TestClients_ArgumentsOfWrongType(t *testing.T) { //nolint:tparallel // its 
 	}{
 		"php": {[]string{"-r", `require '../examples/clients/php/mastersindia_client.php';
 try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: arap']); } catch (MastersIndiaError $e) { echo $e->getMessage(), "\n"; }
+foreach ([['Gstin: A', 'X-Request-Id' => 'b'], ['Gstin' => ['A']], ['Gstin' => true]] as $headers) {
+  try { MastersIndiaClient::check('https://api.example.com/', null, $headers); echo 'accepted '; } catch (MastersIndiaError $e) { echo 'refused '; }
+}
 try { (new MastersIndiaClient('billing'))->call('https://api.example.com/', 'POST', json_encode(["Z\xfcrich"])); }
 catch (MastersIndiaError $e) { echo strtok($e->getMessage(), ','); }`},
-			"header: must be given as ['NAME' => 'VALUE']\nbody: is false: json_encode failed: Malformed UTF-8 characters"},
+			"header: must be given as ['NAME' => 'VALUE']\nrefused refused refused body: is false: json_encode failed: Malformed UTF-8 characters"},
 		"python3": {[]string{"-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError, check
 os.environ.pop("VAULT_ADDR", None)
-for call in (lambda: Client(None), lambda: Client("billing").call(None), lambda: Client("billing").call("https://[/", None)):
+for call in (lambda: Client(None), lambda: Client(7), lambda: Client("billing").call(None), lambda: Client("billing").call(b"https://[/"), lambda: Client("billing").call("https://[/", None)):
     try:
         call()
     except ClientError as error:
         print(str(error).partition(":")[0])
-for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"])):
+for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"]), ("{}", {"Gstin": ["A"]})):
     try:
         check("https://api.example.com/", body, headers)
     except ClientError as error:
         print(error)`},
-			"role\nURL\nset VAULT_ADDR to the URL of Vault\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
-				"header: must be given as {'NAME': 'VALUE'}\n"},
+			"role\nrole\nURL\nURL\nset VAULT_ADDR to the URL of Vault\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
+				"header: must be given as {'NAME': 'VALUE'}\nheader: must be one line, NAME: VALUE, with a name of letters, digits, _ and -\n"},
 		"node": {[]string{"--input-type=module", "-e", `import { Client, check } from "../examples/clients/node/mastersindia-client.mjs";
 for (const headers of [["Gstin: A"], new Headers({ Gstin: "A" }), new Map([["Gstin", "A"]]), { Gstin: ["A"] }, { Gstin: undefined }]) {
   try { check("https://api.example.com/", undefined, headers); } catch (problem) { console.log(problem.message); }
 }
+for (const body of [{ a: 1 }, null, new URLSearchParams("a=1")]) {
+  try { check("https://api.example.com/", body, { "Content-Type": "text/plain" }); } catch (problem) { console.log(problem.message.slice(0, 22)); }
+}
+try { check(new URL("https://api.example.com/")); } catch (problem) { console.log(problem.message.slice(0, 4)); }
 try { new Client(undefined); } catch (problem) { console.log(problem.message.slice(0, 5)); }
 check("https://api.example.com/", undefined, Object.assign(Object.create(null), { Gstin: "A" }));`},
-			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + "role:\n"},
+			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + strings.Repeat("body: must be a string\n", 3) + "URL:\nrole:\n"},
 	} {
 		if !runtimeOf(t, program, program) {
 			continue

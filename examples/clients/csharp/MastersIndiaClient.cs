@@ -356,7 +356,7 @@ public sealed class MastersIndiaClient
         Func<string, string> text = name => (string)data.Element(name);
         if (data == null || text("authorization") == null || text("ttl") == null)
         {
-            throw new MastersIndiaException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE?", 400);
+            throw new MastersIndiaException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
         }
         var token = new MastersIndiaToken
         {
@@ -381,7 +381,7 @@ public sealed class MastersIndiaClient
         {
             return XElement.Load(JsonReaderWriterFactory.CreateJsonReader(Encoding.UTF8.GetBytes(json), XmlDictionaryReaderQuotas.Max));
         }
-        catch (XmlException)
+        catch (Exception e) when (e is XmlException || e is InvalidOperationException) // the latter of an empty text
         {
             return new XElement("root");
         }

@@ -92,6 +92,7 @@ func newClient(role string) (*client, error) {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", config.Error)
 	}
 	config.Address, config.Timeout = address, vaultTimeout
+	config.DisableRedirects = true // one would take the Vault token along
 	vault, err := api.NewClient(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", err)
@@ -156,14 +157,14 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:
-		return token{}, 0, fmt.Errorf("nothing at %s: is %s/ the mount of the engine?", c.path, c.mount())
+		return token{}, 0, fmt.Errorf("nothing at %s: is %s/ the mount of the engine, and VAULT_ADDR Vault's?", c.path, c.mount())
 	}
 	data, err := json.Marshal(secret.Data)
 	if err != nil {
 		return token{}, 0, err
 	}
 	if err := json.Unmarshal(data, &t); err != nil || t.Authorization == "" {
-		return token{}, 0, fmt.Errorf("what is read at %s is no token: is the path MOUNT/token/ROLE?", c.path)
+		return token{}, 0, fmt.Errorf("what is read at %s is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", c.path)
 	}
 	return t, secret.LeaseDuration, nil
 }

@@ -317,7 +317,7 @@ public final class MastersIndiaClient {
         }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
         if (text(body, "authorization") == null || text(body, "token_id") == null) {
-            throw new ClientException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE?", 400);
+            throw new ClientException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
         }
         Token token = new Token(text(body, "access_token"), text(body, "authorization"), text(body, "token_id"), text(body, "config"),
             text(body, "client_id"), metadata(answer.body));

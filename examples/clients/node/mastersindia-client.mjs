@@ -75,7 +75,8 @@ export class Client {
    * Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
    * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
    */
-  async call(url, { method, body, headers, field, ...unknown } = {}) {
+  async call(url, options) {
+    let { method, body, headers, field, ...unknown } = options ?? {};
     if (Object.keys(unknown).length > 0) throw new ClientError("call: must be given (url, { method, body, headers, field })");
     check(url, body, headers);
     if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
@@ -143,6 +144,7 @@ export function check(url, body, headers) {
   if (vaultTokens.test([url, ...Object.values(headers ?? {}), body].join(" "))) {
     throw new ClientError("a Vault token is for Vault alone: take it out of URL, headers and body");
   }
+  if (body !== undefined && typeof body !== "string") throw new ClientError("body: must be a string: give JSON.stringify(...)");
   if (body === "") throw new ClientError("body: is empty");
   if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
   if (body !== undefined && !ownType(headers) && !isJSON(body)) {
@@ -167,7 +169,7 @@ function isJSON(text) {
 }
 
 function checkURL(what, url) {
-  if (!/^https?:\/\/[\w.:[\]-]+([/?#][!-~]*)?$/.test(url)) {
+  if (typeof url !== "string" || !/^https?:\/\/[\w.:[\]-]+([/?#][!-~]*)?$/.test(url)) {
     throw new ClientError(`${what}: must begin with http:// or https:// and a host, without user name or line break; ` +
       "percent-encode blanks and accents");
   }
@@ -246,7 +248,7 @@ async function read(path, rejected) {
     // A newer token is there after ttl seconds. A role may be without leases: 0.
     return { token, keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
   } catch {
-    throw new ClientError(`what is read at ${path} is no token: is the path MOUNT/token/ROLE?`, 400);
+    throw new ClientError(`what is read at ${path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?`, 400);
   }
 }
 

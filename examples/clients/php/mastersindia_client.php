@@ -146,8 +146,9 @@ final class MastersIndiaClient
         !str_starts_with($url, 'http:') || preg_match(self::LOCAL, $url)
             || throw new MastersIndiaError('URL: http:// would send the token in clear text: use https://; only localhost may be http://');
         $headers === [] || !array_is_list($headers) || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
-        foreach ($headers as $name => $value) { // a name of digits is an integer here
-            preg_match('/^[\w-]+\z/', (string) $name) && is_scalar($value) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
+        foreach ($headers as $name => $value) { // a name of digits is an integer here, as is the place in a list
+            !is_int($name) || !str_contains((string) $value, ':') || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
+            preg_match('/^[\w-]+\z/', (string) $name) && (is_string($value) || is_int($value)) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
                 || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
         }
         preg_grep('/^(' . self::OWN_HEADERS . '|client_id)\z/i', array_keys($headers)) === []
@@ -273,7 +274,7 @@ final class MastersIndiaClient
             'Vault returned 200 to a read of ' . self::shown($url) . ', but with no JSON: ' . self::NOT_VAULT);
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
-            throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE?", 400);
+            throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
         }
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         $keep = min($token['ttl'], $answer['lease_duration'] ?: $token['ttl']);

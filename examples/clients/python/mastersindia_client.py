@@ -54,7 +54,7 @@ class Token(dict):
 class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
-        role = re.sub(r"^/*(v1/)?", "", (role or "").strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
+        role = re.sub(r"^/*(v1/)?", "", (role if isinstance(role, str) else "").strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
         if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
@@ -146,7 +146,7 @@ class Client:
             # A newer token is there after ttl seconds. A role may be without leases: 0.
             return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
         except (ValueError, KeyError, TypeError):
-            raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE?", 400) from None
+            raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400) from None
 
 
 def _hide(token, reply):
@@ -226,7 +226,7 @@ def check(url, body=None, headers=None):
     if headers and not hasattr(headers, "items"):
         raise ClientError("header: must be given as {'NAME': 'VALUE'}")
     for name, value in (headers or {}).items():
-        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or value is None or not re.fullmatch(r"[!-~][ -~]*", str(value)):
+        if not isinstance(value, str) or not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[!-~][ -~]*", value):
             raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
         if re.fullmatch(OWN_HEADERS + "|client_id", str(name).lower()):
             raise ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
@@ -262,7 +262,7 @@ def _is_json(text):
 
 
 def _check_url(what, url):
-    if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url or "", re.ASCII):
+    if not isinstance(url, str) or not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url, re.ASCII):
         raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name or line break; "
                           "percent-encode blanks and accents")
 
