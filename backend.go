@@ -152,21 +152,6 @@ func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
 	return nil
 }
 
-// invalidate drops from memory what another node has changed.
-func (b *backend) invalidate(_ context.Context, key string) {
-	b.active.forget() // another node writes: it may be the active one now
-	prefix, name, ok := splitPath(key)
-	if !ok {
-		return
-	}
-	switch prefix + "/" {
-	case rolePrefix:
-		b.roles.forget(name)
-	case configPrefix, tokenPrefix:
-		b.issuer.Invalidate(name)
-	}
-}
-
 // clean ends all work at once: Vault waits for it with every mount of this process.
 func (b *backend) clean(context.Context) {
 	b.issuer.Stop()

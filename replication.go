@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -82,3 +83,18 @@ func (n *activeNode) is(system logical.SystemView, now issuer.Reading) bool {
 
 // forget makes the next request ask.
 func (n *activeNode) forget() { n.seen.Store(nil) }
+
+// invalidate drops from memory what another node has changed.
+func (b *backend) invalidate(_ context.Context, key string) {
+	b.active.forget() // another node writes: it may be the active one now
+	prefix, name, ok := splitPath(key)
+	if !ok {
+		return
+	}
+	switch prefix + "/" {
+	case rolePrefix:
+		b.roles.forget(name)
+	case configPrefix, tokenPrefix:
+		b.issuer.Invalidate(name)
+	}
+}

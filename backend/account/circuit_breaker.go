@@ -4,6 +4,7 @@
 package account
 
 import (
+	"slices"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -28,4 +29,27 @@ func probeAfter(step int) time.Duration {
 // that the upstream calls malformed will not get better.
 func (f *Failure) Refused() bool {
 	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
+}
+
+// probed is the failure once its credentials were sent again and did not succeed. That moves its schedule on, unless it was done
+// by hand while the hold ran.
+func (f failedLogin) probed(env Env) failedLogin {
+	next := *f.Failure
+	if !f.Holds(env.Reading) {
+		next.Step++
+		next.NextAttempt, next.stored = env.Wall.Add(probeAfter(next.Step)), time.Time{}
+	}
+	next.At, next.elapsed = env.Wall, env.Elapsed
+	return failedLogin{&next, f.sent}
+}
+
+// failuresProbed are the failed logins once one was given up. What the upstream thinks of its credentials is not known.
+func (s *State) failuresProbed(env Env, w *Work) []failedLogin {
+	sent, next := sentBy(w.Account, w.Reason == ReasonVerification), slices.Clone(s.Failures)
+	for n, f := range next {
+		if f.Refused() && f.concerns(sent) {
+			next[n] = f.probed(env)
+		}
+	}
+	return next
 }

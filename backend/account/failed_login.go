@@ -79,18 +79,6 @@ func (f failedLogin) isReplacedBy(next failedLogin) bool {
 	return f.is(next.Failure) && f.concerns(next.sent)
 }
 
-// probed is the failure once its credentials were sent again and did not succeed. That moves its schedule on, unless it was done
-// by hand while the hold ran.
-func (f failedLogin) probed(env Env) failedLogin {
-	next := *f.Failure
-	if !f.Holds(env.Reading) {
-		next.Step++
-		next.NextAttempt, next.stored = env.Wall.Add(probeAfter(next.Step)), time.Time{}
-	}
-	next.At, next.elapsed = env.Wall, env.Elapsed
-	return failedLogin{&next, f.sent}
-}
-
 // failureOf is what the failed logins come to for settings: how the last one ended, and the longest of their holds. An open
 // circuit breaker is what counts, whatever has happened beside it. It is nil for none.
 func failureOf(all []failedLogin, a *Account, verification bool) *Failure {
@@ -250,17 +238,6 @@ func lastOf(all []failedLogin, a *Account) *Failure {
 	f.Protocol, f.Consecutive, f.NextAttempt = a.Upstream.Protocol, come.Consecutive, come.NextAttempt
 	f.elapsed = come.elapsed - come.At.Sub(f.At)
 	return &f
-}
-
-// failuresProbed are the failed logins once one was given up. What the upstream thinks of its credentials is not known.
-func (s *State) failuresProbed(env Env, w *Work) []failedLogin {
-	sent, next := sentBy(w.Account, w.Reason == ReasonVerification), slices.Clone(s.Failures)
-	for n, f := range next {
-		if f.Refused() && f.concerns(sent) {
-			next[n] = f.probed(env)
-		}
-	}
-	return next
 }
 
 // failuresAfterBlocked are the failed logins once one could not begin. The upstream has said nothing that would change others.
