@@ -273,7 +273,7 @@ func checkNames(accepted []string, data map[string]any) error {
 
 // closest is the accepted name that a typing error, or capitals, would turn into the given one, or "".
 func closest(name string, accepted []string) string {
-	const typingErrors = 2
+	typingErrors := min(2, len(name)-1) // else nothing would be left of a short name
 	if n := slices.IndexFunc(accepted, func(candidate string) bool { return strings.EqualFold(candidate, name) }); n >= 0 {
 		return accepted[n]
 	}

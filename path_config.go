@@ -326,7 +326,7 @@ func warnOfPause(mount, name string, old, next *config, p params) *logical.Respo
 			resp.AddWarning(fmt.Sprintf("Config %s was paused already%s, and that reason is replaced now.",
 				name, reasonText(old.PauseReason)))
 		}
-	case old.Paused && !secretGiven && (old.PauseReason != "" || p.named("protocol") || p.named("preset")):
+	case old.Paused && (p.named("protocol") || p.named("preset") || !secretGiven && old.PauseReason != ""):
 		// Of another config than the one that was meant, or by an export from before the pause.
 		resp.AddWarning(fmt.Sprintf("The config was paused%s and is resumed now: to pause it again: "+
 			"vault write %sconfig/%s paused=true pause_reason=...", reasonText(old.PauseReason), mount, name))

@@ -211,8 +211,12 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
 		}
 	}
+	until := e.ExpiresAt
+	if out {
+		until = token.Token.ValidUntil()
+	}
 	t := issued{
-		Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account,
+		Entry: e, config: config, usableUntil: until, account: known.Account,
 		out: out, revocable: token.Revocable, why: token.Why,
 	}
 	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(e.ExpiresAt) {

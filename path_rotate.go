@@ -74,7 +74,7 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 		"previous_valid_until": "",
 	}
 	if old := rotation.Previous; old != nil {
-		data["previous_token_id"], data["previous_valid_until"] = old.ID, old.ExpiresAt.Format(time.RFC3339)
+		data["previous_token_id"], data["previous_valid_until"] = old.ID, old.ValidUntil().Format(time.RFC3339)
 	}
 	resp := &logical.Response{Data: data}
 	switch {

@@ -124,14 +124,17 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	ctx, cancel := context.WithTimeout(ctx, issuer.ReadWait)
 	defer cancel()
 	r, err := b.roles.get(ctx, name, b.store.role)
+	if r == nil && err == nil {
+		var resp *logical.Response
+		if resp, err = b.roleNotFound(ctx, req, name); err == nil {
+			return resp, nil
+		}
+	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, storageSlow("role", name)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if r == nil {
-		return b.roleNotFound(ctx, req, name)
 	}
 	served, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -312,5 +313,25 @@ func TestConfigVerify_SaysThatNoLoginWasMade(t *testing.T) {
 			said := warningsOf(s.write("config/gst", map[string]any{"verify_connection": true, "headers": "X-Branch=1"}))
 			check.Equal(t, said, "", "warnings of a login that was made")
 		})
+	})
+}
+
+// TestConfigVerify_HoldsUpNoStepDown has a verification hang: Vault cancels the request as it steps down, and waits for it.
+func TestConfigVerify_HoldsUpNoStepDown(t *testing.T) {
+	eachOf(t, []bool{true, false}, func(t *testing.T, inFlight bool) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		if inFlight {
+			reader := s.async("token/app")
+			defer s.wait(reader)
+			advance(50 * time.Second) // of the 60 s of the login in flight
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		time.AfterFunc(12*time.Second, cancel)
+		_, err := s.do(ctx, logical.UpdateOperation, "config/gst", branch("7"))
+		waited := time.Since(began)
+		check.True(t, waited <= 30*time.Second, "config/gst has held up step-down for %s (%v)", waited, err)
+		advance(2 * time.Minute)
 	})
 }

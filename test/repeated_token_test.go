@@ -464,3 +464,22 @@ func TestRepeated_TokenKeepsItsRefreshToken(t *testing.T) {
 		check.True(t, !s.Simulator.TokenAlive(a.access), "the token lives on: %v %s", resp.Data, warningsOf(resp))
 	})
 }
+
+// TestRepeated_WithoutLifeKeepsToldEnd has the upstream tell an hour, and repeat its token without a life.
+func TestRepeated_WithoutLifeKeepsToldEnd(t *testing.T) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, verify bool) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		first := s.token("app")
+		s.loginsReturn(`{"token":"the-only-token-there-is"}`)
+		advance(30 * time.Minute)
+		if verify {
+			s.write("config/gst", branch("7"))
+		} else {
+			s.mustRotate()
+		}
+		a := s.token("app")
+		check.True(t, a.id == first.id && !a.expires.After(first.expires.Add(time.Second)),
+			"the token was told to live until %s, and is now said to live until %s, with a lease of %s", first.expires, a.expires, a.lease)
+	})
+}

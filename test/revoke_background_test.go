@@ -217,3 +217,21 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 		check.True(t, alive == 0, "%d of %d tokens are alive upstream", alive, many)
 	})
 }
+
+// TestRevoke_ContinuesPastMaxTokenTTL has a refresh endpoint that is down until max_token_ttl has ended the use of a revoked token.
+func TestRevoke_ContinuesPastMaxTokenTTL(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := jwtV2()
+		s := newLatencyMount(t, f.living(24*time.Hour).account)
+		s.mount(f, "max_token_ttl", "1h")
+		s.EveryMinute()
+		first := s.token("app")
+		advance(50 * time.Minute)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke(first.id)
+		advance(20 * time.Minute)
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(10 * time.Minute)
+		check.True(t, !s.Simulator.TokenAlive(first.access), "the revoked token is alive, and the upstream is asked no more")
+	})
+}

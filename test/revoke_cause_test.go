@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // revoke/ says what is wrong with the upstream, and the log has it once.
@@ -68,5 +69,25 @@ func TestRevoke_CauseAfterDeleteHasNoSecret(t *testing.T) {
 		advance(5 * time.Minute)
 		s.says(log.String(), "upstream refused the refresh token (HTTP 401")
 		s.hides(log.String(), access, refresh)
+	})
+}
+
+// TestRevoke_SaysThatRefreshIsThrottled revokes while a Retry-After of the refresh endpoint runs: the upstream is not asked.
+func TestRevoke_SaysThatRefreshIsThrottled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := ksaMount(t, 2*time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(2 * time.Minute)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, On: simulator.OnRefresh})
+		s.revoke("")
+		second := s.token("app").id
+		before := s.Simulator.Counters().Refreshes
+		resp := s.write("revoke/gst", map[string]any{"token_id": second})
+		if n := s.Simulator.Counters().Refreshes; n != before {
+			t.Fatalf("%d refreshes: this tests nothing", n-before)
+		}
+		s.says(warningsOf(resp), "throttles refresh_url, and is asked from 2000-01-01T00:3")
+		s.says(s.lookUp("token_id", second).Advice, "throttles refresh_url, and is asked from 2000-01-01T00:3")
 	})
 }

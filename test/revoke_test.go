@@ -332,10 +332,6 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 		"revoked before that": {
 			func(s *testMount, id string) { s.revoke(id); recreate(s) }, []string{"It was revoked upstream at 2000-01-01T00:00:00Z."}, false,
 		},
-		"whose life was shortened": {func(s *testMount, _ string) {
-			s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
-			advance(2 * time.Hour)
-		}, []string{"its tokens given a shorter lifetime", "valid upstream until 2000-01-02T00:00:00Z"}, true},
 		"whose revocation is still being sent": {func(s *testMount, id string) {
 			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 			s.revoke(id)
@@ -375,5 +371,41 @@ func TestRevoke_TokenThatAnotherConfigHas(t *testing.T) {
 		check.Equal(t, s.token("twin").id, first.id, "the token of the other config")
 		said := warningsOf(s.write("revoke/twin", map[string]any{"token_id": first.id}))
 		check.True(t, !strings.Contains(said, "was given the same token"), "the token is revoked in both configs, but it says: %s", said)
+	})
+}
+
+// TestRevoke_TokenThatOnlyAnotherConfigHas revokes a token that this config has no more.
+func TestRevoke_TokenThatOnlyAnotherConfigHas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		more := []any{"verify_connection", false}
+		s.write("config/gst", jwtConfig(more...))
+		s.write("config/twin", jwtConfig("verify_connection", false))
+		s.write("role/app", map[string]any{"config": "gst"})
+		s.write("role/twin", map[string]any{"config": "twin"})
+		id := s.token("app").id
+		s.token("twin")
+		advance(31 * time.Minute)
+		s.remove("config/gst")
+		s.write("config/gst", jwtConfig(more...))
+		resp := s.write("revoke/gst", map[string]any{"token_id": id})
+		check.Equal(t, s.token("twin").id, id, "twin serves")
+		s.says(warningsOf(resp), "revoke/twin")
+	})
+}
+
+// TestRevoke_TokenPastMaxTokenTTL revokes a token whose use max_token_ttl has ended, and which the upstream takes for longer.
+func TestRevoke_TokenPastMaxTokenTTL(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := jwtV2()
+		s := newLatencyMount(t, f.living(24*time.Hour).account)
+		s.mount(f, "max_token_ttl", "1h")
+		s.EveryMinute()
+		first := s.token("app")
+		advance(3 * time.Hour)
+		check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead: this tests nothing")
+		s.revoke(first.id)
+		check.True(t, !s.Simulator.TokenAlive(first.access), "the token is alive")
 	})
 }

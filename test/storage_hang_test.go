@@ -4,6 +4,7 @@
 package test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,23 @@ func TestRead_StorageHangs(t *testing.T) {
 			check.True(t, strings.Contains(err.Error(), "storage") && !strings.Contains(err.Error(), "upstream"), "it blames the wrong one: %v", err)
 			s.Storage.Heal()
 			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestStorageHangs_UnknownRole reads a misspelt role: what the message needs is not there in time.
+func TestStorageHangs_UnknownRole(t *testing.T) {
+	for _, prefix := range []string{"config/", "role/"} {
+		timed(t, prefix, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			if prefix == "config/" {
+				s.Storage.Slow(mounttest.Get, prefix, time.Hour)
+			} else {
+				s.Storage.Slow(mounttest.List, prefix, time.Hour)
+			}
+			_, err := s.ask(t.Context(), "gst", nil)
+			check.Equal(t, codeOf(err), http.StatusGatewayTimeout, "code")
 		})
 	}
 }

@@ -96,7 +96,7 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 		return token
 	}
 	told := given.asTold()
-	if token.lifeAssumed {
+	if token.lifeAssumed && given.lifeAssumed {
 		told.ExpiresAt = later(given.ExpiresAt, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
 	}
 	if token.ExpiresAt.Before(told.ExpiresAt) {

@@ -146,9 +146,10 @@ func (t *Token) withoutRefresh() *Token {
 	return &bare
 }
 
-// MayLive reports whether the token has life left by either clock: what is dropped, or not revoked, must have ended by both.
+// MayLive reports whether the upstream may accept the token by either clock: what is dropped, or not revoked, must have ended by
+// both, and also where max_token_ttl has ended its use before.
 func (t *Token) MayLive(now Reading) bool {
-	return t.ExpiresAt.After(now.Wall) || t.elapsedLeft(now) > 0
+	return t.ValidUntil().After(now.Wall) || max(t.toldLife, t.Life()) > now.Elapsed-t.elapsed
 }
 
 // Usable reports whether the token may still be served.
@@ -163,6 +164,9 @@ func (t *Token) clamp(limit time.Duration) *Token {
 	shorter.ExpiresAt = t.IssuedAt.Add(limit)
 	return &shorter
 }
+
+// ValidUntil is until when the upstream accepts the token, as far as it has told.
+func (t *Token) ValidUntil() time.Time { return t.asTold().ExpiresAt }
 
 // asTold is the token with the end that the upstream has told, whatever max_token_ttl is.
 func (t *Token) asTold() *Token {

@@ -82,10 +82,10 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 			outcome = account.Unsupported // whatever the upstream responded while there was a refresh token
 		}
 		results = append(results, Revocation{
-			TokenID: t.ID, Upstream: outcome, Why: why[t.ID], ValidUntil: t.ExpiresAt, Stored: stored == nil,
+			TokenID: t.ID, Upstream: outcome, Why: why[t.ID], ValidUntil: t.ValidUntil(), Stored: stored == nil,
 		})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
-			"valid_until", t.ExpiresAt.Format(time.RFC3339))
+			"valid_until", t.ValidUntil().Format(time.RFC3339))
 	}
 	return results, nil
 }
@@ -121,11 +121,12 @@ func (l *locked) revoke(r *revocation) {
 func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
-		if l.mayNotRevoke(settings) {
-			return // retryRevocations goes on
-		}
 		for _, t := range tokens {
 			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanRevoke(t) || l.revoking[t.ID] {
+				continue
+			}
+			if l.mayNotRevoke(settings) { // retryRevocations goes on
+				l.noteRevokeError(t.ID, l.notYet(settings))
 				continue
 			}
 			l.revoking[t.ID] = true
@@ -174,10 +175,14 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 
 // exchange sends the refresh token of one token, unless the upstream has asked meanwhile to be left alone.
 func (w *worker) exchange(client upstream.Client, settings *Account, t *Token, redact []string) error {
-	later := false
-	w.do(func(l *locked) { later = l.mayNotRevoke(settings) })
-	if later {
-		return &upstream.Error{Kind: upstream.Throttled, Op: "refresh"}
+	var later error
+	w.do(func(l *locked) {
+		if l.mayNotRevoke(settings) {
+			later = l.notYet(settings)
+		}
+	})
+	if later != nil {
+		return later
 	}
 	next, err := client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
 	if err == nil && account.TokenID(next.AccessToken) == t.ID {
@@ -189,6 +194,13 @@ func (w *worker) exchange(client upstream.Client, settings *Account, t *Token, r
 // mayNotRevoke reports whether a Retry-After of the refresh endpoint runs.
 func (l *locked) mayNotRevoke(settings *Account) bool {
 	return l.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL]
+}
+
+// notYet says that it runs.
+func (l *locked) notYet(settings *Account) error {
+	now := l.issuer.clock()
+	until := now.Wall.Add(l.revokeAfter[settings.Upstream.RefreshURL] - now.Elapsed)
+	return fmt.Errorf("the upstream throttles refresh_url, and is asked from %s on", until.Format(time.RFC3339))
 }
 
 func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {

@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 )
@@ -24,14 +25,29 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	if err != nil {
 		return err
 	}
-	// From here on a caller who hangs up must not leave it open whether the login counted.
-	ctx = context.WithoutCancel(ctx)
+	// From here on a caller who hangs up must not leave it open whether the login counted, for as long as a seal may wait.
+	ctx, cancel := outlive(ctx, account.ReadWait)
+	defer cancel()
 	defer w.apply(account.Abandon{Work: id}, true) // does nothing once the settings are in force
 	token, err := w.verification(ctx, id)
 	if err != nil {
 		return err
 	}
 	return commit(token)
+}
+
+// outlive is a context that ends when ctx has, but not in the first moments, which last for d.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	began := time.Now()
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(d - time.Since(began)):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
 }
 
 // beginVerification waits until the account has no other login in flight, and begins one. Both take at most as long as readers

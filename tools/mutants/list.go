@@ -36,7 +36,7 @@ func mutants() []mutant {
 		{"the bound of the outbox takes the last entry", "apply.go", "next[max(0, len(next)-t.limits().outbox):]",
 			"next[:min(len(next), t.limits().outbox)]"},
 		{"a short hold ends a long one", "failed_login.go", "f.NextAttempt.After(longest.NextAttempt) {", "true {"},
-		{"a login by hand moves the circuit breaker", "failed_login.go", "\tif !f.Holds(env.Reading) {\n\t\tnext.Step++", "\tif true {\n\t\tnext.Step++"},
+		{"a login by hand moves the circuit breaker", "circuit_breaker.go", "\tif !f.Holds(env.Reading) {\n\t\tnext.Step++", "\tif true {\n\t\tnext.Step++"},
 		{"a probe that was given up does not count", "login.go", "\t\tt.setFailures(t.failuresProbed(t.env, w))\n", ""},
 		{"an outage closes the circuit breaker", "failed_login.go", "if !old.is(f) {\n", "if !old.is(f) && !old.Refused() {\n"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
@@ -44,9 +44,9 @@ func mutants() []mutant {
 		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},
 		{
 			"only the wall clock decides a token's life", "token.go",
-			"return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.ExpiresAt.Sub(now.Wall)",
+			"return min(t.ExpiresAt.Sub(now.Wall), t.elapsedLeft(now)-t.missed)", "return t.ExpiresAt.Sub(now.Wall)",
 		},
-		{"only the elapsed clock decides a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.Life() - (now.Elapsed - t.elapsed)"},
+		{"only the elapsed clock decides a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.elapsedLeft(now)-t.missed)", "return t.elapsedLeft(now)"},
 		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
 		{"a token that a lost login may have killed stays in use", "single_session.go", "s.endsSession(nil, a) && mayHaveLoggedIn(err)", "false"},
 		{
