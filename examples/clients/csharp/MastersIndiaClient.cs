@@ -3,6 +3,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Collections.ObjectModel;
 using System.IO;
 using System.Linq;
 using System.Net;
@@ -33,7 +34,7 @@ public sealed class MastersIndiaException : Exception
 public sealed class MastersIndiaToken
 {
     public string AccessToken, Authorization, TokenId, Config, ClientId;
-    public Dictionary<string, string> Metadata = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Metadata;
 }
 
 /// <summary>
@@ -67,6 +68,7 @@ public sealed class MastersIndiaClient
     }
 
     readonly string path;
+    string vault = Vault();
     readonly SemaphoreSlim reading = new SemaphoreSlim(1);
     MastersIndiaToken kept;
     DateTime keepUntil, livesUntil;
@@ -86,6 +88,10 @@ public sealed class MastersIndiaClient
     /// <param name="rejected">the token_id of a token that the API has refused</param>
     public async Task<MastersIndiaToken> TokenAsync(string rejected = "")
     {
+        if (!Regex.IsMatch(rejected, @"\A([0-9a-f]{16})?\z")) // a token would come into Vault's audit log
+        {
+            throw new MastersIndiaException("rejected: must be the token_id of a token, 16 hex digits");
+        }
         await reading.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -94,7 +100,7 @@ public sealed class MastersIndiaClient
             {
                 await ReadAsync(rejected).ConfigureAwait(false);
             }
-            catch (MastersIndiaException e) when (rejected == "" && DateTime.UtcNow < livesUntil && (e.Status < 400 || e.Status >= 500))
+            catch (MastersIndiaException e) when (rejected == "" && DateTime.UtcNow < livesUntil && (e.Status < 400 || e.Status >= 500 || e.Status == 429))
             {
                 keepUntil = DateTime.UtcNow.AddSeconds(5); // a Vault that is down is not felt while the token lives
             }
@@ -114,6 +120,7 @@ public sealed class MastersIndiaClient
         IDictionary<string, string> headers = null, string field = "")
     {
         Check(url, body, headers);
+        headers = new Dictionary<string, string>(headers ?? new Dictionary<string, string>()); // the caller may fill it anew while this waits
         if (!Regex.IsMatch(method, @"\A[A-Z]*\z")) throw new MastersIndiaException("method: must be a word such as POST; the body comes after it");
         if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
@@ -121,7 +128,14 @@ public sealed class MastersIndiaClient
         if (Refused(answer))
         {
             var rejected = token.TokenId;
-            token = await TokenAsync(rejected).ConfigureAwait(false);
+            try
+            {
+                token = await TokenAsync(rejected).ConfigureAwait(false);
+            }
+            catch (MastersIndiaException e)
+            {
+                throw new MastersIndiaException(e.Message + Said(token, answer, method), e.Status);
+            }
             if (token.TokenId == rejected)
             {
                 throw new MastersIndiaException(Shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it " +
@@ -321,8 +335,16 @@ public sealed class MastersIndiaClient
             !Regex.IsMatch(answer.Item2, "\"error\"\\s*:\\s*\"?false", RegexOptions.IgnoreCase);
     }
 
+    static string Vault() { return Env("VAULT_ADDR") + " " + Env("VAULT_NAMESPACE"); }
+
     async Task ReadAsync(string rejected)
     {
+        if (vault.StartsWith(" ", StringComparison.Ordinal)) vault = Vault(); // a program may set it late
+        if (vault != Vault())
+        {
+            throw new MastersIndiaException("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one " +
+                "Vault and namespace", 400);
+        }
         var address = Regex.Replace(Env("VAULT_ADDR"), "([^:/])/+((v1|ui)(/.*)?)?$", "$1");
         if (address == "") throw new MastersIndiaException("set VAULT_ADDR to the URL of Vault");
         CheckUrl("VAULT_ADDR", address);
@@ -358,14 +380,16 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
         }
+        var metadata = new Dictionary<string, string>();
         var token = new MastersIndiaToken
         {
+            Metadata = new ReadOnlyDictionary<string, string>(metadata), // what a caller changes would be in all calls
             AccessToken = text("access_token"), Authorization = text("authorization"), TokenId = text("token_id"),
             Config = text("config"), ClientId = text("client_id"),
         };
         foreach (var pair in data.Elements("metadata").Elements())
         {
-            token.Metadata[(string)pair.Attribute("item") ?? pair.Name.LocalName] = pair.Value; // item: a name that XML cannot have
+            metadata[(string)pair.Attribute("item") ?? pair.Name.LocalName] = pair.Value; // item: a name that XML cannot have
         }
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         double ttl = double.Parse(text("ttl")), lease = (double?)root.Element("lease_duration") ?? 0;

@@ -47,9 +47,11 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	status, body, err := c.send(ctx, what, t)
 	if err == nil && refused(status, body) {
 		rejected := t.ID
-		if t, err = c.token(ctx, rejected); err != nil {
-			return nil, err
+		next, problem := c.token(ctx, rejected)
+		if problem != nil {
+			return nil, fmt.Errorf("%w%s", problem, what.said(status, body, t))
 		}
+		t = next
 		if t.ID == rejected {
 			return nil, fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
 				"old, one every 5 minutes. Try again then. If it lasts: %s%s",
@@ -171,6 +173,7 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
+	request.GetBody = nil // net/http would send a body again where a header such as Idempotency-Key allows it
 	if sent != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

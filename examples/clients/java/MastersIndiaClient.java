@@ -30,8 +30,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
@@ -100,13 +103,16 @@ public final class MastersIndiaClient {
 
     /** @param rejected the token_id of a token that the API has refused */
     public synchronized Token token(String rejected) throws ClientException {
+        if (!rejected.matches("|[0-9a-f]{16}")) { // a token would come into Vault's audit log
+            throw new ClientException("rejected: must be the token_id of a token, 16 hex digits", 0);
+        }
         if (rejected.isEmpty() && Instant.now().isBefore(kept.keepUntil)) {
             return kept.token;
         }
         try {
             kept = read(rejected);
         } catch (ClientException e) {
-            boolean refused = e.status >= 400 && e.status < 500;
+            boolean refused = e.status >= 400 && e.status < 500 && e.status != 429;
             if (!rejected.isEmpty() || refused || !Instant.now().isBefore(kept.livesUntil)) {
                 throw e;
             }
@@ -133,7 +139,11 @@ public final class MastersIndiaClient {
         Answer answer = send(api, request(token, url, verb, body, headers, field));
         if (refused(answer)) {
             String rejected = token.tokenId;
-            token = token(rejected);
+            try {
+                token = token(rejected);
+            } catch (ClientException e) {
+                throw new ClientException(e.getMessage() + said(token, answer, verb), e.status);
+            }
             if (token.tokenId.equals(rejected)) {
                 throw new ClientException(shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it replaces "
                     + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field)
@@ -320,7 +330,7 @@ public final class MastersIndiaClient {
             throw new ClientException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
         }
         Token token = new Token(text(body, "access_token"), text(body, "authorization"), text(body, "token_id"), text(body, "config"),
-            text(body, "client_id"), metadata(answer.body));
+            text(body, "client_id"), Map.copyOf(metadata(answer.body)));
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         long ttl = number(body, "ttl"), lease = number(body, "lease_duration");
         Instant now = Instant.now();
@@ -460,13 +470,24 @@ public final class MastersIndiaClient {
     private static Answer send(HttpClient client, HttpRequest request) throws ClientException {
         String where = shown(request.uri().toString());
         String doubt = inDoubt(request.method());
+        long seconds = request.timeout().orElse(API_TIMEOUT).toSeconds(); // which the client itself counts to the headers only
+        CompletableFuture<HttpResponse<String>> sending;
         try {
-            HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
+            sending = client.sendAsync(request, HttpResponse.BodyHandlers.ofString());
+        } catch (IllegalArgumentException e) { // such as a port that is none
+            throw new ClientException(where + " is no URL: " + e.getMessage(), 0);
+        }
+        try {
+            HttpResponse<String> response = sending.get(seconds, TimeUnit.SECONDS);
             return new Answer(response.statusCode(), response.body());
+        } catch (TimeoutException e) {
+            sending.cancel(true);
+            throw new ClientException("calling " + where + " failed: no response within " + seconds + " s" + doubt, 0);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new ClientException("calling " + where + " failed: interrupted" + doubt, 0);
-        } catch (IOException | RuntimeException e) {
+        } catch (ExecutionException failed) {
+            Throwable e = failed.getCause();
             boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException
                 || String.valueOf(e.getMessage()).contains("nrecognized SSL message"); // a server that has no TLS
             throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "") + e

@@ -33,6 +33,8 @@ export class ClientError extends Error {
 /** Hands out the token of a role, and calls an API with it. One object serves a whole program. */
 export class Client {
   #path;
+  #kept;
+  #vault = vault();
   #reading; // the promise of the token: calls that come at the same time share one read
   #keepUntil = 0;
   #livesUntil = 0;
@@ -51,20 +53,27 @@ export class Client {
    * rejected is the token_id of a token that the API has refused.
    */
   async token(rejected = "") {
+    if (rejected && !/^[0-9a-f]{16}$/.test(rejected)) { // a token would come into Vault's audit log
+      throw new ClientError("rejected: must be the token_id of a token, 16 hex digits");
+    }
     if (rejected || Date.now() >= this.#keepUntil) {
-      const kept = this.#reading;
+      if (this.#vault.startsWith(" ")) this.#vault = vault(); // a framework may set it late
+      if (this.#vault !== vault()) {
+        throw new ClientError("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace", 400);
+      }
       this.#keepUntil = Infinity; // until the read that begins here has ended
       this.#reading = read(this.#path, rejected).then(
         ({ token, keep, life }) => {
           this.#keepUntil = Date.now() + keep * 1000;
           this.#livesUntil = Date.now() + life * 1000;
+          this.#kept = token;
           return token;
         },
         (problem) => {
-          const refused = problem.status >= 400 && problem.status < 500;
+          const refused = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
           const alive = !rejected && !refused && Date.now() < this.#livesUntil;
           this.#keepUntil = alive ? Date.now() + 5000 : 0;
-          if (alive) return kept; // a Vault that is down is not felt while the token lives
+          if (alive) return this.#kept; // a Vault that is down is not felt while the token lives
           throw problem;
         });
     }
@@ -79,13 +88,18 @@ export class Client {
     let { method, body, headers, field, ...unknown } = options ?? {};
     if (Object.keys(unknown).length > 0) throw new ClientError("call: must be given (url, { method, body, headers, field })");
     check(url, body, headers);
+    headers = { ...headers }; // the caller may fill it anew while this waits
     if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
     method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     if (refused(answer)) {
       const rejected = token.token_id;
-      token = await this.token(rejected);
+      try {
+        token = await this.token(rejected);
+      } catch (problem) {
+        throw new ClientError(problem.message + said(token, answer, method), problem.status);
+      }
       if (token.token_id === rejected) {
         throw new ClientError(`${shown(url)} refuses token_id ${rejected}, and Vault has no newer token yet: it replaces a refused one ` +
           `that is a minute old, one every 5 minutes. Try again then. If it lasts: ${this.#doubt(token, field)}${said(token, answer, method)}`,
@@ -201,6 +215,7 @@ function request(token, method, body, headers, field) {
       throw new ClientError(`header ${name} cannot be sent: give one line of text, as NAME: VALUE`);
     }
   }
+  if (body !== undefined) sent["Content-Length"] = Buffer.byteLength(body); // Node sends none with GET or DELETE
   return { method, body, headers: sent };
 }
 
@@ -219,6 +234,9 @@ function refused({ status, body }) {
   return status === 498 || (/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i.test(body) &&
     !/"error"\s*:\s*"?false/i.test(body));
 }
+
+// Where Vault is.
+const vault = () => `${(process.env.VAULT_ADDR ?? "").trim()} ${(process.env.VAULT_NAMESPACE ?? "").trim()}`;
 
 async function read(path, rejected) {
   const address = (process.env.VAULT_ADDR ?? "").trim().replace(/([^:/])\/+((v1|ui)(\/.*)?)?$/, "$1");
@@ -244,9 +262,10 @@ async function read(path, rejected) {
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
+    Object.freeze(token.metadata); // what a caller changes would be in all calls
     Object.defineProperty(token, inspect.custom, { value: () => `<token ${token.token_id}>` }); // it stays out of logs
     // A newer token is there after ttl seconds. A role may be without leases: 0.
-    return { token, keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
+    return { token: Object.freeze(token), keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
   } catch {
     throw new ClientError(`what is read at ${path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?`, 400);
   }
@@ -270,10 +289,11 @@ function vaultToken() {
   let name = "VAULT_TOKEN";
   let token = (process.env.VAULT_TOKEN ?? "").trim(); // many a file or variable ends in a newline
   if (!token && process.env.VAULT_TOKEN_FILE) {
+    const file = process.env.VAULT_TOKEN_FILE.trim();
     name = "VAULT_TOKEN_FILE";
     if (beginOfToken.test(process.env[name])) throw new ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
     try {
-      token = readFileSync(process.env[name], "utf8").trim();
+      token = readFileSync(file, "utf8").trim();
     } catch (problem) {
       throw new ClientError(`${name} cannot be read: ${process.env[name]}: ${problem.code}: is Vault Agent running?`);
     }
@@ -369,7 +389,16 @@ async function main() {
   for (const url of urls) await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+// Reports whether this is the program: neither a module of another, nor in a bundle with it.
+function isProgram() {
+  try {
+    return import.meta.url.endsWith("/mastersindia-client.mjs") && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+  } catch { // the first argument is no file
+    return false;
+  }
+}
+
+if (isProgram()) {
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort(name));
   process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   process.stdout.on("error", () => {}); // which print reports

@@ -36,6 +36,7 @@ final class MastersIndiaClient
     private const NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
     private readonly string $path;
+    private string $vault;
     public static int $interrupted = 0; // the signal, where this is the program
     private static ?WeakMap $kept = null; // by object, and not in it: serialize and var_export do not find the token
 
@@ -46,6 +47,7 @@ final class MastersIndiaClient
         preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match(self::TOKEN, $role) // no token goes into a URL
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
+        $this->vault = self::vault();
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
     }
 
@@ -61,6 +63,8 @@ final class MastersIndiaClient
      */
     public function token(string $rejected = ''): array
     {
+        $rejected === '' || preg_match('/^[0-9a-f]{16}\z/', $rejected) // a token would come into Vault's audit log
+            || throw new MastersIndiaError('rejected: must be the token_id of a token, 16 hex digits');
         $kept = $this->recall();
         if ($rejected === '' && time() < $kept['keep_until']) {
             return $kept['token'];
@@ -70,7 +74,7 @@ final class MastersIndiaClient
         } catch (MastersIndiaError $error) {
             // A Vault that is down is not felt while the token lives.
             $code = $error->getCode();
-            if ($rejected !== '' || time() >= $kept['lives_until'] || $code >= 400 && $code < 500) {
+            if ($rejected !== '' || time() >= $kept['lives_until'] || $code >= 400 && $code < 500 && $code !== 429) {
                 throw $error;
             }
             $kept['keep_until'] = time() + 5;
@@ -93,7 +97,11 @@ final class MastersIndiaClient
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply)) {
             $rejected = $token['token_id'];
-            $token = $this->token($rejected);
+            try {
+                $token = $this->token($rejected);
+            } catch (MastersIndiaError $error) {
+                throw new MastersIndiaError($error->getMessage() . self::said($token, $status, $reply, $method), $error->getCode());
+            }
             if ($token['token_id'] === $rejected) {
                 throw new MastersIndiaError(self::shown($url) . " refuses token_id $rejected, and Vault has no newer token yet: it replaces "
                     . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: ' . $this->doubt($token, $field)
@@ -240,8 +248,16 @@ final class MastersIndiaClient
             && !preg_match('/"error"\s*:\s*"?false/i', $reply);
     }
 
+    private static function vault(): string
+    {
+        return self::env('VAULT_ADDR') . ' ' . self::env('VAULT_NAMESPACE');
+    }
+
     private function read(string $rejected): array
     {
+        $this->vault = $this->vault[0] === ' ' ? self::vault() : $this->vault; // a framework may set it late
+        $this->vault === self::vault() || throw new MastersIndiaError(
+            'VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace', 400);
         $address = preg_replace('~([^:/])/+((v1|ui)(/.*)?)?$~', '$1', self::env('VAULT_ADDR'));
         $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
         self::checkURL('VAULT_ADDR', $address);

@@ -58,24 +58,27 @@ class Client:
         if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
+        self._vault = _vault()
         self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
 
     def token(self, rejected=""):
         """Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
         rejected is the token_id of a token that the API has refused."""
+        if rejected and not re.fullmatch("[0-9a-f]{16}", str(rejected)):  # a token would come into Vault's audit log
+            raise ClientError("rejected: must be the token_id of a token, 16 hex digits")
         token, keep_until, lives_until = self._kept
         if not rejected and time.time() < keep_until:
-            return token
+            return _copied(token)
         try:
             token, keep, life = self._read(rejected)
         except ClientError as error:
             # A Vault that is down is not felt while the token lives.
-            if rejected or time.time() >= lives_until or 400 <= error.status < 500:
+            if rejected or time.time() >= lives_until or 400 <= error.status < 500 and error.status != 429:
                 raise
             self._kept = (token, time.time() + 5, lives_until)
-            return token
+            return _copied(token)
         self._kept = (token, time.time() + keep, time.time() + life)
-        return token
+        return _copied(token)
 
     def call(self, url, method="", body=None, headers=None, field=""):
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
@@ -88,7 +91,10 @@ class Client:
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
             refused = token["token_id"]
-            token = self.token(refused)
+            try:
+                token = self.token(refused)
+            except ClientError as error:
+                raise ClientError(f"{error}{_said(token, status, reply, method)}", error.status) from None
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
                                   f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
@@ -99,11 +105,11 @@ class Client:
                               f"{_said(token, status, reply, method)}", status)
         if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: "
-                              f"{_hide(token, reply)}", status, reply)
+                              f"{_hide(token, reply)}", status, _hide(token, reply))
         if not 200 <= status < 300:
             doubt = "" if 300 <= status < 500 else _doubt(method)  # a gateway fails where the server behind it may not have
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
-                              f"{_hide(token, reply)}", status, reply)
+                              f"{_hide(token, reply)}", status, _hide(token, reply))
         return reply
 
     def __getstate__(self):
@@ -115,6 +121,9 @@ class Client:
                 f"Else ask an operator for: vault read {self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
     def _read(self, rejected):
+        self._vault = self._vault if self._vault[0] else _vault()  # a framework may set it late
+        if self._vault != _vault():
+            raise ClientError("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace", 400)
         address = re.sub(r"([^:/])/+((v1|ui)(/.*)?)?$", r"\1", os.environ.get("VAULT_ADDR", "").strip())
         if not address:
             raise ClientError("set VAULT_ADDR to the URL of Vault")
@@ -147,6 +156,15 @@ class Client:
             return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
         except (ValueError, KeyError, TypeError):
             raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400) from None
+
+
+def _vault():
+    return tuple(os.environ.get(name, "").strip() for name in ("VAULT_ADDR", "VAULT_NAMESPACE"))
+
+
+def _copied(token):
+    """What a caller changes is not what is kept."""
+    return Token({**token, "metadata": dict(token.get("metadata") or {})})
 
 
 def _hide(token, reply):
