@@ -61,7 +61,7 @@ type classifier struct {
 func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
 	f := &fact{
-		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: c.callerOf(e),
 		missing: e.missing(),
 	}
@@ -99,7 +99,7 @@ func (c *classifier) classify(e *entry) *fact {
 		f.kind, f.token = "wrap", token{}
 		c.names(f, asked)
 		return f
-	case f.missing != "" && f.missing != "auth.policies", e.Error != "" && r.MountPoint == "": // as where there is no such mount
+	case strings.Contains(f.missing, "request."), e.Error != "" && r.MountPoint == "": // as where there is no such mount
 		f.kind = "other" // it may be one of those above
 		return f
 	default:
@@ -130,15 +130,16 @@ func (c *classifier) location(e *entry) (mount, path string) {
 	return mount, path
 }
 
-// missing names the fields of a request that the report needs, that Vault always writes where it serves the request, and that
-// this line does not have: an option of the device (exclude) leaves them out.
+// missing names the fields that Vault writes where it serves a request, and that an option of the device (exclude) leaves out.
 func (e *entry) missing() (names string) {
 	r := e.Request
 	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
 	}
-	policies := cmp.Or(withoutPolicies.FindString(r.Path), strings.Join(e.Auth.Policies, ","))
-	for _, field := range [][2]string{{"auth.policies", policies}, {"request.id", r.ID}, {"request.mount_point", r.MountPoint},
+	a, anybody := e.Auth, withoutPolicies.FindString(r.Path)
+	who := unmasked(a.EntityID) + unmasked(cmp.Or(a.Accessor, r.ClientTokenAccessor)) + pseudonym(cmp.Or(a.ClientToken, r.ClientToken))
+	for _, field := range [][2]string{{"auth.policies", cmp.Or(anybody, strings.Join(a.Policies, ","))},
+		{"auth.accessor", cmp.Or(anybody, who)}, {"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
 		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID}, {"request.operation", r.Operation}} {
 		if field[1] == "" {
 			names += " " + field[0]
@@ -150,8 +151,7 @@ func (e *entry) missing() (names string) {
 // withoutPolicies are paths some of which need no Vault token.
 var withoutPolicies = regexp.MustCompile("^(sys|auth)/")
 
-// isEngine reports whether a request is on the mount, or on another one of this engine, by the name of the plugin or the shape of
-// its token: a mount that was moved is one of them.
+// isEngine reports whether a request is on the mount or, by the plugin's name or the shape of a token, on another of this engine.
 func (c *classifier) isEngine(e *entry, mount, path string) bool {
 	return (mount == "" || mount == c.mount) && strings.HasPrefix(path, c.mount) ||
 		mount != "" && strings.HasPrefix(path, mount) && !strings.HasPrefix(mount, "sys/") && !strings.HasPrefix(mount, "auth/") &&
@@ -210,8 +210,7 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 	}
 }
 
-// forwards are how a standby passes on what only the active node can do: logical.ErrReadOnly and
-// logical.ErrPerfStandbyPleaseForward of Vault's SDK.
+// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
 var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 
 var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
@@ -221,7 +220,7 @@ var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
 // textOf is the text of that name in data: hidden is an HMAC, shown is anything else.
 func textOf(data fields, name string) (hidden, shown string) {
-	text := data.text(name)
+	text := unmasked(data.text(name))
 	if isHidden(text) {
 		return clip(text), ""
 	}
@@ -248,6 +247,10 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	t.hiddenConfig, t.config = textOf(data, "config")
 	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
 	t.issued, t.expires = timeOf(data, "issued_at"), timeOf(data, "expires_at")
+	var ttl, period int64 // numbers are in no log as HMACs
+	if json.Unmarshal(data["ttl"], &ttl) == nil && json.Unmarshal(data["rotation_period"], &period) == nil && t.issued == "" {
+		t.issued = e.at.Add(time.Duration(ttl-period) * time.Second).UTC().Format(time.RFC3339)
+	}
 	return t
 }
 
@@ -287,8 +290,7 @@ var tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$")
 // wrappingPolicy is the policy of wrapping tokens.
 const wrappingPolicy = "response-wrapping"
 
-// unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is
-// the Vault token of the request.
+// unwrapping fills in what was taken out of a wrapping, which a parameter or the Vault token names, or put into another one.
 func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	f.kind = "unwrap"
 	if again {
@@ -320,7 +322,8 @@ const (
 )
 
 func (c *classifier) callerOf(e *entry) caller {
-	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor
+	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), unmasked(e.Request.ClientTokenAccessor)
+	a.Accessor, a.EntityID = unmasked(a.Accessor), unmasked(a.EntityID)
 	if a.Accessor+a.ClientToken+a.EntityID+a.DisplayName == "" {
 		display := notKnown
 		if denial.MatchString(e.Error) {

@@ -20,12 +20,10 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// tokenPattern is a token, alone or as the value of an Authorization header, after a scheme such as JWT or Bearer. Editors put a
-// byte order mark before a text, and jq puts quotes around it.
+// tokenPattern is a token, alone or of an Authorization header. Editors put a byte order mark before it, and jq quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
-// leakedToken reads the leaked token from the file of the options, or standard input. It is empty if there is none. What is not
-// clearly a token is an error, since a search for it would find nobody. No error has any of the text in it.
+// leakedToken reads the leaked token, or none. What is not clearly one is an error, since a search for it would find nobody.
 func leakedToken(o options, stdin io.Reader) (string, error) {
 	if o.tokenFile == "" {
 		return "", nil

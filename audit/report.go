@@ -135,8 +135,7 @@ var (
 	timePattern = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{9}Z$`)
 )
 
-// clean makes text from a log fit for a terminal: what moves the cursor, changes colours, reverses the direction or cannot be
-// seen is written as an escape.
+// clean makes text from a log fit for a terminal: what is not seen, or moves the cursor, is written as an escape.
 func clean(text string) string {
 	return unprintable.ReplaceAllStringFunc(text, func(s string) string { return strings.Trim(strconv.QuoteToASCII(s), `"`) })
 }
@@ -164,8 +163,7 @@ func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 	return errors.Join(err, lines.Error())
 }
 
-// json writes everything, one row a line. The encoder writes <, > and & as escapes, and also U+2028 and U+2029, so that a script
-// element of a page can hold it.
+// json writes everything, one row a line, with <, > and & as escapes, so that a script element of a page can hold it.
 func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 	parts := append(sections(o),
 		section{ID: "notes", query: "SELECT text, incomplete FROM note ORDER BY text"},

@@ -57,7 +57,7 @@ CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v
     FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
     WHERE t.token_id = v.token_id AND t.token_id <> '' AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
-    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND julianday(first) > julianday(t.issued) + 300 / 86400.0)), ''),
+    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > unixepoch(t.issued) + 2)), ''),
     'not known: no read of it is in the log') AS receivers
 FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
 
@@ -133,5 +133,5 @@ UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled
 FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
 WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
 UNION ALL SELECT 'The leaked token was issued at ' || min(issued) || ', and the log begins later, at ' || first || ': who was given it in between is not known.', 1
-FROM log, (SELECT issued FROM sought UNION SELECT strftime('%Y-%m-%dT%H:%M:%SZ', leaked_iat, 'unixepoch') FROM setting WHERE leaked_iat > 0) WHERE issued <> '' GROUP BY first HAVING julianday(first) > julianday(min(issued)) + 300 / 86400.0
+FROM log, (SELECT issued FROM sought UNION SELECT strftime('%Y-%m-%dT%H:%M:%SZ', leaked_iat, 'unixepoch') FROM setting WHERE leaked_iat > 0) WHERE issued <> '' GROUP BY first HAVING unixepoch(first) > unixepoch(min(issued)) + 2
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

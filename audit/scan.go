@@ -25,12 +25,10 @@ import (
 	"github.com/segmentio/encoding/json"
 )
 
-// pluginName is part of the mount's type and of its accessor, under the name that the guides register the plugin with: it finds
-// the lines of a mount that was moved to another path.
+// pluginName is part of the mount's type and accessor, as the guides have it: it finds the lines of a mount that was moved.
 const pluginName = "mastersindia"
 
-// filter finds the lines that the report can need, without decoding them. It may let others pass, and never holds one back: the
-// plain letters that it looks for are in a line as they are, however a program writes JSON.
+// filter finds the lines that the report can need, and perhaps others: plain letters are in a line however a program writes JSON.
 type filter [][]byte
 
 func newFilter(mount string) filter {
@@ -47,8 +45,7 @@ func (f filter) wants(line []byte) bool {
 	return slices.ContainsFunc(f, func(needle []byte) bool { return bytes.Contains(line, needle) })
 }
 
-// scan takes all files through filter, decoder and classifier, on all processors, to the database. Nothing depends on the order.
-// A file that cannot be read is a note, unless there is no other.
+// scan takes all files, in whatever order, to the database. One that cannot be read is a note, unless there is no other.
 func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -228,9 +225,8 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 	}
 }
 
-// unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:
-// Docker's {"log":"...\n","stream":"stdout","time":"..."}, and CRI's "<time> stdout F ...", where P instead of F marks a part.
-// Parts of stdout and of stderr may alternate: it has those of lines that are not complete yet, by stream.
+// unwrapper takes off what a container runtime puts around lines, and joins their parts, which it has by stream: Docker's
+// {"log":"...\n","stream":"stdout","time":"..."}, and CRI's "<time> stdout F ...", where P instead of F marks a part.
 type unwrapper map[string][]byte
 
 // unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
@@ -319,8 +315,7 @@ func (f fields) text(name string) (text string) {
 	return text
 }
 
-// decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
-// syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
+// decode decodes a line: the entries behind any prefix, or damaged where it may have been one. They share the memory of the line.
 func decode(line []byte) (entries []*entry, damaged bool) {
 	from := 0
 	for tries := 0; tries < 100; tries++ { // a prefix may have a brace of its own, and a part of a line has many

@@ -91,10 +91,18 @@ func clip(text string) string {
 
 // pseudonym names a secret value without showing it: the device's HMAC, or a digest where a device logs in the clear.
 func pseudonym(value string) string {
-	if value == "" || isHidden(value) {
+	if value = unmasked(value); value == "" || isHidden(value) {
 		return clip(value)
 	}
 	return "sha256:" + digest(value)
+}
+
+// unmasked is empty for a value that a program on the way has masked or shortened: what is left may be the same for many.
+func unmasked(value string) string {
+	if !isHidden(value) && masked.MatchString(value) {
+		return ""
+	}
+	return value
 }
 
 func digest(value string) string {
@@ -116,6 +124,7 @@ var (
 		"(proxy-)?authorization|client_assertion|(x-)?api[_-]?key|cookie)$")
 	// secretHeader finds headers of a config whose values are likely credentials.
 	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
+	masked       = regexp.MustCompile(`[*…\[<]|\.\.\.|^(?i:x+|redacted|masked|filtered|hidden|removed)$|^` + hmacPrefix)
 	headersName  = regexp.MustCompile("^(refresh_)?headers$")
 	// parameterName finds parameters that a config, a role or a mount has.
 	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +
@@ -189,8 +198,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 	}
 }
 
-// parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the
-// engine refuses it, and nobody knows whether it is a secret.
+// parameters notes those of a write that the engine or Vault knows: nobody knows whether another one is a secret.
 func (c *classifier) parameters(f *fact, asked fields) {
 	for name, value := range asked {
 		state, text := "shown", ""

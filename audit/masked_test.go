@@ -1,0 +1,167 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMasked_Token: what collects the log masks or shortens the token. What is left says nothing against the token_id beside it.
+func TestMasked_Token(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	for _, shown := range [][]string{tuned(), nil} {
+		lines := strings.SplitAfter(logOf(t, "key", func(l *Log) {
+			l.Read(People()[0], "billing", Token(1), "gst")
+			l.Read(People()[1], "billing", Token(1), "gst")
+		}, shown...), "\n")
+		for _, mask := range []string{"***", "[REDACTED]", "hmac-sha256:REDACTED", "", "hmac-sha256:$1…"} {
+			left := strings.Join(lines[:3], "") + regexp.MustCompile(`"(access_token|authorization)":"hmac-sha256:([0-9a-f]{20})[0-9a-f]*"`).
+				ReplaceAllString(lines[3], `"$1":"`+strings.Replace(mask, "$1", "$2", 1)+`"`)
+			if got := search(t, Token(1), file(t, left)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+				t.Errorf("tuned %t, %q: userpass-bina was given the token, and the report clears her: given to %q", shown != nil, mask, got.given)
+			}
+		}
+	}
+}
+
+// TestMasked_AllNamedToken: a rule masks every field with token in its name.
+func TestMasked_AllNamedToken(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	masked := regexp.MustCompile(`"(access_token|authorization|token_id|token_type)":"[^"]*"`)
+	for _, shown := range [][]string{tuned(), nil} {
+		for name, request := range map[string]func(l *Log) Request{
+			"read": func(l *Log) Request {
+				return Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true}
+			},
+			"unwrapping": func(l *Log) Request { return unwrap(People()[1], "w", l.Answer(Token(1), "gst")) },
+		} {
+			lines := strings.SplitAfter(logOf(t, "key", func(l *Log) {
+				l.Read(People()[0], "billing", Token(1), "gst")
+				l.Do(request(l))
+			}, shown...), "\n")
+			for _, mask := range []string{"***", "[REDACTED]"} {
+				left := strings.Join(lines[:3], "") + masked.ReplaceAllString(lines[3], `"$1":"`+mask+`"`)
+				if got := search(t, Token(1), file(t, left)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+					t.Errorf("%s, tuned %t, %q: userpass-bina was given the token, and the report clears her: given to %q", name, shown != nil, mask, got.given)
+				}
+			}
+		}
+	}
+}
+
+// TestMasked_Callers: a rule masks Vault tokens and accessors. That makes no two callers one.
+func TestMasked_Callers(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(2), "gst") // another token
+		for _, name := range []string{"token-a", "token-b"} {
+			l.Read(Caller{Name: name, Remote: "10.1.0.9"}, "billing", Token(1), "gst")
+		}
+	}, tuned()...)
+	text = regexp.MustCompile(`"display_name":"token-[ab]"`).ReplaceAllString(text, `"display_name":"token"`)
+	text = regexp.MustCompile(`"(accessor|client_token|client_token_accessor)":"[^"]*"`).ReplaceAllString(text, `"$1":"***"`)
+	r := runWith(t, Token(1), "-token-file=-", "-format=csv", file(t, text))
+	if strings.Contains(r.stdout, People()[0].Entity) {
+		t.Errorf("userpass-asha was given another token, and the report gives her entity for who was given the leaked one:\n%s", r.stdout)
+	}
+	if got := search(t, Token(1), file(t, text)); got.code == exitOK && got.given != "token token" { //nolint:dupword // two callers
+		t.Errorf("two callers were given the token, and the report names %q", got.given)
+	}
+}
+
+// TestMasked_Wrappings: all wrappings have one name. Who unwrapped one opened no other.
+func TestMasked_Wrappings(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	text := logOf(t, "key", func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w1"}) // unwrapped in a file that is not here
+		l.Wait(time.Hour)
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w2"})
+		l.Do(unwrap(people[2], "w2", l.Answer(Token(2), "gst")))
+	})
+	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-asha", "userpass-bina")
+	text = regexp.MustCompile(`"token":"[^"]*"`).ReplaceAllString(text, `"token":"***"`)
+	if got := search(t, Token(1), file(t, text)); got.code == exitOK {
+		t.Errorf("who unwrapped what userpass-bina had asked for is not known, and the report clears her: %+v", got)
+	}
+}
+
+// TestMasked_IDs: a rule masks every UUID, so that all lines have the id of one request.
+func TestMasked_IDs(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Wait(time.Hour)
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	text = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`).ReplaceAllString(text, "[UUID]")
+	if got := search(t, Token(1), file(t, text)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+		t.Errorf("two callers were given the token, and the report names %q", got.given)
+	}
+}
+
+// TestLeak_CallersLeftOut: a device leaves out who it was.
+func TestLeak_CallersLeftOut(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	for _, left := range []string{`"(accessor|client_token|client_token_accessor|display_name|entity_id|client_id)":"[^"]*",`,
+		`"(accessor|client_token|client_token_accessor|display_name|entity_id|client_id|remote_address)":"[^"]*",`} {
+		r := runWith(t, Token(1), "-token-file=-", file(t, regexp.MustCompile(left).ReplaceAllString(text, "")))
+		if r.code == exitOK {
+			t.Errorf("who was given the token is not known, and the report is complete:\n%s", r.stdout)
+		}
+	}
+}
+
+// TestLeak_OneDeviceKeepsDisplayNamesOnly: of two devices, one leaves out who it was but for the display name.
+func TestLeak_OneDeviceKeepsDisplayNamesOnly(t *testing.T) {
+	withoutVault(t)
+	reads := func(l *Log) {
+		for n := range 8 {
+			l.Read(Caller{Name: "approle", Entity: "entity-" + string(rune('a'+n)), Remote: "10.1.1.1", Policies: []string{"billing"}}, "billing", Token(1), "gst")
+		}
+	}
+	full, other := logOf(t, "key", reads, tuned()...), logOf(t, "other key", reads, tuned()...)
+	left := regexp.MustCompile(`"(accessor|client_token|client_token_accessor|entity_id|client_id)":"[^"]*",`).ReplaceAllString(other, "")
+	wantLeak(t, search(t, Token(1), file(t, full)), exitOK, strings.TrimSpace(strings.Repeat("approle ", 8)), "")
+	wantLeak(t, search(t, Token(1), file(t, full+left)), exitOK, strings.TrimSpace(strings.Repeat("approle ", 8)), "")
+}
+
+// TestLeak_IssuedBeforeTheLogByItsLife: issued_at is hidden, and what the token has lived tells it.
+func TestLeak_IssuedBeforeTheLogByItsLife(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	path := file(t, logOf(t, "key", func(l *Log) {
+		answer := l.Answer(Token(1), "gst") // ttl and rotation_period are numbers, which Vault does not hash
+		answer["ttl"], answer["rotation_period"], answer["expires_in"] = 20000, 57024, 49000
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+	}))
+	r := runWith(t, Token(1), "-token-file=-", path)
+	if r.code == exitOK {
+		t.Errorf("the file before is missing, and the report is complete:\n%s", r.stdout)
+	}
+}
+
+// TestLeak_LogBeginsFourMinutesTooLate: the first reader is in the file before.
+func TestLeak_LogBeginsFourMinutesTooLate(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		issued := l.now.Format(time.RFC3339)
+		for n := range 2 {
+			answer := l.Answer(Token(1), "gst")
+			answer["issued_at"] = issued
+			l.Do(Request{By: People()[n], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+			l.Wait(4 * time.Minute)
+		}
+	}, tuned()...)
+	lines := strings.SplitAfter(text, "\n")
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(1), file(t, strings.Join(lines[2:], ""))), exitIncomplete, "userpass-bina", "")
+}
