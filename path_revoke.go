@@ -131,11 +131,12 @@ func (b *backend) warnOfSharedTokens(
 			}
 			known, err := b.issuer.Tokens(ctx, f.Config)
 			token, has := known.Out[r.TokenID]
-			if outcome := account.Outcome(""); err == nil && has {
-				if outcome, _ = token.Token.Revocation(); outcome == "" {
-					resp.AddWarning(fmt.Sprintf("Config %s was given the same token %s, which is not revoked there: vault write %srevoke/%s "+
-						"token_id=%s", f.Config, r.TokenID, mount, f.Config, r.TokenID))
-				}
+			if err != nil || !has {
+				continue
+			}
+			if outcome, _ := token.Token.Revocation(); outcome == "" {
+				resp.AddWarning(fmt.Sprintf("Config %s was given the same token %s, which is not revoked there: vault write %srevoke/%s "+
+					"token_id=%s", f.Config, r.TokenID, mount, f.Config, r.TokenID))
 			}
 		}
 	}

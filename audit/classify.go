@@ -59,11 +59,11 @@ type classifier struct {
 
 // classify says what an entry tells, or returns nil where it concerns others.
 func (c *classifier) classify(e *entry) *fact {
-	r := e.Request
+	r, by := e.Request, c.callerOf(e)
 	f := &fact{
 		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
-		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: c.callerOf(e),
-		missing: e.missing(),
+		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
+		missing: e.missing(by),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -131,15 +131,15 @@ func (c *classifier) location(e *entry) (mount, path string) {
 }
 
 // missing names the fields that Vault writes where it serves a request, and that an option of the device (exclude) leaves out.
-func (e *entry) missing() (names string) {
+func (e *entry) missing(by caller) (names string) {
 	r := e.Request
 	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
 	}
-	a, anybody := e.Auth, withoutPolicies.FindString(r.Path)
-	who := unmasked(a.EntityID) + unmasked(cmp.Or(a.Accessor, r.ClientTokenAccessor)) + pseudonym(cmp.Or(a.ClientToken, r.ClientToken))
-	for _, field := range [][2]string{{"auth.policies", cmp.Or(anybody, strings.Join(a.Policies, ","))},
-		{"auth.accessor", cmp.Or(anybody, who)}, {"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
+	anybody := withoutPolicies.FindString(r.Path)
+	for _, field := range [][2]string{{"auth.policies", cmp.Or(anybody, strings.Join(e.Auth.Policies, ","))},
+		{"auth.accessor", cmp.Or(anybody, by.entity, by.accessor, by.client, by.inbound)},
+		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
 		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID}, {"request.operation", r.Operation}} {
 		if field[1] == "" {
 			names += " " + field[0]

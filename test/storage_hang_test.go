@@ -95,6 +95,7 @@ func TestRead_StorageHangs(t *testing.T) {
 
 // TestStorageHangs_UnknownRole reads a misspelt role: what the message needs is not there in time.
 func TestStorageHangs_UnknownRole(t *testing.T) {
+	t.Parallel()
 	for _, prefix := range []string{"config/", "role/"} {
 		timed(t, prefix, func(t *testing.T) {
 			s := gstMount(t, time.Hour)

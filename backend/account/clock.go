@@ -53,8 +53,8 @@ func (t *Token) aged(now Reading) *Token {
 }
 
 // corrected is the token aged and on a wall clock that was set back since it was issued, and whether that was so: what is stored
-// must not give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended keeps
-// its times: where the clock was ahead when this process read it from storage, it has not.
+// must not give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended
+// keeps its times: where the clock was ahead when this process read it from storage, it has not.
 func (t *Token) corrected(now Reading) (*Token, bool) {
 	if t == nil {
 		return nil, false

