@@ -221,9 +221,7 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 // TestRevoke_ContinuesPastMaxTokenTTL has a refresh endpoint that is down until max_token_ttl has ended the use of a revoked token.
 func TestRevoke_ContinuesPastMaxTokenTTL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := jwtV2()
-		s := newLatencyMount(t, f.living(24*time.Hour).account)
-		s.mount(f, "max_token_ttl", "1h")
+		s := jwtV2().living(24*time.Hour).mounted(t, "max_token_ttl", "1h")
 		s.EveryMinute()
 		first := s.token("app")
 		advance(50 * time.Minute)

@@ -398,9 +398,7 @@ func TestRevoke_TokenThatOnlyAnotherConfigHas(t *testing.T) {
 // TestRevoke_TokenPastMaxTokenTTL revokes a token whose use max_token_ttl has ended, and which the upstream takes for longer.
 func TestRevoke_TokenPastMaxTokenTTL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := jwtV2()
-		s := newLatencyMount(t, f.living(24*time.Hour).account)
-		s.mount(f, "max_token_ttl", "1h")
+		s := jwtV2().living(24*time.Hour).mounted(t, "max_token_ttl", "1h")
 		s.EveryMinute()
 		first := s.token("app")
 		advance(3 * time.Hour)

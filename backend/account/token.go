@@ -149,7 +149,7 @@ func (t *Token) withoutRefresh() *Token {
 // MayLive reports whether the upstream may accept the token by either clock: what is dropped, or not revoked, must have ended by
 // both, and also where max_token_ttl has ended its use before.
 func (t *Token) MayLive(now Reading) bool {
-	return t.ValidUntil().After(now.Wall) || max(t.toldLife, t.Life()) > now.Elapsed-t.elapsed
+	return t.ValidUntil().After(now.Wall) || t.lifeTold() > now.Elapsed-t.elapsed
 }
 
 // Usable reports whether the token may still be served.
@@ -166,12 +166,15 @@ func (t *Token) clamp(limit time.Duration) *Token {
 }
 
 // ValidUntil is until when the upstream accepts the token, as far as it has told.
-func (t *Token) ValidUntil() time.Time { return t.asTold().ExpiresAt }
+func (t *Token) ValidUntil() time.Time { return t.IssuedAt.Add(t.lifeTold()) }
 
-// asTold is the token with the end that the upstream has told, whatever max_token_ttl is.
+// lifeTold is the life that the upstream has told, whatever max_token_ttl is.
+func (t *Token) lifeTold() time.Duration { return max(t.toldLife, t.Life()) }
+
+// asTold is the token with the end that goes with it.
 func (t *Token) asTold() *Token {
 	told := *t
-	told.ExpiresAt = t.IssuedAt.Add(max(t.toldLife, t.Life()))
+	told.ExpiresAt = t.ValidUntil()
 	return &told
 }
 
@@ -182,7 +185,7 @@ func (t *Token) limited(a *Account) *Token {
 	}
 	shorter := t.clamp(a.MaxTokenTTL)
 	if shorter != t {
-		shorter.toldLife = max(t.toldLife, t.Life())
+		shorter.toldLife = t.lifeTold()
 	}
 	return shorter
 }

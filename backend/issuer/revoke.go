@@ -125,8 +125,8 @@ func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanRevoke(t) || l.revoking[t.ID] {
 				continue
 			}
-			if l.mayNotRevoke(settings) { // retryRevocations goes on
-				l.noteRevokeError(t.ID, l.notYet(settings))
+			if err := l.notYet(settings); err != nil { // retryRevocations goes on
+				l.noteRevokeError(t.ID, err)
 				continue
 			}
 			l.revoking[t.ID] = true
@@ -176,11 +176,7 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 // exchange sends the refresh token of one token, unless the upstream has asked meanwhile to be left alone.
 func (w *worker) exchange(client upstream.Client, settings *Account, t *Token, redact []string) error {
 	var later error
-	w.do(func(l *locked) {
-		if l.mayNotRevoke(settings) {
-			later = l.notYet(settings)
-		}
-	})
+	w.do(func(l *locked) { later = l.notYet(settings) })
 	if later != nil {
 		return later
 	}
@@ -191,16 +187,14 @@ func (w *worker) exchange(client upstream.Client, settings *Account, t *Token, r
 	return err
 }
 
-// mayNotRevoke reports whether a Retry-After of the refresh endpoint runs.
-func (l *locked) mayNotRevoke(settings *Account) bool {
-	return l.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL]
-}
-
-// notYet says that it runs.
+// notYet is the error while a Retry-After of the refresh endpoint runs, else nil.
 func (l *locked) notYet(settings *Account) error {
 	now := l.issuer.clock()
-	until := now.Wall.Add(l.revokeAfter[settings.Upstream.RefreshURL] - now.Elapsed)
-	return fmt.Errorf("the upstream throttles refresh_url, and is asked from %s on", until.Format(time.RFC3339))
+	left := l.revokeAfter[settings.Upstream.RefreshURL] - now.Elapsed
+	if left <= 0 {
+		return nil
+	}
+	return fmt.Errorf("the upstream throttles refresh_url, and is asked from %s on", now.Wall.Add(left).Format(time.RFC3339))
 }
 
 func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
