@@ -43,8 +43,8 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
 			"config %q: the upstream has not responded yet, and the login goes on: try again; to see its result: vault read %sstatus/%s",
 			config, mount, config))
-	case errors.Is(err, issuer.ErrStorageSlow), errors.Is(err, context.DeadlineExceeded): // all other waits have errors of their own
-		return nil, storageSlow("config", config)
+	case errors.Is(err, issuer.ErrStorageSlow):
+		return nil, storageSlow(fmt.Sprintf("config %q", config))
 	default:
 		return nil, err
 	}
@@ -67,6 +67,9 @@ func withRepair(err error) error {
 	if errors.Is(err, issuer.ErrStopped) {
 		return logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
 	}
+	if errors.Is(err, context.DeadlineExceeded) { // all other waits have errors of their own
+		return storageSlow(err.Error())
+	}
 	if err == nil || !isSetup(err.Error()) || strings.Contains(err.Error(), messageSetup) {
 		return err
 	}
@@ -78,9 +81,9 @@ func withRepair(err error) error {
 }
 
 // storageSlow is the error for a request whose time was over before storage had responded.
-func storageSlow(what, name string) error {
-	return logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
-		"%s %q: Vault's storage has not responded yet: try again; check vault status and the server log", what, name))
+func storageSlow(what string) error {
+	return logical.CodedError(http.StatusGatewayTimeout,
+		what+": Vault's storage has not responded yet: try again; check vault status and the server log")
 }
 
 func reasonText(reason string) string {

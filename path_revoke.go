@@ -64,7 +64,7 @@ func (b *backend) revokePaths() []*framework.Path {
 				}, failure{
 					http.StatusBadRequest,
 					"the config does not exist, or token_id is not 16 hex digits",
-				}, storageFailure()),
+				}),
 				ForwardPerformanceStandby: true,
 			},
 		},

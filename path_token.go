@@ -6,7 +6,6 @@ package mastersindia
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -129,9 +128,6 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		if resp, err = b.roleNotFound(ctx, req, name); err == nil {
 			return resp, nil
 		}
-	}
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, storageSlow("role", name)
 	}
 	if err != nil {
 		return nil, err

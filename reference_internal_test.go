@@ -88,6 +88,7 @@ func commonFailures() []failure {
 		{http.StatusNotFound, "what is read does not exist, or the list is empty"},
 		{http.StatusInternalServerError, "Vault's storage fails or has damaged entries"},
 		{http.StatusServiceUnavailable, "Vault is sealed, or the plugin is being reloaded"},
+		{http.StatusGatewayTimeout, "Vault's storage did not respond in time"},
 	}, upstreamFailures()...)
 	slices.SortStableFunc(all, func(a, b failure) int { return cmp.Compare(a.status, b.status) })
 	return all
@@ -160,7 +161,7 @@ func writeFailures(doc *strings.Builder, path *framework.Path) {
 	for _, status := range slices.Sorted(maps.Keys(when)) {
 		f := failure{status, when[status]}
 		text := fmt.Sprint(status)
-		if !slices.Contains(append(commonFailures(), nameNotFound(), storageFailure()), f) {
+		if !slices.Contains(append(commonFailures(), nameNotFound()), f) {
 			text += " (" + f.when + ")"
 		}
 		failures = append(failures, text)

@@ -48,12 +48,8 @@ func upstreamFailures() []failure {
 		{http.StatusTooManyRequests, "the upstream is throttling logins; the message says until when"},
 		{http.StatusBadGateway, "a login failed: the upstream cannot be reached, reports an error, or sends an invalid response"},
 		{http.StatusServiceUnavailable, "the last login failed, and the next one is not made before the time in the message"},
-		{http.StatusGatewayTimeout, "a login failed: the upstream, or Vault's storage, did not respond in time"},
+		{http.StatusGatewayTimeout, "a login failed: the upstream did not respond in time"},
 	}
-}
-
-func storageFailure() failure {
-	return failure{http.StatusGatewayTimeout, "Vault's storage did not respond in time"}
 }
 
 // responds is the OpenAPI description of an operation that returns data.

@@ -50,7 +50,7 @@ func declared(backend logical.Backend, path string) *framework.Path {
 func undocumented(documented map[int][]framework.Response, op logical.Operation, resp *logical.Response, err error) string {
 	status := statusOfResponse(op, resp, err)
 	switch status {
-	case http.StatusBadRequest, http.StatusInternalServerError:
+	case http.StatusBadRequest, http.StatusInternalServerError, http.StatusGatewayTimeout:
 		return "" // every operation's
 	}
 	responses := documented[status]

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // A reader whose login has timed out is not sent to look after Vault's storage, which takes milliseconds as ever.
@@ -93,20 +96,37 @@ func TestRead_StorageHangs(t *testing.T) {
 	}
 }
 
-// TestStorageHangs_UnknownRole reads a misspelt role: what the message needs is not there in time.
-func TestStorageHangs_UnknownRole(t *testing.T) {
+// TestStorageHangs_GatewayTimeout makes requests whose response needs what storage does not give within the time of a request.
+func TestStorageHangs_GatewayTimeout(t *testing.T) {
 	t.Parallel()
-	for _, prefix := range []string{"config/", "role/"} {
-		timed(t, prefix, func(t *testing.T) {
+	for _, c := range []struct {
+		op                     logical.Operation
+		path, access, withheld string
+	}{
+		{logical.ReadOperation, "token/gst", mounttest.Get, "config/"}, // a misspelt role: the message needs more than the role
+		{logical.ReadOperation, "token/gst", mounttest.List, "role/"},
+		{logical.ReadOperation, "config/gst", mounttest.Get, "config/"},
+		{logical.ReadOperation, "role/app", mounttest.Get, "role/"},
+		{logical.ListOperation, "config/", mounttest.List, "config/"},
+		{logical.ListOperation, "role/", mounttest.List, "role/"},
+		{logical.ListOperation, "status/", mounttest.List, "config/"},
+		{logical.ReadOperation, "status/app", mounttest.Get, "config/"},
+		{logical.UpdateOperation, "revoke/app", mounttest.Get, "config/"},
+		{logical.UpdateOperation, "rotate/app", mounttest.Get, "role/"},
+	} {
+		timed(t, c.path+" "+c.access+" "+c.withheld, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.token("app")
-			if prefix == "config/" {
-				s.Storage.Slow(mounttest.Get, prefix, time.Hour)
-			} else {
-				s.Storage.Slow(mounttest.List, prefix, time.Hour)
-			}
-			_, err := s.ask(t.Context(), "gst", nil)
+			s.Reload()
+			s.Storage.Slow(c.access, c.withheld, time.Hour)
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // as Vault does
+			defer cancel()
+			resp, err := s.do(ctx, c.op, c.path, nil)
+			check.Require(t, err != nil, "no error: %v", resp)
 			check.Equal(t, codeOf(err), http.StatusGatewayTimeout, "code")
+			check.True(t, strings.Contains(err.Error(), "storage has not responded yet: try again"), "response %v, error %v", resp, err)
+			s.Storage.Heal()
+			advance(2 * time.Minute)
 		})
 	}
 }
