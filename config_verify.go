@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,6 +20,41 @@ import (
 func wantsVerification(old, next *config, p params) bool {
 	wanted, given := p[fieldVerifyConnection].(bool)
 	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
+}
+
+// lockConfig waits for the other writes of the config, and overtakes one that waits for its verification: a pause or a deletion
+// in an incident does not wait for a login that hangs.
+func (b *backend) lockConfig(ctx context.Context, name string) (unlock func(), err error) {
+	unlock, err = b.writes.lock(ctx, configPrefix+name)
+	if err != nil {
+		return nil, err
+	}
+	if overtake, ok := b.verifying.Load(name); ok {
+		overtake.(context.CancelCauseFunc)(issuer.ErrChanged) //nolint:forcetypeassert // the map holds nothing else
+	}
+	return unlock, nil
+}
+
+// verify logs in with settings, and calls commit with the token. In between the config is not locked, which it is before.
+func (b *backend) verify(
+	ctx context.Context, settings *issuer.Account, unlock func(), commit func(*issuer.Token) error,
+) error {
+	ctx, overtake := context.WithCancelCause(ctx)
+	defer overtake(nil)
+	b.verifying.Store(settings.Name, overtake)
+	defer b.verifying.Delete(settings.Name)
+	unlock()
+	return b.issuer.Verify(ctx, settings, func(token *issuer.Token) error {
+		unlock, err := b.writes.lock(context.WithoutCancel(ctx), configPrefix+settings.Name)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if errors.Is(context.Cause(ctx), issuer.ErrChanged) {
+			return issuer.ErrChanged
+		}
+		return commit(token)
+	})
 }
 
 // verificationErrorResponse says that nothing was stored, and how to store without verification. served says that readers are

@@ -129,7 +129,18 @@ func (b *backend) configPaths() []*framework.Path {
 //  5. update the issuer: tokens and logins of the previous generation end, the token from step 3 is shared
 func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	unlock, err := b.writes.lock(ctx, configPrefix+name)
+	p, wrong := decodeParams(d.Schema, req.Data)
+	if err := wrong.err(); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	if pauses, _ := p["paused"].(bool); !pauses {
+		done, err := b.verifications.lock(ctx, configPrefix+name)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	unlock, err := b.lockConfig(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +149,6 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	old, err := b.store.config(ctx, name)
 	if err != nil {
 		return nil, err
-	}
-	p, wrong := decodeParams(d.Schema, req.Data)
-	if err := wrong.err(); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
 	}
 	if old == nil && p.text("preset") == "" && p.text("protocol") == "" {
 		return b.nothingToUpdate(ctx, req, name)
@@ -164,7 +171,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	before := b.tokenToLimit(ctx, name, old, next)
 	commit := func(token *issuer.Token) error { return b.storeConfig(ctx, resp, next, settings, token) }
 	if verify {
-		err = b.issuer.Verify(ctx, settings, commit)
+		err = b.verify(ctx, settings, unlock, commit)
 	} else {
 		err = commit(nil)
 	}
@@ -482,7 +489,7 @@ func (b *backend) configRead(ctx context.Context, req *logical.Request, d *frame
 // configDelete updates storage before the issuer, so that a login which begins in between finds no config.
 func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	unlock, err := b.writes.lock(ctx, configPrefix+name)
+	unlock, err := b.lockConfig(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func (c *cache[T]) forget(name string) {
 }
 
 // nameLocks has a lock for each entry that is being written. With one for several entries the verification of a config would
-// delay writes of others.
+// delay the writes of others.
 type nameLocks struct {
 	mu    sync.Mutex
 	locks map[string]*nameLock
@@ -194,15 +194,15 @@ type nameLock struct {
 	users int
 }
 
-// lock waits until no other write of the entry is under way, at most until ctx ends.
+// lock waits until no other write of the entry is under way, at most until ctx ends. It may be unlocked more than once.
 func (n *nameLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
 	l := n.join(key)
 	select {
 	case l.held <- struct{}{}:
-		return func() {
+		return sync.OnceFunc(func() {
 			<-l.held
 			n.leave(key, l)
-		}, nil
+		}), nil
 	case <-ctx.Done():
 		n.leave(key, l)
 		return nil, logical.CodedError(http.StatusGatewayTimeout, key+": another write of it has not ended: try again")

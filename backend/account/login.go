@@ -67,12 +67,14 @@ func (t *transition) endLogin(err error) {
 	t.emit(Wake{})
 }
 
-// cancelWork gives the login in flight up. What it has brought already stays known: a token can be revoked, and a failure holds.
+// cancelWork gives the login in flight up. The upstream may have made it all the same, and what it has brought already stays
+// known: a token can be revoked, and a failure holds.
 func (t *transition) cancelWork() {
 	w := t.Work
 	if w == nil {
 		return
 	}
+	t.Suspect = t.Suspect || w.Step != noting && t.endsSession(w.Token, w.Account)
 	switch {
 	case w.Step == loggingIn:
 		t.GivenUp = &w.Began

@@ -233,14 +233,20 @@ func (a *actions) config() {
 					return
 				}
 				w.left.writes--
-				w.op = &modelOp{step: step, account: account, loads: w.state.Loads}
+				o := &modelOp{step: step, old: w.config, account: account, loads: w.state.Loads}
+				if step == opBegins {
+					w.verify = o
+					return
+				}
+				w.op = o
 			}
 		}
-		free := w.op == nil && w.active
+		// Two writes that may verify come one after the other; a pause and a deletion wait for no verification.
+		free := w.op == nil && w.active && (w.verify == nil || c == changePaused || c == changeDeleted)
 		a.add(free && s.writesHere, "the config is written here: "+names[c], begins(opStores))
-		a.add(free && s.verifies && (c == changeHeaders || c == changeCredentials), "the config is verified and written: "+names[c],
+		a.add(free && w.verify == nil && s.verifies && (c == changeHeaders || c == changeCredentials), "the config is verified and written: "+names[c],
 			begins(opBegins))
-		a.add(s.writesElsewhere && w.op == nil, "the config is written on another cluster: "+names[c], func(w *modelWorld) {
+		a.add(s.writesElsewhere && w.op == nil && w.verify == nil, "the config is written on another cluster: "+names[c], func(w *modelWorld) {
 			account, ok := w.changedAccount(c)
 			if !ok {
 				return
@@ -249,6 +255,7 @@ func (a *actions) config() {
 			w.config, w.changed = account, true
 		})
 	}
+	a.add(w.verify != nil, "the caller of the verification hangs up", (*modelWorld).callerGone)
 	a.add(w.changed, "the invalidation arrives", func(w *modelWorld) {
 		w.changed = false
 		w.applyAs(Invalidated{}, false)

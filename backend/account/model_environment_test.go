@@ -48,8 +48,9 @@ type modelWorld struct {
 	tell   *modelTell
 	kills  []modelKill
 
-	// Callers: one that writes the config at a time, and readers that wait.
+	// Callers: one that writes the config at a time, one whose verification that write may overtake, and readers that wait.
 	op      *modelOp
+	verify  *modelOp
 	readers []modelReader
 	// changed is set if another cluster has written the config, and this one was not notified yet.
 	changed bool
@@ -121,13 +122,14 @@ type opStep int
 
 const (
 	opBegins    opStep = iota + 1 // waits until the account is in memory, to verify
-	opVerifies                    // waits for the verification
+	opVerifies                    // waits for the verification, and then for its turn to store
 	opStores                      // the config is being written
 	opTakesOver                   // it was written, and the issuer is to take it over
 )
 
 type modelOp struct {
 	step    opStep
+	old     *Account // the config as it was when this began
 	account *Account // nil to delete
 	token   *Token
 	work    uint64
@@ -372,9 +374,8 @@ func (w *modelWorld) askAgain() {
 	w.readers = waiting
 }
 
-// isLoaded is worker.loaded: whether the account is in memory for the caller that writes the config.
-func (w *modelWorld) isLoaded() (ok, failed bool) {
-	o := w.op
+// isLoaded is worker.loaded: whether the account is in memory for a caller that writes the config.
+func (w *modelWorld) isLoaded(o *modelOp) (ok, failed bool) {
 	news := w.state.Loads > o.loads
 	switch {
 	case w.state.Known == known || news && w.state.LoadErr == nil && w.state.Known == absent:
@@ -386,41 +387,53 @@ func (w *modelWorld) isLoaded() (ok, failed bool) {
 	return false, false
 }
 
-// opGoesOn is one step of the caller that writes the config; false where there is none, or it waits.
+// opGoesOn is one step of a caller that writes the config; false where there is none, or it waits.
 func (w *modelWorld) opGoesOn() bool {
-	if w.op == nil {
-		return false
+	if w.op != nil && w.op.step == opTakesOver {
+		o := *w.op
+		return w.takesOver(&o)
 	}
-	o := *w.op
-	switch o.step {
-	case opBegins:
-		ok, failed := w.isLoaded()
+	return w.verify != nil && w.verificationGoesOn(*w.verify)
+}
+
+// verificationGoesOn is one step of the caller that verifies settings before it stores them.
+func (w *modelWorld) verificationGoesOn(o modelOp) bool {
+	if o.step == opBegins {
+		ok, failed := w.isLoaded(&o)
 		switch {
 		case failed || ok && w.state.MayLogin(w.env(), ReasonVerification, o.account) != nil:
-			w.op = nil
+			w.verify = nil
 			return true
 		case ok && w.state.Work == nil:
 			w.apply(Verify{Account: o.account})
 			o.step, o.work = opVerifies, w.state.WorkID
-			w.op = &o
+			w.verify = &o
 			return true
 		}
-	case opVerifies:
-		work := w.state.Work
-		switch {
-		case work == nil || work.ID != o.work:
-			w.opEnds(false)
-			return true
-		case work.Step == committing:
-			o.step, o.token = opStores, work.Token
-			w.op = &o
-			return true
-		}
-	case opTakesOver:
-		return w.takesOver(&o)
-	case opStores:
+		return false
+	}
+	switch work := w.state.Work; {
+	case work == nil || work.ID != o.work:
+		w.callerGone()
+		return true
+	case work.Step == committing && w.op == nil && w.config != o.old:
+		w.callerGone() // the config was changed meanwhile
+		return true
+	case work.Step == committing && w.op == nil:
+		o.step, o.token = opStores, work.Token
+		w.op, w.verify = &o, nil
+		return true
 	}
 	return false
+}
+
+// callerGone ends the caller that verifies.
+func (w *modelWorld) callerGone() {
+	work := w.verify.work
+	w.verify = nil
+	if work != 0 {
+		w.apply(Abandon{Work: work})
+	}
 }
 
 // takesOver is Update, or Remove.
@@ -432,7 +445,7 @@ func (w *modelWorld) takesOver(o *modelOp) bool {
 		return true
 	}
 	if o.account == nil || o.waits {
-		if ok, failed := w.isLoaded(); !ok {
+		if ok, failed := w.isLoaded(o); !ok {
 			if failed {
 				w.opEnds(false)
 			}
@@ -506,14 +519,14 @@ func (w *modelWorld) changedAccount(c change) (a *Account, ok bool) {
 func (w *modelWorld) crash() {
 	w.ghost.crashed(w)
 	w.state, w.lastRead = State{bounds: w.state.bounds}, time.Time{}
-	w.loads, w.save, w.logins, w.tell, w.kills, w.op, w.readers = nil, nil, nil, nil, nil, nil, nil
+	w.loads, w.save, w.logins, w.tell, w.kills, w.op, w.verify, w.readers = nil, nil, nil, nil, nil, nil, nil, nil
 	w.changed = false
 	w.since = w.true - 100*time.Hour // the elapsed clock counts from an arbitrary moment
 }
 
 // canEvict reports whether the worker would take the account out of memory.
 func (w *modelWorld) canEvict() bool {
-	return w.op == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(Env{Reading: w.now()})
+	return w.op == nil && w.verify == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(Env{Reading: w.now()})
 }
 
 func (w *modelWorld) evict() {

@@ -488,7 +488,7 @@ func (w *modelWorld) serves(r *modelReader) {
 	}
 	t := s.Current
 	waited := w.true > r.came // for a login that took its time
-	held := waited || s.Failure != nil || s.Work != nil || t.repeated || s.Account.singleSession()
+	held := waited || s.Failure != nil || s.Work != nil || s.GivenUpLeft(now) > 0 || t.repeated || s.Account.singleSession()
 	if t.Remaining(now) < t.Life()/3 && !held {
 		w.breaks(ruleUseful, fmt.Sprintf("%s has %s left, and nothing is in the way of a rotation", t.ID, t.Remaining(now)))
 	}

@@ -47,8 +47,10 @@ func (e *encoder) ranks(w *modelWorld) {
 	for _, l := range w.logins {
 		e.works = append(e.works, l.work.ID)
 	}
-	if w.op != nil {
-		e.works = append(e.works, w.op.work)
+	for _, o := range []*modelOp{w.op, w.verify} {
+		if o != nil {
+			e.works = append(e.works, o.work)
+		}
 	}
 	g := &w.ghost
 	e.versions = append(e.versions, g.rejectedVersion, g.uncorrectedVersion)
@@ -106,7 +108,7 @@ func (e *encoder) time(t time.Time) {
 }
 
 func (e *encoder) world(w *modelWorld) {
-	e.bool(w.active, w.changed, w.op != nil, w.save != nil, w.tell != nil, w.config != nil, w.record != nil)
+	e.bool(w.active, w.changed, w.op != nil, w.verify != nil, w.save != nil, w.tell != nil, w.config != nil, w.record != nil)
 	e.int(int64(w.left.crashes)<<20 | int64(w.left.writes)<<16 | int64(w.left.revokes)<<12 | int64(w.left.forced)<<8 |
 		int64(w.left.setBacks)<<4 | int64(w.left.reads))
 	e.time(w.lastRead)
@@ -140,12 +142,15 @@ func (e *encoder) world(w *modelWorld) {
 	for _, k := range w.kills {
 		e.name(k.token.ID)
 	}
-	if w.op != nil {
-		e.len(int(w.op.step))
-		e.account(w.op.account)
-		e.token(w.op.token)
-		e.workID(w.op.work)
-		e.bool(w.op.waits, w.state.Loads > w.op.loads)
+	for _, o := range []*modelOp{w.op, w.verify} {
+		if o == nil {
+			continue
+		}
+		e.len(int(o.step))
+		e.account(o.account)
+		e.token(o.token)
+		e.workID(o.work)
+		e.bool(o.waits, w.state.Loads > o.loads, w.config == o.old)
 	}
 	e.len(len(w.readers))
 	for _, r := range w.readers {

@@ -91,7 +91,11 @@ func (e Loaded) apply(t *transition) {
 func (e Written) apply(t *transition) {
 	t.Loading = 0
 	verification := t.Work
-	if verification.verifies() {
+	switch {
+	case !verification.verifies():
+	case e.Token == nil:
+		t.cancelWork()
+	default:
 		t.Work = nil
 		t.changed()
 	}

@@ -53,13 +53,9 @@ func (t *transition) endVerification(w *Work, err error) {
 	t.emit(Wake{})
 }
 
-// apply ends a verification whose settings were not stored. The login may have been made all the same.
+// apply ends a verification whose settings were not stored.
 func (e Abandon) apply(t *transition) {
-	if t.Work == nil || t.Work.ID != e.Work {
-		return
+	if t.Work != nil && t.Work.ID == e.Work {
+		t.cancelWork()
 	}
-	t.Suspect = t.Suspect || t.Work.Step != noting && t.endsSession(nil, t.Work.Account)
-	t.Work = nil
-	t.changed()
-	t.emit(Wake{})
 }

@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -14,7 +15,8 @@ import (
 // Verify logs in with settings that are not stored yet, and calls commit with the token that this gives, for it to store the
 // settings and to call Update. While the same login, or the same credentials, are on hold the result comes from memory.
 //
-// Until commit has returned this is the account's one login in flight: readers without a token wait for it.
+// Until commit has returned this is the account's one login in flight: readers without a token wait for it. ErrChanged means that
+// another Update, Remove or Revoke came first.
 func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) error) error {
 	if err := i.startable(); err != nil {
 		return err
@@ -60,7 +62,7 @@ func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, 
 		var refused error
 		var version uint64
 		if err := w.loaded(ctx, func(l *locked) {
-			switch refused = l.state.MayLogin(w.env(true), account.ReasonVerification, a); {
+			switch refused = cmp.Or(context.Cause(ctx), l.state.MayLogin(w.env(true), account.ReasonVerification, a)); {
 			case refused != nil:
 			case l.state.Work != nil:
 				changed = l.changed

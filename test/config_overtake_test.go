@@ -1,0 +1,93 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestConfigOvertake_VerificationHangs pauses or deletes a config, in an incident, while the login of somebody's write hangs.
+func TestConfigOvertake_VerificationHangs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		op   logical.Operation
+		data map[string]any
+	}{
+		{"pause", logical.UpdateOperation, map[string]any{"paused": true, "pause_reason": "leak"}},
+		{"delete", logical.DeleteOperation, nil},
+	} {
+		timed(t, c.name, func(t *testing.T) {
+			s := gstMount(t, time.Hour, "request_timeout", "60s")
+			s.token("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+			write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+			advance(time.Second)
+			began := time.Now()
+			_, err := s.do(t.Context(), c.op, "config/gst", c.data)
+			check.NoError(t, err)
+			atMost(t, time.Since(began), time.Second, "the %s has waited", c.name)
+			_, err = s.wait(write).unpack()
+			check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was overtaken")
+			atMost(t, time.Since(began), 2*time.Second, "the write has waited")
+			resp, err := s.do(t.Context(), logical.ReadOperation, "config/gst", nil)
+			check.NoError(t, err)
+			if c.data != nil {
+				check.Equal(t, resp.Data["paused"], any(true), "paused")
+				check.Equal(t, len(resp.Data["headers"].(map[string]string)), 0, "headers of the write that was overtaken")
+			} else {
+				check.True(t, resp == nil, "the config is there again: %v", resp)
+			}
+			_, err = s.ask(t.Context(), "app", nil)
+			check.True(t, err != nil, "a token is read")
+			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestConfigOvertake_VerificationNotBegun pauses a config while somebody's write waits for the login of a reader to end: no other
+// login follows.
+func TestConfigOvertake_VerificationNotBegun(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		reader := s.async("token/app")
+		advance(time.Second)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+		advance(time.Second)
+		s.write("config/gst", map[string]any{"paused": true})
+		_, err := s.wait(write).unpack()
+		check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was overtaken")
+		s.wait(reader)
+		advance(2 * time.Minute)
+		s.wantLogins(1, "the reader's")
+	})
+}
+
+// TestConfigVerify_GivenUpWithItsCaller has the caller of a verification hang up, and its login hang: the next login does not begin
+// beside it.
+func TestConfigVerify_GivenUpWithItsCaller(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.write("config/gst", map[string]any{"request_timeout": "60s"})
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err := s.do(ctx, logical.UpdateOperation, "config/gst", branch("7"))
+		check.Require(t, err != nil, "the write has succeeded")
+		s.wantLogins(1)
+		reader := s.async("token/app")
+		advance(20 * time.Second)
+		s.wantLogins(2, "since the caller is gone")
+		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins of one account in flight at once")
+		s.wait(reader)
+		advance(2 * time.Minute)
+	})
+}
