@@ -32,7 +32,7 @@ func (b ledgerAdapter) Trim(ctx context.Context, now time.Time) (int, error) {
 func ledgerEntry(t *issuer.Token) ledger.Entry {
 	outcome, at := t.Revocation()
 	return ledger.Entry{
-		TokenID: t.ID, IssuedAt: t.IssuedAt.Truncate(time.Second), ExpiresAt: t.ExpiresAt.Truncate(time.Second),
+		TokenID: t.ID, IssuedAt: t.IssuedAt.Truncate(time.Second), ExpiresAt: t.ValidUntil().Truncate(time.Second),
 		Reason: string(t.Reason), RevokedAt: at.Truncate(time.Second), Upstream: string(outcome),
 	}
 }

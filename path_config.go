@@ -111,7 +111,7 @@ func (b *backend) configPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.configList, Summary: configListHelpSynopsis, Description: listDescription,
-					Responses: respondsList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
+					Responses: respondsList("upstream accounts", "protocol", "preset", "token_url", "username", "client_id", "paused"),
 				},
 			},
 			HelpSynopsis:    configListHelpSynopsis,
@@ -533,13 +533,13 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 	alive, pending, until, revocable := 0, 0, time.Time{}, false
 	for _, t := range known.Out {
 		switch outcome, _ := t.Token.Revocation(); {
-		case outcome == account.Killed, !t.Token.ExpiresAt.After(b.clock().Wall):
+		case outcome == account.Killed, !t.Token.ValidUntil().After(b.clock().Wall):
 		case outcome == account.Unknown && t.Revocable:
 			pending++
 		default:
 			alive, revocable = alive+1, revocable || t.Revocable && outcome == ""
-			if t.Token.ExpiresAt.After(until) {
-				until = t.Token.ExpiresAt
+			if end := t.Token.ValidUntil(); end.After(until) {
+				until = end
 			}
 		}
 	}
@@ -587,7 +587,8 @@ func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framewo
 			return nil, err
 		}
 		return map[string]any{
-			"protocol": c.Protocol, "preset": c.Preset, "token_url": c.TokenURL, "username": c.Username, "paused": c.Paused,
+			"protocol": c.Protocol, "preset": c.Preset, "token_url": c.TokenURL, "username": c.Username,
+			"client_id": c.ClientID, "paused": c.Paused,
 		}, nil
 	})
 }

@@ -205,7 +205,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		// The ledger may not have the revocation yet, and its times may be outdated: the upstream may have returned the same token
 		// again since, or the clock was corrected.
 		fresh := ledgerEntry(token.Token)
-		e.IssuedAt, e.ExpiresAt = fresh.IssuedAt, fresh.ExpiresAt
+		e.IssuedAt, e.ExpiresAt = fresh.IssuedAt, token.Token.ExpiresAt.Truncate(time.Second)
 		// The current token is not revoked, even if it was before the config was deleted and written again.
 		if fresh.Upstream != "" || e.TokenID == known.Current {
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
@@ -219,7 +219,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		Entry: e, config: config, usableUntil: until, account: known.Account,
 		out: out, revocable: token.Revocable, why: token.Why,
 	}
-	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
+	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(until) {
 		t.usableUntil = e.RevokedAt
 	}
 	switch {

@@ -197,3 +197,20 @@ func TestConfigDelete_ThrottleThatIsOverIsForgotten(t *testing.T) {
 		s.wantState("idle")
 	})
 }
+
+// TestConfigDelete_SaysUntilToldEnd deletes a config whose token max_token_ttl ends: the upstream takes it for longer.
+func TestConfigDelete_SaysUntilToldEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newLatencyMount(t, jwtAccount(withTTL(24*time.Hour)))
+		s.write("config/gst", jwtConfig("verify_connection", false, "max_token_ttl", "1h"))
+		s.write("role/app", map[string]any{"config": "gst"})
+		first := s.token("app")
+		advance(30 * time.Minute)
+		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
+		check.NoError(t, err)
+		check.Contains(t, warningsOf(resp), "valid upstream until 2000-01-02T00:00:00Z")
+		advance(2 * time.Hour)
+		found := s.lookUp("token_id", first.id)
+		check.True(t, found.UsableUntil.After(time.Now()), "lookup: usable_until %s, %s", found.UsableUntil, found.Advice)
+	})
+}

@@ -234,3 +234,14 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 			"a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
 	})
 }
+
+// TestLedgerRetention_CountsFromToldEnd has a token that the upstream takes for longer than max_token_ttl and ledger_retention.
+func TestLedgerRetention_CountsFromToldEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := gstMount(t, 365*24*time.Hour, "max_token_ttl", "24h", "ledger_retention", "24h")
+		s.EveryMinute()
+		first := s.token("app")
+		advance(5 * 24 * time.Hour)
+		s.lookUp("token_id", first.id)
+	})
+}

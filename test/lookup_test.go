@@ -343,3 +343,19 @@ func TestLookup_AccountCannotBeRead(t *testing.T) {
 		check.True(t, !strings.Contains(r.message, "just started"), "lookup an hour after start: %d %s", r.status, r.message)
 	})
 }
+
+// TestLookup_KilledPastMaxTokenTTL revokes a token upstream whose use max_token_ttl had ended before.
+func TestLookup_KilledPastMaxTokenTTL(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := jwtV2()
+		s := newLatencyMount(t, f.living(24*time.Hour).account)
+		s.mount(f, "max_token_ttl", "1h")
+		first := s.token("app")
+		advance(3 * time.Hour)
+		s.revoke(first.id)
+		check.Require(t, !s.Simulator.TokenAlive(first.access), "the token is alive: this tests nothing")
+		advance(time.Minute)
+		found := s.lookUp("token_id", first.id)
+		check.True(t, !found.UsableUntil.After(time.Now()), "usable_until %s, %s", found.UsableUntil, found.Advice)
+	})
+}

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -405,5 +406,46 @@ func TestRevoke_TokenPastMaxTokenTTL(t *testing.T) {
 		check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead: this tests nothing")
 		s.revoke(first.id)
 		check.True(t, !s.Simulator.TokenAlive(first.access), "the token is alive")
+	})
+}
+
+// TestRevoke_RepeatedUntilToldEnd has the upstream repeat a revoked token to the end that it has told, and then give another: readers
+// get that one then, whatever max_token_ttl is.
+func TestRevoke_RepeatedUntilToldEnd(t *testing.T) {
+	eachOf(t, []string{"0s", "5h"}, func(t *testing.T, limit string) {
+		s := newLatencyMount(t, jwtAccount(withTTL(24*time.Hour)))
+		start := time.Now()
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"token":"the-token-of-day-%d","expires_in":86400}`, time.Since(start)/(24*time.Hour)) // to the engine
+		})
+		s.write("config/gst", jwtConfig("verify_connection", false, "max_token_ttl", limit))
+		s.write("role/app", map[string]any{"config": "gst"})
+		first := s.token("app")
+		advance(10 * time.Minute)
+		s.revoke(first.id)
+		for time.Since(start) < 24*time.Hour+5*time.Minute {
+			advance(time.Minute)
+			a, err := s.ask(t.Context(), "app", nil)
+			check.Require(t, err != nil || a.id != first.id, "the revoked token is read")
+		}
+		_, err := s.ask(t.Context(), "app", nil)
+		check.NoError(t, err)
+	})
+}
+
+// TestRevoke_ReturnsNotAfterMaxTokenTTL deletes the config of a revoked token that was told to live a year.
+func TestRevoke_ReturnsNotAfterMaxTokenTTL(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour, "max_token_ttl", "24h")
+		s.EveryMinute()
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":31536000}`)
+		first := s.token("app")
+		s.revoke(first.id)
+		s.remove("config/gst")
+		advance(32 * 24 * time.Hour)
+		_, _ = s.tryRead("ledger/gst", nil) // has the record looked at
+		s.write("config/gst", jwtConfig("verify_connection", false, "max_token_ttl", "24h"))
+		s.wantNotRead(first.id)
 	})
 }

@@ -85,8 +85,12 @@ func (t *transition) cancelWork() {
 		t.emit(CancelLogin{Work: w.ID})
 	case w.Failure != nil:
 		t.State = t.failed()
-	case w.Token != nil && !w.verifies():
-		t.supersede(w.Token, t.env)
+	case w.Token != nil && t.Known == known && (t.Current == nil || t.Current.ID != w.Token.ID):
+		token := w.Token
+		if refreshTarget(&w.Account.Upstream) != t.RefreshTarget { // of a verification
+			token = token.withoutRefresh()
+		}
+		t.supersede(token, t.env)
 	}
 	t.Work = nil
 	t.changed()

@@ -312,6 +312,7 @@ func (e *encoder) state(s *State) {
 		e.dur(w.Began.Elapsed - e.now.Elapsed)
 		e.version(w.Version)
 		e.token(w.Token)
+		e.bool(w.Abandoned)
 		e.failures(w.failures)
 	}
 	e.outbox(s.Outbox)

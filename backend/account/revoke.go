@@ -64,7 +64,7 @@ func (s *State) rememberRevoked(token *Token) {
 	if s.isRevoked(token.ID) {
 		return
 	}
-	next := append(slices.Clip(s.Revoked), revokedToken{ID: token.ID, End: token.ExpiresAt})
+	next := append(slices.Clip(s.Revoked), revokedToken{ID: token.ID, End: token.ValidUntil()})
 	if len(next) > s.limits().revoked {
 		first := slices.MinFunc(next, func(a, b revokedToken) int { return a.End.Compare(b.End) })
 		next = without(next, func(r revokedToken) bool { return r == first })

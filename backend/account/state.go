@@ -97,6 +97,8 @@ type Work struct {
 	Began Reading
 	// Version is that of the record that the step waits for.
 	Version uint64
+	// Abandoned says that nobody waits for a verification any more: a token that it brings is dropped.
+	Abandoned bool
 	// Token is what the login brought; else Err and Failure are what it ended with. Took is how long the upstream needed.
 	Token   *Token
 	Err     error
@@ -361,7 +363,7 @@ func (s *State) Previous(now Reading) *Token {
 		return nil
 	}
 	old := s.Find(s.Current.replaced)
-	if old == nil || old.Remaining(now) <= 0 {
+	if old == nil || !old.MayLive(now) {
 		return nil
 	}
 	return old

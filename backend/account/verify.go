@@ -36,6 +36,9 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
 		t.Suspect = t.Suspect || t.endsSession(token, w.Account)
 		t.emit(Wake{})
+		if w.Abandoned {
+			t.cancelWork()
+		}
 		return
 	}
 	t.setFailures(t.failuresAfter(err, t.env, sentBy(w.Account, true), w.Account.life(t.Current)))
@@ -53,9 +56,14 @@ func (t *transition) endVerification(w *Work, err error) {
 	t.emit(Wake{})
 }
 
-// apply ends a verification whose settings were not stored.
+// apply ends a verification whose settings were not stored. Its login, where the upstream is being asked, goes on: another one must
+// not begin beside it, and its failure counts.
 func (e Abandon) apply(t *transition) {
-	if t.Work != nil && t.Work.ID == e.Work {
+	switch w := t.Work; {
+	case w == nil || w.ID != e.Work:
+	case w.Step == loggingIn:
+		t.changeWork(func(w *Work) { w.Abandoned = true })
+	default:
 		t.cancelWork()
 	}
 }

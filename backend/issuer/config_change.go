@@ -15,7 +15,7 @@ import (
 // with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
 //
 // The settings are in force already, whatever Update returns: an error means that storage has not taken the token, or, where it
-// is a *stored.DamagedError, that the record of the tokens could not be read, and was replaced. It takes as long as changeWait at
+// is a *stored.DamagedError, that the record of the tokens could not be read, and was replaced. It takes as long as ChangeWait at
 // most, and storage goes on.
 func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 	ctx, cancel := outlasting(ctx)
@@ -51,7 +51,7 @@ func (w *worker) applyAndSave(ctx context.Context, event account.Event) error {
 }
 
 // Remove forgets an account whose config was just deleted. Readers that wait find out that it is gone. ErrStorageSlow means that
-// storage has yet to delete the record: Remove takes as long as changeWait at most.
+// storage has yet to delete the record: Remove takes as long as ChangeWait at most.
 func (i *Issuer) Remove(ctx context.Context, name string) error {
 	ctx, cancel := outlasting(ctx)
 	defer cancel()

@@ -21,15 +21,15 @@ import (
 const (
 	// maxExchanges bounds the exchanges that one revocation makes at a time.
 	maxExchanges = 4
-	// changeWait is how long a request that changes an account takes at most. What storage and upstream have not taken by then
+	// ChangeWait is how long a request that changes an account takes at most. What storage and upstream have not taken by then
 	// goes on in the background.
-	changeWait = 28 * time.Second
+	ChangeWait = 28 * time.Second
 )
 
-// outlasting is for a change that counts although its caller hangs up. It ends after changeWait, since sealing and step-down wait
+// outlasting is for a change that counts although its caller hangs up. It ends after ChangeWait, since sealing and step-down wait
 // for the request.
 func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), changeWait)
+	return context.WithTimeout(context.WithoutCancel(ctx), ChangeWait)
 }
 
 // Revocation is the result of the revocation of one token.

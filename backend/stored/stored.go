@@ -24,7 +24,7 @@ func Get[T any](ctx context.Context, view logical.Storage, key string, schema fu
 	}
 	raw, err := view.Get(ctx, key)
 	if err != nil || raw == nil {
-		return nil, about(err, "reading", key)
+		return nil, about(ctx, err, "reading", key)
 	}
 	entry := new(T)
 	if err := raw.DecodeJSON(entry); err != nil { // not passed on: it may quote the entry
@@ -46,7 +46,7 @@ func Put(ctx context.Context, view logical.Storage, key string, entry any) error
 	if err != nil {
 		return errors.New("the storage entry " + key + " cannot be encoded")
 	}
-	return about(view.Put(ctx, raw), "writing", key)
+	return about(ctx, view.Put(ctx, raw), "writing", key)
 }
 
 // Delete removes an entry, which need not be there.
@@ -54,7 +54,7 @@ func Delete(ctx context.Context, view logical.Storage, key string) error {
 	if view == nil {
 		return ErrNoStorage
 	}
-	return about(view.Delete(ctx, key), "deleting", key)
+	return about(ctx, view.Delete(ctx, key), "deleting", key)
 }
 
 // List returns the names right under a prefix; those that have more under them end in a slash.
@@ -63,14 +63,17 @@ func List(ctx context.Context, view logical.Storage, prefix string) ([]string, e
 		return nil, ErrNoStorage
 	}
 	names, err := view.List(ctx, prefix)
-	return names, about(err, "listing", prefix)
+	return names, about(ctx, err, "listing", prefix)
 }
 
 // about adds to an error of Vault's storage what was to be done with which entry. One that says that the storage only reads stays
-// as it is: Vault knows it by its text, and forwards the request then.
-func about(err error, doing, key string) error {
+// as it is: Vault knows it by its text, and forwards the request then. That of a context that has ended comes as a text over gRPC.
+func about(ctx context.Context, err error, doing, key string) error {
 	if err == nil || strings.Contains(err.Error(), logical.ErrReadOnly.Error()) {
 		return err
+	}
+	if ended := ctx.Err(); ended != nil {
+		err = ended
 	}
 	return fmt.Errorf("%s the storage entry %s: %w", doing, key, err)
 }

@@ -9,7 +9,7 @@ func mutants() []mutant {
 		{"a revocation is not remembered", "revoke.go", "\ts.Revoked = next\n", "\t_ = next\n"},
 		{"the bound of revocations takes the last one", "revoke.go", "slices.MinFunc(next, func(a, b revokedToken)", "slices.MaxFunc(next, func(a, b revokedToken)"},
 		{"revoke/ leaves a verification in flight", "revoke.go", "\t\tt.cancelWork()\n", "\t\tif !t.Work.verifies() {\n\t\t\tt.cancelWork()\n\t\t}\n"},
-		{"a verification that is given up goes on", "verify.go", "\t\tt.cancelWork()\n\t}\n", "\t\tt.Work = nil\n\t\tt.changed()\n\t}\n"},
+		{"a login is forgotten when its caller is gone", "verify.go", "w.Step == loggingIn:\n\t\tt.changeWork(func(w *Work) { w.Abandoned = true })", "w.Step == loggingIn:\n\t\tt.Work = nil\n\t\tt.changed()"},
 		{"a pause leaves a verification in flight", "settings.go", "\t\tt.cancelWork()\n\tdefault:", "\t\tt.Work = nil\n\t\tt.changed()\n\tdefault:"},
 		{"a login that was given up kills no session", "login.go", "\tt.Suspect = t.Suspect || w.Step != noting && t.endsSession(w.Token, w.Account)\n", ""},
 		{"a login may bring a revoked token back", "repeated_token.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
