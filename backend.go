@@ -57,9 +57,7 @@ type backend struct {
 	// metrics records what cannot be derived later from issuer.Summary.
 	metrics *metrics
 	clock   issuer.Clock
-	// writes serializes the writes of one config or role, each of which reads, validates and stores.
-	writes nameLocks
-	// verifications serializes those writes of a config that may log in before they store. It is taken before writes.
+	// verifications serializes the writes of a config that may log in before they store. It is taken before the lock of the entry.
 	verifications nameLocks
 	// verifying has, by the name of the config, the context.CancelCauseFunc of the write that logs in.
 	verifying sync.Map

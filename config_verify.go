@@ -25,7 +25,7 @@ func wantsVerification(old, next *config, p params) bool {
 // lockConfig waits for the other writes of the config, and overtakes one that waits for its verification: a pause or a deletion
 // in an incident does not wait for a login that hangs.
 func (b *backend) lockConfig(ctx context.Context, name string) (unlock func(), err error) {
-	unlock, err = b.writes.lock(ctx, configPrefix+name)
+	unlock, err = b.store.lock(ctx, configPrefix+name)
 	if err != nil {
 		return nil, err
 	}
@@ -45,12 +45,18 @@ func (b *backend) verify(
 	defer b.verifying.Delete(settings.Name)
 	unlock()
 	return b.issuer.Verify(ctx, settings, func(token *issuer.Token) error {
-		unlock, err := b.writes.lock(context.WithoutCancel(ctx), configPrefix+settings.Name)
+		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), issuer.ChangeWait)
+		defer cancel()
+		isOvertaken := func() bool { return errors.Is(context.Cause(ctx), issuer.ErrChanged) }
+		if isOvertaken() {
+			return issuer.ErrChanged
+		}
+		unlock, err := b.store.lock(patient, configPrefix+settings.Name)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		if errors.Is(context.Cause(ctx), issuer.ErrChanged) {
+		if isOvertaken() {
 			return issuer.ErrChanged
 		}
 		return commit(token)

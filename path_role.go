@@ -147,7 +147,7 @@ func (b *backend) rolePaths() []*framework.Path {
 
 func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	unlock, err := b.writes.lock(ctx, rolePrefix+name)
+	unlock, err := b.store.lock(ctx, rolePrefix+name)
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func (b *backend) roleRead(ctx context.Context, req *logical.Request, d *framewo
 
 func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	unlock, err := b.writes.lock(ctx, rolePrefix+name)
+	unlock, err := b.store.lock(ctx, rolePrefix+name)
 	if err != nil {
 		return nil, err
 	}

@@ -189,7 +189,8 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 	}
 	bare := *req
 	bare.Data = nil
-	return b.Backend.HandleExistenceCheck(ctx, &bare)
+	checkFound, exists, err = b.Backend.HandleExistenceCheck(ctx, &bare)
+	return checkFound, exists, withRepair(err)
 }
 
 // checkRequest refuses names outside the rule, unknown parameters, and values of the wrong type.

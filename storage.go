@@ -5,10 +5,12 @@ package mastersindia
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -28,14 +30,71 @@ const (
 // read again.
 type storage struct {
 	view logical.Storage
+	// writes serializes the writes of one entry, each of which reads, validates and stores.
+	writes nameLocks
 
 	mu sync.Mutex
+	// late has, by key, the write that its request no longer waits for; it is closed when storage has responded.
+	late map[string]chan struct{}
 	// unconfirmed counts, by key, how often the entry is yet to be read again after a write that failed: it may land all the same.
 	unconfirmed map[string]int
 }
 
-// readAgain is how many minutes long such an entry is read again.
+// readAgain is how many minutes long such an entry is read again, after storage has responded.
 const readAgain = 10
+
+// write has storage change the entry, and waits for issuer.ChangeWait at most: sealing and step-down wait for the request.
+func (s *storage) write(ctx context.Context, key string, change func(context.Context) error) error {
+	done := make(chan struct{})
+	var err error
+	go func() { // only storage can end it
+		defer close(done)
+		err = change(context.WithoutCancel(ctx))
+	}()
+	timer := time.NewTimer(issuer.ChangeWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return s.confirm(key, err)
+	case <-timer.C:
+	}
+	s.mu.Lock()
+	if s.late == nil {
+		s.late = make(map[string]chan struct{})
+	}
+	s.late[key] = done
+	s.mu.Unlock()
+	return s.confirm(key, fmt.Errorf("writing the storage entry %s: %w", key, context.DeadlineExceeded))
+}
+
+// lock waits until no other write of the entry is under way, at most until ctx ends.
+func (s *storage) lock(ctx context.Context, key string) (unlock func(), err error) {
+	unlock, err = s.writes.lock(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	late := s.late[key]
+	s.mu.Unlock()
+	if late == nil {
+		return unlock, nil
+	}
+	select {
+	case <-late:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.late, key)
+		return unlock, nil
+	case <-ctx.Done():
+		unlock()
+		return nil, errUnderWay(key)
+	}
+}
+
+// errUnderWay says that another write of the entry has yet to end.
+func errUnderWay(key string) error {
+	return logical.CodedError(http.StatusGatewayTimeout, key+": another write of it has not ended: try again")
+}
 
 // confirm notes how a write of the entry has ended.
 func (s *storage) confirm(key string, err error) error {
@@ -64,6 +123,14 @@ func (s *storage) toReadAgain() []string {
 	defer s.mu.Unlock()
 	keys := slices.Collect(maps.Keys(s.unconfirmed))
 	for _, key := range keys {
+		if done := s.late[key]; done != nil {
+			select {
+			case <-done:
+				delete(s.late, key)
+			default:
+				continue
+			}
+		}
 		if s.unconfirmed[key]--; s.unconfirmed[key] == 0 {
 			delete(s.unconfirmed, key)
 		}
@@ -77,11 +144,11 @@ func (s *storage) config(ctx context.Context, name string) (*config, error) {
 }
 
 func (s *storage) putConfig(ctx context.Context, name string, c *config) error {
-	return s.confirm(configPrefix+name, stored.Put(context.WithoutCancel(ctx), s.view, configPrefix+name, c))
+	return s.write(ctx, configPrefix+name, func(ctx context.Context) error { return stored.Put(ctx, s.view, configPrefix+name, c) })
 }
 
 func (s *storage) deleteConfig(ctx context.Context, name string) error {
-	return s.confirm(configPrefix+name, stored.Delete(context.WithoutCancel(ctx), s.view, configPrefix+name))
+	return s.write(ctx, configPrefix+name, func(ctx context.Context) error { return stored.Delete(ctx, s.view, configPrefix+name) })
 }
 
 // role returns nil without an error if it does not exist.
@@ -90,11 +157,11 @@ func (s *storage) role(ctx context.Context, name string) (*role, error) {
 }
 
 func (s *storage) putRole(ctx context.Context, name string, r *role) error {
-	return s.confirm(rolePrefix+name, stored.Put(context.WithoutCancel(ctx), s.view, rolePrefix+name, r))
+	return s.write(ctx, rolePrefix+name, func(ctx context.Context) error { return stored.Put(ctx, s.view, rolePrefix+name, r) })
 }
 
 func (s *storage) deleteRole(ctx context.Context, name string) error {
-	return s.confirm(rolePrefix+name, stored.Delete(context.WithoutCancel(ctx), s.view, rolePrefix+name))
+	return s.write(ctx, rolePrefix+name, func(ctx context.Context) error { return stored.Delete(ctx, s.view, rolePrefix+name) })
 }
 
 func (s *storage) list(ctx context.Context, prefix string) ([]string, error) {
@@ -205,7 +272,7 @@ func (n *nameLocks) lock(ctx context.Context, key string) (unlock func(), err er
 		}), nil
 	case <-ctx.Done():
 		n.leave(key, l)
-		return nil, logical.CodedError(http.StatusGatewayTimeout, key+": another write of it has not ended: try again")
+		return nil, errUnderWay(key)
 	}
 }
 

@@ -111,6 +111,8 @@ func TestStorageHangs_GatewayTimeout(t *testing.T) {
 		{logical.ListOperation, "role/", mounttest.List, "role/"},
 		{logical.ListOperation, "status/", mounttest.List, "config/"},
 		{logical.ReadOperation, "status/app", mounttest.Get, "config/"},
+		{logical.UpdateOperation, "config/app", mounttest.Get, "config/"},
+		{logical.UpdateOperation, "role/app", mounttest.Get, "role/"},
 		{logical.UpdateOperation, "revoke/app", mounttest.Get, "config/"},
 		{logical.UpdateOperation, "rotate/app", mounttest.Get, "role/"},
 	} {
@@ -127,6 +129,47 @@ func TestStorageHangs_GatewayTimeout(t *testing.T) {
 			check.True(t, strings.Contains(err.Error(), "storage has not responded yet: try again"), "response %v, error %v", resp, err)
 			s.Storage.Heal()
 			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestStorageHangs_WriteEnds has storage not take a config or role: a seal, which cancels the request after 5 s and waits for it, must
+// not wait as long as storage does. The next write of the entry comes after that one.
+func TestStorageHangs_WriteEnds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		op           logical.Operation
+		path, access string
+		data         map[string]any
+	}{
+		{logical.UpdateOperation, "config/gst", mounttest.Put, map[string]any{"max_token_ttl": "30m"}},
+		{logical.UpdateOperation, "config/gst", mounttest.Put, branch("7")},
+		{logical.UpdateOperation, "role/app", mounttest.Put, map[string]any{"max_ttl": "30m"}},
+		{logical.DeleteOperation, "config/gst", mounttest.Delete, nil},
+		{logical.DeleteOperation, "role/app", mounttest.Delete, nil},
+	} {
+		timed(t, string(c.op)+" "+c.path, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			prefix, _, _ := strings.Cut(c.path, "/")
+			s.Storage.Slow(c.access, prefix+"/", 10*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			began := time.Now()
+			_, err := s.do(ctx, c.op, c.path, c.data)
+			between(t, time.Since(began), 28*time.Second, 31*time.Second, "the request has waited")
+			check.Equal(t, codeOf(err), http.StatusGatewayTimeout, "code")
+			s.Storage.Heal()
+			again, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			_, err = s.do(again, c.op, c.path, c.data)
+			check.Require(t, err != nil, "it was written beside the write that has not ended")
+			check.Contains(t, err.Error(), "another write of it has not ended")
+			advance(20 * time.Minute)
+			_, err = s.do(t.Context(), c.op, c.path, c.data)
+			check.NoError(t, err)
+			resp, _ := s.do(t.Context(), logical.ReadOperation, c.path, nil)
+			check.Equal(t, resp != nil, c.op == logical.UpdateOperation, "it is there")
 		})
 	}
 }
