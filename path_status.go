@@ -58,9 +58,9 @@ func (b *backend) statusPaths() []*framework.Path {
 			Fields:  map[string]*framework.FieldSchema{fieldName: nameField("config")},
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback:                  b.statusRead,
-					Summary:                   statusHelpSynopsis,
-					Description:               "Returns any problem with the account and the command to fix it. Never logs in, and returns no secret.",
+					Callback: b.statusRead, Summary: statusHelpSynopsis,
+					Description: "Returns any problem with the account and the command to fix it. Never logs in, and returns no " +
+						"secret.",
 					DisplayAttrs:              display("read", "status"),
 					Responses:                 responds("The health of the account.", statusFields(), nameNotFound()),
 					ForwardPerformanceStandby: true,

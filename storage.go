@@ -64,7 +64,7 @@ func (s *storage) write(ctx context.Context, key string, change func(context.Con
 	}
 	s.late[key] = done
 	s.mu.Unlock()
-	return s.confirm(key, fmt.Errorf("writing the storage entry %s: %w", key, context.DeadlineExceeded))
+	return s.confirm(key, fmt.Errorf("%s: %w", key, context.DeadlineExceeded))
 }
 
 // lock waits until no other write of the entry is under way, at most until ctx ends.

@@ -39,7 +39,7 @@ func (s *State) MayLogin(env Env, reason Reason, a *Account) error {
 	case s.Known != known:
 		return errNotLoaded
 	case s.Account.Paused:
-		return &PausedError{Reason: s.Account.PauseReason}
+		return s.Account.pausedError()
 	case s.GivenUpLeft(env.Reading) > 0:
 		return ErrGivenUp
 	case reason == ReasonForced:

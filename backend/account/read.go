@@ -75,8 +75,8 @@ func (s *State) Decide(env Env, r *Reader) Decision {
 	default:
 		return wait(ReadWait)
 	}
-	if s.Account.Paused {
-		return Decision{Err: &PausedError{Reason: s.Account.PauseReason}}
+	if err := s.Account.pausedError(); err != nil {
+		return Decision{Err: err}
 	}
 	if s.Usable(env.Reading) {
 		if bound := s.rotationBound(env, r); bound > 0 && left > 0 {

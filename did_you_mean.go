@@ -1,0 +1,77 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// closest is the accepted name that a typing error, or capitals, would turn into the given one, or "".
+func closest(name string, accepted []string) string {
+	typingErrors := min(2, len(name)-1) // else nothing would be left of a short name
+	if n := slices.IndexFunc(accepted, func(candidate string) bool { return strings.EqualFold(candidate, name) }); n >= 0 {
+		return accepted[n]
+	}
+	return within(typingErrors, name, accepted)
+}
+
+// nearest is the accepted name that was most likely meant, or "".
+func nearest(name string, accepted []string) string {
+	return cmp.Or(closest(name, accepted), containing(name, accepted), within(2*len(name)/3, name, accepted))
+}
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + name + "?"
+}
+
+// within is the accepted name with the fewest edits from the given one, at most so many, or "".
+func within(edits int, name string, accepted []string) string {
+	best, meant := edits+1, ""
+	for _, candidate := range accepted {
+		if d := editDistance(name, candidate, best); d < best {
+			best, meant = d, candidate
+		}
+	}
+	return meant
+}
+
+// containing are the accepted names that contain the given one, such as password for pass, or "".
+func containing(name string, accepted []string) string {
+	const leastPart = 3 // shorter parts match too many names
+	if len(name) < leastPart {
+		return ""
+	}
+	whole := slices.DeleteFunc(slices.Clone(accepted), func(candidate string) bool { return !strings.Contains(candidate, name) })
+	slices.SortStableFunc(whole, func(a, b string) int { return strings.Index(a, name) - strings.Index(b, name) })
+	return strings.Join(whole, " or ")
+}
+
+// editDistance counts the letters to insert, drop or replace between a and b; limit is returned for anything that far apart.
+// It is our own, since the SDK brings no such function, and the plugin takes on no dependency for one this short.
+func editDistance(a, b string, limit int) int {
+	if max(len(a), len(b))-min(len(a), len(b)) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for n := range row {
+		row[n] = n
+	}
+	for n := range len(a) {
+		diagonal := row[0]
+		row[0] = n + 1
+		for m := range len(b) {
+			cost := 1
+			if a[n] == b[m] {
+				cost = 0
+			}
+			diagonal, row[m+1] = row[m+1], min(diagonal+cost, row[m]+1, row[m+1]+1)
+		}
+	}
+	return min(row[len(b)], limit)
+}
