@@ -71,8 +71,12 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		check.Require(t, err == nil, "%s: %v", what, err)
 		first = text
 	}
-	info := check.Value(os.Stat(header))(t)
-	check.Equal(t, info.Mode().Perm(), 0o640, "the file has the mode")
+	for _, file := range []string{header, filepath.Join(run, "vault-token")} {
+		info := check.Value(os.Stat(file))(t)
+		check.Equal(t, info.Mode().Perm(), 0o640, "%s has the mode", file)
+	}
+	vaultToken := strings.TrimSpace(string(check.Value(os.ReadFile(filepath.Join(run, "vault-token")))(t)))
+	check.Value(w.CLI.As(vaultToken).Must(t.Context(), "", "token", "lookup"))(t)
 	w.upstream.wantLogins(t, 2)
 }
 

@@ -1,7 +1,7 @@
 # Copyright (c) The vault-plugin-secrets-mastersindia authors
 # SPDX-License-Identifier: MPL-2.0
 
-# Vault Agent that keeps one file with a current token. See README.md.
+# Vault Agent that keeps a file with a current token, and its Vault token in another. See README.md.
 
 vault {
   address = "https://vault.example.com:8200"
@@ -15,6 +15,14 @@ auto_auth {
 
       # Agent logs in again after a restart, and when Vault has revoked its token.
       remove_secret_id_file_after_reading = false
+    }
+  }
+
+  # For the programs of examples/clients: VAULT_TOKEN_FILE is this file.
+  sink "file" {
+    config = {
+      path = "/run/mastersindia-agent/vault-token"
+      mode = 0640
     }
   }
 }
