@@ -67,7 +67,7 @@ func List(ctx context.Context, view logical.Storage, prefix string) ([]string, e
 }
 
 // about adds to an error of Vault's storage what was to be done with which entry. One that says that the storage only reads stays
-// as it is: Vault knows it by its text, and forwards the request then. That of a context that has ended comes as a text over gRPC.
+// as it is: Vault knows it by its text, and forwards the request then. Of a context that has ended only a text comes over gRPC.
 func about(ctx context.Context, err error, doing, key string) error {
 	if err == nil || strings.Contains(err.Error(), logical.ErrReadOnly.Error()) {
 		return err

@@ -28,7 +28,7 @@ type claims struct {
 // readClaims reads the payload of a JWT. It is not verified, as the vendors publish no keys: the token came over TLS from
 // where it was issued. Nor is its header looked at, which is broken in the vendors' own samples. A token that is no JWT has
 // no claims.
-func readClaims(token string) (c claims, problem string) {
+func readClaims(token string) (c claims, problem problemText) {
 	payload := jwtPayload(token)
 	exp, found, problem := number(payload["exp"])
 	if problem != "" {
@@ -74,7 +74,7 @@ func epoch(n float64) float64 {
 
 // number reads a number that may come as a string. found is false where there is none: upstreams send null, an empty
 // string or an empty list instead of leaving the key out. A number too large for a float64 is infinite, which is as good.
-func number(v any) (n float64, found bool, problem string) {
+func number(v any) (n float64, found bool, problem problemText) {
 	text := ""
 	switch v := v.(type) {
 	case nil:

@@ -111,7 +111,7 @@ func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 }
 
 // malformed is the error of a response that looked like a success and is none.
-func (a *response) malformed(op string, r *grant, s *scrubber, problem string) *Error {
+func (a *response) malformed(op string, r *grant, s *scrubber, problem problemText) *Error {
 	r.problem = problem
 	e := &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.describe(op, r, s)}
 	if problem == problemLife {
@@ -217,7 +217,7 @@ func (a *response) problemWith(op string, r *grant) string {
 	case a.redirect():
 		return "a redirect was not followed: set token_url to the final address"
 	case r.problem != "":
-		return r.problem
+		return string(r.problem)
 	case a.ok():
 		return problemNoToken
 	default:

@@ -168,7 +168,7 @@ func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Er
 	if a.problem == "" {
 		r = c.protocol.read(a.text(), c.spec)
 	}
-	problem := ""
+	var problem problemText
 	if a.succeeded(r) {
 		var t *Token
 		if t, problem = newToken(&c.account, a, r); problem == "" {

@@ -79,7 +79,7 @@ func readJSON(body []byte, s Spec) *grant {
 
 // decodeJSON decodes one JSON value and refuses anything behind it. Numbers keep their text, as an epoch in milliseconds
 // or a token's id must not be rounded.
-func decodeJSON(body []byte) (v any, problem string) {
+func decodeJSON(body []byte) (v any, problem problemText) {
 	body, problem = plainText(body)
 	if problem != "" {
 		return nil, problem

@@ -9,7 +9,7 @@ import (
 )
 
 // lifetime is how long the access token lives. If both the response and the token itself have an expiry, the earlier one counts.
-func lifetime(acct *Account, a *response, r *grant, access claims) (life time.Duration, problem string) {
+func lifetime(acct *Account, a *response, r *grant, access claims) (life time.Duration, problem problemText) {
 	stated, found, problem := number(r.expiresIn)
 	if problem != "" {
 		return 0, problem

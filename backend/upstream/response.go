@@ -45,13 +45,17 @@ const (
 	problemLife     = "the token has already expired or expires in less than 10 seconds"
 )
 
+// problemText says why a response is not understood. It is a type of its own so that only constants become one: it is shown as it
+// is, and no text of the upstream's may be.
+type problemText string
+
 // response is an HTTP response with its body read.
 type response struct {
 	status int
 	header http.Header
 	body   []byte
 	// problem says why the body could not be read to its end; empty where it was.
-	problem string
+	problem problemText
 	// sent is the moment before the request went out, received the one when the response's head had come.
 	sent, received time.Time
 }
@@ -59,7 +63,7 @@ type response struct {
 // grant is what the body of a response says, in words that all protocols share.
 type grant struct {
 	// problem says why the body cannot be understood; empty where it can.
-	problem        string
+	problem        problemText
 	token, refresh string
 	// expiresIn is nil, a string, a json.Number, or whatever else the upstream put under the protocol's LifeKey.
 	expiresIn any
@@ -106,7 +110,7 @@ func (a *response) skew() (skew time.Duration, known bool) {
 //
 // Life counts from the moment before the request was sent, on our clock; its length is measured by the upstream's clock
 // alone wherever possible. So it does not matter how far the two clocks are apart.
-func newToken(acct *Account, a *response, r *grant) (t *Token, problem string) {
+func newToken(acct *Account, a *response, r *grant) (t *Token, problem problemText) {
 	if problem := tokenProblem(r.token); problem != "" {
 		return nil, problem
 	}
@@ -131,7 +135,7 @@ func newToken(acct *Account, a *response, r *grant) (t *Token, problem string) {
 }
 
 // tokenProblem says why a token cannot be used as one: consumers put it into a header as it is.
-func tokenProblem(token string) string {
+func tokenProblem(token string) problemText {
 	switch {
 	case token == "":
 		return problemNoToken
@@ -155,7 +159,7 @@ func withoutScheme(token string) string {
 }
 
 // plainText strips a byte order mark, which some servers for Windows send, and refuses what is empty or not UTF-8.
-func plainText(body []byte) (text []byte, problem string) {
+func plainText(body []byte) (text []byte, problem problemText) {
 	text = bytes.TrimPrefix(body, []byte("\ufeff"))
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:

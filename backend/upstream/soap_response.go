@@ -78,7 +78,7 @@ func readSOAP(body []byte, spec Spec) *grant {
 
 // parse goes over the document once. Entities that a document declares are never expanded: a declaration of any kind ends
 // the reading, as SOAP forbids them all.
-func (s *soapReader) parse(body []byte) (problem string) {
+func (s *soapReader) parse(body []byte) (problem problemText) {
 	d := xml.NewDecoder(bytes.NewReader(body))
 	// NuSOAP labels its responses ISO-8859-1 whatever they hold. The bytes are known to be UTF-8 by now.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
@@ -97,14 +97,14 @@ func (s *soapReader) parse(body []byte) (problem string) {
 }
 
 // xmlProblem says what the parser found, but not in its words: those quote the document.
-func xmlProblem(err error) string {
+func xmlProblem(err error) problemText {
 	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok && syntax.Msg == "unexpected EOF" {
 		return problemCut
 	}
 	return problemNotXML
 }
 
-func (s *soapReader) finish() (problem string) {
+func (s *soapReader) finish() (problem problemText) {
 	if !s.sawRoot {
 		return problemNotXML
 	}
@@ -112,7 +112,7 @@ func (s *soapReader) finish() (problem string) {
 }
 
 // take reads one token of the document.
-func (s *soapReader) take(token xml.Token) (problem string) {
+func (s *soapReader) take(token xml.Token) (problem problemText) {
 	switch token := token.(type) {
 	case xml.Directive:
 		return problemDoctype
@@ -126,7 +126,7 @@ func (s *soapReader) take(token xml.Token) (problem string) {
 	return ""
 }
 
-func (s *soapReader) start(name string) (problem string) {
+func (s *soapReader) start(name string) (problem problemText) {
 	if len(s.open) == 0 && s.sawRoot {
 		return problemTrailing
 	}
@@ -149,7 +149,7 @@ func (s *soapReader) start(name string) (problem string) {
 }
 
 // text collects character data. A response may hold its error as bare text, where others have elements.
-func (s *soapReader) text(text []byte) (problem string) {
+func (s *soapReader) text(text []byte) (problem problemText) {
 	if len(s.open) == 0 {
 		return s.outside(text)
 	}
@@ -161,7 +161,7 @@ func (s *soapReader) text(text []byte) (problem string) {
 }
 
 // outside judges text that stands in no element, where there may be white space only.
-func (s *soapReader) outside(text []byte) (problem string) {
+func (s *soapReader) outside(text []byte) (problem problemText) {
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
 		return ""

@@ -6,7 +6,6 @@ package mounttest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -226,7 +225,7 @@ func (p *processStorage) access(ctx context.Context, kind, key string, do func()
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("rpc error: %v", err) // over gRPC it is no error of a context any more
+		return errors.New("rpc error: " + err.Error()) // over gRPC it is no error of a context any more
 	}
 	if fault.Err != nil && !fault.Late {
 		return fault.Err
