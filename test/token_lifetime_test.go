@@ -5,6 +5,12 @@ package test
 
 import (
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,4 +134,32 @@ func TestTokenLife_ShorterLimitWarns(t *testing.T) {
 		resp, err := w.tryRead("token/app", nil)
 		check.True(t, (err != nil) == c.ends, "a read after the write gives %v, %v, and the token has ended: %t", resp, err, c.ends)
 	})
+}
+
+// TestTokenLife_WordIsMalformed has the upstream tell the life in a word that no protocol has. A life that is told and not understood
+// must not become the default one, which may be longer.
+func TestTokenLife_WordIsMalformed(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			s := f.mounted(t)
+			key := regexp.QuoteMeta(f.spec().LifeKey)
+			told := regexp.MustCompile(`("` + key + `"\s*:\s*)("[^"]*"|[0-9.]+)|(<` + key + `[^>]*>)[^<]*`)
+			s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+				response := httptest.NewRecorder()
+				s.Simulator.ServeHTTP(response, r)
+				body := response.Body.String()
+				if told.MatchString(body) {
+					body = told.ReplaceAllString(body, `${1}${3}"soon"`)
+				} else {
+					body = strings.Replace(body, "{", `{"`+f.spec().LifeKey+`": "soon", `, 1)
+				}
+				maps.Copy(w.Header(), response.Header())
+				w.Header().Del("Content-Length")
+				w.WriteHeader(response.Code)
+				_, _ = io.WriteString(w, body) // to the engine
+			})
+			check.Contains(t, s.failure("app").Error(), "the token's expiry is not a number")
+		})
+	}
 }
