@@ -151,7 +151,7 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string
 		}
 		rw.WriteHeader(http.StatusUnauthorized)
 	case path == "/revoked", path == "/never":
-		rw.WriteHeader(http.StatusUnauthorized)
+		http.Error(rw, `{"detail":"the user is disabled"}`, http.StatusUnauthorized)
 	case path == "/slow":
 		<-time.After(exampleLease + time.Second)
 		return false

@@ -202,7 +202,7 @@ func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
 	if got := c.api.lastHeader(); got.Get("Authorization") != "" || got.Get("client_id") != "" {
 		t.Errorf("%s has sent headers that the host does not want", c.name)
 	}
-	seen = c.call(t, exampleCall{role: role, paths: []string{"/commonapis/searchgstin?gstin=29ABCDE1234F2Z5"}, options: []string{"-X", "GET"}})
+	seen = c.call(t, exampleCall{role: role, paths: []string{"/commonapis/searchgstin?gstin=29ABCDE1234F2Z5&pages[]=[1-3]&of=%5B"}, options: []string{"-X", "GET"}})
 	seen.want(t, wanted{calls: 1, reads: 1, responses: 1})
 	check.Equal(t, c.api.lastHeader().Get("client_id"), c.oauth.ClientID, "%s has sent the client_id", c.name)
 	seen = c.run(t, c.name, "/worded", "/misspelt")
@@ -355,7 +355,7 @@ func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
 	c.renew(t)
 	seen = c.run(t, c.name, "/never", "/accepted")
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{
-		"refuses token_id " + seen.tokenID, "Vault has no newer token yet", "Try again", status,
+		"refuses token_id " + seen.tokenID, "Vault has no newer token yet", "Try again", status, "It returned 401: ", "is disabled",
 	}})
 	seen = c.run(t, c.name, "/half", "/accepted") // it was issued, and has the words of a refusal
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "It returned 200. It may have been issued", "0123"}})

@@ -166,13 +166,13 @@ func TestPython_LocalsShowNoToken(t *testing.T) {
 		_, _ = io.WriteString(rw, response) // a client that has gone shows in its own output
 	}))
 	defer vault.Close()
-	const code = `import os, sys, traceback
+	const code = `import os, signal, socket, sys, traceback
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError
 def show(what, **given):
     try:
         what(**given)
-    except ClientError as error:
+    except Exception as error:
         report = traceback.TracebackException.from_exception(error, capture_locals=True)
         print("".join(report.format()))
         for frame, _ in traceback.walk_tb(error.__traceback__):
@@ -182,6 +182,17 @@ show(client.call, url="http://127.0.0.1:1/", body="{}")
 show(client.call, url="http://127.0.0.1:1/", body="{}", field="access_token")
 show(client.call, url="http://127.0.0.1:1/", body="{}", headers={"Productid": "arap"})
 show(Client("kv/token/other").token)
+class TimeIsOver(Exception): # as a queue raises it in a job
+    pass
+def over(*_): raise TimeIsOver
+signal.signal(signal.SIGALRM, over)
+silent = socket.create_server(("127.0.0.1", 0), backlog=0) # takes no more connections than these
+waiting = [socket.socket() for _ in range(3)]
+for one in waiting:
+    one.setblocking(False)
+    one.connect_ex(silent.getsockname())
+signal.setitimer(signal.ITIMER_REAL, 3)
+show(client.call, url=f"http://127.0.0.1:{silent.getsockname()[1]}/", body="{}")
 os.environ.update(http_proxy="http://127.0.0.1:1", VAULT_ADDR="http://vault.invalid")
 show(Client("billing").token)
 os.environ["VAULT_TOKEN"] = "the-token €"
@@ -189,8 +200,9 @@ show(Client("billing").token)`
 	command := exec.CommandContext(t.Context(), "python3", "-B", "-c", code)
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + vault.URL, "VAULT_TOKEN=the-token"}
 	out, err := command.CombinedOutput()
-	if n := strings.Count(string(out), "ClientError: "); err != nil || n != 6 || strings.Contains(string(out), "the-token") {
-		t.Errorf("%v after %d errors, want 6 and no token:\n%s", err, n, out)
+	n := strings.Count(string(out), "ClientError: ") + strings.Count(string(out), "\nTimeIsOver\n")
+	if err != nil || n != 7 || strings.Contains(string(out), "the-token") {
+		t.Errorf("%v after %d errors, want 7 and no token:\n%s", err, n, out)
 	}
 	check.True(t, strings.Contains(string(out), "through the proxy of http_proxy failed: "), "the proxy is not named:\n%s", out)
 }

@@ -92,6 +92,12 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("rejected: must be the token_id of a token, 16 hex digits");
         }
+        if (vault.StartsWith(" ", StringComparison.Ordinal)) vault = Vault(); // a program may set it late
+        if (vault != Vault())
+        {
+            throw new MastersIndiaException("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one " +
+                "Vault and namespace", 400);
+        }
         await reading.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -125,7 +131,7 @@ public sealed class MastersIndiaClient
         if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
-        if (Refused(answer))
+        if (Refused(answer, method))
         {
             var rejected = token.TokenId;
             try
@@ -144,7 +150,7 @@ public sealed class MastersIndiaClient
             }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         }
-        if (Refused(answer))
+        if (Refused(answer, method))
         {
             throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field) +
                 Said(token, answer, method), answer.Item1);
@@ -158,7 +164,7 @@ public sealed class MastersIndiaClient
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
-                ")" + (answer.Item1 >= 300 && answer.Item1 < 500 ? "" : InDoubt(method)) + ": " + Hide(token, answer.Item2), answer.Item1); // 5xx: perhaps of a gateway alone
+                ")" + InDoubt(method, answer.Item1) + ": " + Hide(token, answer.Item2), answer.Item1);
         }
         return answer.Item2;
     }
@@ -173,11 +179,10 @@ public sealed class MastersIndiaClient
     /// <summary>An API may repeat in its error what it was sent.</summary>
     static string Hide(MastersIndiaToken token, string text) { return text.Replace(token.AccessToken, "<token>"); }
 
-    /// <summary>What is to be said of a response of 2xx that has the words of a refusal.</summary>
+    /// <summary>What is to be said of a response that refuses the token.</summary>
     static string Said(MastersIndiaToken token, Tuple<int, string> answer, string method)
     {
-        return answer.Item1 >= 300 && answer.Item1 < 500 ? ""
-            : ". It returned " + answer.Item1 + InDoubt(method) + ": " + Hide(token, answer.Item2);
+        return ". It returned " + answer.Item1 + InDoubt(method, answer.Item1) + ": " + Hide(token, answer.Item2);
     }
 
     /// <summary>
@@ -249,10 +254,10 @@ public sealed class MastersIndiaClient
 
     static void CheckUrl(string what, string url)
     {
-        if (!Regex.IsMatch(url, @"\Ahttps?://[A-Za-z0-9_.:\[\]-]+([/?#][!-~]*)?\z"))
+        if (!Regex.IsMatch(url, @"\Ahttps?://[A-Za-z0-9_.:\[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?\z"))
         {
             throw new MastersIndiaException(what + ": must begin with http:// or https:// and a host, without user name or line break; " +
-                "percent-encode blanks and accents");
+                "percent-encode blanks, accents and %");
         }
     }
 
@@ -327,8 +332,9 @@ public sealed class MastersIndiaClient
     static string Quote(string text) { return "\"" + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""; }
 
     /// <summary>Reports whether a response means an invalid token. A wrong path returns 401 too; some APIs say it in words.</summary>
-    static bool Refused(Tuple<int, string> answer)
+    static bool Refused(Tuple<int, string> answer, string method)
     {
+        if (answer.Item1 >= 500 && InDoubt(method) != "") return false; // whatever it says: the call may have been executed
         if (answer.Item1 == 401) return !answer.Item2.Contains("Invalid Product");
         const string said = "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)";
         return answer.Item1 == 498 || Regex.IsMatch(answer.Item2, said, RegexOptions.IgnoreCase) &&
@@ -339,12 +345,6 @@ public sealed class MastersIndiaClient
 
     async Task ReadAsync(string rejected)
     {
-        if (vault.StartsWith(" ", StringComparison.Ordinal)) vault = Vault(); // a program may set it late
-        if (vault != Vault())
-        {
-            throw new MastersIndiaException("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one " +
-                "Vault and namespace", 400);
-        }
         var address = Regex.Replace(Env("VAULT_ADDR"), "([^:/])/+((v1|ui)(/.*)?)?$", "$1");
         if (address == "") throw new MastersIndiaException("set VAULT_ADDR to the URL of Vault");
         CheckUrl("VAULT_ADDR", address);
@@ -456,9 +456,10 @@ public sealed class MastersIndiaClient
         return token;
     }
 
-    static string InDoubt(string method)
+    /// <summary>Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.</summary>
+    static string InDoubt(string method, int status = 0)
     {
-        return Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
+        return status >= 300 && status < 500 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     /// <summary>Reports whether a request failed before anything of it was sent.</summary>

@@ -45,7 +45,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, err
 	}
 	status, body, err := c.send(ctx, what, t)
-	if err == nil && refused(status, body) {
+	if err == nil && what.refused(status, body) {
 		rejected := t.ID
 		next, problem := c.token(ctx, rejected)
 		if problem != nil {
@@ -62,7 +62,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case refused(status, body):
+	case what.refused(status, body):
 		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s%s",
 			shown(what.url), t.ID, c.hint(t, what.field), what.said(status, body, t))
 	case status >= 200 && status <= 299:
@@ -71,12 +71,8 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 				shown(what.url), status, t.ID, what.doubt(), t.hide(body))
 		}
 	default:
-		doubt := ""
-		if !isRefusal(status) {
-			doubt = what.doubt()
-		}
 		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s",
-			shown(what.url), status, t.ID, doubt, t.hide(body))
+			shown(what.url), status, t.ID, what.doubtAfter(status), t.hide(body))
 	}
 	return body, nil
 }
@@ -94,6 +90,9 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 	sent := false
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }})
 	request, err := newRequest(ctx, what, t)
+	if failed, ok := errors.AsType[*url.Error](err); ok { // whose message has the query
+		err = fmt.Errorf("URL: %w", failed.Err)
+	}
 	if err != nil {
 		return 0, nil, err
 	}
@@ -102,7 +101,7 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 		defer response.Body.Close()
 		body, err = io.ReadAll(response.Body)
 	}
-	if failed, ok := errors.AsType[*url.Error](err); ok { // whose message has the query
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
 	if err != nil && ctx.Err() != nil {
@@ -133,17 +132,17 @@ func (what call) doubt() string {
 	return ". It may have been issued: look it up before you repeat it"
 }
 
-// said is what is to be said of a response that has the words of a refusal, and may be of a call that was made.
+// said is what is to be said of a response that refuses the token.
 func (what call) said(status int, body []byte, t token) string {
-	if isRefusal(status) {
-		return ""
-	}
-	return fmt.Sprintf(". It returned %d%s: %s", status, what.doubt(), t.hide(body))
+	return fmt.Sprintf(". It returned %d%s: %s", status, what.doubtAfter(status), t.hide(body))
 }
 
-// isRefusal reports whether a call was not made: a gateway fails with 5xx where the server behind it may not have.
-func isRefusal(status int) bool {
-	return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError
+// doubtAfter is doubt after a response: a gateway fails with 5xx where the server behind it may not have.
+func (what call) doubtAfter(status int) string {
+	if status >= http.StatusMultipleChoices && status < http.StatusInternalServerError {
+		return ""
+	}
+	return what.doubt()
 }
 
 // ownType reports whether the caller sends, and so expects, something other than JSON.
@@ -216,7 +215,10 @@ func withField(object []byte, field, value string) ([]byte, error) {
 
 // refused reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in
 // words.
-func refused(status int, body []byte) bool {
+func (what call) refused(status int, body []byte) bool {
+	if status >= http.StatusInternalServerError && what.doubt() != "" {
+		return false // whatever it says: the call may have been executed
+	}
 	if status == http.StatusUnauthorized {
 		return !bytes.Contains(body, []byte("Invalid Product"))
 	}
@@ -267,9 +269,9 @@ func (what call) check() error {
 func vaultToken() *regexp.Regexp { return regexp.MustCompile(`(^|[^\w-])hv[sbr]\.[\w-]{20,}`) }
 
 func checkURL(name, address string) error {
-	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#][!-~]*)?$`).MatchString(address) {
+	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`).MatchString(address) {
 		return fmt.Errorf("%s: must begin with http:// or https:// and a host, without user name or line break; "+
-			"percent-encode blanks and accents", name)
+			"percent-encode blanks, accents and %%", name)
 	}
 	return nil
 }

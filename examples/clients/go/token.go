@@ -37,6 +37,7 @@ type client struct {
 	vault *api.Client
 	api   *http.Client
 	path  string // of the role
+	where string // Vault is
 
 	mu         sync.Mutex // held while a token is read: callers that come meanwhile share it
 	kept       token
@@ -92,12 +93,21 @@ func newClient(role string) (*client, error) {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", config.Error)
 	}
 	config.Address, config.Timeout = address, vaultTimeout
+	config.AgentAddress = ""       // of VAULT_AGENT_ADDR, which would count before VAULT_ADDR
 	config.DisableRedirects = true // one would take the Vault token along
 	vault, err := api.NewClient(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", err)
 	}
-	return &client{vault: vault, path: path, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}, nil
+	return &client{
+		vault: vault, path: path, where: vaultOfEnvironment(),
+		api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect},
+	}, nil
+}
+
+// vaultOfEnvironment is where Vault is.
+func vaultOfEnvironment() string {
+	return os.Getenv(api.EnvVaultAddress) + " " + os.Getenv(api.EnvVaultNamespace)
 }
 
 // beginsAsToken reports whether a text has a token in place of a name: in a message it would be shown.
@@ -112,6 +122,10 @@ func (c *client) mount() string {
 
 // token returns the token that is kept, or reads it. rejected is the token_id of a token that the API has refused.
 func (c *client) token(ctx context.Context, rejected string) (token, error) {
+	if c.where != vaultOfEnvironment() {
+		return token{}, errors.New("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault " +
+			"and namespace")
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// Round drops the monotonic reading: it stands still while a machine sleeps, and the token grows old.
@@ -180,7 +194,7 @@ func (e vaultError) Error() string {
 	reasons := cmp.Or(strings.Join(strings.Fields(strings.Join(e.response.Errors, "; ")), " "), "it gives no reason")
 	hint := ""
 	switch {
-	case e.response.RawError:
+	case e.response.RawError, len(e.response.Errors) == 0:
 		hint = ": " + notVault
 	case e.response.StatusCode == http.StatusForbidden:
 		hint = fmt.Sprintf(": is the Vault token in %s valid, and may it read %s?", e.source, e.path)

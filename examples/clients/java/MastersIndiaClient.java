@@ -137,7 +137,7 @@ public final class MastersIndiaClient {
         String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
         Answer answer = send(api, request(token, url, verb, body, headers, field));
-        if (refused(answer)) {
+        if (refused(answer, verb)) {
             String rejected = token.tokenId;
             try {
                 token = token(rejected);
@@ -151,7 +151,7 @@ public final class MastersIndiaClient {
             }
             answer = send(api, request(token, url, verb, body, headers, field));
         }
-        if (refused(answer)) {
+        if (refused(answer, verb)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field)
                 + said(token, answer, verb), answer.status);
         }
@@ -163,8 +163,7 @@ public final class MastersIndiaClient {
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
-                + token.tokenId + ")" + (answer.status >= 300 && answer.status < 500 ? "" : inDoubt(verb)) // a gateway fails where the server behind it may not have
-                + ": " + hide(token, answer.body), answer.status);
+                + token.tokenId + ")" + inDoubt(verb, answer.status) + ": " + hide(token, answer.body), answer.status);
         }
         return answer.body;
     }
@@ -178,10 +177,9 @@ public final class MastersIndiaClient {
     /** An API may repeat in its error what it was sent. */
     private static String hide(Token token, String text) { return text.replace(token.accessToken, "<token>"); }
 
-    /** What is to be said of a response that has the words of a refusal, and may be of a call that was made. */
+    /** What is to be said of a response that refuses the token. */
     private static String said(Token token, Answer answer, String verb) {
-        return answer.status >= 300 && answer.status < 500 ? ""
-            : ". It returned " + answer.status + inDoubt(verb) + ": " + hide(token, answer.body);
+        return ". It returned " + answer.status + inDoubt(verb, answer.status) + ": " + hide(token, answer.body);
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
@@ -234,9 +232,9 @@ public final class MastersIndiaClient {
     }
 
     private static void checkUrl(String what, String url) throws ClientException {
-        if (!url.matches("https?://[\\w.:\\[\\]-]+([/?#][!-~]*)?")) {
+        if (!url.matches("https?://[\\w.:\\[\\]-]+([/?#][!-~]*)?") || Pattern.compile("%(?![0-9A-Fa-f]{2})").matcher(url).find()) {
             throw new ClientException(what + ": must begin with http:// or https:// and a host, without user name or line break; "
-                + "percent-encode blanks and accents", 0);
+                + "percent-encode blanks, accents and %", 0);
         }
     }
 
@@ -290,7 +288,10 @@ public final class MastersIndiaClient {
     private static final Pattern SAYS_FINE = Pattern.compile("\"error\"\\s*:\\s*\"?false", Pattern.CASE_INSENSITIVE);
 
     /** Reports whether a response means that the token is invalid. A wrong path returns 401 too; some APIs say it in words. */
-    private static boolean refused(Answer answer) {
+    private static boolean refused(Answer answer, String verb) {
+        if (answer.status >= 500 && !inDoubt(verb, answer.status).isEmpty()) {
+            return false; // whatever it says: the call may have been executed
+        }
         if (answer.status == 401) {
             return !answer.body.contains("Invalid Product");
         }
@@ -464,7 +465,12 @@ public final class MastersIndiaClient {
     }
 
     private static String inDoubt(String verb) {
-        return verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
+        return inDoubt(verb, 0);
+    }
+
+    /** Says that a call may have been made. A gateway fails with 5xx where the server behind it may not have. */
+    private static String inDoubt(String verb, int status) {
+        return status >= 300 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     private static Answer send(HttpClient client, HttpRequest request) throws ClientException {

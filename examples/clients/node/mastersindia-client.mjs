@@ -56,11 +56,11 @@ export class Client {
     if (rejected && !/^[0-9a-f]{16}$/.test(rejected)) { // a token would come into Vault's audit log
       throw new ClientError("rejected: must be the token_id of a token, 16 hex digits");
     }
+    if (this.#vault.startsWith(" ")) this.#vault = vault(); // a framework may set it late
+    if (this.#vault !== vault()) {
+      throw new ClientError("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace", 400);
+    }
     if (rejected || Date.now() >= this.#keepUntil) {
-      if (this.#vault.startsWith(" ")) this.#vault = vault(); // a framework may set it late
-      if (this.#vault !== vault()) {
-        throw new ClientError("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace", 400);
-      }
       this.#keepUntil = Infinity; // until the read that begins here has ended
       this.#reading = read(this.#path, rejected).then(
         ({ token, keep, life }) => {
@@ -93,7 +93,7 @@ export class Client {
     method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
-    if (refused(answer)) {
+    if (refused(answer, method)) {
       const rejected = token.token_id;
       try {
         token = await this.token(rejected);
@@ -107,7 +107,7 @@ export class Client {
       }
       answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     }
-    if (refused(answer)) {
+    if (refused(answer, method)) {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ` +
         `${this.#doubt(token, field)}${said(token, answer, method)}`, answer.status);
     }
@@ -117,9 +117,8 @@ export class Client {
         hide(token, answer.body), answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
-      const doubt = answer.status >= 300 && answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
-      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})${doubt}: ` +
-        hide(token, answer.body), answer.status);
+      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})` +
+        `${inDoubt(method, answer.status)}: ${hide(token, answer.body)}`, answer.status);
     }
     return answer.body;
   }
@@ -133,9 +132,8 @@ export class Client {
 // An API may repeat in its error what it was sent.
 const hide = (token, text) => text.replaceAll(token.access_token, "<token>");
 
-// What is to be said of a response that has the words of a refusal, and may be of a call that was made.
-const said = (token, { status, body }, method) =>
-  status >= 300 && status < 500 ? "" : `. It returned ${status}${inDoubt(method)}: ${hide(token, body)}`;
+// What is to be said of a response that refuses the token.
+const said = (token, { status, body }, method) => `. It returned ${status}${inDoubt(method, status)}: ${hide(token, body)}`;
 
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
@@ -183,9 +181,9 @@ function isJSON(text) {
 }
 
 function checkURL(what, url) {
-  if (typeof url !== "string" || !/^https?:\/\/[\w.:[\]-]+([/?#][!-~]*)?$/.test(url)) {
+  if (typeof url !== "string" || !/^https?:\/\/[\w.:[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$/.test(url)) {
     throw new ClientError(`${what}: must begin with http:// or https:// and a host, without user name or line break; ` +
-      "percent-encode blanks and accents");
+      "percent-encode blanks, accents and %");
   }
 }
 
@@ -229,7 +227,8 @@ function withField(body, field, value) {
 }
 
 // Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words.
-function refused({ status, body }) {
+function refused({ status, body }, method) {
+  if (status >= 500 && inDoubt(method)) return false; // whatever it says: the call may have been executed
   if (status === 401) return !body.includes("Invalid Product");
   return status === 498 || (/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i.test(body) &&
     !/"error"\s*:\s*"?false/i.test(body));
@@ -313,7 +312,8 @@ function reasons(body) {
   }
 }
 
-const inDoubt = (method) => /^(GET|HEAD|OPTIONS)$/.test(method) ? "" : ". It may have been issued: look it up before you repeat it";
+// Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.
+const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 300 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
 
 const interrupted = new AbortController(); // by a signal, where this is the program
 

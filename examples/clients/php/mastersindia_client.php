@@ -65,6 +65,9 @@ final class MastersIndiaClient
     {
         $rejected === '' || preg_match('/^[0-9a-f]{16}\z/', $rejected) // a token would come into Vault's audit log
             || throw new MastersIndiaError('rejected: must be the token_id of a token, 16 hex digits');
+        $this->vault = $this->vault[0] === ' ' ? self::vault() : $this->vault; // a framework may set it late
+        $this->vault === self::vault() || throw new MastersIndiaError(
+            'VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace', 400);
         $kept = $this->recall();
         if ($rejected === '' && time() < $kept['keep_until']) {
             return $kept['token'];
@@ -95,7 +98,7 @@ final class MastersIndiaClient
         $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
-        if (self::refused($status, $reply)) {
+        if (self::refused($status, $reply, $method)) {
             $rejected = $token['token_id'];
             try {
                 $token = $this->token($rejected);
@@ -110,7 +113,7 @@ final class MastersIndiaClient
             [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         }
         $id = $token['token_id'];
-        if (self::refused($status, $reply)) {
+        if (self::refused($status, $reply, $method)) {
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field)
                 . self::said($token, $status, $reply, $method), $status);
         }
@@ -120,9 +123,8 @@ final class MastersIndiaClient
                 . ': ' . self::hide($token, $reply), $status);
         }
         if ($status < 200 || $status > 299) {
-            $doubt = $status >= 300 && $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
-            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)$doubt: "
-                . self::hide($token, $reply), $status);
+            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)"
+                . self::inDoubt($method, $status) . ': ' . self::hide($token, $reply), $status);
         }
         return $reply;
     }
@@ -140,10 +142,10 @@ final class MastersIndiaClient
         return str_replace($token['access_token'], '<token>', $reply);
     }
 
-    /** What is to be said of a response that has the words of a refusal, and may be of a call that was made. */
+    /** What is to be said of a response that refuses the token. */
     private static function said(#[\SensitiveParameter] array $token, int $status, string $reply, string $method): string
     {
-        return $status >= 300 && $status < 500 ? '' : ". It returned $status" . self::inDoubt($method) . ': ' . self::hide($token, $reply);
+        return ". It returned $status" . self::inDoubt($method, $status) . ': ' . self::hide($token, $reply);
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
@@ -188,8 +190,8 @@ final class MastersIndiaClient
 
     private static function checkURL(string $what, #[\SensitiveParameter] string $url): void
     {
-        preg_match('~^https?://[\w.:\[\]-]+([/?#][!-\~]*)?\z~', $url) || throw new MastersIndiaError(
-            "$what: must begin with http:// or https:// and a host, without user name or line break; percent-encode blanks and accents");
+        preg_match('~^https?://[\w.:\[\]-]+([/?#]([!-$&-\~]|%[0-9A-Fa-f]{2})*)?\z~', $url) || throw new MastersIndiaError(
+            "$what: must begin with http:// or https:// and a host, without user name or line break; percent-encode blanks, accents and %");
     }
 
     /** A URL for messages: there may be a token in its query. */
@@ -238,8 +240,11 @@ final class MastersIndiaClient
     }
 
     /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words. */
-    private static function refused(int $status, string $reply): bool
+    private static function refused(int $status, string $reply, string $method): bool
     {
+        if ($status >= 500 && self::inDoubt($method) !== '') {
+            return false; // whatever it says: the call may have been executed
+        }
         if ($status === 401) {
             return !str_contains($reply, 'Invalid Product');
         }
@@ -255,9 +260,6 @@ final class MastersIndiaClient
 
     private function read(string $rejected): array
     {
-        $this->vault = $this->vault[0] === ' ' ? self::vault() : $this->vault; // a framework may set it late
-        $this->vault === self::vault() || throw new MastersIndiaError(
-            'VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace', 400);
         $address = preg_replace('~([^:/])/+((v1|ui)(/.*)?)?$~', '$1', self::env('VAULT_ADDR'));
         $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
         self::checkURL('VAULT_ADDR', $address);
@@ -340,7 +342,7 @@ final class MastersIndiaClient
         }
         $curl = curl_init($url);
         curl_setopt_array($curl, [
-            CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
+            CURLOPT_HTTP_VERSION => CURL_HTTP_VERSION_1_1, CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
             CURLOPT_TIMEOUT => $timeout, CURLOPT_CONNECTTIMEOUT => 10, CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
             CURLOPT_NOBODY => $method === 'HEAD', CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => self::$interrupted,
         ] + (preg_match(self::LOCAL, $url) ? [CURLOPT_PROXY => ''] : []) + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
@@ -353,9 +355,10 @@ final class MastersIndiaClient
         return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
     }
 
-    public static function inDoubt(string $method): string
+    /** Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have. */
+    public static function inDoubt(string $method, int $status = 0): string
     {
-        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) ? '' : '. It may have been issued: look it up before you repeat it';
+        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 300 && $status < 500 ? '' : '. It may have been issued: look it up before you repeat it';
     }
 
     private function recall(): array

@@ -8,18 +8,20 @@ environment of the bench. No test runs this file, since that would take a bench:
 The cache is the site's Redis, where the token lies in the clear until it is due. Redis listens on this machine alone in a bench
 as it comes: leave it so, or use Client as it is, which keeps the token in the memory of each worker.
 """
+import hashlib
 import html
 import time
 
 import frappe
 
-from .mastersindia_client import Client, ClientError
+from .mastersindia_client import Client, ClientError, _vault, _vault_token
 
 
 class SharedClient(Client):
     """Looks into the site's cache before it asks Vault."""
     def token(self, rejected=""):
-        key = f"mastersindia_token|{self.path}"
+        # Another Vault, namespace or Vault token finds nothing of this one.
+        key = "mastersindia_token|" + hashlib.sha256(repr((_vault(), str.__str__(_vault_token()[0]), self.path)).encode()).hexdigest()
         # A worker may hold a token that another worker has reported and replaced: Vault then returns the newer one at once.
         token = None if rejected else frappe.cache().get_value(key, expires=True)
         if not token:

@@ -66,6 +66,9 @@ class Client:
         rejected is the token_id of a token that the API has refused."""
         if rejected and not re.fullmatch("[0-9a-f]{16}", str(rejected)):  # a token would come into Vault's audit log
             raise ClientError("rejected: must be the token_id of a token, 16 hex digits")
+        self._vault = self._vault if self._vault[0] else _vault()  # a framework may set it late
+        if self._vault != _vault():
+            raise ClientError("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace", 400)
         token, keep_until, lives_until = self._kept
         if not rejected and time.time() < keep_until:
             return _copied(token)
@@ -89,7 +92,7 @@ class Client:
         method = method or ("GET" if body is None else "POST")
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
-        if _refused(status, reply):
+        if _refused(status, reply, method):
             refused = token["token_id"]
             try:
                 token = self.token(refused)
@@ -98,18 +101,17 @@ class Client:
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
                                   f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
-                                  f"{_said(token, status, reply, method)}", status)
+                                  f"{_said(token, status, reply, method)}", status, _hide(token, reply))
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
-        if _refused(status, reply):
+        if _refused(status, reply, method):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
-                              f"{_said(token, status, reply, method)}", status)
+                              f"{_said(token, status, reply, method)}", status, _hide(token, reply))
         if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: "
                               f"{_hide(token, reply)}", status, _hide(token, reply))
         if not 200 <= status < 300:
-            doubt = "" if 300 <= status < 500 else _doubt(method)  # a gateway fails where the server behind it may not have
-            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
-                              f"{_hide(token, reply)}", status, _hide(token, reply))
+            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']})"
+                              f"{_doubt(method, status)}: {_hide(token, reply)}", status, _hide(token, reply))
         return reply
 
     def __getstate__(self):
@@ -121,9 +123,6 @@ class Client:
                 f"Else ask an operator for: vault read {self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
     def _read(self, rejected):
-        self._vault = self._vault if self._vault[0] else _vault()  # a framework may set it late
-        if self._vault != _vault():
-            raise ClientError("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault and namespace", 400)
         address = re.sub(r"([^:/])/+((v1|ui)(/.*)?)?$", r"\1", os.environ.get("VAULT_ADDR", "").strip())
         if not address:
             raise ClientError("set VAULT_ADDR to the URL of Vault")
@@ -173,8 +172,8 @@ def _hide(token, reply):
 
 
 def _said(token, status, reply, method):
-    """What is to be said of a response that has the words of a refusal, and may be of a call that was made."""
-    return f". It returned {status}{_doubt(method)}: {_hide(token, reply)}" if not 300 <= status < 500 else ""
+    """What is to be said of a response that refuses the token."""
+    return f". It returned {status}{_doubt(method, status)}: {_hide(token, reply)}"
 
 
 def _hidden(data):
@@ -280,9 +279,9 @@ def _is_json(text):
 
 
 def _check_url(what, url):
-    if not isinstance(url, str) or not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url, re.ASCII):
+    if not isinstance(url, str) or not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?", url, re.ASCII):
         raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name or line break; "
-                          "percent-encode blanks and accents")
+                          "percent-encode blanks, accents and %")
 
 
 def _shown(url):
@@ -290,16 +289,19 @@ def _shown(url):
     return re.split("[?#]", url)[0]
 
 
-def _refused(status, reply):
+def _refused(status, reply, method):
     """Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words."""
+    if status >= 500 and _doubt(method):
+        return False  # whatever it says: the call may have been executed
     if status == 401:
         return "Invalid Product" not in reply
     said = re.search(r'"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)', reply, re.IGNORECASE)
     return status == 498 or bool(said) and not re.search(r'"error"\s*:\s*"?false', reply, re.IGNORECASE)
 
 
-def _doubt(method):
-    return "" if method in ("GET", "HEAD", "OPTIONS") else DOUBT
+def _doubt(method, status=0):
+    """Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have."""
+    return "" if method in ("GET", "HEAD", "OPTIONS") or 300 <= status < 500 else DOUBT
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
@@ -327,6 +329,8 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError))
         raise ClientError(f"calling {_shown(url)}{_proxy(url)} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
+    except BaseException as problem:  # a job's time is over: the library's own variables have the tokens in clear
+        raise problem.with_traceback(None) from None
 
 
 def _proxy(url):
@@ -351,6 +355,8 @@ def _print(reply, doubt):
     except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more when it ends
         raise ClientError(f"the response cannot be written: {problem.strerror}{doubt}") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the response was not written: interrupted{doubt}") from None
 
 
 def main():
@@ -398,9 +404,10 @@ def main():
     except (ClientError, OSError) as error:
         sys.exit(f"mastersindia_client: {error}")
     except KeyboardInterrupt as interrupt:
-        print(f"mastersindia_client: {interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"mastersindia_client: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         signal.signal(signals[-1], signal.SIG_DFL)
         os.kill(os.getpid(), signals[-1])  # a shell ends a loop around this only so
+        sys.exit(1)  # the first process of a container goes on
 
 
 if __name__ == "__main__":
