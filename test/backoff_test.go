@@ -42,30 +42,26 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 }
 
 func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
-	t.Parallel()
-	for _, fault := range away() {
-		for _, c := range []struct {
-			setting       string
-			life, longest time.Duration
-		}{{"default_token_ttl", 24 * time.Hour, time.Minute}, {"max_token_ttl", 10 * time.Minute, 30 * time.Second}} {
-			timed(t, fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
-				s := gstMount(t, c.life, c.setting, int(c.life.Seconds()))
-				s.EveryMinute()
-				s.Simulator.SetFault(simulator.JWT, fault)
-				const between = 250 * time.Millisecond
-				check.RequireEqual(t, s.readEvery("app", between, 10*time.Minute), 0, "reads were served")
-				gaps := s.gaps()
-				counted := s.Simulator.Counters().Faulted
-				check.Require(t, counted == len(gaps)+1 && counted >= 10,
-					"the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
-				doubling(t, gaps, c.longest, between)
-				// When it is back, no intervention is needed.
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				advance(c.longest * 5 / 4)
-				s.token("app")
-			})
-		}
+	type testCase struct {
+		setting       string
+		life, longest time.Duration
 	}
+	lives := []testCase{{"default_token_ttl", 24 * time.Hour, time.Minute}, {"max_token_ttl", 10 * time.Minute, 30 * time.Second}}
+	eachPair(t, away(), lives, func(t *testing.T, fault simulator.Fault, c testCase) {
+		s := gstMount(t, c.life, c.setting, int(c.life.Seconds()))
+		s.EveryMinute()
+		s.Simulator.SetFault(simulator.JWT, fault)
+		const between = 250 * time.Millisecond
+		check.RequireEqual(t, s.readEvery("app", between, 10*time.Minute), 0, "reads were served")
+		gaps := s.gaps()
+		counted := s.Simulator.Counters().Faulted
+		check.Require(t, counted == len(gaps)+1 && counted >= 10, "%d of %d logins failed, want all, 10 or more", counted, len(gaps)+1)
+		doubling(t, gaps, c.longest, between)
+		// When it is back, no intervention is needed.
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(c.longest * 5 / 4)
+		s.token("app")
+	})
 }
 
 // The backoff of a rotation doubles as well, while the token is valid, and has jitter.
@@ -76,8 +72,7 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		advance(59 * time.Minute)
 		gaps := s.gaps()[1:]
 		got := s.Simulator.Counters().Faulted
-		check.Require(t, got >= 20 && got == len(gaps)+1,
-			"%d rotations failed, %d were tried; want all, and at least 20 from minute 40 to 59", got, len(gaps)+1)
+		check.Require(t, got >= 20 && got == len(gaps)+1, "%d rotations failed of %d; want all, and at least 20", got, len(gaps)+1)
 		doubling(t, gaps, time.Minute, 20*time.Millisecond)
 		different := make(map[time.Duration]bool)
 		for _, gap := range gaps[6:] {
@@ -89,12 +84,12 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 }
 
 func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
-	t.Parallel()
 	const tooMany, unavailable = http.StatusTooManyRequests, http.StatusServiceUnavailable
-	for _, c := range []struct {
+	type testCase struct {
 		fault        simulator.Fault
 		first, later int
-	}{
+	}
+	eachOf(t, []testCase{
 		{simulator.Fault{Kind: simulator.FaultDown}, http.StatusBadGateway, unavailable},
 		{simulator.Fault{Kind: simulator.FaultUnavailable}, http.StatusBadGateway, unavailable},
 		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, unavailable},
@@ -103,23 +98,19 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, tooMany, tooMany},
 		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, tooMany, tooMany},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, http.StatusBadRequest},
-	} {
-		timed(t, fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, c.fault)
-			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
-				check.Require(t, o.err != nil && codeOf(o.err) == c.first,
-					"who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
-			}
-			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
-				if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
-					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once", codeOf(o.err), o.waited, o.err, c.later)
-				}
-			}
-			got := s.Simulator.Counters().Faulted
-			check.True(t, got == 1 && s.logins() == 1, "%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
+			check.Require(t, codeOf(o.err) == c.first, "who waited for the login got %d (%v), want %d", codeOf(o.err), o.err, c.first)
+		}
+		for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
+			check.Require(t, o.err != nil && codeOf(o.err) == c.later && o.waited == 0,
+				"during the backoff a reader got %d after %s (%v), want %d at once", codeOf(o.err), o.waited, o.err, c.later)
+		}
+		got := s.Simulator.Counters().Faulted
+		check.True(t, got == 1 && s.logins() == 1, "%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
+	})
 }
 
 // The account was paused for the moment in which a login came to its end.
@@ -133,6 +124,56 @@ func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 		advance(100 * time.Millisecond)
 		s.write("config/gst", map[string]any{"paused": false})
 		s.revoke("")
+		s.token("app")
+	})
+}
+
+func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
+	kinds := []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable}
+	waits := []time.Duration{10 * time.Second, 20 * time.Minute, time.Hour, 5 * time.Hour}
+	eachPair(t, kinds, waits, func(t *testing.T, kind simulator.FaultKind, asked time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, RetryAfter: asked})
+		want := min(asked, time.Hour)
+		s.readEvery("app", max(want/600, time.Second), 4*want)
+		for n, gap := range s.gaps() {
+			check.Require(t, gap >= want && gap <= want+want/600+time.Second, "attempt %d came after %s, want %s", n+2, gap, want)
+		}
+		got := s.Simulator.Counters().Faulted
+		check.True(t, got == s.logins() && got >= 3, "%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
+	})
+}
+
+// The upstream asks rotate/ to wait for half an hour, while a hold runs that ends sooner.
+func TestRetryAfter_LongerOneOfRotateIsObeyed(t *testing.T) {
+	eachRestart(t, map[string]simulator.Fault{
+		"throttled for two minutes":   {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Minute, Remaining: 1},
+		"refused, for 15 minutes":     {Kind: simulator.FaultRefuse, Remaining: 1},
+		"down, for about a second":    {Kind: simulator.FaultDown, Remaining: 1},
+		"throttled for half a minute": {Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Second, Remaining: 1},
+	}, func(t *testing.T, first simulator.Fault, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, first)
+		s.failed("app")
+		if first.Kind == simulator.FaultRefuse {
+			advance(10 * time.Minute)
+		} else if first.RetryAfter > 0 {
+			advance(first.RetryAfter / 2)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
+		if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
+			t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
+		}
+		s.wantLogins(2, "one of them by rotate/")
+		s.reloadIf(restart)
+		for asked := time.Now(); time.Since(asked) < 29*time.Minute; advance(10 * time.Second) {
+			if err := s.failure("app"); codeOf(err) != http.StatusTooManyRequests && first.Kind != simulator.FaultRefuse {
+				t.Fatalf("a reader got %d (%v), want 429", codeOf(err), err)
+			}
+			s.wantLogins(2, "within the half hour of the Retry-After")
+		}
+		check.True(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
+		advance(2 * time.Minute)
 		s.token("app")
 	})
 }

@@ -40,25 +40,21 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// gstTest is bubble with a gstMount.
 func gstTest(t *testing.T, ttl time.Duration, f func(t *testing.T, s *testMount)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) { f(t, gstMount(t, ttl)) })
 }
 
-// mountTest is bubble with a mount for the fixture.
 func mountTest(t *testing.T, of fixture, f func(t *testing.T, w *testMount)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) { f(t, of.mounted(t)) })
 }
 
-// emptyTest is bubble with a mount without a config.
 func emptyTest(t *testing.T, f func(t *testing.T, w *testMount)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) { f(t, newTestMount(t)) })
 }
 
-// ksaTest is bubble with a ksaMount.
 func ksaTest(t *testing.T, ttl time.Duration, f func(t *testing.T, s *testMount)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) { f(t, ksaMount(t, ttl)) })
@@ -75,42 +71,39 @@ func warningsOf(resp *logical.Response) string {
 // fixturesTest runs a test for each fixture, in bubbles.
 func fixturesTest(t *testing.T, f func(t *testing.T, of fixture)) {
 	t.Helper()
-	eachFixture(t, fixtures(), f)
-}
-
-// eachFixture is fixturesTest of some fixtures.
-func eachFixture(t *testing.T, some []fixture, f func(t *testing.T, of fixture)) {
-	t.Helper()
-	t.Parallel()
-	for _, of := range some {
-		timed(t, of.name, func(t *testing.T) { f(t, of) })
-	}
+	eachOf(t, fixtures(), f)
 }
 
 // each runs a test for each case, in bubbles.
-func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
+func each[K ~string, C any](t *testing.T, cases map[K]C, f func(t *testing.T, c C)) {
 	t.Helper()
-	eachNamed(t, cases, func(t *testing.T, _ string, c C) { f(t, c) })
+	eachNamed(t, cases, func(t *testing.T, _ K, c C) { f(t, c) })
 }
 
 // eachNamed is each for a test that also needs the name of the case.
-func eachNamed[C any](t *testing.T, cases map[string]C, f func(t *testing.T, name string, c C)) {
+func eachNamed[K ~string, C any](t *testing.T, cases map[K]C, f func(t *testing.T, name K, c C)) {
 	t.Helper()
 	t.Parallel()
 	for name, c := range cases {
-		timed(t, name, func(t *testing.T) { f(t, name, c) })
+		timed(t, string(name), func(t *testing.T) { f(t, name, c) })
+	}
+}
+
+// eachWith is eachNamed with each of some other values.
+func eachWith[C, V any](t *testing.T, cases map[string]C, values []V, f func(t *testing.T, name string, c C, value V)) {
+	t.Helper()
+	t.Parallel()
+	for name, c := range cases {
+		for _, value := range values {
+			timed(t, fmt.Sprintf("%s, %v", name, value), func(t *testing.T) { f(t, name, c, value) })
+		}
 	}
 }
 
 // eachRestart is each without a restart of the plugin, and with one.
 func eachRestart[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C, restart bool)) {
 	t.Helper()
-	t.Parallel()
-	for name, c := range cases {
-		for _, restart := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) { f(t, c, restart) })
-		}
-	}
+	eachWith(t, cases, []bool{false, true}, func(t *testing.T, _ string, c C, restart bool) { f(t, c, restart) })
 }
 
 // eachOf is each where the case is its own name.
@@ -119,6 +112,17 @@ func eachOf[C any](t *testing.T, cases []C, f func(t *testing.T, c C)) {
 	t.Parallel()
 	for _, c := range cases {
 		timed(t, fmt.Sprint(c), func(t *testing.T) { f(t, c) })
+	}
+}
+
+// eachPair is eachOf for each pair of a case and a value.
+func eachPair[C, V any](t *testing.T, cases []C, values []V, f func(t *testing.T, c C, value V)) {
+	t.Helper()
+	t.Parallel()
+	for _, c := range cases {
+		for _, value := range values {
+			timed(t, fmt.Sprintf("%v, %v", c, value), func(t *testing.T) { f(t, c, value) })
+		}
 	}
 }
 
@@ -137,7 +141,6 @@ func (w *testMount) stored() map[string]string {
 	return all
 }
 
-// storedUnder is the part of storage below a prefix.
 func (w *testMount) storedUnder(prefix string) map[string]string {
 	w.t.Helper()
 	all := w.stored()
@@ -145,7 +148,6 @@ func (w *testMount) storedUnder(prefix string) map[string]string {
 	return all
 }
 
-// put puts a raw entry into storage.
 func (w *testMount) put(key, value string) {
 	w.t.Helper()
 	check.NoError(w.t, w.Storage.Entries.Put(w.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}))
@@ -179,14 +181,9 @@ func (w *testMount) quiet(f func()) {
 	w.t.Helper()
 	asked, dialled, logins := len(w.heard()), len(w.Network.Dialed()), w.logins()
 	f()
-	if now := len(w.heard()); now != asked {
-		w.t.Errorf("%d requests went upstream, want none", now-asked)
-	}
-	if now := len(w.Network.Dialed()); now != dialled {
-		w.t.Errorf("%d connections were made upstream, want none", now-dialled)
-	}
-	now := w.logins()
-	check.True(w.t, now == logins, "%d logins, want none", now-logins)
+	check.Equal(w.t, len(w.heard())-asked, 0, "requests that went upstream")
+	check.Equal(w.t, len(w.Network.Dialed())-dialled, 0, "connections that were made upstream")
+	check.Equal(w.t, w.logins()-logins, 0, "logins")
 }
 
 // idle is quiet and checks that storage is as before.
@@ -194,8 +191,7 @@ func (w *testMount) idle(f func()) {
 	w.t.Helper()
 	before := w.stored()
 	w.quiet(f)
-	keys := differing(before, w.stored())
-	check.True(w.t, len(keys) == 0, "storage has changed at %q", keys)
+	check.Equal(w.t, differing(before, w.stored()), nil, "storage has changed at")
 }
 
 // loggingIn runs f and checks how many logins it made.
@@ -240,7 +236,6 @@ func asRefusal(resp *logical.Response, err error) (r refusal, ok bool) {
 	}
 }
 
-// refusal sends a request that must fail.
 func (w *testMount) refusal(op logical.Operation, path string, data map[string]any) refusal {
 	w.t.Helper()
 	return w.refusalIn(w.t.Context(), op, path, data)
@@ -258,12 +253,11 @@ func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[
 func (w *testMount) refusalIn(ctx context.Context, op logical.Operation, path string, data map[string]any) refusal {
 	w.t.Helper()
 	r, ok := asRefusal(w.do(ctx, op, path, data))
-	check.True(w.t, ok, "%s %s was not refused", op, path)
+	check.Require(w.t, ok, "%s %s was not refused", op, path)
 	return r
 }
 
-// badRequest sends a request that must be refused with 400 and without any effect, checks that the message has all of wants
-// and none of the values that were sent, and gives the message.
+// badRequest sends a request that must get 400 without any effect, in a message with all of wants and nothing that was sent.
 func (w *testMount) badRequest(op logical.Operation, path string, data map[string]any, wants ...string) string {
 	w.t.Helper()
 	var r refusal
@@ -277,35 +271,30 @@ func (w *testMount) badRequest(op logical.Operation, path string, data map[strin
 	return r.message
 }
 
-// wantServed checks that a read gives the token of that ID.
 func (w *testMount) wantServed(id any) {
 	w.t.Helper()
 	got := w.read("token/app").Data["token_id"]
 	check.True(w.t, got == id, "token %v is served, want %v", got, id)
 }
 
-// wantLiveToken checks that a read gives a token that is alive upstream.
 func (w *testMount) wantLiveToken() {
 	w.t.Helper()
-	check.True(w.t, w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")),
-		"the token that is served is not alive upstream")
+	check.True(w.t, w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")), "the token is not alive upstream")
 }
 
-// wantAbsent checks that a read is a plain 404.
 func (w *testMount) wantAbsent(path string) {
 	w.t.Helper()
 	resp, err := w.tryRead(path, nil)
 	check.True(w.t, resp == nil && err == nil, "%s: %v, %v, want a plain 404", path, resp, err)
 }
 
-// wantState checks what status/gst says of the account.
-func (w *testMount) wantState(want string) {
+func (w *testMount) wantState(want string) (status map[string]any) {
 	w.t.Helper()
-	status := w.status()
+	status = w.status()
 	check.True(w.t, status["state"] == want, "state is %v (%v), want %s", status["state"], status["message"], want)
+	return status
 }
 
-// wantRefusedLogins checks how many logins the upstream has refused.
 func (w *testMount) wantRefusedLogins(want int) {
 	w.t.Helper()
 	check.Equal(w.t, w.Simulator.Counters().LoginsRefused, want, "logins were refused")
@@ -314,12 +303,10 @@ func (w *testMount) wantRefusedLogins(want int) {
 // failsWith checks that a read of role app fails with that status.
 func (w *testMount) failsWith(status int) {
 	w.t.Helper()
-	if err := w.failure("app"); codeOf(err) != status {
-		w.t.Errorf("a reader got %d (%v), want %d", codeOf(err), err, status)
-	}
+	err := w.failure("app")
+	check.Equal(w.t, codeOf(err), status, "the code of %v", err)
 }
 
-// says checks that a message has all of wants.
 func (w *testMount) says(message string, wants ...string) {
 	w.t.Helper()
 	for _, want := range wants {
@@ -343,7 +330,6 @@ func between[T cmp.Ordered](t testing.TB, got, least, most T, what string, args 
 	check.True(t, got >= least && got <= most, "%s: got %v, want %v to %v", fmt.Sprintf(what, args...), got, least, most)
 }
 
-// atMost checks that a value is no more than that; what says what it is.
 func atMost[T cmp.Ordered](t testing.TB, got, most T, what string, args ...any) {
 	t.Helper()
 	check.True(t, got <= most, "%s: got %v, want at most %v", fmt.Sprintf(what, args...), got, most)
@@ -352,8 +338,7 @@ func atMost[T cmp.Ordered](t testing.TB, got, most T, what string, args ...any) 
 // oddNumber is a number that no message has a reason to name.
 const oddNumber = "86397"
 
-// canaries are the parts of what is sent that no message may repeat: secrets, whatever has the word canary in it, and
-// oddNumber.
+// canaries are what no message may repeat of what is sent: secrets, what has the word canary in it, and oddNumber.
 func canaries(data map[string]any) []string {
 	var found []string
 	var walk func(name string, value any)
@@ -442,7 +427,6 @@ func (w *testMount) waitUntil(what string, so func() bool) {
 	}
 }
 
-// closed reports whether the channel has been closed.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:

@@ -4,9 +4,11 @@
 package test
 
 import (
-	"fmt"
+	"net/http"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -30,34 +32,27 @@ func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 }
 
 func TestClock_HostWrong(t *testing.T) {
-	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
-	for _, f := range wrongClocks() {
-		for _, wrong := range []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute} {
-			timed(t, fmt.Sprintf("%s, %s", f.name, wrong), func(t *testing.T) {
-				const life = 15 * time.Minute
-				f := f.living(life)
-				advanceUntil(startAt) // before the engine starts, which would count every minute
-				s := newLatencyMount(t, f.account)
-				s.Clock.Jump(wrong)
-				s.mount(f)
-				s.EveryMinute()
-				for range 60 {
-					a := s.token("app")
-					if a.life() < life-2*time.Second || a.life() > life {
-						t.Fatalf("a token of %s is believed to live for %s", life, a.life())
-					}
-					check.Require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
-					advance(time.Minute)
-				}
-				skew, _ := s.status()["clock_skew_seconds"].(int64)
-				want := -int64(wrong / time.Second)
-				check.True(t, skew >= want-1 && skew <= want+1, "clock_skew_seconds is %d, want %d", skew, want)
-				// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
-				atMost(t, s.logins(), 8, "logins in an hour")
-			})
+	offs := []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute}
+	eachPair(t, wrongClocks(), offs, func(t *testing.T, f fixture, wrong time.Duration) {
+		const life = 15 * time.Minute
+		f = f.living(life)
+		advanceUntil(startAt) // before the engine starts, which would count every minute
+		s := newLatencyMount(t, f.account)
+		s.Clock.Jump(wrong)
+		s.mount(f)
+		s.EveryMinute()
+		for range 60 {
+			a := s.token("app")
+			between(t, a.life(), life-2*time.Second, life, "a token of %s is believed to live for", life)
+			check.Require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+			advance(time.Minute)
 		}
-	}
+		skew, _ := s.status()["clock_skew_seconds"].(int64)
+		between(t, skew, -int64(wrong/time.Second)-1, -int64(wrong/time.Second)+1, "clock_skew_seconds")
+		// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
+		atMost(t, s.logins(), 8, "logins in an hour")
+	})
 }
 
 func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
@@ -95,38 +90,29 @@ func TestClock_SuspendedPastRotation(t *testing.T) {
 }
 
 func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name   string
-		events func(s *testMount)
-	}{
-		{"set back", func(s *testMount) { s.Clock.Jump(-3 * time.Hour) }},
-		{"set back a little", func(s *testMount) { s.Clock.Jump(-20 * time.Minute) }},
-		{"a reload, then set back", func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-20 * time.Minute) }},
-		{"a reload, then set back a lot", func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-3 * time.Hour) }},
-		{"set back a little, then a reload", func(s *testMount) { s.Clock.Jump(-20 * time.Minute); s.token("app"); s.Reload() }},
-		{"set back a lot, then a reload", func(s *testMount) { s.Clock.Jump(-3 * time.Hour); s.token("app"); s.Reload() }},
-	} {
-		for _, f := range fixtures() {
-			timed(t, f.name+", "+c.name, func(t *testing.T) {
-				s := f.living(time.Hour).mounted(t)
-				s.EveryMinute()
-				first := s.token("app")
-				advance(30 * time.Minute)
-				c.events(s)
-				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
-				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
-					a, err := s.ask(t.Context(), "app", nil)
-					check.Require(t, err != nil || a.id == first.id, "another token although every login fails")
-					check.Require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
-					check.Require(t, err != nil || a.left <= time.Hour-passed+time.Second,
-						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
-					advance(20 * time.Second)
-				}
-				check.True(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
-			})
+	eachWith(t, map[string]func(s *testMount){
+		"set back":                         func(s *testMount) { s.Clock.Jump(-3 * time.Hour) },
+		"set back a little":                func(s *testMount) { s.Clock.Jump(-20 * time.Minute) },
+		"a reload, then set back":          func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-20 * time.Minute) },
+		"a reload, then set back a lot":    func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-3 * time.Hour) },
+		"set back a little, then a reload": func(s *testMount) { s.Clock.Jump(-20 * time.Minute); s.token("app"); s.Reload() },
+		"set back a lot, then a reload":    func(s *testMount) { s.Clock.Jump(-3 * time.Hour); s.token("app"); s.Reload() },
+	}, fixtures(), func(t *testing.T, _ string, happens func(s *testMount), f fixture) {
+		s := f.living(time.Hour).mounted(t)
+		s.EveryMinute()
+		first := s.token("app")
+		advance(30 * time.Minute)
+		happens(s)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
+		for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
+			a, err := s.ask(t.Context(), "app", nil)
+			check.Require(t, err != nil || a.id == first.id, "another token although every login fails")
+			check.Require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+			check.Require(t, err != nil || a.left <= time.Hour-passed+time.Second, "after %s a token of 1h has %s left", passed, a.left)
+			advance(20 * time.Second)
 		}
-	}
+		check.True(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
+	})
 }
 
 func TestClock_SetForwardCostsOneLogin(t *testing.T) {
@@ -239,5 +225,197 @@ func TestClock_SetBackAfterSuspendLengthensNoTokenLife(t *testing.T) {
 		check.Require(t, a.id == before.id, "another token: this tests nothing")
 		check.True(t, a.lease <= before.lease, "a lease became longer by the step of %s: %s before, %s after", step, before.lease, a.lease)
 		check.True(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+	})
+}
+
+const (
+	// localTime is how far the clock of a machine in India is ahead until NTP corrects it, where its hardware clock has local time.
+	localTime = 5*time.Hour + 30*time.Minute
+	farAhead  = 40 * 24 * time.Hour
+)
+
+// startWrong restarts the plugin while the wall clock is wrong, which NTP puts right a minute later.
+func (s *testMount) startWrong(off time.Duration, meanwhile func(s *testMount)) {
+	s.t.Helper()
+	s.Stop()
+	s.Clock.Jump(off)
+	s.Start()
+	s.EveryMinute()
+	advance(30 * time.Second)
+	if meanwhile != nil {
+		meanwhile(s)
+	}
+	advance(40 * time.Second)
+	s.Clock.Jump(-off)
+	s.minute()
+}
+
+// nothing is what happens in a case in which nothing does.
+func nothing(*testMount) {}
+
+func TestClock_StartWrongKeepsHold(t *testing.T) {
+	offs := []time.Duration{0, localTime, 48 * time.Hour, -localTime, -48 * time.Hour}
+	eachWith(t, map[string]simulator.Fault{
+		"refused":   {Kind: simulator.FaultRefuse},
+		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 15 * time.Minute},
+	}, offs, func(t *testing.T, _ string, fault simulator.Fault, off time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.failed("app")
+		before := s.status()
+		advance(3 * time.Minute)
+		s.startWrong(off, nil)
+		s.failed("app")
+		s.wantLogins(1, "five minutes after the first")
+		now, next := s.status(), moment(t, before, "next_attempt_at")
+		for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
+			check.Equal(t, now[field], before[field], "after the restart %s", field)
+		}
+		advanceUntil(next.Add(time.Second))
+		s.failed("app")
+		s.wantLogins(2, "when the hold was over")
+	})
+}
+
+// Readers who come while a clock ahead makes a hold look over have the credentials sent once, and the hold after that is kept.
+func TestClock_StartAheadSendsOnce(t *testing.T) {
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
+		s.changePassword()
+		s.failed("app")
+		s.startWrong(48*time.Hour, func(s *testMount) {
+			for range 30 {
+				s.failed("app")
+				advance(time.Second)
+			}
+		})
+		s.wantRefusedLogins(2)
+		for range 55 {
+			s.failed("app")
+			advance(time.Minute)
+		}
+		s.wantRefusedLogins(2)
+		advance(5 * time.Minute)
+		s.failed("app")
+		s.wantRefusedLogins(3)
+	})
+}
+
+// A hold lasts no longer than its length, however long the clock stays behind, and over restarts.
+func TestClock_StartBehindEndsHold(t *testing.T) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		s.Stop()
+		s.Clock.Jump(-48 * time.Hour)
+		s.Start()
+		s.EveryMinute()
+		s.failed("app")
+		advance(8 * time.Minute)
+		s.reloadIf(restart)
+		s.failed("app")
+		s.wantLogins(1)
+		advance(7*time.Minute + time.Second)
+		s.failed("app")
+		s.wantLogins(2, "15 minutes after the plugin has started")
+	})
+}
+
+// Readers of a machine whose clock is wrong cause one login while it is, and one when it is right again.
+func TestClock_StartWrongCostsOneLogin(t *testing.T) {
+	eachOf(t, []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour}, func(t *testing.T, off time.Duration) {
+		s := gstMount(t, 4*time.Hour)
+		s.token("app")
+		advance(2 * time.Hour)
+		served := func() {
+			a := s.token("app")
+			check.True(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+		}
+		s.startWrong(off, func(*testMount) {
+			for range 30 {
+				served()
+				advance(time.Second)
+			}
+		})
+		for range 30 {
+			served()
+			advance(time.Second)
+		}
+		atMost(t, s.logins(), 3, "logins")
+	})
+}
+
+// What is pending at the upstream, or revoked later, is revoked although the clock said for a minute that the tokens had expired.
+func TestClock_StartAheadRevokesLater(t *testing.T) {
+	type testCase struct{ before, meanwhile, after func(s *testMount) }
+	down := simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh}
+	eachWith(t, map[string]testCase{
+		"pending": {
+			before: func(s *testMount) { s.Simulator.SetFault(simulator.JWT, down); s.revoke("") },
+			after:  func(s *testMount) { s.Simulator.SetFault(simulator.JWT, simulator.Fault{}); advance(time.Hour) },
+		},
+		"pending, and read": {
+			before:    func(s *testMount) { s.Simulator.SetFault(simulator.JWT, down); s.revoke("") },
+			meanwhile: func(s *testMount) { s.token("app") },
+			after:     func(s *testMount) { s.Simulator.SetFault(simulator.JWT, simulator.Fault{}); advance(time.Hour) },
+		},
+		"paused": {
+			before: func(s *testMount) { s.write("config/gst", map[string]any{"paused": true}) },
+			after:  func(s *testMount) { s.revoke("") },
+		},
+		"superseded":           {before: func(s *testMount) { s.mustRotate() }, after: func(s *testMount) { s.revoke("") }},
+		"superseded, and read": {before: func(s *testMount) { s.mustRotate() }, meanwhile: func(s *testMount) { s.token("app") }, after: func(s *testMount) { s.revoke("") }},
+		"current, and read":    {meanwhile: func(s *testMount) { s.token("app") }, after: func(s *testMount) { s.revoke("") }},
+	}, []time.Duration{0, localTime, 48 * time.Hour, farAhead}, func(t *testing.T, _ string, c testCase, ahead time.Duration) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		if c.before != nil {
+			c.before(s)
+		}
+		check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead before the restart")
+		s.startWrong(ahead, c.meanwhile)
+		c.after(s)
+		check.True(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
+	})
+}
+
+func TestRevoke_DuringClockAhead(t *testing.T) {
+	kinds := []simulator.FaultKind{"", simulator.FaultDown}
+	eachPair(t, kinds, []time.Duration{0, 48 * time.Hour}, func(t *testing.T, kind simulator.FaultKind, ahead time.Duration) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		advance(10*time.Minute + 20*time.Second)
+		if kind != "" {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, On: simulator.OnLogin})
+		}
+		s.Clock.Jump(ahead)
+		out, warnings := s.revoke("")
+		advance(10 * time.Second)
+		s.Clock.Jump(-ahead)
+		advance(time.Minute)
+		s.wantNotRead(first.id)
+		check.True(t, !s.Simulator.TokenAlive(first.access) || len(warnings) != 0, "%s lives on without a warning: %v", first.id, out)
+	})
+}
+
+func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
+	eachOf(t, []time.Duration{0, 48 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+		s := gstMount(t, 24*time.Hour)
+		s.token("app")
+		wrong := map[string]any{"password": "mistyped"}
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		s.wantLogins(2)
+		advance(time.Minute)
+		s.Clock.Jump(ahead)
+		s.token("app")
+		s.minute()
+		sent := s.logins()
+		s.Clock.Jump(-ahead)
+		advance(time.Minute)
+		_, _, err := s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong)
+		check.True(t, codeOf(err) == http.StatusBadRequest, "the write is answered by %v", err)
+		s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
 	})
 }

@@ -71,8 +71,7 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 			resp, err := r.unpack()
 			check.Require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
 			owner, _ := claims(text(t, resp.Data, "access_token"))
-			check.True(t, owner == "other" || !r.at.After(written),
-				"%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
+			check.True(t, owner == "other" || !r.at.After(written), "%s after the write: a token of %s", r.at.Sub(written), owner)
 		}
 		advance(time.Minute)
 		w.quiet(func() {
@@ -120,37 +119,30 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 
 // The write of the config lands when its caller has gone. The settings that storage has are in force then.
 func TestConfig_WriteThatLandsAfterItsCallerHungUp(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{false, true} {
-		timed(t, fmt.Sprintf("verified %t", verify), func(t *testing.T) { writeLandsLate(t, verify) })
-	}
-}
-
-func writeLandsLate(t *testing.T, verify bool) {
-	t.Helper()
-	s := gstMount(t, time.Hour)
-	before := s.token("app")
-	advance(time.Minute)
-	caught, release := s.Storage.HoldNextPut("config/gst")
-	ctx, cancel := context.WithCancel(t.Context())
-	write := s.asyncRequest(ctx, logical.UpdateOperation, "config/gst", map[string]any{
-		"headers": map[string]any{"X-Branch": "7"}, "authorization_scheme": "Token", "verify_connection": verify,
+	eachOf(t, []bool{false, true}, func(t *testing.T, verify bool) {
+		s := gstMount(t, time.Hour)
+		before := s.token("app")
+		advance(time.Minute)
+		caught, release := s.Storage.HoldNextPut("config/gst")
+		ctx, cancel := context.WithCancel(t.Context())
+		write := s.asyncRequest(ctx, logical.UpdateOperation, "config/gst", map[string]any{
+			"headers": map[string]any{"X-Branch": "7"}, "authorization_scheme": "Token", "verify_connection": verify,
+		})
+		s.waitUntil("the write of the config", func() bool { return closed(caught) })
+		cancel()
+		advance(time.Second)
+		_, _ = s.ask(t.Context(), "app", nil)
+		release()
+		s.wait(write)
+		advance(time.Minute)
+		check.RequireEqual(t, s.read("config/gst").Data["authorization_scheme"], "Token", "authorization_scheme")
+		after := s.read("token/app").Data
+		check.True(t, after["token_type"] == "Token" && after["token_id"] != before.id,
+			"a read gives a token of type %v, the one of before: %t, and storage has other settings", after["token_type"], after["token_id"] == before.id)
 	})
-	s.waitUntil("the write of the config", func() bool { return closed(caught) })
-	cancel()
-	advance(time.Second)
-	_, _ = s.ask(t.Context(), "app", nil)
-	release()
-	s.wait(write)
-	advance(time.Minute)
-	check.RequireEqual(t, s.read("config/gst").Data["authorization_scheme"], "Token", "authorization_scheme")
-	after := s.read("token/app").Data
-	check.True(t, after["token_type"] == "Token" && after["token_id"] != before.id,
-		"a read gives a token of type %v, the one of before: %t, and storage has other settings", after["token_type"], after["token_id"] == before.id)
 }
 
-// hangingVerification is a mount on which a write of config gst waits for the upstream, and will for a minute.
-// The clock is the real one: a goroutine that waits for a mutex stops that of a bubble.
+// hangingVerification is a mount on which a write of config gst hangs for a minute, in real time, as for a mutex it must.
 func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 	t.Helper()
 	s = gstMount(t, time.Hour, "request_timeout", "60s")
@@ -165,14 +157,7 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 		s.Backend().Cleanup(context.WithoutCancel(t.Context()))
 		<-ended
 	})
-	isUnderWay = func() bool {
-		select {
-		case <-ended:
-			return false
-		default:
-			return true
-		}
-	}
+	isUnderWay = func() bool { return !closed(ended) }
 	for s.logins() < 2 {
 		check.Require(t, isUnderWay(), "the write has ended without a verification")
 		time.Sleep(time.Millisecond)
@@ -221,8 +206,7 @@ func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
 		s.says(warningsOf(s.write("config/gst", other)), "1 of its tokens can no longer be revoked upstream")
 		out, _ := s.revoke("")
 		check.True(t, len(out) == 1, "revoke/ says %v", out)
-		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
-			check.True(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"), "no token was revocable: %q", resp.Warnings)
-		}
+		said := warningsOf(s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")))
+		check.True(t, !strings.Contains(said, "can no longer be revoked"), "no token was revocable: %q", said)
 	})
 }

@@ -18,18 +18,23 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// remove sends a delete that must succeed.
-func (w *testMount) remove(path string) {
+// remove sends a delete that must succeed, and returns its warnings.
+func (w *testMount) remove(path string) (warnings string) {
 	w.t.Helper()
-	r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil))
+	resp, err := w.do(w.t.Context(), logical.DeleteOperation, path, nil)
+	r, refused := asRefusal(resp, err)
 	check.Require(w.t, !refused, "delete %s: %d %s", path, r.status, r.message)
+	return warningsOf(resp)
 }
 
 func TestConfigDelete_DropsTokens(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
 		token := text(t, w.read("token/app").Data, "access_token")
-		w.quiet(func() { w.remove("config/gst") })
+		w.quiet(func() {
+			w.remove("config/gst")
+			advance(48 * time.Hour) // past the rotation
+		})
 		for key, value := range w.stored() {
 			w.hides(key+" "+value, append(f.secrets(), token)...)
 		}
@@ -38,37 +43,28 @@ func TestConfigDelete_DropsTokens(t *testing.T) {
 }
 
 // A deletion warns of roles that fail now and of tokens that live on upstream, if there are any.
-func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
-	t.Parallel()
-	deleted := func(w *testMount) string {
+func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) { //nolint:tparallel // fixturesTest calls it
+	deleted := func(w *testMount) (warnings string) {
 		w.t.Helper()
-		resp, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil)
-		r, refused := asRefusal(resp, err)
-		check.Require(w.t, !refused, "the config was not deleted: %d %s", r.status, r.message)
-		left, err := w.tryRead("config/gst", nil)
-		check.Require(w.t, left == nil && err == nil, "the config is still there: %v, %v", left, err)
-		if resp == nil {
-			return ""
+		warnings = w.remove("config/gst")
+		w.wantAbsent("config/gst")
+		return warnings
+	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.write("role/kiosk", map[string]any{"config": "gst"})
+		expires := text(t, w.read("token/app").Data, "expires_at")
+		said := deleted(w)
+		w.says(said, "roles fail now, since they name the deleted config: app, kiosk.", "vault write mastersindia/role/app config=...",
+			"Deleting a config revokes nothing: 1 of its tokens may be valid upstream until "+expires, "vault read mastersindia/ledger/gst")
+		if f.config["refresh_url"] != nil {
+			w.says(said, "before you delete a config, revoke its tokens: vault write -f mastersindia/revoke/gst")
+		} else {
+			w.says(said, "they could not have been revoked here before either")
 		}
-		return strings.Join(resp.Warnings, "\n")
-	}
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.write("role/kiosk", map[string]any{"config": "gst"})
-			expires := text(t, w.read("token/app").Data, "expires_at")
-			said := deleted(w)
-			w.says(said, "roles fail now, since they name the deleted config: app, kiosk.", "vault write mastersindia/role/app config=...",
-				"Deleting a config revokes nothing: 1 of its tokens may be valid upstream until "+expires, "vault read mastersindia/ledger/gst")
-			if f.config["refresh_url"] != nil {
-				w.says(said, "before you delete a config, revoke its tokens: vault write -f mastersindia/revoke/gst")
-			} else {
-				w.says(said, "they could not have been revoked here before either")
-			}
-			w.hides(said, f.secrets()...)
-			w.read("ledger/gst")
-		})
-	}
+		w.hides(said, f.secrets()...)
+		w.read("ledger/gst")
+	})
 	timed(t, "a token that the upstream would not revoke", func(t *testing.T) {
 		w := jwtV2().mounted(t)
 		w.read("token/app")
@@ -125,29 +121,16 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 }
 
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		for name, restart := range map[string]func(*testMount){"at once": func(*testMount) {}, "after restarts": (*testMount).Reload} {
-			timed(t, f.name+" "+name, func(t *testing.T) {
-				w := f.mounted(t)
-				old := w.read("token/app").Data["token_id"]
-				w.remove("config/gst")
-				restart(w)
-				w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
-				restart(w)
-				w.loggingIn(1, func() {
-					check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
-				})
-			})
-		}
-	}
-}
-
-func TestConfigDelete_StopsRotation(t *testing.T) {
-	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
-		w.read("token/app")
+	eachPair(t, fixtures(), []bool{false, true}, func(t *testing.T, f fixture, restart bool) {
+		w := f.mounted(t)
+		old := w.read("token/app").Data["token_id"]
 		w.remove("config/gst")
-		w.quiet(func() { advance(48 * time.Hour) })
+		w.reloadIf(restart)
+		w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
+		w.reloadIf(restart)
+		w.loggingIn(1, func() {
+			check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
+		})
 	})
 }
 

@@ -5,7 +5,6 @@ package test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -47,49 +46,40 @@ func secureOAuth() map[string]any {
 }
 
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
-	t.Parallel()
 	all := oauth().onlySecrets()
-	for name, move := range moves(t) {
+	each(t, moves(t), func(t *testing.T, move map[string]any) {
+		w := newTestMount(t, oauth().account)
+		w.write("config/gst", secureOAuth())
 		for _, verify := range []bool{true, false} {
-			for given, c := range map[string]struct {
+			for _, given := range []struct {
 				secrets map[string]any
 				missing []string
 			}{
-				"without the secrets":          {nil, []string{"password", "client_secret"}},
-				"with the password alone":      {without(all, "client_secret"), []string{"client_secret"}},
-				"with the client_secret alone": {without(all, "password"), []string{"password"}},
-				"with an empty password":       {with(all, "password", ""), []string{"password"}},
+				{nil, []string{"password", "client_secret"}}, {without(all, "client_secret"), []string{"client_secret"}},
+				{without(all, "password"), []string{"password"}}, {with(all, "password", ""), []string{"password"}},
 			} {
-				timed(t, fmt.Sprintf("%s %s, verified %t", name, given, verify), func(t *testing.T) {
-					w := newTestMount(t, oauth().account)
-					w.write("config/gst", secureOAuth())
-					w.badRequest(logical.UpdateOperation, "config/gst", with(merged(move, c.secrets), "verify_connection", verify), c.missing...)
-				})
+				data := with(merged(move, given.secrets), "verify_connection", verify)
+				w.badRequest(logical.UpdateOperation, "config/gst", data, given.missing...)
 			}
 		}
-		timed(t, name+" with all secrets", func(t *testing.T) {
-			w := newTestMount(t, oauth().account)
-			w.write("config/gst", secureOAuth())
-			w.quiet(func() { w.write("config/gst", with(merged(move, all), "verify_connection", false)) })
-		})
-	}
+		w.quiet(func() { w.write("config/gst", with(merged(move, all), "verify_connection", false)) })
+	})
 }
 
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
-	t.Parallel()
-	f := jwtV2()
-	first := f
-	first.config = without(f.config, "refresh_url", "refresh_headers")
-	for name, c := range map[string]struct {
+	first := jwtV2()
+	first.config = without(first.config, "refresh_url", "refresh_headers")
+	type testCase struct {
 		of   fixture
 		move string
-	}{"another": {f, upstreamURL + "/elsewhere/"}, "none": {f, ""}, "a first": {first, upstreamURL + "/elsewhere/"}} {
-		timed(t, name, func(t *testing.T) {
-			w := c.of.mounted(t)
-			w.read("token/app")
-			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"refresh_url": c.move}, "password")
-		})
 	}
+	each(t, map[string]testCase{
+		"another": {jwtV2(), upstreamURL + "/elsewhere/"}, "none": {jwtV2(), ""}, "a first": {first, upstreamURL + "/elsewhere/"},
+	}, func(t *testing.T, c testCase) {
+		w := c.of.mounted(t)
+		w.read("token/app")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"refresh_url": c.move}, "password")
+	})
 }
 
 // A secret that only signs assertions is not sent itself unless it is given again.

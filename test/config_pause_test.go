@@ -15,31 +15,27 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-func TestConfigPause_ReadsFailWithReason(t *testing.T) {
-	t.Parallel()
-	for name, before := range map[string]bool{"with a token": true, "without one": false} {
-		for where, restart := range map[string]bool{"": false, " after a restart": true} {
-			timed(t, name+where, func(t *testing.T) {
-				w := jwtV1().mounted(t)
-				w.EveryMinute()
-				rejected := any("0123456789abcdef")
-				if before {
-					rejected = w.read("token/app").Data["token_id"]
-				}
-				w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "pause_reason": "year-end audit: 100%d"}) })
-				w.reloadIf(restart)
-				for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-					w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d", "vault write mastersindia/config/gst paused=false")
-				}
-				w.badRequest(logical.UpdateOperation, "rotate/gst", nil, "year-end audit: 100%d")
-				w.badRequest(logical.UpdateOperation, "token/app", map[string]any{"rejected_token_id": rejected}, "year-end audit: 100%d")
-				w.quiet(func() { advance(48 * time.Hour) })
-				w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "year-end audit: 100%d")
-			})
+func TestConfigPause_ReadsFailWithReason(t *testing.T) { //nolint:tparallel // eachPair calls it
+	eachPair(t, []bool{true, false}, []bool{false, true}, func(t *testing.T, before, restart bool) {
+		w := jwtV1().mounted(t)
+		w.EveryMinute()
+		rejected := any("0123456789abcdef")
+		if before {
+			rejected = w.read("token/app").Data["token_id"]
 		}
-	}
+		w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "pause_reason": "year-end audit: 100%d"}) })
+		w.reloadIf(restart)
+		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+			w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d", "vault write mastersindia/config/gst paused=false")
+		}
+		w.badRequest(logical.UpdateOperation, "rotate/gst", nil, "year-end audit: 100%d")
+		w.badRequest(logical.UpdateOperation, "token/app", map[string]any{"rejected_token_id": rejected}, "year-end audit: 100%d")
+		w.quiet(func() { advance(48 * time.Hour) })
+		w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "year-end audit: 100%d")
+	})
 	timed(t, "without a reason", func(t *testing.T) {
 		w := jwtV1().mounted(t, "paused", true)
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": ""}, "paused: is empty") // as of an unset variable
 		w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "paused")
 	})
 }
@@ -61,9 +57,7 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	timed(t, "created", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.quiet(func() { w.write("config/gst", jwtConfig("paused", true)) })
-		if got := w.read("config/gst").Data["paused"]; got != true { //nolint:revive // it may be of any type
-			t.Errorf("paused is %v, want true", got)
-		}
+		check.Equal[any](t, w.read("config/gst").Data["paused"], true, "paused")
 	})
 	timed(t, "updated", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -89,10 +83,8 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 			{map[string]any{"password": "mistyped again", "verify_connection": false}, ""},
 			{map[string]any{"paused": false, "pause_reason": "kept"}, "The config was paused (changed) and is resumed now"},
 		} {
-			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", step.data)
-			warns := warningsOf(resp)
-			check.True(t, err == nil && !resp.IsError() && (warns == "") == (step.says == "") && strings.Contains(warns, step.says),
-				"write %d: %v, warnings %q, want %q", n, err, warns, step.says)
+			warns := warningsOf(w.write("config/gst", step.data))
+			check.True(t, (warns == "") == (step.says == "") && strings.Contains(warns, step.says), "write %d warns %q", n, warns)
 		}
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 	})
@@ -127,8 +119,7 @@ func TestConfigPause_ResumeWarns(t *testing.T) {
 			{map[string]any{"paused": false}, ""},
 			{map[string]any{"paused": true}, ""},
 		} {
-			resp := w.write("config/gst", step.data)
-			check.Equal(t, warningsOf(resp), step.says, "write %d warns", n)
+			check.Equal(t, warningsOf(w.write("config/gst", step.data)), step.says, "write %d warns", n)
 		}
 	})
 }
@@ -177,14 +168,5 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 		s.wait(reader)
 		advance(time.Minute)
 		s.wantLogins(0, "after the pause")
-	})
-}
-
-// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
-func TestConfig_EmptyPausedRefused(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := jwtV1().mounted(t, "paused", true)
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": ""}, "paused: is empty")
-		w.badRequest(logical.ReadOperation, "token/app", nil, "paused")
 	})
 }

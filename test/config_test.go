@@ -6,7 +6,6 @@ package test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,42 +16,25 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// readFields are the fields of a config's read and their JSON types: all that can be written except the secrets and
-// verify_connection, which is not stored.
+// readFields are the fields of a config's read and their types: all that can be written but secrets and verify_connection.
 func readFields() map[string]string {
 	return map[string]string{
 		"preset": "string", "protocol": "string", "token_url": "string", "refresh_url": "string", "request_format": "string",
-		"assertion_audience": "string", "username": "string", "client_id": "string", "scope": "string", "headers": "object", "refresh_headers": "object",
-		"soap_action": "string", "soap_username_element": "string", "soap_password_element": "string",
-		"authorization_scheme": "string", "default_token_ttl": "number", "max_token_ttl": "number", "rotation_percent": "number",
-		"request_timeout": "number", "ca_cert": "string", "proxy_url": "string", "allow_http": "bool", "paused": "bool",
-		"pause_reason": "string", "ledger_retention": "number",
+		"assertion_audience": "string", "username": "string", "client_id": "string", "scope": "string", "soap_action": "string",
+		"headers": "map[string]interface {}", "refresh_headers": "map[string]interface {}",
+		"soap_username_element": "string", "soap_password_element": "string", "authorization_scheme": "string",
+		"default_token_ttl": "float64", "max_token_ttl": "float64", "rotation_percent": "float64", "request_timeout": "float64",
+		"ca_cert": "string", "proxy_url": "string", "allow_http": "bool", "paused": "bool", "pause_reason": "string",
+		"ledger_retention": "float64",
 	}
 }
 
 // overTheWire is data as Vault hands it on from JSON: what a client gets, or gives.
 func overTheWire(t *testing.T, data map[string]any) map[string]any {
 	t.Helper()
-	encoded, err := json.Marshal(data)
-	check.NoError(t, err)
 	var decoded map[string]any
-	check.NoError(t, json.Unmarshal(encoded, &decoded))
+	recode(t, data, &decoded)
 	return decoded
-}
-
-func jsonType(value any) string {
-	switch value.(type) {
-	case string:
-		return "string"
-	case bool:
-		return "bool"
-	case float64:
-		return "number"
-	case map[string]any:
-		return "object"
-	default:
-		return fmt.Sprintf("%T", value)
-	}
 }
 
 // checkConfigRead checks the shape of a config's read.
@@ -60,37 +42,27 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 	t.Helper()
 	types := map[string]string{}
 	for name, value := range overTheWire(t, data) {
-		types[name] = jsonType(value)
+		types[name] = fmt.Sprintf("%T", value)
 	}
-	if want := readFields(); !maps.Equal(types, want) {
-		for name := range want {
-			check.True(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
-		}
-		for name := range types {
-			check.True(t, want[name] != "", "%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
-		}
-	}
+	check.Equal(t, types, readFields(), "the fields, of which a secret belongs in secretFields(), here and in config.go")
 }
 
-func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.unserved(t)
-			var data map[string]any
-			w.idle(func() { data = w.read("config/gst").Data })
-			checkConfigRead(t, data)
-			encoded, err := json.Marshal(data)
-			check.NoError(t, err)
-			w.hides(string(encoded), f.secrets()...)
-			for name, value := range f.config {
-				if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
-					continue
-				}
-				check.True(t, data[name] == value, "%s is %v, want %v as written", name, data[name], value)
+func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) { //nolint:tparallel // fixturesTest calls it
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.unserved(t)
+		var data map[string]any
+		w.idle(func() { data = w.read("config/gst").Data })
+		checkConfigRead(t, data)
+		encoded, err := json.Marshal(data)
+		check.NoError(t, err)
+		w.hides(string(encoded), f.secrets()...)
+		for name, value := range f.config {
+			if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
+				continue
 			}
-		})
-	}
+			check.True(t, data[name] == value, "%s is %v, want %v as written", name, data[name], value)
+		}
+	})
 	for _, name := range presets() {
 		timed(t, "preset "+name, func(t *testing.T) {
 			w := newTestMount(t)
@@ -100,14 +72,13 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 	}
 }
 
-func TestConfig_DefaultsOfProtocol(t *testing.T) {
-	t.Parallel()
+func TestConfig_DefaultsOfProtocol(t *testing.T) { //nolint:tparallel // fixturesTest calls it
 	common := map[string]any{
 		"preset": "", "refresh_url": "", "max_token_ttl": 0.0, "rotation_percent": 66.0, "request_timeout": 15.0, "ca_cert": "",
 		"proxy_url": "", "paused": false, "pause_reason": "", "ledger_retention": 720.0 * 3600,
 		"headers": map[string]any{}, "refresh_headers": map[string]any{},
 	}
-	for _, f := range fixtures() {
+	fixturesTest(t, func(t *testing.T, f fixture) {
 		of := map[string]any{
 			"request_format": string(f.format()), "authorization_scheme": f.scheme,
 			"default_token_ttl": f.spec().DefaultTokenTTL.Seconds(),
@@ -117,23 +88,19 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 				of[field.Name] = field.Default
 			}
 		}
-		timed(t, f.name, func(t *testing.T) {
-			w := f.unserved(t)
-			got := overTheWire(t, w.read("config/gst").Data)
-			for name, want := range merged(common, of) {
-				if _, given := f.config[name]; given {
-					continue
-				}
-				check.True(t, reflect.DeepEqual(got[name], want), "%s is %v, want %v", name, got[name], want)
+		w := f.unserved(t)
+		got := overTheWire(t, w.read("config/gst").Data)
+		for name, want := range merged(common, of) {
+			if _, given := f.config[name]; given {
+				continue
 			}
-		})
-	}
+			check.True(t, reflect.DeepEqual(got[name], want), "%s is %v, want %v", name, got[name], want)
+		}
+	})
 	timed(t, "http is not allowed", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", secureOAuth())
-		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
-			t.Errorf("allow_http is %v, want false", got)
-		}
+		check.Equal[any](t, w.read("config/gst").Data["allow_http"], false, "allow_http")
 	})
 }
 
@@ -166,8 +133,7 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	timed(t, "none", func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.ListOperation, "config/", nil)
-		check.True(t, err == nil && (resp == nil || (!resp.IsError() && resp.Data["keys"] == nil)),
-			"the list is %v, %v, want an empty one", resp, err)
+		check.True(t, err == nil && (resp == nil || !resp.IsError() && resp.Data["keys"] == nil), "the list is %v, %v", resp, err)
 	})
 }
 

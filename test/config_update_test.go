@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -104,7 +103,7 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 					check.Equal(t, overTheWire(t, w.read("config/gst").Data), want, "after a restart the config")
 				}
 				update(c.written, with(before, c.field, c.want()))
-				if !f.needs(c.field) && c.field != "paused" { // refused: TestConfig_EmptyPausedRefused
+				if !f.needs(c.field) && c.field != "paused" { // refused: see TestConfigPause_ReadsFailWithReason
 					update("", before)
 				}
 			})
@@ -119,28 +118,23 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 }
 
 func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
-	t.Parallel()
-	for _, field := range []string{"headers", "refresh_headers"} {
-		for name, nothing := range map[string]any{"an empty string": "", "an empty map": map[string]any{}, "an empty list": []any{}} {
-			timed(t, field+" cleared by "+name, func(t *testing.T) {
-				w := jwtV2().mounted(t)
-				w.write("config/gst", map[string]any{field: "X-One=1", "verify_connection": false})
-				w.write("config/gst", map[string]any{field: nothing, "verify_connection": false})
-				got := overTheWire(t, w.read("config/gst").Data)[field]
-				check.True(t, reflect.DeepEqual(got, map[string]any{}), "%s are %v, want none", field, got)
-			})
+	eachOf(t, []string{"headers", "refresh_headers"}, func(t *testing.T, field string) {
+		w := jwtV2().mounted(t)
+		write := func(value any, want map[string]any) (warnings string) {
+			t.Helper()
+			warnings = warningsOf(w.write("config/gst", map[string]any{field: value, "verify_connection": false}))
+			check.Equal[any](t, overTheWire(t, w.read("config/gst").Data)[field], want, "%s", field)
+			return warnings
 		}
-		timed(t, field+" replaced", func(t *testing.T) {
-			w := jwtV2().mounted(t)
-			w.write("config/gst", map[string]any{field: map[string]any{"X-One": "1", "X-Two": "2"}, "verify_connection": false})
-			lost := "There is no X-One in " + field + " now, since a write of " + field + " replaces all pairs: to add some, give them all: " +
-				"vault write mastersindia/config/gst " + field + "=..."
-			w.says(warningsOf(w.write("config/gst", map[string]any{field: []any{"x-two=3", "X-Four=a=b"}, "verify_connection": false})), lost)
-			want := map[string]any{"x-two": "3", "X-Four": "a=b"}
-			got := overTheWire(t, w.read("config/gst").Data)[field]
-			check.True(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
-		})
-	}
+		for _, nothing := range []any{"", map[string]any{}, []any{}} {
+			write("X-One=1", map[string]any{"X-One": "1"})
+			write(nothing, map[string]any{})
+		}
+		write(map[string]any{"X-One": "1", "X-Two": "2"}, map[string]any{"X-One": "1", "X-Two": "2"})
+		said := write([]any{"x-two=3", "X-Four=a=b"}, map[string]any{"x-two": "3", "X-Four": "a=b"})
+		w.says(said, "There is no X-One in "+field+" now, since a write of "+field+" replaces all pairs: to add some, give them all: "+
+			"vault write mastersindia/config/gst "+field+"=...")
+	})
 }
 
 // What was to add a header to those of the preset has replaced them.
@@ -155,18 +149,15 @@ func TestConfigUpdate_HeadersOfPresetLost(t *testing.T) {
 	})
 }
 
-func TestConfigUpdate_HeadersAreSent(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "headers", f.headersAnd("X-Team", "gst"))
-			w.read("token/app")
-			for _, r := range w.heard() {
-				check.Equal(t, r.Header.Get("X-Team"), "gst", "header X-Team")
-				check.True(t, r.Header.Get("Service") == "", "a refresh header was sent with a login")
-			}
-		})
-	}
+func TestConfigUpdate_HeadersAreSent(t *testing.T) { //nolint:tparallel // fixturesTest calls it
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "headers", f.headersAnd("X-Team", "gst"))
+		w.read("token/app")
+		for _, r := range w.heard() {
+			check.Equal(t, r.Header.Get("X-Team"), "gst", "header X-Team")
+			check.True(t, r.Header.Get("Service") == "", "a refresh header was sent with a login")
+		}
+	})
 	timed(t, "on a refresh", func(t *testing.T) {
 		w := jwtV2().mounted(t)
 		w.read("token/app")
@@ -178,29 +169,24 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 }
 
 func TestConfigUpdate_ChangesProtocol(t *testing.T) {
-	t.Parallel()
-	for _, from := range fixtures() {
-		for _, to := range fixtures() {
-			if from.account.Protocol == to.account.Protocol {
-				continue
-			}
-			timed(t, from.name+" to "+to.name, func(t *testing.T) {
-				w := newTestMount(t, from.account, to.account)
-				w.write("config/gst", from.config)
-				w.write("role/app", map[string]any{"config": "gst"})
-				old := text(t, w.read("token/app").Data, "access_token")
-				move := merged(cleared(from, to), to.config)
-				w.loggingIn(1, func() { w.write("config/gst", move) })
-				w.quiet(func() {
-					data := w.read("token/app").Data
-					check.True(t, data["access_token"] != old, "the token of the old protocol is served")
-					check.True(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
-				})
-				w.write("config/fresh", to.config)
-				check.Equal(t, w.read("config/gst").Data, w.read("config/fresh").Data, "the config")
-			})
+	eachPair(t, fixtures(), fixtures(), func(t *testing.T, from, to fixture) {
+		if from.account.Protocol == to.account.Protocol {
+			return
 		}
-	}
+		w := newTestMount(t, from.account, to.account)
+		w.write("config/gst", from.config)
+		w.write("role/app", map[string]any{"config": "gst"})
+		old := text(t, w.read("token/app").Data, "access_token")
+		move := merged(cleared(from, to), to.config)
+		w.loggingIn(1, func() { w.write("config/gst", move) })
+		w.quiet(func() {
+			data := w.read("token/app").Data
+			check.True(t, data["access_token"] != old, "the token of the old protocol is served")
+			check.True(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
+		})
+		w.write("config/fresh", to.config)
+		check.Equal(t, w.read("config/gst").Data, w.read("config/fresh").Data, "the config")
+	})
 }
 
 // cleared are the fields of one fixture that the other's protocol has no use for, set to nothing.
@@ -254,17 +240,11 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 		}
 		w := newTestMount(t, accounts...)
 		w.write("config/gst", c.old.config)
-		var said []string
-		if resp := w.write("config/gst", merged(c.next.config, c.changed)); resp != nil {
-			said = resp.Warnings
-		}
-		all := strings.Join(said, "\n")
-		w.says(all, c.says...)
-		check.True(t, strings.Contains(all, "was of") == (len(c.says) > 0) && strings.Contains(all, "deleted") == (len(c.says) > 1),
+		said := warningsOf(w.write("config/gst", merged(c.next.config, c.changed)))
+		w.says(said, c.says...)
+		check.True(t, strings.Contains(said, "was of") == (len(c.says) > 0) && strings.Contains(said, "deleted") == (len(c.says) > 1),
 			"warnings %q, want %q", said, c.says)
-		for _, secret := range append(c.old.secrets(), c.next.secrets()...) {
-			w.hides(all, secret)
-		}
+		w.hides(said, append(c.old.secrets(), c.next.secrets()...)...)
 	})
 }
 
@@ -343,30 +323,23 @@ func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 }
 
 func TestConfigUpdate_EachSecretCounts(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		for _, name := range secretFields() {
-			if f.config[name] == nil {
-				continue
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		for name := range f.onlySecrets() {
+			w := newTestMount(t, f.account)
+			w.write("config/gst", f.config)
+			before := moment(t, w.status(), "credentials_updated_at")
+			advance(time.Minute)
+			for n := range 2 {
+				logins := w.logins()
+				r := w.refusal(logical.UpdateOperation, "config/gst", map[string]any{name: fmt.Sprint("canary-of-a-wrong-secret-", n)})
+				got := w.logins() - logins
+				check.Require(t, got == 1, "%d logins (%q), want 1: does %s count in loginOf and credentialsOf?", got, r.message, name)
 			}
-			timed(t, f.name+" "+name, func(t *testing.T) {
-				w := newTestMount(t, f.account)
-				w.write("config/gst", f.config)
-				before := moment(t, w.status(), "credentials_updated_at")
-				advance(time.Minute)
-				for n := range 2 {
-					logins := w.logins()
-					r := w.refusal(logical.UpdateOperation, "config/gst", map[string]any{name: fmt.Sprint("canary-of-a-wrong-secret-", n)})
-					got := w.logins() - logins
-					check.Require(t, got == 1,
-						"wrong secret %d was tried %d times (%q), want once: does %s count in loginOf and credentialsOf?", n, got, r.message, name)
-				}
-				w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
-				after := moment(t, w.status(), "credentials_updated_at")
-				check.True(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
-			})
+			w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
+			after := moment(t, w.status(), "credentials_updated_at")
+			check.True(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
 		}
-	}
+	})
 }
 
 func TestConfigSent_TokenURLUnchanged(t *testing.T) {
@@ -382,27 +355,19 @@ func TestConfigSent_TokenURLUnchanged(t *testing.T) {
 	})
 }
 
-func TestConfigSent_SecretUnchanged(t *testing.T) {
-	t.Parallel()
-	for _, plain := range variants() {
-		timed(t, plain.name, func(t *testing.T) {
-			f := plain.awkward()
+func TestConfigSent_SecretUnchanged(t *testing.T) { //nolint:tparallel // eachOf calls it
+	eachOf(t, variants(), func(t *testing.T, plain fixture) {
+		f := plain.awkward()
+		w := newTestMount(t, f.account)
+		w.loggingIn(1, func() { w.write("config/gst", f.config) })
+	})
+	for _, password := range []string{" pass of clerk ", "पासवर्ड-ß-🔑"} {
+		timed(t, password, func(t *testing.T) {
+			f := jwtV1()
+			f.account.Password = password
 			w := newTestMount(t, f.account)
-			w.loggingIn(1, func() { w.write("config/gst", f.config) })
+			w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", password)) })
+			check.Equal(t, strings.Count(w.heard()[0].Body, password), 1, "times that the password was sent as it is")
 		})
 	}
-	timed(t, "a blank at the end", func(t *testing.T) {
-		f := jwtV1()
-		f.account.Password = " pass of clerk "
-		w := newTestMount(t, f.account)
-		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", " pass of clerk ")) })
-		got := strings.Count(w.heard()[0].Body, " pass of clerk ")
-		check.True(t, got == 1, "the password was sent %d times as it is, want once", got)
-	})
-	timed(t, "letters of other scripts", func(t *testing.T) {
-		f := jwtV1()
-		f.account.Password = "पासवर्ड-ß-🔑"
-		w := newTestMount(t, f.account)
-		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", "पासवर्ड-ß-🔑")) })
-	})
 }

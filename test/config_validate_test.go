@@ -66,17 +66,11 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 			if !f.needs(field) {
 				continue
 			}
-			timed(t, f.name+" created without "+field, func(t *testing.T) {
+			timed(t, f.name+" without "+field, func(t *testing.T) {
 				w := newTestMount(t)
 				w.badRequest(logical.UpdateOperation, "config/gst", without(f.config, field), field)
-			})
-			timed(t, f.name+" created with empty "+field, func(t *testing.T) {
-				w := newTestMount(t)
 				w.badRequest(logical.UpdateOperation, "config/gst", with(f.config, field, ""), field)
-			})
-			timed(t, f.name+" updated to empty "+field, func(t *testing.T) {
-				w := f.unserved(t)
-				w.badRequest(logical.UpdateOperation, "config/gst", with(f.onlySecrets(), field, ""), field)
+				f.unserved(t).badRequest(logical.UpdateOperation, "config/gst", with(f.onlySecrets(), field, ""), field)
 			})
 		}
 	}
@@ -274,20 +268,16 @@ func TestConfigRefused_NumberBoolOrWord(t *testing.T) {
 }
 
 func TestConfig_EndsOfRangesAccepted(t *testing.T) {
-	t.Parallel()
-	values := map[string][]any{
+	eachNamed(t, map[string][]any{
 		"rotation_percent":  {1, 100, json.Number("66"), float64(50), "33"},
 		"request_timeout":   {1, 60, "1s", "60s", "1m", json.Number("30"), float64(30), "30"},
 		"ledger_retention":  {0, "0s", "9600h", 9600 * 3600},
 		"max_token_ttl":     {0, "0", "1h", "24h"},
 		"default_token_ttl": {"1h", 3600, "1h30m"},
-	}
-	for field, accepted := range values {
-		timed(t, field, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			for _, value := range accepted {
-				w.quiet(func() { w.write("config/gst", map[string]any{field: value}) })
-			}
-		})
-	}
+	}, func(t *testing.T, field string, accepted []any) {
+		w := jwtV1().mounted(t)
+		for _, value := range accepted {
+			w.quiet(func() { w.write("config/gst", map[string]any{field: value}) })
+		}
+	})
 }

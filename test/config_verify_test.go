@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,18 +46,15 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 
 // An upstream that is down or throttles is no fault of the write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
-	t.Parallel()
-	for kind, want := range map[simulator.FaultKind]string{
+	eachNamed(t, map[simulator.FaultKind]string{
 		simulator.FaultThrottled:   "; write again later, or store it without verification",
 		simulator.FaultUnavailable: "; write again later, or store it without verification",
 		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it without verification",
-	} {
-		timed(t, string(kind), func(t *testing.T) {
-			s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-			s.says(s.refused(logical.UpdateOperation, "config/gst", jwtConfig()), want)
-		})
-	}
+	}, func(t *testing.T, kind simulator.FaultKind, want string) {
+		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+		s.says(s.refused(logical.UpdateOperation, "config/gst", jwtConfig()), want)
+	})
 }
 
 // The credentials were refused for want of a header: they are not sent again, and the message says how to log in with it.
@@ -76,19 +74,6 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 	})
 }
 
-// The upstream throttles the account, and a write of another header is not verified: the message does not say that this login has
-// failed.
-func TestConfigVerify_OtherSettingsWhileThrottled(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
-		s.failed("app")
-		said := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Branch=1"})
-		s.says(said, "these credentials were not sent again, next attempt at ", "write again later")
-		check.True(t, !strings.Contains(said, "same login"), "the login is another one: %s", said)
-		s.wantLogins(1)
-	})
-}
-
 // Else a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
@@ -104,9 +89,8 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 			{with(moved, "refresh_url", "https://LOGIN.example:8443/refresh/"), false},
 			{with(moved, "refresh_url", ""), false},
 		} {
-			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
-			check.Require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
-			check.Equal(t, strings.Contains(warningsOf(resp), "refresh_url is on a different host"), write.warned, "write %d: warned", n)
+			said := warningsOf(w.write("config/ksa", write.data))
+			check.Equal(t, strings.Contains(said, "refresh_url is on a different host"), write.warned, "write %d: warned", n)
 		}
 	})
 }
@@ -180,11 +164,11 @@ func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 }
 
 func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
-	t.Parallel()
-	faults := []struct {
+	type testCase struct {
 		fault  simulator.Fault
 		status []int
-	}{
+	}
+	eachPair(t, fixtures(), []testCase{
 		{simulator.Fault{Kind: simulator.FaultDown}, []int{502}},
 		{simulator.Fault{Kind: simulator.FaultSlow, Delay: 20 * time.Second}, []int{504}},
 		{simulator.Fault{Kind: simulator.FaultUnavailable}, []int{502}},
@@ -195,28 +179,19 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 		{simulator.Fault{Kind: simulator.FaultGarbage}, []int{502}},
 		{simulator.Fault{Kind: simulator.FaultEmpty}, []int{502}},
 		{simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: upstreamURL + "/elsewhere/"}, []int{502}},
-	}
-	for _, f := range fixtures() {
-		for _, fault := range faults {
-			name := f.name + " and " + string(fault.fault.Kind)
-			if fault.fault.RetryAfter > 0 {
-				name += " with a time to come back"
-			}
-			timed(t, name, func(t *testing.T) {
-				w := newTestMount(t, f.account)
-				w.Simulator.SetFault("", fault.fault)
-				w.loggingIn(1, func() {
-					r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, fault.status...)
-					w.says(r.message, "gst", "verify_connection=false")
-					w.hides(r.message, f.secrets()...)
-				})
-				check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
-				for _, r := range w.heard() {
-					check.True(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
-				}
-			})
+	}, func(t *testing.T, f fixture, c testCase) {
+		w := newTestMount(t, f.account)
+		w.Simulator.SetFault("", c.fault)
+		w.loggingIn(1, func() {
+			r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, c.status...)
+			w.says(r.message, "gst", "verify_connection=false")
+			w.hides(r.message, f.secrets()...)
+		})
+		check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
+		for _, r := range w.heard() {
+			check.True(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
 		}
-	}
+	})
 }
 
 func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
@@ -333,5 +308,156 @@ func TestConfigVerify_HoldsUpNoStepDown(t *testing.T) {
 		waited := time.Since(began)
 		check.True(t, waited <= 30*time.Second, "config/gst has held up step-down for %s (%v)", waited, err)
 		advance(2 * time.Minute)
+	})
+}
+
+// A verification with the stored password fails. Its hold is one for readers too.
+func TestVerification_FailureHoldsLogins(t *testing.T) {
+	throttled := func(d time.Duration) simulator.Fault {
+		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
+	}
+	type testCase struct {
+		refused bool          // the upstream has another password
+		probe   time.Duration // after a first refusal; 0 is none
+		fault   simulator.Fault
+		hold    time.Duration
+		code    int // of readers meanwhile; 0 is any
+	}
+	eachRestart(t, map[string]testCase{
+		"throttled":          {false, 0, throttled(10 * time.Minute), 9 * time.Minute, http.StatusTooManyRequests},
+		"refused":            {true, 0, simulator.Fault{}, 14 * time.Minute, http.StatusBadRequest},
+		"a probe, refused":   {true, 2 * time.Hour, simulator.Fault{}, 50 * time.Minute, http.StatusBadRequest},
+		"a probe, throttled": {true, 20 * time.Minute, throttled(time.Hour), 59 * time.Minute, 0},
+		"a probe, down":      {true, 20 * time.Minute, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1}, 59 * time.Minute, 0},
+	}, func(t *testing.T, c testCase, restart bool) {
+		s := gstMount(t, time.Hour)
+		if c.refused {
+			s.changePassword()
+		}
+		if c.probe > 0 {
+			s.failed("app")
+			advance(c.probe)
+		}
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		before := s.logins()
+		s.refusal(logical.UpdateOperation, "config/gst", branch("7"))
+		s.wantLogins(before+1, "by the verification")
+		s.reloadIf(restart)
+		for range c.hold / time.Minute {
+			advance(time.Minute)
+			err := s.failure("app")
+			check.True(t, c.code == 0 || codeOf(err) == c.code, "a reader got %d (%v), want %d", codeOf(err), err, c.code)
+		}
+		s.wantLogins(before+1, "while the hold runs")
+		if !c.refused {
+			advance(2 * time.Minute)
+			s.token("app")
+		}
+	})
+}
+
+// Deleting a throttled config and writing it again brings the next login no nearer.
+func TestThrottled_HoldsAfterDeletion(t *testing.T) {
+	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
+		s.failed("app")
+		s.wantLogins(1, "that was throttled")
+		s.remove("config/gst")
+		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("verify_connection", verified))
+		s.failed("app")
+		s.wantLogins(1, "while the Retry-After runs")
+	})
+}
+
+func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "1800")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		change := map[string]any{"headers": map[string]any{"X-Site": "7"}}
+		r := s.refusal(logical.UpdateOperation, "config/gst", change)
+		s.says(r.message, "verify_connection=false", "reads are served a token now, and would then fail")
+		warnings := warningsOf(s.write("config/gst", with(change, "verify_connection", false)))
+		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:0")
+		check.True(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
+		s.quiet(func() { s.failed("app") })
+	})
+}
+
+// A password that a verification has found refused is refused from memory.
+func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
+	refuse := func(s *testMount, data ...any) {
+		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))
+		advance(10 * time.Second)
+	}
+	headers := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
+	down := simulator.Fault{Kind: simulator.FaultDown}
+	type testCase struct {
+		passwords int
+		happens   func(s *testMount)
+	}
+	each(t, map[string]testCase{
+		"two in turns": {2, func(s *testMount) {
+			for range 5 {
+				refuse(s, "password", "mistyped")
+				refuse(s, "password", "mistyped-too")
+			}
+		}},
+		"restarts": {1, func(s *testMount) {
+			for range 4 {
+				refuse(s, "password", "mistyped")
+				s.Reload()
+			}
+		}},
+		"other headers after outages": {1, func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, down)
+			for n := range 3 {
+				refuse(s, "password", "mistyped", "headers", headers(n))
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(time.Minute)
+			for _, n := range []int{3, 0, 1, 2} {
+				refuse(s, "password", "mistyped", "headers", headers(n))
+			}
+		}},
+		"sixteen outages": {1, func(s *testMount) {
+			refuse(s, "password", "mistyped")
+			s.Simulator.SetFault(simulator.JWT, down)
+			for n := range 16 {
+				refuse(s, "headers", headers(n))
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			refuse(s, "password", "mistyped")
+		}},
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		c.happens(s)
+		s.wantRefusedLogins(c.passwords)
+	})
+}
+
+func TestVerification_ProbeCutOffByCrash(t *testing.T) {
+	each(t, map[string]bool{"a new config": false, "another password": true}, func(t *testing.T, exists bool) {
+		s := newLatencyMount(t, jwtAccount())
+		s.EveryMinute()
+		wrong := jwtConfig("password", "mistyped")
+		if exists {
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		advance(16 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong) }()
+		advance(time.Second)
+		s.wantLogins(2, "(the second is the probe)")
+		s.Crash()
+		release()
+		advance(time.Minute)
+		_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+		s.wantLogins(2, "a minute after the probe")
 	})
 }

@@ -5,7 +5,9 @@ package test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,8 +36,7 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 		check.True(t, len(s.storedUnder("token/")) == 0, "the damaged record is left")
 		r := s.refusal(logical.ReadOperation, "token/app", nil)
 		check.True(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
-		_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig())
-		check.True(t, err == nil, "the config cannot be written again: %v", err)
+		s.write("config/gst", jwtConfig())
 		s.token("app")
 	})
 }
@@ -48,8 +49,7 @@ func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 		s.put("token/gst", "{\"schema\":1,")
 		s.Start()
 		advance(time.Second)
-		resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil)
-		check.True(t, resp == nil && err == nil, "the status of a config that is not there is %v, %v", resp, err)
+		s.wantAbsent("status/gst")
 		s.write("config/gst", jwtConfig("verify_connection", verify))
 		s.write("role/app", map[string]any{"config": "gst"})
 		first := s.token("app")
@@ -107,118 +107,93 @@ func TestLookup_DamagedRecord(t *testing.T) {
 		spoil(s)
 		s.Start()
 		advance(time.Second)
-		found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
-		check.Require(t, err == nil, "lookup: %v", err)
+		found := s.write("lookup", map[string]any{"token_id": a.id})
 		s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
-		resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
-		check.Require(t, err == nil, "ledger/gst: %v", err)
-		s.says(warningsOf(resp), "Which of the tokens readers are given is not known", "token/gst")
+		s.says(warningsOf(s.read("ledger/gst")), "Which of the tokens readers are given is not known", "token/gst")
 	})
 }
 
 // One entry is damaged, or so much so that Vault's storage gives an error in its place. Lists warn of it and show the rest.
 func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ damaged, path string }{
+	type testCase struct{ damaged, path string }
+	eachPair(t, []testCase{
 		{"config/hurt", "config/"}, {"config/hurt", "status/"}, {"token/hurt", "status/"}, {"role/hurt", "role/"}, {"ledger/config/hurt", "ledger/"},
-	} {
-		for _, fails := range []bool{false, true} {
-			timed(t, fmt.Sprintf("%s in %s, storage fails %t", c.damaged, c.path, fails), func(t *testing.T) {
-				w := jwtV1().mounted(t)
-				w.write("config/hurt", with(jwtV1().config, "verify_connection", false))
-				w.write("role/hurt", map[string]any{"config": "hurt"})
-				w.read("token/app")
-				w.read("token/hurt")
-				advance(time.Second)
-				names := []string{"app", "hurt"}
-				if c.path != "role/" {
-					names[0] = "gst"
-				}
-				w.put(c.damaged, `{"schema":1,"canary`)
-				w.Reload()
-				if fails {
-					w.Storage.Fail(mounttest.Get, c.damaged, mounttest.ErrStorage())
-				}
-				resp := w.list(c.path)
-				check.Equal[any](t, resp.Data["keys"], names, "lists")
-				info, _ := resp.Data["key_info"].(map[string]any)
-				check.True(t, info[names[0]] != nil && info["hurt"] == nil, "details %v, want those of %s alone", info, names[0])
-				w.says(warningsOf(resp), c.damaged)
-				w.hides(warningsOf(resp), "canary")
-			})
+	}, []bool{false, true}, func(t *testing.T, c testCase, fails bool) {
+		w := jwtV1().mounted(t)
+		w.write("config/hurt", with(jwtV1().config, "verify_connection", false))
+		w.write("role/hurt", map[string]any{"config": "hurt"})
+		w.read("token/app")
+		w.read("token/hurt")
+		advance(time.Second)
+		names := []string{"app", "hurt"}
+		if c.path != "role/" {
+			names[0] = "gst"
 		}
-	}
+		w.put(c.damaged, `{"schema":1,"canary`)
+		w.Reload()
+		if fails {
+			w.Storage.Fail(mounttest.Get, c.damaged, mounttest.ErrStorage())
+		}
+		resp := w.list(c.path)
+		check.Equal[any](t, resp.Data["keys"], names, "lists")
+		info, _ := resp.Data["key_info"].(map[string]any)
+		check.True(t, info[names[0]] != nil && info["hurt"] == nil, "details %v, want those of %s alone", info, names[0])
+		w.says(warningsOf(resp), c.damaged)
+		w.hides(warningsOf(resp), "canary")
+	})
 }
 
 func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
-	t.Parallel()
-	for which, broken := range map[string]string{
+	eachWith(t, map[string]string{
 		"text": "canary", "cut": `{"schema":1,"tokens":[{"canary`, "a later schema": `{"schema":99,"canary":"canary"}`, "nothing": "",
 		"another type": `{"schema":1,"tokens":"canary","places":"canary","pages":"canary"}`,
-	} {
-		for _, kind := range []string{"day", "id", "config"} {
-			timed(t, kind+" with "+which, func(t *testing.T) {
-				w := oauth().mounted(t, "ledger_retention", "24h")
-				w.Simulator.SetAccount(jwtAccount())
-				w.write("config/well", with(jwtConfig(), "ledger_retention", "24h"))
-				hurt := text(t, w.read("token/app").Data, "token_id")
-				w.ledgerOf("gst")
-				for key := range w.storedUnder("ledger/" + kind + "/") {
-					if strings.Contains(key, "gst") || strings.Contains(key, hurt) {
-						w.put(key, broken)
-					}
-				}
-				w.Reload()
-				w.minute()
-				// It is said what is wrong, and nothing of what is in there.
-				for _, r := range []request{
-					{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
-					{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
-				} {
-					resp, err := w.do(t.Context(), r.op, r.path, r.data)
-					if refused, is := asRefusal(resp, err); is {
-						w.says(refused.message, "ledger/"+kind)
-						w.hides(refused.message, "canary")
-					} else if resp != nil {
-						w.hides(fmt.Sprint(resp.Data)+warningsOf(resp), "canary")
-					}
-				}
-				// Logins go on, and tokens of this config and of others are noted and found.
-				advance(time.Minute)
-				w.write("rotate/gst", nil)
-				w.write("rotate/well", nil)
-				w.minute()
-				for config, path := range map[string]string{"gst": "token/app"} {
-					check.True(t, w.lookUp("token_id", text(t, w.read(path).Data, "token_id")).Config == config,
-						"the next token of %s is not found", config)
-				}
-				if kind == "day" {
-					resp := w.read("ledger/gst")
-					tokens, _ := resp.Data["tokens"].([]any)
-					check.True(t, len(tokens) == 1 && len(resp.Warnings) == 1,
-						"%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
-				}
-				check.Equal(t, len(w.ledgerOf("well")), 2, "entries of the other config")
-				advance(4 * day)
-				check.Equal(t, describe(w.ledgerOf("well")), "", "the ledger has")
-			})
+	}, []string{"day", "id", "config"}, func(t *testing.T, _, broken, kind string) {
+		w := oauth().mounted(t, "ledger_retention", "24h")
+		w.Simulator.SetAccount(jwtAccount())
+		w.write("config/well", with(jwtConfig(), "ledger_retention", "24h"))
+		hurt := text(t, w.read("token/app").Data, "token_id")
+		w.ledgerOf("gst")
+		for key := range w.storedUnder("ledger/" + kind + "/") {
+			if strings.Contains(key, "gst") || strings.Contains(key, hurt) {
+				w.put(key, broken)
+			}
 		}
-	}
+		w.Reload()
+		w.minute()
+		// It is said what is wrong, and nothing of what is in there.
+		for _, r := range []request{
+			{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
+			{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
+		} {
+			resp, err := w.do(t.Context(), r.op, r.path, r.data)
+			if refused, is := asRefusal(resp, err); is {
+				w.says(refused.message, "ledger/"+kind)
+				w.hides(refused.message, "canary")
+			} else if resp != nil {
+				w.hides(fmt.Sprint(resp.Data)+warningsOf(resp), "canary")
+			}
+		}
+		// Logins go on, and tokens of this config and of others are noted and found.
+		advance(time.Minute)
+		w.write("rotate/gst", nil)
+		w.write("rotate/well", nil)
+		w.minute()
+		next := text(t, w.read("token/app").Data, "token_id")
+		check.Equal(t, w.lookUp("token_id", next).Config, "gst", "the next token is found of config")
+		if kind == "day" {
+			resp := w.read("ledger/gst")
+			tokens, _ := resp.Data["tokens"].([]any)
+			check.True(t, len(tokens) == 1 && len(resp.Warnings) == 1,
+				"%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
+		}
+		check.Equal(t, len(w.ledgerOf("well")), 2, "entries of the other config")
+		advance(4 * day)
+		check.Equal(t, describe(w.ledgerOf("well")), "", "the ledger has")
+	})
 }
 
 func TestStorage_DamagedEntryHidesContent(t *testing.T) {
-	t.Parallel()
-	entries := map[string]string{
-		"a later schema":       `{"schema":99,"canary":"canary","password":"canary","access_token":"canary"}`,
-		"no schema":            `{"canary":"canary","password":"canary"}`,
-		"a schema as text":     `{"schema":"canary"}`,
-		"text":                 `canary`,
-		"JSON that is cut":     `{"schema":1,"password":"canary`,
-		"JSON of another type": `["canary"]`,
-		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
-		"nothing":              ``,
-	}
-	paths := map[string][]request{
+	requests := map[string][]request{
 		"config/gst": {
 			{logical.ReadOperation, "config/gst", nil}, {logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
@@ -231,25 +206,30 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 		},
 		"token/gst": {{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil}},
 	}
-	for key, requests := range paths {
-		for which, entry := range entries {
-			for _, r := range requests {
-				timed(t, key+" with "+which+" and "+string(r.op)+" "+r.path, func(t *testing.T) {
-					w := jwtV1().mounted(t)
-					w.put(key, entry)
-					w.Reload()
-					w.idle(func() {
-						refused := w.refusal(r.op, r.path, r.data)
-						w.hides(refused.message, "canary")
-						check.True(t, refused.message != "", "the message is empty")
-						if which == "a later schema" {
-							w.says(refused.message, "schema", "99")
-						}
-					})
-				})
-			}
+	eachWith(t, map[string]string{
+		"a later schema":       `{"schema":99,"canary":"canary","password":"canary","access_token":"canary"}`,
+		"no schema":            `{"canary":"canary","password":"canary"}`,
+		"a schema as text":     `{"schema":"canary"}`,
+		"text":                 `canary`,
+		"JSON that is cut":     `{"schema":1,"password":"canary`,
+		"JSON of another type": `["canary"]`,
+		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
+		"nothing":              ``,
+	}, slices.Collect(maps.Keys(requests)), func(t *testing.T, which, entry, key string) {
+		w := jwtV1().mounted(t)
+		w.put(key, entry)
+		for _, r := range requests[key] {
+			w.Reload()
+			w.idle(func() {
+				refused := w.refusal(r.op, r.path, r.data)
+				w.hides(refused.message, "canary")
+				check.True(t, refused.message != "", "the message of %s is empty", r)
+				if which == "a later schema" {
+					w.says(refused.message, "schema", "99")
+				}
+			})
 		}
-	}
+	})
 }
 
 // A damaged page does not hide that another config got the token. An operator who deals with a leak needs all that there is.

@@ -6,7 +6,6 @@ package test
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,8 +42,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			}
 		})
 		check.Equal(t, w.Storage.Count()-before, 0, "storage accesses")
-		n := w.Node.Calls()
-		check.True(t, n == 0, "the host was asked %d times, want 0", n)
+		check.Equal(t, w.Node.Calls(), 0, "calls of the host")
 	})
 	timed(t, "a minute of reads", func(t *testing.T) {
 		w := warmed(t)
@@ -52,8 +50,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			advance(100 * time.Millisecond)
 			w.read("token/app")
 		}
-		n := w.Node.StateCalls()
-		check.True(t, n >= 50 && n <= 61, "the host was asked %d times in a minute for its state, want once a second", n)
+		between(t, w.Node.StateCalls(), 50, 61, "queries of the host's state in a minute, of which there is one a second,")
 	})
 	timed(t, "one asks for all", func(t *testing.T) {
 		w := warmed(t)
@@ -65,8 +62,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 		for range 100 {
 			w.read("token/app") // these do not
 		}
-		n := w.Node.StateCalls()
-		check.True(t, n == 1, "the host was asked %d times, want once", n)
+		check.Equal(t, w.Node.StateCalls(), 1, "queries of the host's state")
 		release()
 		readers.Wait()
 	})
@@ -84,15 +80,12 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 			// A parameter of Vault's own changes nothing, but is not for the short way.
 			cold, err := w.tryRead(path, map[string]any{"version": "0"})
 			check.NoError(t, err)
-			if !maps.Equal(warm.Data, cold.Data) {
-				t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
-			}
+			check.Equal(t, warm.Data, cold.Data, "%s: the response", path)
 			check.Require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
 			if warm.Secret == nil {
 				continue
 			}
-			check.True(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
-				"%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
+			check.Equal(t, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions, "%s: the lease", path)
 			check.True(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
 		}
 	})
@@ -113,9 +106,7 @@ func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 
 func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 	t.Parallel()
-	for name, state := range map[string]consts.ReplicationState{
-		"to a standby": consts.ReplicationPerformanceStandby, "to a DR secondary": consts.ReplicationDRSecondary,
-	} {
+	for name, state := range standbys() {
 		timed(t, name, func(t *testing.T) {
 			w := warmed(t)
 			w.Node.SetState(state)

@@ -26,6 +26,8 @@ type fixture struct {
 	formats []upstream.Format
 }
 
+func (f fixture) String() string { return f.name }
+
 // spec is what the fixture's protocol declares.
 func (f fixture) spec() upstream.Spec {
 	spec, _ := upstream.SpecOf(upstream.Protocol(f.account.Protocol))

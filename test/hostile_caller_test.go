@@ -163,8 +163,7 @@ func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	})
 }
 
-// survive sends a request as Vault would, and checks that the engine survives it: no panic, no error that Vault would call its
-// own fault, and no secret of the request in the response.
+// survive checks that a request causes no panic, no error of the engine's own, and no secret of it in the response.
 func (w *testMount) survive(op logical.Operation, path string, data map[string]any) {
 	w.t.Helper()
 	data = marked(data)
@@ -236,8 +235,7 @@ func markedValue(value any) any {
 	}
 }
 
-// hidden are the values of a request that its refusal must not repeat. A message may repeat names: those of the path, of the
-// parameters, and of the config that a role is to be bound to.
+// hidden are the values of a request that its refusal must not repeat. It may repeat names of paths, parameters and configs.
 func hidden(path string, data map[string]any) []string {
 	names := path + " " + strings.Join(slices.Sorted(maps.Keys(data)), " ")
 	if config, ok := data["config"].(string); ok && strings.HasPrefix(path, "role/") {

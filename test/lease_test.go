@@ -65,8 +65,7 @@ func (w *testMount) endLease(secret *logical.Secret) {
 }
 
 func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
-	t.Parallel()
-	since := map[string]func(w *testMount){
+	each(t, map[string]func(w *testMount){
 		"the config is gone":              func(w *testMount) { w.remove("config/gst") },
 		"the role is gone":                func(w *testMount) { w.remove("role/app") },
 		"the role and the config":         func(w *testMount) { w.remove("role/app"); w.remove("config/gst") },
@@ -81,15 +80,12 @@ func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 		"storage cannot be written":       func(w *testMount) { w.Storage.Fail(mounttest.Put, "", mounttest.ErrStorage()) },
 		"storage is gone":                 func(w *testMount) { w.LoseStorage() },
 		"the entry of the token is wrong": func(w *testMount) { w.put("token/gst", "canary {"); w.Reload() },
-	}
-	for name, happen := range since {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			secret := w.read("token/app").Secret
-			happen(w)
-			w.idle(func() { w.endLease(secret) })
-		})
-	}
+	}, func(t *testing.T, happen func(w *testMount)) {
+		w := jwtV1().mounted(t)
+		secret := w.read("token/app").Secret
+		happen(w)
+		w.idle(func() { w.endLease(secret) })
+	})
 }
 
 func TestLease_RevokeOfOtherVersions(t *testing.T) {

@@ -84,8 +84,7 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				storage.heal()
 				mend(w)
 				tokens := w.ledgerOf("gst")
-				check.Require(t, len(tokens) == 2 && tokens[0].ID == ids[1] && tokens[1].ID == ids[0],
-					"the ledger has %s, want %q", describe(tokens), ids)
+				check.Require(t, len(tokens) == 2 && tokens[0].ID == ids[1] && tokens[1].ID == ids[0], "%s, want %q", describe(tokens), ids)
 				check.True(t, tokens[0].State == "current" && tokens[0].Reason == "forced" && tokens[1].Reason == "first_read",
 					"the ledger has %s", describe(tokens))
 				check.True(t, tokens[1].State == "revoked" && tokens[1].UsableUntil.Equal(revokedAt),
@@ -154,8 +153,7 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 			"a broken ledger is tried again with each login: %v", counts)
 		if access == mounttest.Put { // what the ledger does not know yet is known all the same
 			found := w.lookUp("token_id", text(t, first, "token_id"))
-			check.True(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
-				"%s of %q, got by %s", found.State, found.Config, found.Reason)
+			check.Equal(t, []string{found.Config, found.State, found.Reason}, []string{"gst", "superseded", "first_read"}, "found")
 			check.Equal(t, len(w.ledgerOf("gst")), 31, "entries while the ledger cannot be written")
 		}
 		w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
@@ -187,9 +185,9 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 		atMost(t, time.Since(began), time.Second, "it took")
 		close(release)
 		w.minute()
-		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {
-			t.Errorf("the ledger has %s", describe(tokens))
-		}
+		tokens := w.ledgerOf("gst")
+		check.Equal(t, len(tokens), 3, "the ledger has %s: tokens", describe(tokens))
+		check.Equal(t, w.lookUp("token_id", text(t, given, "token_id")).State, "revoked", "state of the first")
 	})
 }
 
@@ -208,8 +206,7 @@ func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 		advance(time.Minute)
 		w.minute()
 		found := w.lookUp("token_id", id)
-		check.True(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
-			"%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
+		check.True(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt), "%s until %s", found.State, found.UsableUntil)
 		keys := w.storedUnder("ledger/id/")
 		check.True(t, len(keys) == 1 && keys["ledger/id/"+id] != "", "the ledger has %d tokens", len(keys))
 	})
@@ -238,10 +235,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 		release()
 		advance(3 * time.Minute)
 		for name, id := range map[string]string{"second": second, "third": third} {
-			found := false
-			for _, token := range s.ledgerOf("gst") {
-				found = found || token.ID == id
-			}
+			found := slices.ContainsFunc(s.ledgerOf("gst"), func(token remembered) bool { return token.ID == id })
 			check.True(t, found, "the %s token is not in ledger/gst any more", name)
 			_, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
 			check.True(t, err == nil, "lookup of the %s token: %v", name, err)
@@ -256,9 +250,6 @@ func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
 		s.token("app")
 		tokens, _ := s.read("ledger/gst").Data["tokens"].([]any)
 		check.Require(t, len(tokens) == 1, "ledger/gst has %d tokens, want 1", len(tokens))
-		resp, err := s.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		check.NoError(t, err)
-		names, _ := resp.Data["keys"].([]string)
-		check.True(t, slices.Contains(names, "gst"), "the list has %v, want gst", names)
+		check.Equal[any](t, s.list("ledger/").Data["keys"], []string{"gst"}, "the list")
 	})
 }

@@ -16,9 +16,9 @@ import (
 )
 
 func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		ways := map[string]struct {
+	reasons := []string{"first_read", "verification", "forced", "rotation", "rejected", "after_revoke"}
+	eachPair(t, fixtures(), reasons, func(t *testing.T, f fixture, reason string) {
+		way := map[string]struct {
 			start string // how the first token comes
 			get   func(t *testing.T, w *testMount)
 		}{
@@ -37,38 +37,34 @@ func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 				w.write("revoke/gst", nil)
 				w.read("token/app")
 			}},
+		}[reason]
+		w := f.mounted(t)
+		want := []string{reason}
+		if way.start != "" {
+			w.read("token/app")
+			advance(time.Minute)
+			want = []string{way.start, reason}
 		}
-		for reason, way := range ways {
-			timed(t, f.name+" "+reason, func(t *testing.T) {
-				w := f.mounted(t)
-				want := []string{reason}
-				if way.start != "" {
-					w.read("token/app")
-					advance(time.Minute)
-					want = []string{way.start, reason}
-				}
-				w.loggingIn(1, func() { way.get(t, w) })
-				w.wantReasons(want...)
-				checkNewest(t, w, f)
-				// Reading on, ending a lease, a reload and a rewrite of the same settings are no login, and leave nothing.
-				written := writes(w.ledgerAccesses(func() {
-					resp := w.read("token/app")
-					for range 10 {
-						w.read("token/app")
-					}
-					w.endLease(resp.Secret)
-					w.write("config/gst", map[string]any{"rotation_percent": 60})
-					w.minute()
-					w.Reload()
-					synctest.Wait()
-					w.read("token/app")
-					w.read("status/gst")
-				}))
-				check.True(t, written == 0, "%d writes of the ledger without a login", written)
-				w.wantReasons(want...)
-			})
-		}
-	}
+		w.loggingIn(1, func() { way.get(t, w) })
+		w.wantReasons(want...)
+		checkNewest(t, w, f)
+		// Reading on, ending a lease, a reload and a rewrite of the same settings are no login, and leave nothing.
+		written := writes(w.ledgerAccesses(func() {
+			resp := w.read("token/app")
+			for range 10 {
+				w.read("token/app")
+			}
+			w.endLease(resp.Secret)
+			w.write("config/gst", map[string]any{"rotation_percent": 60})
+			w.minute()
+			w.Reload()
+			synctest.Wait()
+			w.read("token/app")
+			w.read("status/gst")
+		}))
+		check.True(t, written == 0, "%d writes of the ledger without a login", written)
+		w.wantReasons(want...)
+	})
 }
 
 // checkNewest compares the newest entry with the token that readers are given.
@@ -78,11 +74,9 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	tokens := w.ledgerOf("gst")
 	check.Require(t, len(tokens) != 0, "the ledger is empty")
 	newest := tokens[0]
-	check.True(t, newest.ID == given["token_id"] && newest.State == "current",
-		"the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
-	if got, want := newest.IssuedAt, moment(t, given, "issued_at"); !got.Equal(want) {
-		t.Errorf("issued_at is %s, want %s", got, want)
-	}
+	check.True(t, newest.ID == given["token_id"] && newest.State == "current", "newest: %s, %s", newest.ID, newest.State)
+	issued := moment(t, given, "issued_at")
+	check.True(t, newest.IssuedAt.Equal(issued), "issued_at is %s, want %s", newest.IssuedAt, issued)
 	got, want := newest.ExpiresAt, moment(t, given, "expires_at")
 	check.True(t, got.Equal(want) && newest.UsableUntil.Equal(want), "expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
 	between(t, newest.ExpiresAt.Sub(newest.IssuedAt), f.life-time.Second, f.life, "a life of")
@@ -119,18 +113,7 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 }
 
 func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
-	t.Parallel()
-	timed(t, "a revocation before it", func(t *testing.T) {
-		w := jwtV2().mounted(t)
-		w.read("token/app")
-		advance(time.Minute)
-		w.write("revoke/gst", nil)
-		w.Reload()
-		w.loggingIn(1, func() { w.read("token/app") })
-		w.wantReasons("first_read", "after_revoke")
-	})
-	timed(t, "a token that expired meanwhile", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(_ *testing.T, w *testMount) { // whose token expires meanwhile
 		w.read("token/app")
 		synctest.Wait() // the ledger is written
 		w.Stop()
@@ -189,6 +172,7 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 	}
 	eachRestart(t, map[string]testCase{
 		"read":            {revoked(time.Minute, nothing), rotates, []string{"first_read", "after_revoke", "rotation"}},
+		"restarted":       {revoked(time.Minute, (*testMount).Reload), nothing, []string{"first_read", "after_revoke"}},
 		"forced rotation": {revoked(time.Minute, func(s *testMount) { s.mustRotate() }), rotates, []string{"first_read", "forced", "rotation"}},
 		"long after":      {revoked(72*time.Hour, nothing), nothing, []string{"first_read", ""}}, // the revoked token is dead by itself
 		"superseded token": {func(s *testMount) {

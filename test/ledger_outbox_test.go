@@ -36,8 +36,7 @@ func (l *logBuffer) linesWith(text string) []string {
 	return found
 }
 
-// manyReaders is a mount with many accounts, which are read for the first time one after the other with a gap in between, over
-// storage that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
+// manyReaders is a mount of many accounts, read one after the other with a gap, over slow storage. It returns the token IDs.
 func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *logBuffer, ids []string) {
 	t.Helper()
 	s = gstMount(t, 24*time.Hour)
@@ -84,9 +83,7 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 				advance(5 * time.Minute)
 				missing := s.unknown(ids)
 				check.True(t, missing == 0, "the ledger does not know %d of %d current tokens", missing, ledgerMany)
-				if said := log.linesWith("missing"); len(said) > 0 {
-					t.Errorf("%d lines say that something is missing, such as %s", len(said), said[0])
-				}
+				check.Equal(t, log.linesWith("missing"), nil, "lines that say that something is missing")
 				s.wantLogins(ledgerMany)
 			})
 		})
@@ -106,9 +103,7 @@ func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest /
 			s.Reload()
 			advance(5 * time.Minute)
 		})
-		if got := writes(restarted); got > 0 {
-			t.Errorf("%d writes to the ledger after a restart, want none", got)
-		}
+		check.Equal(t, writes(restarted), 0, "writes to the ledger after a restart")
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		for _, n := range revoked {
 			s.write(fmt.Sprintf("revoke/c%05d", n), nil)
@@ -123,8 +118,6 @@ func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest /
 				t.Errorf("the ledger says %s of a token that was revoked before the restart, want revoked", describe(got))
 			}
 		}
-		if said := log.linesWith("tokens are missing"); len(said) > 0 {
-			t.Errorf("%d lines say that tokens are missing, such as %s", len(said), said[0])
-		}
+		check.Equal(t, log.linesWith("tokens are missing"), nil, "lines that say that tokens are missing")
 	})
 }

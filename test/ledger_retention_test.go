@@ -4,12 +4,12 @@
 package test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
@@ -18,65 +18,55 @@ import (
 const day = 24 * time.Hour
 
 func TestLedgerRetention_AsConfigured(t *testing.T) {
-	t.Parallel()
-	for name, keep := range map[string]time.Duration{"0": 0, "default": 720 * time.Hour, "36h": 36 * time.Hour} {
-		for _, gone := range []bool{false, true} {
-			timed(t, name+map[bool]string{false: "", true: " and the config deleted"}[gone], func(t *testing.T) {
-				advance(7 * time.Hour)
-				var more []any
-				if name != "default" {
-					more = []any{"ledger_retention", name}
-				}
-				w := oauth().mounted(t, more...)
-				data := w.read("token/app").Data
-				id, end := text(t, data, "token_id"), moment(t, data, "expires_at")
-				if gone {
-					w.ledgerOf("gst")
-					w.remove("config/gst")
-				}
-				advance(time.Until(end.Add(keep)))
-				found := w.lookUp("token_id", id)
-				check.True(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
-				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
-				w.forgotten(id)
-				check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
-				if left := w.storedUnder("ledger/"); len(left) != 0 {
-					t.Errorf("left in storage: %q", slices.Collect(maps.Keys(left)))
-				}
-				if gone {
-					return
-				}
-				// What storage still has of the dead token does not bring it back.
-				w.Reload()
-				w.read("status/gst")
-				w.forgotten(id)
-				if left := w.storedUnder("ledger/"); len(left) != 0 {
-					t.Errorf("back in storage: %q", slices.Collect(maps.Keys(left)))
-				}
-			})
+	retentions := map[string]time.Duration{"0": 0, "default": 720 * time.Hour, "36h": 36 * time.Hour}
+	eachWith(t, retentions, []bool{false, true}, func(t *testing.T, name string, keep time.Duration, gone bool) {
+		advance(7 * time.Hour)
+		var more []any
+		if name != "default" {
+			more = []any{"ledger_retention", name}
 		}
-	}
+		w := oauth().mounted(t, more...)
+		data := w.read("token/app").Data
+		id, end := text(t, data, "token_id"), moment(t, data, "expires_at")
+		if gone {
+			w.ledgerOf("gst")
+			w.remove("config/gst")
+		}
+		advance(time.Until(end.Add(keep)))
+		found := w.lookUp("token_id", id)
+		check.True(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
+		advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
+		w.forgotten(id)
+		check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
+		check.Equal(t, w.storedUnder("ledger/"), map[string]string{}, "left in storage")
+		if gone {
+			return
+		}
+		// What storage still has of the dead token does not bring it back.
+		w.Reload()
+		w.read("status/gst")
+		w.forgotten(id)
+		check.Equal(t, w.storedUnder("ledger/"), map[string]string{}, "back in storage")
+	})
 }
 
 func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string][2]string{"shorter": {"240h", "0"}, "longer": {"0", "240h"}} {
-		timed(t, name, func(t *testing.T) {
-			w := oauth().mounted(t, "ledger_retention", change[0])
-			w.read("token/app")
-			w.ledgerOf("gst")
-			w.loggingIn(0, func() { w.write("config/gst", map[string]any{"ledger_retention": change[1]}) })
-			w.Reload()
-			advance(time.Minute)
-			w.write("rotate/gst", nil)
-			w.wantReasons("first_read", "forced")
-			advance(3 * day)
-			kept := map[string]string{"shorter": "first_read", "longer": "forced"}[name]
-			w.wantReasons(kept)
-			advance(10 * day)
-			check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
-		})
-	}
+	changes := map[string][2]string{"shorter": {"240h", "0"}, "longer": {"0", "240h"}}
+	eachNamed(t, changes, func(t *testing.T, name string, change [2]string) {
+		w := oauth().mounted(t, "ledger_retention", change[0])
+		w.read("token/app")
+		w.ledgerOf("gst")
+		w.loggingIn(0, func() { w.write("config/gst", map[string]any{"ledger_retention": change[1]}) })
+		w.Reload()
+		advance(time.Minute)
+		w.write("rotate/gst", nil)
+		w.wantReasons("first_read", "forced")
+		advance(3 * day)
+		kept := map[string]string{"shorter": "first_read", "longer": "forced"}[name]
+		w.wantReasons(kept)
+		advance(10 * day)
+		check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
+	})
 }
 
 func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
@@ -112,8 +102,7 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		w.Reload()
 		found := w.lookUp("token_id", first)
 		check.True(t, found.Config == "gst" && found.State == "superseded", "%s of %s", found.State, found.Config)
-		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		check.True(t, err == nil && resp.Data["keys"] != nil, "the list has no gst: %v, %v", resp, err)
+		check.Equal[any](t, w.list("ledger/").Data["keys"], []string{"gst"}, "the list")
 		w.Simulator.SetAccount(jwtAccount())
 		w.mount(jwtV1())
 		w.read("token/app")
@@ -122,8 +111,7 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		if tokens[0].ID == first {
 			tokens[0], tokens[1] = tokens[1], tokens[0] // issued at one moment
 		}
-		check.True(t, tokens[0].State == "current" && tokens[1].State == "superseded" && tokens[1].ID == first,
-			"the ledger has %s", describe(tokens))
+		check.True(t, tokens[0].State == "current" && tokens[1].State == "superseded" && tokens[1].ID == first, "%s", describe(tokens))
 		w.write("revoke/gst", nil)
 		check.Equal(t, w.lookUp("token_id", first).State, "superseded", "revoking another account's tokens makes the first one")
 	})
@@ -154,33 +142,30 @@ func TestLedgerRetention_InList(t *testing.T) {
 	})
 }
 
-func TestLedger_OnlyOnActiveNode(t *testing.T) {
-	t.Parallel()
-	for name, state := range standbys() {
-		timed(t, name, func(t *testing.T) {
-			var id any
-			w := oauth().as(t, state, func(w *testMount) {
-				id = w.read("token/app").Data["token_id"]
-				w.ledgerOf("gst")
-			})
-			w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
-			w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token": "canary"})
-			w.forwards(logical.ReadOperation, "ledger/gst", nil)
-			w.forwards(logical.ListOperation, "ledger/", nil)
-			counts := w.ledgerAccesses(func() {
-				for key := range w.storedUnder("ledger/") {
-					w.Backend().InvalidateKey(t.Context(), key)
-				}
-				w.Backend().InvalidateKey(t.Context(), "ledger/")
-				w.Backend().InvalidateKey(t.Context(), "ledger/config/")
-				for range 3 {
-					w.minute()
-					advance(40 * day)
-				}
-			})
-			check.True(t, len(counts) == 0, "accesses on a standby: %v", counts)
+func TestLedger_OnlyOnActiveNode(t *testing.T) { //nolint:tparallel // each calls it
+	each(t, standbys(), func(t *testing.T, state consts.ReplicationState) {
+		var id any
+		w := oauth().as(t, state, func(w *testMount) {
+			id = w.read("token/app").Data["token_id"]
+			w.ledgerOf("gst")
 		})
-	}
+		w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
+		w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token": "canary"})
+		w.forwards(logical.ReadOperation, "ledger/gst", nil)
+		w.forwards(logical.ListOperation, "ledger/", nil)
+		counts := w.ledgerAccesses(func() {
+			for key := range w.storedUnder("ledger/") {
+				w.Backend().InvalidateKey(t.Context(), key)
+			}
+			w.Backend().InvalidateKey(t.Context(), "ledger/")
+			w.Backend().InvalidateKey(t.Context(), "ledger/config/")
+			for range 3 {
+				w.minute()
+				advance(40 * day)
+			}
+		})
+		check.True(t, len(counts) == 0, "accesses on a standby: %v", counts)
+	})
 	timed(t, "and a key of it that another node has changed takes nothing from memory", func(t *testing.T) {
 		w := oauth().mounted(t)
 		w.read("token/app")
@@ -188,10 +173,9 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 		for key := range w.storedUnder("ledger/") {
 			w.Backend().InvalidateKey(t.Context(), key)
 		}
-		before := len(w.Storage.Accesses())
+		w.Storage.Reset()
 		w.read("token/app")
-		got := w.Storage.Accesses()[before:]
-		check.True(t, len(got) == 0, "a warm read makes %q", got)
+		check.Equal(t, w.Storage.Accesses(), []string{}, "accesses of a warm read")
 	})
 }
 

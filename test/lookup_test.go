@@ -144,8 +144,7 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 			for n, state := range []string{"superseded", "expired", "expired"} {
 				check.Equal(t, w.lookUp("token_id", text(t, first, "token_id")).State, state, "%d s later the old one is", 2*n)
 				for _, token := range w.ledgerOf("gst") {
-					check.True(t, token.State != "superseded" || n == 0,
-						"a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
+					check.True(t, token.State != "superseded" || n == 0, "nothing has replaced it: %s", describe(w.ledgerOf("gst")))
 				}
 				advance(2 * time.Second)
 			}
@@ -183,49 +182,42 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 		says    string
 		revokes bool // the command does, of what is superseded only where the upstream can
 	}
-	cases := map[string]testCase{
+	eachWith(t, map[string]testCase{
 		"current":    {func(*testMount, fixture) {}, "it is being handed out", true},
 		"paused":     {func(w *testMount, _ fixture) { w.write("config/gst", map[string]any{"paused": true}) }, "paused", true},
 		"superseded": {func(w *testMount, _ fixture) { w.write("rotate/gst", nil) }, "it is no longer handed out", true},
 		"expired":    {func(_ *testMount, f fixture) { advance(f.life + time.Hour) }, "it is no longer valid", false},
 		"deleted":    {func(w *testMount, _ fixture) { w.remove("config/gst") }, "was deleted", false},
 		"recreated":  {func(w *testMount, f fixture) { w.remove("config/gst"); w.mount(f) }, "valid upstream until", false},
-	}
-	t.Parallel()
-	for name, c := range cases {
-		for _, f := range fixtures() {
-			timed(t, f.name+" "+name, func(t *testing.T) {
-				killable := f.name == "jwt-v2"
-				w := f.mounted(t)
-				given := w.read("token/app").Data
-				token, id := text(t, given, "access_token"), text(t, given, "token_id")
-				advance(time.Minute)
-				c.happens(w, f)
-				found := w.lookUp("token", token)
-				w.says(found.Advice, c.says)
-				resp := w.run(found.Advice, nil)
-				switch {
-				case !c.revokes && name != "expired":
-					check.True(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
-						"%s of %s, want superseded of gst", found.State, found.Config)
-					w.says(found.Advice, "valid upstream until", "vendor")
-					check.Equal(t, warningsOf(resp), "", "warnings of the command")
-				case c.revokes:
-					check.True(t, w.Simulator.TokenAlive(token) != killable, "the advice does not do what it says: %s", found.Advice)
-					if killable || name != "superseded" {
-						w.says(found.Advice, "revoke/gst token_id="+id)
-						check.Equal(t, w.lookUp("token", token).State, "revoked", "state")
-					}
-					if !killable && name != "paused" {
-						w.says(found.Advice, "vendor")
-					}
-				}
-				if name == "current" {
-					check.True(t, w.read("token/app").Data["token_id"] != id, "the token is still handed out")
-				}
-			})
+	}, fixtures(), func(t *testing.T, name string, c testCase, f fixture) {
+		killable := f.name == "jwt-v2"
+		w := f.mounted(t)
+		given := w.read("token/app").Data
+		token, id := text(t, given, "access_token"), text(t, given, "token_id")
+		advance(time.Minute)
+		c.happens(w, f)
+		found := w.lookUp("token", token)
+		w.says(found.Advice, c.says)
+		resp := w.run(found.Advice, nil)
+		switch {
+		case !c.revokes && name != "expired":
+			check.Equal(t, []string{found.Config, found.State, found.Reason}, []string{"gst", "superseded", "first_read"}, "found")
+			w.says(found.Advice, "valid upstream until", "vendor")
+			check.Equal(t, warningsOf(resp), "", "warnings of the command")
+		case c.revokes:
+			check.True(t, w.Simulator.TokenAlive(token) != killable, "the advice does not do what it says: %s", found.Advice)
+			if killable || name != "superseded" {
+				w.says(found.Advice, "revoke/gst token_id="+id)
+				check.Equal(t, w.lookUp("token", token).State, "revoked", "state")
+			}
+			if !killable && name != "paused" {
+				w.says(found.Advice, "vendor")
+			}
 		}
-	}
+		if name == "current" {
+			check.True(t, w.read("token/app").Data["token_id"] != id, "the token is still handed out")
+		}
+	})
 }
 
 func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
@@ -274,20 +266,18 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		}
 		w.lookUp("token_id", id)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		check.True(t, len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "ledger/"),
-			"warnings %q, want one of the other config", resp.Warnings)
+		check.True(t, len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "ledger/"), "warnings %q", resp.Warnings)
 		advance(time.Minute)
 		w.write("revoke/gst", nil)
 		a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State
 		check.True(t, a == "revoked" && b == "current", "%s and %s, want revoked and current", a, b)
-		if found := w.lookUp("token_id", id); found.Config != "long" || found.State != "current" {
-			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
-		}
+		found := w.lookUp("token_id", id)
+		check.True(t, found.Config == "long" && found.State == "current", "found %s of %s", found.State, found.Config)
 		w.remove("config/gst")
 		check.Equal(t, w.ledgerOf("gst")[0].State, "revoked", "the revocation was remembered for the wrong config")
 		advance(4 * 24 * time.Hour)
 		check.Equal(t, describe(w.ledgerOf("gst")), "", "the ledger has")
-		found := w.lookUp("token_id", id)
+		found = w.lookUp("token_id", id)
 		check.True(t, found.Config == "long", "found for %s, want long", found.Config)
 		advance(20 * 24 * time.Hour)
 		w.forgotten(id)

@@ -19,8 +19,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// scraped is what a monitoring system reads: the text, and the samples in it by what stands before the value, without the prefix
-// of the engine's names: reads_total{config="gst",result="ok"}.
+// scraped is what a monitoring system reads, with the samples by what stands before the value: reads_total{config="gst"}.
 type scraped struct {
 	text    string
 	samples map[string]float64
@@ -58,7 +57,6 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	return s
 }
 
-// wants checks the values of samples.
 func (s scraped) wants(t *testing.T, want map[string]float64) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -57,8 +57,7 @@ func sharing(own []string, many int) []string {
 	return others
 }
 
-// roomAfterDelete continues with a thousand configs with series of their own and some that share one: one of the former is
-// deleted.
+// roomAfterDelete deletes one of a thousand configs with series of their own, beside which some share one.
 func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	w.t.Helper()
 	w.remove("config/" + deleted)
@@ -67,17 +66,15 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	w.refused(logical.UpdateOperation, "rotate/"+other, nil)
 	w.read("token/r" + other)
 	now := w.scrape()
-	if names := now.configs(); len(names) != mostSeries || slices.Contains(names, other) {
-		w.t.Errorf("%d series (%s among them: %t): a config that was counted with others must stay there",
-			len(names), other, slices.Contains(names, other))
-	}
-	shared := func(s scraped, sample string) float64 { return s.samples[sample] }
+	names := now.configs()
+	check.True(w.t, len(names) == mostSeries && !slices.Contains(names, other),
+		"series of %v: %s, which was counted with others, must stay there", names, other)
 	for sample, more := range map[string]float64{
 		`reads_total{config="_other",result="ok"}`:        1,
 		`logins_total{config="_other",result="rejected"}`: 1,
 		`breaker_open{config="_other"}`:                   1,
 	} {
-		was, is := shared(before, sample), shared(now, sample)
+		was, is := before.samples[sample], now.samples[sample]
 		check.True(w.t, is == was+more, "%s went from %v to %v, want %v more", sample, was, is, more)
 	}
 	w.Simulator.SetFault("", simulator.Fault{})

@@ -6,8 +6,6 @@ package test
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,8 +23,7 @@ import (
 // counts checks a counter of config gst: what has happened, by its last label, and nothing else.
 func (s scraped) counts(t *testing.T, metric string, want map[string]float64) {
 	t.Helper()
-	got := s.counted(metric)
-	check.True(t, maps.Equal(got, want), "%s: %v, want %v", metric, got, want)
+	check.Equal(t, s.counted(metric), want, "%s", metric)
 }
 
 // durations checks that the histogram has an observation of each login that was counted.
@@ -42,59 +39,55 @@ func (s scraped) durations(t *testing.T) {
 }
 
 func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
-	t.Parallel()
 	type counts = map[string]float64
+	type testCase struct {
+		fault         simulator.Fault
+		happens       func(w *testMount)
+		reads, logins counts
+	}
 	read := func(w *testMount) { w.refused(logical.ReadOperation, "token/app", nil) }
-	for _, c := range []struct {
-		result  string
-		fault   simulator.Fault
-		happens func(w *testMount)
-		reads   counts
-		logins  counts
-	}{
-		{"ok", simulator.Fault{}, func(w *testMount) { w.read("token/app"); w.read("token/app") }, counts{"ok": 2}, counts{"ok": 1}},
-		{"paused", simulator.Fault{}, func(w *testMount) {
+	twice := func(w *testMount) { read(w); read(w) }
+	throttled := simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}
+	each(t, map[string]testCase{
+		"ok": {simulator.Fault{}, func(w *testMount) { w.read("token/app"); w.read("token/app") }, counts{"ok": 2}, counts{"ok": 1}},
+		"paused": {simulator.Fault{}, func(w *testMount) {
 			w.write("config/gst", map[string]any{"paused": true})
 			read(w)
 		}, counts{"paused": 1}, counts{}},
-		{"cancelled", simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second}, func(w *testMount) {
+		"cancelled": {simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second}, func(w *testMount) {
 			ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
 			defer cancel()
 			w.refusalIn(ctx, logical.ReadOperation, "token/app", nil)
 			advance(10 * time.Second)
 		}, counts{"cancelled": 1}, counts{"ok": 1}},
-		{"storage", simulator.Fault{}, func(w *testMount) {
+		// "cancelled" is for a reader that did not wait to the end, and no alert looks at it.
+		"waited to the end": {simulator.Fault{Kind: simulator.FaultStall}, func(w *testMount) {
+			w.write("config/gst", map[string]any{"request_timeout": "60s"})
+			check.RequireEqual(w.t, codeOf(w.failure("app")), 504, "a reader is answered")
+			advance(time.Minute)
+		}, counts{"unavailable": 1}, counts{"unavailable": 1}},
+		"storage": {simulator.Fault{}, func(w *testMount) {
 			w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 			read(w)
 			w.Storage.Heal()
 		}, counts{"error": 1}, counts{"blocked": 1}},
-		{
-			"rejected", simulator.Fault{Kind: simulator.FaultRefuse}, func(w *testMount) { read(w); read(w) },
-			counts{"rejected": 2}, counts{"rejected": 1},
-		},
-		{
-			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, func(w *testMount) { read(w); read(w) },
-			counts{"throttled": 2}, counts{"throttled": 1},
-		},
-		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, read, counts{"unavailable": 1}, counts{"unavailable": 1}},
-		{"malformed", simulator.Fault{Kind: simulator.FaultGarbage}, read, counts{"malformed": 1}, counts{"malformed": 1}},
-	} {
-		timed(t, c.result, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			if got := w.scrape().configs(); len(got) > 0 {
-				t.Errorf("series of %v, though there was no read", got)
-			}
-			w.Simulator.SetFault("", c.fault)
-			c.happens(w)
-			now := w.scrape()
-			now.counts(t, "reads_total", c.reads)
-			now.counts(t, "logins_total", c.logins)
-			now.counts(t, "rotations_total", counts{})
-			now.durations(t)
-			got := w.logins()
-			check.True(t, c.logins["blocked"] != 0 || float64(got) == now.samples["login_duration_seconds_count"], "%d logins went upstream", got)
-		})
-	}
+		"rejected":    {simulator.Fault{Kind: simulator.FaultRefuse}, twice, counts{"rejected": 2}, counts{"rejected": 1}},
+		"throttled":   {throttled, twice, counts{"throttled": 2}, counts{"throttled": 1}},
+		"unavailable": {simulator.Fault{Kind: simulator.FaultUnavailable}, read, counts{"unavailable": 1}, counts{"unavailable": 1}},
+		"malformed":   {simulator.Fault{Kind: simulator.FaultGarbage}, read, counts{"malformed": 1}, counts{"malformed": 1}},
+	}, func(t *testing.T, c testCase) {
+		w := jwtV1().mounted(t)
+		check.Equal(t, len(w.scrape().configs()), 0, "series, though there was no read")
+		w.Simulator.SetFault("", c.fault)
+		c.happens(w)
+		now := w.scrape()
+		now.counts(t, "reads_total", c.reads)
+		now.counts(t, "logins_total", c.logins)
+		now.counts(t, "rotations_total", counts{})
+		now.durations(t)
+		got := w.logins()
+		check.True(t, c.logins["blocked"] != 0 || float64(got) == now.samples["login_duration_seconds_count"], "%d logins went upstream", got)
+	})
 }
 
 func TestMetrics_StartAtZero(t *testing.T) {
@@ -248,8 +241,7 @@ func TestMetrics_AccountsByState(t *testing.T) {
 		synctest.Wait()
 		w.scrape().wants(t, want)
 		got := w.scrape().configs()
-		check.True(t, slices.Equal(got, []string{"gst", "refused"}),
-			"after a restart there are series of %v, want those with a token or a breaker that is open", got)
+		check.Equal(t, got, []string{"gst", "refused"}, "after a restart series of those with a token or a breaker that is open")
 	})
 }
 
@@ -396,20 +388,7 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 	})
 }
 
-// "cancelled" is for a reader that did not wait to the end, and no alert looks at it.
-func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour, "request_timeout", "60s")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-		check.RequireEqual(t, codeOf(s.failure("app")), 504, "a reader is answered")
-		reads := s.scrape().counted("reads_total")
-		check.True(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
-		advance(time.Minute)
-	})
-}
-
-// Another cluster writes a field that has nothing to do with the login, of an account late in a long list: until the settings are
-// read again, metrics and the list say what is known of the account.
+// After a write elsewhere, metrics and list say what is known of an account late in a long list, until it is read again.
 func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	each(t, map[string]bool{"rejected": true, "ready": false}, func(t *testing.T, refused bool) {
 		s := newClusters(t, time.Hour)

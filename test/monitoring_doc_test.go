@@ -231,9 +231,8 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 			t.Errorf("%s: %q is not in the document", line.at, line.message)
 			continue
 		}
-		if row[0] != line.level || !slices.Equal(named(row[2]), line.fields) {
-			t.Errorf("%s: %q has level %s and fields %v; the document has %q and %q", line.at, line.message, line.level, line.fields, row[0], row[2])
-		}
+		check.True(t, row[0] == line.level && slices.Equal(named(row[2]), line.fields),
+			"%s: %q has level %s and fields %v, in the document %q and %q", line.at, line.message, line.level, line.fields, row[0], row[2])
 		check.True(t, row[3] != "", "%q: the document does not say what to do", line.message)
 	}
 	for message := range rows {

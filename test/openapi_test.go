@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -80,40 +81,42 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 	})
 }
 
-func TestOpenAPI_OperationIDsUnique(t *testing.T) {
+// Operations, parameters, fields and responses have a description each, and responses a schema.
+func TestOpenAPI_EverythingDescribed(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
-		seen := map[string]string{}
-		for path, p := range w.document().Paths {
+		d, seen := w.document(), map[string]string{}
+		for path, p := range d.Paths {
+			checkParameters(t, path, p.Parameters)
 			for method, op := range operationsOf(p) {
-				check.True(t, strings.HasPrefix(op.OperationID, "masters-india-"),
-					"%s %s: operationId %q does not begin with masters-india-", method, path, op.OperationID)
-				other, twice := seen[op.OperationID]
-				check.True(t, !twice, "%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
-				seen[op.OperationID] = method + " " + path
-				check.True(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary), "%s %s: summary %q is no sentence", method, path, op.Summary)
+				at := method + " " + path
+				checkParameters(t, at, op.Parameters)
+				check.True(t, strings.HasPrefix(op.OperationID, "masters-india-"), "%s: operationId %q begins otherwise", at, op.OperationID)
+				check.Equal(t, seen[op.OperationID], "", "%s: operationId %q is also that of", at, op.OperationID)
+				seen[op.OperationID] = at
+				check.True(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary), "%s: summary %q is no sentence", at, op.Summary)
 				check.True(t, regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) && op.Description != op.Summary,
-					"%s %s: description %q is no other sentence", method, path, op.Description)
+					"%s: description %q is no other sentence", at, op.Description)
+				check.True(t, len(op.Responses) != 0, "%s: no responses", at)
+				for code, response := range op.Responses {
+					said := response.Description
+					check.True(t, said != "" && said != "OK", "%s: response %d has description %q", at, code, said)
+					switch {
+					case code == http.StatusNoContent: // no body
+					case path == "/metrics" && code == http.StatusOK:
+						check.Equal(t, response.Content["text/plain"].Schema.Type, "string", "%s: the type of response %d", at, code)
+					default:
+						check.True(t, len(d.schemaOf(response.Content).Properties) != 0, "%s: response %d has no schema", at, code)
+					}
+				}
 			}
 		}
 		for _, id := range []string{"look-up-token", "read-ledger", "list-ledgers"} {
 			check.True(t, seen["masters-india-"+id] != "", "no operation %s", id)
 		}
-	})
-}
-
-func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
-	emptyTest(t, func(t *testing.T, w *testMount) {
-		d := w.document()
-		for path, p := range d.Paths {
-			checkParameters(t, path, p.Parameters)
-			for method, op := range operationsOf(p) {
-				checkParameters(t, method+" "+path, op.Parameters)
-			}
-		}
 		for name, schema := range d.Components.Schemas {
 			for field, property := range schema.Properties {
-				check.True(t, regexp.MustCompile(`^\p{L}.*\S$`).MatchString(property.Description),
-					"%s: %s has description %q", name, field, property.Description)
+				said := property.Description
+				check.True(t, regexp.MustCompile(`^\p{L}.*\S$`).MatchString(said), "%s: %s has description %q", name, field, said)
 			}
 		}
 	})
@@ -124,28 +127,6 @@ func checkParameters(t *testing.T, of string, parameters []framework.OASParamete
 	for _, parameter := range parameters {
 		check.True(t, parameter.Description != "", "%s: parameter %s has no description", of, parameter.Name)
 	}
-}
-
-func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
-	emptyTest(t, func(t *testing.T, w *testMount) {
-		d := w.document()
-		for path, p := range d.Paths {
-			for method, op := range operationsOf(p) {
-				check.True(t, len(op.Responses) != 0, "%s %s: no responses", method, path)
-				for code, response := range op.Responses {
-					check.True(t, response.Description != "" && response.Description != "OK",
-						"%s %s: response %d has description %q", method, path, code, response.Description)
-					switch {
-					case code == http.StatusNoContent: // no body
-					case path == "/metrics" && code == http.StatusOK:
-						check.True(t, response.Content["text/plain"].Schema.Type == "string", "%s %s: response %d is no text", method, path, code)
-					default:
-						check.True(t, len(d.schemaOf(response.Content).Properties) != 0, "%s %s: response %d has no schema", method, path, code)
-					}
-				}
-			}
-		}
-	})
 }
 
 func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
@@ -162,4 +143,54 @@ func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 		lookup := d.schemaOf(d.Paths["/lookup"].Post.RequestBody.Content)
 		check.True(t, lookup.Properties["token"].DisplayAttrs.Sensitive, "the token of lookup is not marked as sensitive")
 	})
+}
+
+// example is a path of the document with a name filled in.
+func example(path string) string {
+	return strings.TrimPrefix(regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "gst"), "/")
+}
+
+func TestHelp_OfMountAndEveryPath(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		synctest.Wait() // the engine looks into storage when it starts
+		before := len(w.Storage.Accesses())
+		defer func() {
+			now := len(w.Storage.Accesses())
+			check.True(t, now == before, "help makes %d storage accesses, want none", now-before)
+		}()
+		for path := range w.document().Paths {
+			resp, err := w.do(t.Context(), logical.HelpOperation, example(path), nil)
+			check.Require(t, err == nil, "%s: %v", path, err)
+			help := text(t, resp.Data, "help")
+			synopsis := regexp.MustCompile(`(?s)Matching Route:[^\n]*\n\n(.*?)\n\n`).FindStringSubmatch(help)
+			check.True(t, synopsis != nil && regexp.MustCompile(`^[A-Z][^\n]*\.$`).MatchString(synopsis[1]),
+				"%s: the synopsis is no sentence on one line: %q", path, synopsis)
+			_, description, found := strings.Cut(help, "## DESCRIPTION")
+			if description = strings.TrimSpace(description); !found || len(description) < 40 || !strings.Contains(description, ".") {
+				t.Errorf("%s: the description is %q", path, description)
+			}
+			for _, placeholder := range []string{"TODO", "FIXME", "<no description>", "%!", "<nil>", "{{"} {
+				check.True(t, !strings.Contains(help, placeholder), "%s: the help has %q in it", path, placeholder)
+			}
+			checkWidth(t, path, help)
+		}
+		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
+		check.NoError(t, err)
+		help := text(t, resp.Data, "help")
+		check.True(t, strings.Contains(help, "Masters India"), "the help does not say what the engine is for: %q", help)
+		checkWidth(t, "the mount", help)
+		for path := range w.document().Paths {
+			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+			check.True(t, strings.Contains(help, "^"+first), "the help does not name %s", path)
+		}
+	})
+}
+
+// checkWidth wants a text to fit into a terminal.
+func checkWidth(t *testing.T, of, help string) {
+	t.Helper()
+	for line := range strings.Lines(help) {
+		columns := len(strings.TrimRight(line, "\n"))
+		check.True(t, columns <= 80, "%s: a line has %d columns: %s", of, columns, line)
+	}
 }

@@ -98,8 +98,7 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 	}
 }
 
-// panicAt sends a request in which the given call of the clock panics, and then other requests, which must succeed. It
-// reports whether the request came to that call.
+// panicAt has the given call of the clock panic in a request, if it comes to that, and sends others, which must succeed.
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
 	const hangs = 12 * time.Second // less than the engine waits for anything, and much on a busy machine
@@ -141,12 +140,11 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 
 // The engine panics once while it notes a result. Who waits gets an error at most, and the next request what is in storage.
 func TestPanic_InAResult(t *testing.T) {
-	type testCase request
-	each(t, map[string]testCase{
+	each(t, map[string]request{
 		"read":   {logical.ReadOperation, "token/app", nil},
 		"rotate": {logical.UpdateOperation, "rotate/gst", nil},
 		"write":  {logical.UpdateOperation, "config/gst", branch("7")},
-	}, func(t *testing.T, c testCase) {
+	}, func(t *testing.T, c request) {
 		panicked := 0
 		for call := range int64(20) {
 			s := gstMount(t, time.Hour)

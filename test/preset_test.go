@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -116,23 +115,20 @@ func (p presetFacts) fields() map[string]any {
 
 // The fields are those of the contract, in preset/ and in a config that names it.
 func TestPreset_FieldsOfContract(t *testing.T) {
-	t.Parallel()
-	for name, facts := range presetTable() {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
-			data := overTheWire(t, w.read("config/gst").Data)
-			check.Equal(t, filled(data), facts.fields(), "the config")
-			check.Equal[any](t, data["preset"], name, "preset")
-			check.True(t, facts.scope == "" || data["scope"] == facts.scope, "scope is %v, want %s", data["scope"], facts.scope)
-			w.idle(func() { data = overTheWire(t, w.read("preset/"+name).Data) })
-			check.Equal(t, filled(data), facts.fields(), "the preset")
-			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
-				check.True(t, text(t, data, field) != "", "%s has no words", field)
-			}
-			check.Equal[any](t, data["revocable"], facts.refreshURL != "", "revocable")
-		})
-	}
+	eachNamed(t, presetTable(), func(t *testing.T, name string, facts presetFacts) {
+		w := newTestMount(t)
+		w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
+		data := overTheWire(t, w.read("config/gst").Data)
+		check.Equal(t, filled(data), facts.fields(), "the config")
+		check.Equal[any](t, data["preset"], name, "preset")
+		check.True(t, facts.scope == "" || data["scope"] == facts.scope, "scope is %v, want %s", data["scope"], facts.scope)
+		w.idle(func() { data = overTheWire(t, w.read("preset/"+name).Data) })
+		check.Equal(t, filled(data), facts.fields(), "the preset")
+		for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
+			check.True(t, text(t, data, field) != "", "%s has no words", field)
+		}
+		check.Equal[any](t, data["revocable"], facts.refreshURL != "", "revocable")
+	})
 }
 
 func TestPreset_ListNamesAll(t *testing.T) {
@@ -140,9 +136,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 		w.idle(func() {
 			resp := w.list("preset/")
 			keys, _ := resp.Data["keys"].([]string)
-			if got := slices.Sorted(slices.Values(keys)); !slices.Equal(got, presets()) {
-				t.Errorf("keys are %v, want %v", got, presets())
-			}
+			check.Equal(t, slices.Sorted(slices.Values(keys)), presets(), "keys")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for _, name := range presets() {
 				check.True(t, info[name] != nil, "no key_info for %s", name)
@@ -151,24 +145,21 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	})
 }
 
-func TestPreset_NamedFieldsWin(t *testing.T) {
-	t.Parallel()
-	for field, value := range map[string]any{
+func TestPreset_NamedFieldsWin(t *testing.T) { //nolint:tparallel // eachNamed calls it
+	eachNamed(t, map[string]any{
 		"token_url":            upstreamURL + "/api/v2/token-auth/",
 		"refresh_url":          upstreamURL + "/api/v2/api-token-refresh/",
 		"request_format":       "form",
 		"headers":              map[string]any{"X-Team": "gst"},
 		"refresh_headers":      map[string]any{"X-Team": "gst"},
 		"authorization_scheme": "Token",
-	} {
-		timed(t, field, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", with(ofPreset("ksa-qa"), field, value, "allow_http", true, "verify_connection", false))
-			got := filled(overTheWire(t, w.read("config/gst").Data))
-			want := with(presetTable()["ksa-qa"].fields(), field, value)
-			check.Equal(t, got, want, "the config")
-		})
-	}
+	}, func(t *testing.T, field string, value any) {
+		w := newTestMount(t)
+		w.write("config/gst", with(ofPreset("ksa-qa"), field, value, "allow_http", true, "verify_connection", false))
+		got := filled(overTheWire(t, w.read("config/gst").Data))
+		want := with(presetTable()["ksa-qa"].fields(), field, value)
+		check.Equal(t, got, want, "the config")
+	})
 	timed(t, "protocol", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(with(oauth().config, "verify_connection", false), map[string]any{
@@ -178,41 +169,27 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 	})
 }
 
-func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
-	emptyTest(t, func(t *testing.T, w *testMount) {
-		w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
-		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
-		w.write("config/gst", map[string]any{"rotation_percent": 50})
-		data := overTheWire(t, w.read("config/gst").Data)
-		want := map[string]any{"X-Team": "gst"}
-		check.True(t, reflect.DeepEqual(data["headers"], want), "headers are %v, want %v", data["headers"], want)
-		check.True(t, data["preset"] == "ksa-qa", "preset is %v, want ksa-qa", data["preset"])
-	})
-}
-
-func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
-	t.Parallel()
+func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) { //nolint:tparallel // each calls it
 	secrets := jwtV1().onlySecrets()
 	changed := map[string]any{
 		"token_url": upstreamURL + "/canary/", "refresh_url": upstreamURL + "/canary-two/", "request_format": "form",
 		"headers": map[string]any{"X-Team": "gst"}, "refresh_headers": map[string]any{"X-Team": "gst"},
 		"authorization_scheme": "Token", "allow_http": true, "verify_connection": false,
 	}
-	for name, c := range map[string]struct{ again, want map[string]any }{
+	type testCase struct{ again, want map[string]any }
+	each(t, map[string]testCase{
 		"the same preset": {map[string]any{"preset": "ksa-qa"}, presetTable()["ksa-qa"].fields()},
 		"another preset":  {map[string]any{"preset": "einvoice-sandbox"}, presetTable()["einvoice-sandbox"].fields()},
 		"except what the same write names": {
 			map[string]any{"preset": "ksa-qa", "headers": "X-Team=gst"},
 			with(presetTable()["ksa-qa"].fields(), "headers", map[string]any{"X-Team": "gst"}),
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
-			w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
-			check.Equal(t, filled(overTheWire(t, w.read("config/gst").Data)), c.want, "the config")
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		w := newTestMount(t)
+		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
+		w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
+		check.Equal(t, filled(overTheWire(t, w.read("config/gst").Data)), c.want, "the config")
+	})
 	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
@@ -226,7 +203,11 @@ func TestPreset_KeepsOtherFields(t *testing.T) {
 		kept := map[string]any{
 			"rotation_percent": 50, "request_timeout": 20, "max_token_ttl": 3600, "pause_reason": "audit", "ledger_retention": 60,
 		}
-		w.write("config/gst", with(merged(ofPreset("ksa-qa"), kept), "verify_connection", false))
+		w.write("config/gst", with(merged(ofPreset("ksa-qa"), kept), "rotation_percent", 40, "verify_connection", false))
+		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
+		w.write("config/gst", map[string]any{"rotation_percent": 50})
+		changed := with(presetTable()["ksa-qa"].fields(), "headers", map[string]any{"X-Team": "gst"})
+		check.Equal(t, filled(overTheWire(t, w.read("config/gst").Data)), changed, "without the preset in the write the config")
 		w.write("config/gst", with(ofPreset("einvoice-sandbox"), "verify_connection", false))
 		got, want := overTheWire(t, w.read("config/gst").Data), overTheWire(t, kept)
 		for field := range want {
@@ -260,20 +241,15 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 		}
 		write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
 		data := write("firstvision-sandbox")
-		check.True(t, data["scope"] == "cards" && data["assertion_audience"] == "",
-			"scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
+		check.Equal(t, []any{data["scope"], data["assertion_audience"]}, []any{"cards", ""}, "scope and assertion_audience")
 		if data = write("firstvision-apac-uat"); data["scope"] != "apac_firstvision" || data["assertion_audience"] == "" {
 			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		}
-		if data = write("firstvision-emea-uat", "scope", "special"); data["scope"] != "special" {
-			t.Errorf("scope is %v, want what the write named", data["scope"])
-		}
+		check.Equal[any](t, write("firstvision-emea-uat", "scope", "special")["scope"], "special", "the scope, which the write named,")
 		data = write("firstvision-sandbox-v2", "scope", "firstvision.all")
 		check.True(t, data["assertion_audience"] == "" && data["request_format"] == "json",
 			"assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
-		if data = write("firstvision-apac-uat", "request_format", "query"); data["assertion_audience"] != "" {
-			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
-		}
+		check.Equal[any](t, write("firstvision-apac-uat", "request_format", "query")["assertion_audience"], "", "assertion_audience")
 		w.badRequest(logical.UpdateOperation, "config/gst", with(secrets, "preset", "firstvision-sandbox", "verify_connection", false),
 			"scope: is required") // that of the former preset means nothing here
 	})
@@ -296,24 +272,22 @@ func TestPreset_WithAnotherProtocol(t *testing.T) {
 
 // TestPreset_NameGoesWithItsEndpoint checks that a config keeps the name of a preset only for as long as it logs in there.
 func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
-	t.Parallel()
 	secrets := jwtV1().onlySecrets()
-	for _, change := range []struct {
+	type testCase struct {
 		data map[string]any
 		want string
-	}{
+	}
+	eachOf(t, []testCase{
 		{map[string]any{"token_url": "https://upstream.test/"}, ""},
 		{merged(oauth().config, map[string]any{"protocol": "oauth"}), ""},
 		{map[string]any{"headers": "X-Team=gst", "authorization_scheme": "Token"}, "ksa-qa"},
 		{map[string]any{"preset": "einvoice-sandbox"}, "einvoice-sandbox"},
 		{map[string]any{"preset": "einvoice-sandbox", "token_url": "https://upstream.test/"}, ""},
-	} {
-		timed(t, fmt.Sprint(change.data["token_url"], change.data["protocol"], change.data["preset"]), func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
-			check.RequireEqual(t, w.read("config/gst").Data["preset"], "ksa-qa", "preset")
-			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
-			check.Equal[any](t, w.read("config/gst").Data["preset"], change.want, "preset")
-		})
-	}
+	}, func(t *testing.T, change testCase) {
+		w := newTestMount(t)
+		w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
+		check.RequireEqual(t, w.read("config/gst").Data["preset"], "ksa-qa", "preset")
+		w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
+		check.Equal[any](t, w.read("config/gst").Data["preset"], change.want, "preset")
+	})
 }

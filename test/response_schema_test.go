@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,11 +22,11 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	mastersindia "vault-plugin-secrets-mastersindia"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// checkResponse compares a response with what the engine's OpenAPI document says of the operation. Every response to a mount's do
-// passes here, so that no test can get a response that is not documented.
+// checkResponse compares a response with what the OpenAPI document says. Every response to a mount's do passes here.
 func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, err error) {
 	w.t.Helper()
 	if req.Operation == logical.HelpOperation {
@@ -115,29 +116,16 @@ func differences(fields map[string]*framework.FieldSchema, data map[string]any) 
 
 // isOfType is stricter than the SDK, which takes texts for numbers.
 func isOfType(value any, t framework.FieldType) bool {
-	switch t {
-	case framework.TypeString:
-		_, is := value.(string)
-		return is
-	case framework.TypeTime:
-		text, _ := value.(string)
-		_, err := time.Parse(time.RFC3339Nano, text)
-		return err == nil
-	case framework.TypeInt:
-		n, is := value.(float64)
-		return is && n == math.Trunc(n)
-	case framework.TypeBool:
-		_, is := value.(bool)
-		return is
-	case framework.TypeMap, framework.TypeKVPairs:
-		_, is := value.(map[string]any)
-		return is
-	case framework.TypeSlice, framework.TypeStringSlice:
-		_, is := value.([]any)
-		return is
-	default:
-		return false
+	kinds := map[framework.FieldType]reflect.Kind{
+		framework.TypeString: reflect.String, framework.TypeTime: reflect.String, framework.TypeInt: reflect.Float64,
+		framework.TypeBool: reflect.Bool, framework.TypeMap: reflect.Map, framework.TypeKVPairs: reflect.Map,
+		framework.TypeSlice: reflect.Slice, framework.TypeStringSlice: reflect.Slice,
 	}
+	kind, known := kinds[t]
+	number, _ := value.(float64)
+	text, _ := value.(string)
+	_, err := time.Parse(time.RFC3339Nano, text)
+	return known && reflect.ValueOf(value).Kind() == kind && number == math.Trunc(number) && (err == nil || t != framework.TypeTime)
 }
 
 func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
@@ -194,4 +182,47 @@ func checkNested(t *testing.T, path string, fields map[string]*framework.FieldSc
 			}
 		}
 	}
+}
+
+func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b, err := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3"})(t.Context(), &logical.BackendConfig{})
+		check.NoError(t, err)
+		defer b.Cleanup(t.Context())
+		check.Equal(t, b.Type(), logical.TypeLogical, "type")
+		versioned, ok := b.(logical.PluginVersioner)
+		check.Require(t, ok, "the backend has no version")
+		check.Equal(t, versioned.PluginVersion().Version, "v1.2.3", "version")
+	})
+}
+
+func TestSchema_SealedAndLocalPaths(t *testing.T) {
+	emptyTest(t, func(t *testing.T, w *testMount) {
+		special := w.Backend().SpecialPaths()
+		for _, prefix := range []string{"config/", "token/"} {
+			check.True(t, slices.Contains(special.SealWrapStorage, prefix), "sealed are %q, want %q among them", special.SealWrapStorage, prefix)
+		}
+		for _, prefix := range []string{"token/", "ledger/"} {
+			check.True(t, slices.Contains(special.LocalStorage, prefix), "local are %q, want %q among them", special.LocalStorage, prefix)
+		}
+		check.True(t, !slices.Contains(special.LocalStorage, "config/") && !slices.Contains(special.LocalStorage, "role/"),
+			"local are %q, but configs and roles belong to all clusters", special.LocalStorage)
+		for _, prefix := range append(slices.Clone(special.SealWrapStorage), special.LocalStorage...) {
+			check.True(t, strings.HasSuffix(prefix, "/"), "prefix %q does not end in a slash: it is the name of one entry", prefix)
+		}
+		check.Equal(t, len(special.Root)+len(special.Unauthenticated), 0, "root paths and unauthenticated paths")
+	})
+}
+
+func TestSchema_LeaseType(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		data := w.read("token/app").Secret.InternalData
+		check.Equal(t, data["secret_type"], "mastersindia_token", "secret_type")
+		_, there := data["schema"]
+		check.True(t, there, "the lease's data carry no schema version")
+		for name, value := range data {
+			s, ok := value.(string)
+			check.True(t, !ok || !strings.Contains(s, "eyJ"), "the lease's %s has a token in it", name)
+		}
+	})
 }

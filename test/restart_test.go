@@ -17,27 +17,23 @@ import (
 )
 
 func TestRestart_CostsNoLogin(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
-		for _, f := range fixtures() {
-			timed(t, name+", "+f.name, func(t *testing.T) {
-				s := f.mounted(t)
-				first := s.token("app")
-				for range min(18, f.life/time.Minute/2) { // less than two thirds of the life
-					advance(time.Minute)
-					restart(s)
-					a := s.token("app")
-					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
-						check.Require(t, a.data[field] == first.data[field], "%s is another after a %s", field, name)
-					}
-				}
-				for _, o := range s.readConcurrently(100, toApp, nil) {
-					check.Require(t, o.err == nil && o.response.id == first.id, "after a %s: %v", name, o.err)
-				}
-				s.wantLogins(1)
-			})
+	restarts := map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash}
+	eachWith(t, restarts, fixtures(), func(t *testing.T, name string, restart func(*testMount), f fixture) {
+		s := f.mounted(t)
+		first := s.token("app")
+		for range min(18, f.life/time.Minute/2) { // less than two thirds of the life
+			advance(time.Minute)
+			restart(s)
+			a := s.token("app")
+			for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
+				check.Require(t, a.data[field] == first.data[field], "%s is another after a %s", field, name)
+			}
 		}
-	}
+		for _, o := range s.readConcurrently(100, toApp, nil) {
+			check.Require(t, o.err == nil && o.response.id == first.id, "after a %s: %v", name, o.err)
+		}
+		s.wantLogins(1)
+	})
 }
 
 // A request that the end of the plugin meets is a 503, unless it was done before.
@@ -94,29 +90,27 @@ func TestRestart_OverdueRotation(t *testing.T) {
 }
 
 func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			release := s.Upstream.Hold()
-			done := s.async("token/app")
-			s.waitUntil("the login", func() bool { return s.logins() == 1 })
-			restart(s)
-			r, _ := asRefusal(s.wait(done).unpack())
-			check.True(t, r.status == http.StatusServiceUnavailable, "a reader during a %s got %v, want 503", name, r)
-			release()
-			status := s.status()
-			n := status["consecutive_failures"]
-			check.True(t, n == 1 && status["state"] == "backing_off",
-				"state %v with %v failures, want backing_off with 1: the result of the login is unknown", status["state"], n)
-			s.failed("app")
-			s.wantLogins(1, "before the backoff is over")
-			advance(2 * time.Second)
-			s.token("app")
-			check.Equal(t, s.status()["consecutive_failures"], 0, "failures after a login that succeeded")
-			s.wantLogins(2)
-		})
-	}
+	restarts := map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash}
+	eachNamed(t, restarts, func(t *testing.T, name string, restart func(*testMount)) {
+		s := gstMount(t, time.Hour)
+		release := s.Upstream.Hold()
+		done := s.async("token/app")
+		s.waitUntil("the login", func() bool { return s.logins() == 1 })
+		restart(s)
+		r, _ := asRefusal(s.wait(done).unpack())
+		check.True(t, r.status == http.StatusServiceUnavailable, "a reader during a %s got %v, want 503", name, r)
+		release()
+		status := s.status()
+		n := status["consecutive_failures"]
+		check.True(t, n == 1 && status["state"] == "backing_off",
+			"state %v with %v failures, want backing_off with 1: the result of the login is unknown", status["state"], n)
+		s.failed("app")
+		s.wantLogins(1, "before the backoff is over")
+		advance(2 * time.Second)
+		s.token("app")
+		check.Equal(t, s.status()["consecutive_failures"], 0, "failures after a login that succeeded")
+		s.wantLogins(2)
+	})
 }
 
 // Crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at once and sends the request again.
@@ -134,11 +128,7 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 			}
 		}
 		// 1, 2, 4, 8, 16, 32, 60, 60 ... seconds, less a quarter.
-		if got := s.logins(); got > 22 {
-			t.Errorf("%d logins in 10 minutes of crashes, want at most 22", got)
-		} else if got < 8 {
-			t.Errorf("only %d logins: the test did not crash them", got)
-		}
+		between(t, s.logins(), 8, 22, "logins in 10 minutes of crashes")
 		doubling(t, s.gaps(), time.Minute, 200*time.Millisecond)
 	})
 }
@@ -162,11 +152,9 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		s.Stop()
 		check.Equal(t, time.Since(began), time.Duration(0), "stop took")
 		readers.Wait()
-		took := time.Since(began)
-		check.True(t, took == 0, "readers were let go %s after the stop", took)
+		check.Equal(t, time.Since(began), time.Duration(0), "the readers were let go after")
 		advance(time.Hour)
-		got := s.logins()
-		check.True(t, got == many, "%d logins after the stop", got-many)
+		s.wantLogins(many, "after the stop")
 	})
 }
 

@@ -25,15 +25,14 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 		s.EveryMinute()
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh})
-		if out, _ := s.revoke(""); out[first.id].upstream != "unknown" {
-			t.Fatalf("revoke/ says %v", out)
-		}
+		out, _ := s.revoke("")
+		check.RequireEqual(t, out[first.id].upstream, "unknown", "upstream")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(time.Minute)
 		move(s)
 		second := s.token("app")
 		s.Upstream.Reset()
-		out, _ := s.revoke(second.id)
+		out, _ = s.revoke(second.id)
 		advance(10 * time.Minute)
 		if dead := !s.Simulator.TokenAlive(second.access); dead != (name == "moved") {
 			t.Errorf("%s: the token is dead: %t; revoke/ said %v, and %d requests were made in ten minutes", name, dead, out,
@@ -42,8 +41,7 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 	})
 }
 
-// The endpoint is wrong when a token is revoked, and is corrected then. The refresh token goes nowhere else: the operator reads that
-// the token may live, and until when somebody asks for its revocation.
+// The endpoint is corrected after a revocation. The refresh token goes nowhere else: the operator reads that the token may live.
 func TestRevoke_EndpointCorrectedAfterwards(t *testing.T) {
 	type testCase struct {
 		fault          simulator.Fault
@@ -120,5 +118,76 @@ func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 		for _, token := range s.ledgerOf("gst") {
 			check.True(t, token.UsableUntil.Before(token.ExpiresAt), "token %s was not revoked when the upstream could be asked again", token.ID)
 		}
+	})
+}
+
+// revoke/ says what is wrong with the upstream, and the log has it once.
+func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
+	type testCase struct {
+		status int
+		cause  string
+	}
+	each(t, map[string]testCase{
+		"moved":       {http.StatusMovedPermanently, "set refresh_url to the final address"},
+		"no such URL": {http.StatusNotFound, "HTTP 404"},
+		"down":        {http.StatusInternalServerError, "upstream reports an error (HTTP 500"},
+		"refused":     {http.StatusUnauthorized, "upstream refused the refresh token (HTTP 401"},
+	}, func(t *testing.T, c testCase) {
+		f := jwtV2().living(24 * time.Hour)
+		s, log := f.logged(t)
+		s.EveryMinute()
+		a := s.token("app")
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
+		_, warnings := s.revoke("")
+		s.says(strings.Join(warnings, " "), c.cause)
+		s.says(s.lookUp("token_id", a.id).Advice, c.cause)
+		advance(5 * time.Minute)
+		for _, words := range []string{"the upstream has not revoked a token", c.cause} {
+			check.Equal(t, strings.Count(log.String(), words), 1, "times that the log says %q", words)
+		}
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		if c.status == http.StatusUnauthorized { // which is not tried again by itself
+			s.revoke(a.id)
+		}
+		advance(time.Minute)
+		check.True(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
+		check.Equal(t, strings.Count(log.String(), "the upstream has revoked a token after all"), 1, "log lines of the revocation")
+	})
+}
+
+// The upstream names a token, short as a word, of a config that was deleted meanwhile.
+func TestRevoke_CauseAfterDeleteHasNoSecret(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := jwtV2().living(24 * time.Hour)
+		s, log := f.logged(t)
+		s.EveryMinute()
+		const access, refresh = "access-word", "refresh-word"
+		s.loginsReturn(`{"token":"` + access + `","refresh_token":"` + refresh + `","expires_in":86400}`)
+		s.mustRotate()
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+		s.revoke("")
+		s.remove("config/gst")
+		s.respond(http.StatusUnauthorized, `{"detail":"no session of `+access+`"}`)
+		advance(5 * time.Minute)
+		s.says(log.String(), "upstream refused the refresh token (HTTP 401")
+		s.hides(log.String(), access, refresh)
+	})
+}
+
+// TestRevoke_SaysThatRefreshIsThrottled revokes while a Retry-After of the refresh endpoint runs: the upstream is not asked.
+func TestRevoke_SaysThatRefreshIsThrottled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := ksaMount(t, 2*time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(2 * time.Minute)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, On: simulator.OnRefresh})
+		s.revoke("")
+		second := s.token("app").id
+		before := s.Simulator.Counters().Refreshes
+		resp := s.write("revoke/gst", map[string]any{"token_id": second})
+		check.RequireEqual(t, s.Simulator.Counters().Refreshes, before, "refreshes")
+		s.says(warningsOf(resp), "throttles refresh_url, and is asked from 2000-01-01T00:3")
+		s.says(s.lookUp("token_id", second).Advice, "throttles refresh_url, and is asked from 2000-01-01T00:3")
 	})
 }

@@ -17,23 +17,18 @@ import (
 
 // A token's write is under way while the account is loaded anew and revoked, and lands last.
 func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
-	t.Parallel()
-	for _, meanwhile := range []struct {
-		name string
-		do   func(s *testMount)
-	}{
-		{"invalidation", func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") }},
-		{"invalidation and a look at the status", func(s *testMount) {
+	late := []time.Duration{2 * time.Second, 40 * time.Second}
+	eachWith(t, map[string]func(*testMount){
+		"invalidation": func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
+		"invalidation and a look at the status": func(s *testMount) {
 			s.Backend().InvalidateKey(s.t.Context(), "config/gst")
 			s.status()
-		}},
-	} {
-		for _, login := range []string{"first read", "rotation"} {
-			for _, landsAfter := range []time.Duration{2 * time.Second, 40 * time.Second} {
-				timed(t, meanwhile.name+", "+login+", lands after "+landsAfter.String(), func(t *testing.T) { slowTokenWrite(t, login == "rotation", landsAfter, meanwhile.do) })
-			}
+		},
+	}, late, func(t *testing.T, _ string, meanwhile func(*testMount), after time.Duration) {
+		for _, rotation := range []bool{false, true} {
+			slowTokenWrite(t, rotation, after, meanwhile)
 		}
-	}
+	})
 }
 
 // A revocation that storage did not take outlives whatever has the account loaded anew.

@@ -89,8 +89,7 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 			s.Crash()
 		}
 		revoked, warnings := s.revoke("")
-		check.True(t, len(revoked) == len(held) && len(warnings) == 0,
-			"%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
+		check.True(t, len(revoked) == len(held) && len(warnings) == 0, "%d of %d, warnings %q", len(revoked), len(held), warnings)
 		for n, a := range held {
 			got := revoked[a.id]
 			check.True(t, got.upstream == "killed" && got.validUntil != "", "token %d: %+v, want killed", n, got)
@@ -126,43 +125,38 @@ func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 }
 
 func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
+	type testCase struct {
 		fault    simulator.Fault
 		upstream string
-	}{
+	}
+	eachOf(t, []testCase{
 		{simulator.Fault{Kind: simulator.FaultDown}, "unknown"},
 		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour}, "unknown"},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, "refused"},
-	} {
-		timed(t, string(c.fault.Kind), func(t *testing.T) {
-			s := ksaMount(t, time.Hour)
-			first := s.token("app")
-			s.Simulator.SetFault(simulator.JWT, c.fault)
-			revoked, warnings := s.revoke("")
-			check.Equal(t, revoked[first.id].upstream, c.upstream, "upstream")
-			check.True(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
-			counted := s.Simulator.Counters()
-			check.True(t, counted.Refreshes == 1 && counted.Faulted == 1,
-				"%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			s.wantNotServed(first.id)
-			// When the upstream is back, the old token can be killed.
-			revoked, _ = s.revoke(first.id)
-			check.True(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
-				"asked again, revoke returns %+v", revoked)
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, c.fault)
+		revoked, warnings := s.revoke("")
+		check.Equal(t, revoked[first.id].upstream, c.upstream, "upstream")
+		check.True(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
+		counted := s.Simulator.Counters()
+		check.True(t, counted.Refreshes == 1 && counted.Faulted == 1, "%d exchanges, %d failed", counted.Refreshes, counted.Faulted)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.wantNotServed(first.id)
+		// When the upstream is back, the old token can be killed.
+		revoked, _ = s.revoke(first.id)
+		check.True(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access), "asked again: %+v", revoked)
+	})
 }
 
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
-			t.Errorf("revoke returns %+v, warnings %q", revoked, warnings)
-		}
+		revoked, warnings := s.revoke("")
+		check.True(t, len(revoked) == 0 && len(warnings) == 0, "revoke returns %+v, warnings %q", revoked, warnings)
 		s.token("app")
 		advance(3 * time.Hour)
-		revoked, _ := s.revoke("")
+		revoked, _ = s.revoke("")
 		check.True(t, len(revoked) == 0, "revoke of expired tokens returns %+v", revoked)
 		check.Equal(t, s.Simulator.Counters().Refreshes, 0, "exchanges")
 	})
@@ -193,8 +187,7 @@ func (s *testMount) wantKilled(id string) {
 	until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until")
 	check.True(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
 	revoked, warnings := s.revoke(id)
-	check.True(s.t, revoked[id].upstream == "killed" && len(warnings) == 0,
-		"asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
+	check.True(s.t, revoked[id].upstream == "killed" && len(warnings) == 0, "asked again: %+v, warnings %q", revoked, warnings)
 }
 
 // What is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
@@ -206,8 +199,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		second := s.token("app")
 		for _, empty := range []any{"", " ", "\n"} {
 			r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": empty})
-			check.True(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"),
-				"%q: %d %s", empty, r.status, r.message)
+			check.True(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"), "%q: %v", empty, r)
 		}
 		r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil})
 		check.True(t, r.status == http.StatusBadRequest, "null: %d %s", r.status, r.message)
@@ -222,8 +214,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		logins := s.logins()
 		check.True(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)
-		check.True(t, s.token("app").id != second.id && !s.Simulator.TokenAlive(second.access),
-			"the current token was revoked by its ID and is still served, or alive")
+		check.True(t, s.token("app").id != second.id && !s.Simulator.TokenAlive(second.access), "it is served, or alive")
 	})
 }
 
@@ -244,15 +235,14 @@ func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
 func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
-		if _, warnings := w.revoke(""); len(warnings) != 0 {
-			t.Errorf("a revocation after which reads log in warns: %q", warnings)
-		}
+		_, warnings := w.revoke("")
+		check.Equal(t, len(warnings), 0, "warnings of a revocation after which reads log in")
 		advance(time.Minute)
 		w.read("token/app")
 		w.changePassword()
 		advance(time.Minute)
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
-		_, warnings := w.revoke("")
+		_, warnings = w.revoke("")
 		check.True(t, slices.ContainsFunc(warnings, func(warning string) bool {
 			return contains(warning, "No token is left to serve", "upstream refused the credentials", "reads fail", "vault write mastersindia/config/gst")
 		}), "it warns %q, want that reads fail now", warnings)

@@ -46,23 +46,21 @@ func TestRole_ReadAsWritten(t *testing.T) {
 	})
 }
 
-func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
-	t.Parallel()
-	for field, change := range map[string]struct{ written, read any }{
+func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) { //nolint:tparallel // eachNamed calls it
+	type testCase struct{ written, read any }
+	eachNamed(t, map[string]testCase{
 		"config":   {"other", "other"},
 		"max_ttl":  {"10m", 600.0},
 		"metadata": {map[string]any{"mode": "Seller"}, map[string]any{"mode": "Seller"}},
-	} {
-		timed(t, field, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("config/other", jwtConfig("verify_connection", false))
-			old := map[string]any{"gstin": "29ABCDE1234F2Z5"}
-			w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
-			w.write("role/limited", map[string]any{field: change.written})
-			want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
-			check.Equal(t, overTheWire(t, w.read("role/limited").Data), want, "the role")
-		})
-	}
+	}, func(t *testing.T, field string, change testCase) {
+		w := jwtV1().mounted(t)
+		w.write("config/other", jwtConfig("verify_connection", false))
+		old := map[string]any{"gstin": "29ABCDE1234F2Z5"}
+		w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
+		w.write("role/limited", map[string]any{field: change.written})
+		want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
+		check.Equal(t, overTheWire(t, w.read("role/limited").Data), want, "the role")
+	})
 	timed(t, "lease", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.write("role/app", map[string]any{"lease": false})
@@ -138,14 +136,13 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 	})
 }
 
-func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
-	t.Parallel()
+func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) { //nolint:tparallel // eachNamed calls it
 	many := map[string]any{}
 	for n := range 33 {
 		many[fmt.Sprintf("name%d", n)] = "x"
 	}
 	named := func(name string) map[string]any { return map[string]any{name: "canary"} }
-	for want, bad := range map[string][]any{
+	eachNamed(t, map[string][]any{
 		"at most 32 pairs":       {many},
 		"longer than 1024 bytes": {map[string]any{"gstin": strings.Repeat("x", 1020)}},
 		"one line of text": {
@@ -156,18 +153,16 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 			named("a canary"), named("canary\n"), named("canary:"), named("-canary"), named("7canary"), named("canaryé"),
 		},
 		"name=value": {"=canary", "canary", map[string]any{"canary": 7}, []any{[]any{"canary=1"}}},
-	} {
-		timed(t, want, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
-			for _, metadata := range bad {
-				w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": metadata}, "metadata", want)
-				w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": metadata}, "metadata", want)
-			}
-			check.Equal[any](t, overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"},
-				"the refused write changed the metadata to")
-		})
-	}
+	}, func(t *testing.T, want string, bad []any) {
+		w := jwtV1().mounted(t)
+		w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
+		for _, metadata := range bad {
+			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": metadata}, "metadata", want)
+			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": metadata}, "metadata", want)
+		}
+		check.Equal[any](t, overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"},
+			"the refused write changed the metadata to")
+	})
 	timed(t, "as much as there may be", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		most := map[string]any{}
@@ -206,10 +201,9 @@ func TestRole_ChangeThatMayNotBeMeantWarns(t *testing.T) {
 	})
 }
 
-func TestRoleRefused_InvalidFields(t *testing.T) {
-	t.Parallel()
+func TestRoleRefused_InvalidFields(t *testing.T) { //nolint:tparallel // eachNamed calls it
 	gst := func(field string, value any) map[string]any { return map[string]any{"config": "gst", field: value} }
-	for want, bad := range map[string][]map[string]any{
+	eachNamed(t, map[string][]map[string]any{
 		"config": {
 			{"config": ""}, {"config": "canary/../gst"}, {"config": 86397}, {"config": []any{"canary"}}, {"config": map[string]any{"canary": "gst"}},
 		},
@@ -222,25 +216,20 @@ func TestRoleRefused_InvalidFields(t *testing.T) {
 			gst("max_ttl", "-86397s"), gst("max_ttl", json.Number("-86397")), gst("max_ttl", true),
 		},
 		"password": {gst("password", "canary")},
-	} {
-		timed(t, want, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			for _, data := range bad {
-				w.badRequest(logical.UpdateOperation, "role/other", data, want)
-				w.badRequest(logical.UpdateOperation, "role/app", data, want)
-			}
-			w.badRequest(logical.UpdateOperation, "role/other", nil, "config")
-			w.badRequest(logical.UpdateOperation, "role/other", map[string]any{"max_ttl": "1h"}, "config")
-		})
-	}
-	timed(t, "a limit for a role without a lease", func(t *testing.T) {
+	}, func(t *testing.T, want string, bad []map[string]any) {
+		w := jwtV1().mounted(t)
+		for _, data := range bad {
+			w.badRequest(logical.UpdateOperation, "role/other", data, want)
+			w.badRequest(logical.UpdateOperation, "role/app", data, want)
+		}
+		w.badRequest(logical.UpdateOperation, "role/other", nil, "config")
+		w.badRequest(logical.UpdateOperation, "role/other", map[string]any{"max_ttl": "1h"}, "config")
+	})
+	timed(t, "a limit and no lease", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.write("role/app", map[string]any{"lease": false})
 		w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": "1h"}, "max_ttl", "lease")
-	})
-	timed(t, "no lease for a role with a limit", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.write("role/app", map[string]any{"max_ttl": "1h"})
+		w.write("role/app", map[string]any{"lease": true, "max_ttl": "1h"})
 		w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"lease": false}, "max_ttl", "lease")
 	})
 	timed(t, "an update of a role whose config was deleted", func(t *testing.T) {

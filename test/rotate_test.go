@@ -134,8 +134,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 		_ = s.failedRotate()
 		advance(3 * time.Second)
 		data := s.mustRotate()
-		check.True(t, data["token_id"] != first.id && data["previous_token_id"] == first.id,
-			"rotate returns %v, want a new token in place of %s", data, first.id)
+		check.True(t, data["token_id"] != first.id && data["previous_token_id"] == first.id, "%v, want another than %s", data, first.id)
 		s.wantLogins(2)
 	})
 }

@@ -17,12 +17,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -69,8 +71,7 @@ func (f fixture) awkward() fixture {
 	return f
 }
 
-// withCredential changes a credential of an account, by the name that the field of the config has too. What comes of an error is
-// that the login is refused.
+// withCredential changes a credential of an account, by the name of the config's field. After an error the login is refused.
 func withCredential(a simulator.Account, name, value string) simulator.Account {
 	fields := map[string]any{}
 	encoded, _ := json.Marshal(a)
@@ -110,34 +111,30 @@ func (w *testMount) wantSealed(secrets []string) {
 
 // No secret is logged, said, counted or stored unsealed, and each log line is whole.
 func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
-	t.Parallel()
-	for _, plain := range variants() {
-		for kind, f := range map[string]fixture{"plain": plain, "awkward": plain.awkward()} {
-			timed(t, plain.name+" with "+kind+" secrets", func(t *testing.T) {
-				w, book := f.logged(t)
-				said := append(w.collectMessages(f), w.scrape().text)
-				secrets := append(disguises(f), w.issued()...)
-				lines := strings.Split(strings.TrimSpace(book.String()), "\n")
-				check.Require(t, len(lines) >= 10 && len(said) >= 100 && len(secrets) >= 10,
-					"%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
-				for _, line := range lines {
-					check.True(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
-						"a log line is no JSON, or has a value without a name: %s", line)
-				}
-				w.wantSealed(secrets)
-				for _, line := range append(lines, said...) {
-					w.hides(line, secrets...)
-					for _, verb := range []string{"%!", "(MISSING)", "(EXTRA", "(NOVERB)"} {
-						check.True(t, !strings.Contains(line, verb), "a secret or a message was taken for a format: %q", line)
-					}
-				}
-			})
+	eachPair(t, variants(), []bool{false, true}, func(t *testing.T, f fixture, awkward bool) {
+		if awkward {
+			f = f.awkward()
 		}
-	}
+		w, book := f.logged(t)
+		said := append(w.collectMessages(f), w.scrape().text)
+		secrets := append(disguises(f), w.issued()...)
+		lines := strings.Split(strings.TrimSpace(book.String()), "\n")
+		check.Require(t, len(lines) >= 10 && len(said) >= 100 && len(secrets) >= 10,
+			"%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
+		for _, line := range lines {
+			check.True(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"), "no JSON, or a nameless value: %s", line)
+		}
+		w.wantSealed(secrets)
+		for _, line := range append(lines, said...) {
+			w.hides(line, secrets...)
+			for _, verb := range []string{"%!", "(MISSING)", "(EXTRA", "(NOVERB)"} {
+				check.True(t, !strings.Contains(line, verb), "a secret or a message was taken for a format: %q", line)
+			}
+		}
+	})
 }
 
-// loudUpstream logs in as the simulator does, and then responds with an error beside the token which it has just issued, under
-// whatever key the protocol has for it. say makes the error's text of the token.
+// loudUpstream responds with an error beside the token that it has just issued. say makes the error's text of the token.
 func loudUpstream(t *testing.T, sim *simulator.Simulator, status int, token *string, say func(string) string) http.Handler {
 	t.Helper()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -166,26 +163,21 @@ func loudUpstream(t *testing.T, sim *simulator.Simulator, status int, token *str
 
 // A text that repeats a token is left out, under whatever key it comes (upstream.Spec.TokenKeys); any other is passed on.
 func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		for _, status := range []int{200, 206, 400, 401, 500} {
-			timed(t, f.name+" "+http.StatusText(status), func(t *testing.T) {
-				token := ""
-				refused := func(say func(token string) string) string {
-					w := newTestMountWith(t, func(w *testMount) { w.Upstream.Replace(loudUpstream(t, w.Simulator, status, &token, say).ServeHTTP) }, f.account)
-					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
-				}
-				message := refused(func(string) string { return "a session is still open" })
-				check.True(t, strings.Contains(message, "a session is still open"), "the message does not say what the upstream said: %s", message)
-				message = refused(func(token string) string { return "session " + token + " is still open" })
-				check.Require(t, token != "", "the simulator issued no token")
-				check.Require(t, !strings.Contains(message, token) && !strings.Contains(message, "is still open"),
-					"the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
-				want := fmt.Sprintf("(HTTP %d)", status)
-				check.True(t, strings.Contains(message, want), "the message does not say %s: %s", want, message)
-			})
+	eachPair(t, fixtures(), []int{200, 206, 400, 401, 500}, func(t *testing.T, f fixture, status int) {
+		token := ""
+		refused := func(say func(token string) string) string {
+			w := newTestMountWith(t, func(w *testMount) { w.Upstream.Replace(loudUpstream(t, w.Simulator, status, &token, say).ServeHTTP) }, f.account)
+			return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
 		}
-	}
+		message := refused(func(string) string { return "a session is still open" })
+		check.True(t, strings.Contains(message, "a session is still open"), "the message does not say what the upstream said: %s", message)
+		message = refused(func(token string) string { return "session " + token + " is still open" })
+		check.Require(t, token != "", "the simulator issued no token")
+		check.Require(t, !strings.Contains(message, token) && !strings.Contains(message, "is still open"),
+			"the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
+		want := fmt.Sprintf("(HTTP %d)", status)
+		check.True(t, strings.Contains(message, want), "the message does not say %s: %s", want, message)
+	})
 }
 
 // Every protocol has a fixture for each of its request formats, and one with each setting, so that whatever is tested for all of them
@@ -211,4 +203,99 @@ func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
 				spec.Protocol, field.Name)
 		}
 	}
+}
+
+// collectMessages lets everything happen to the config "gst" that can, and gives all that is said but the tokens of token/.
+func (w *testMount) collectMessages(f fixture) []string {
+	w.t.Helper()
+	var said []string
+	send := func(op logical.Operation, path string, data map[string]any) {
+		resp, err := w.do(w.t.Context(), op, path, data)
+		if err != nil {
+			said = append(said, err.Error(), fmt.Sprintf("%#v", err))
+		}
+		if resp == nil {
+			return
+		}
+		said = append(said, resp.Warnings...)
+		if path == "token/app" && !resp.IsError() {
+			return
+		}
+		encoded, err := json.Marshal(resp.Data)
+		check.NoError(w.t, err)
+		said = append(said, string(encoded))
+	}
+	readAll := func() {
+		for _, path := range []string{"config/gst", "role/app", "status/gst", "ledger/gst", "token/app"} {
+			send(logical.ReadOperation, path, nil)
+		}
+		for _, path := range []string{"config/", "role/", "status/", "ledger/"} {
+			send(logical.ListOperation, path, nil)
+		}
+	}
+	readAll()
+	send(logical.UpdateOperation, "config/gst", f.wrong())
+	send(logical.UpdateOperation, "config/gst", with(f.config, "headers", "Host=x"))
+	for _, kind := range simulator.FaultKinds() {
+		w.Simulator.SetFault("", simulator.Fault{Kind: kind, Delay: time.Second, RedirectTo: upstreamURL + "/elsewhere/"})
+		send(logical.UpdateOperation, "rotate/gst", nil)
+		readAll()
+		send(logical.UpdateOperation, "config/gst", with(f.config, "headers", "X-Try="+string(kind)))
+		w.Simulator.SetFault("", simulator.Fault{})
+		advance(2 * time.Minute)
+		send(logical.UpdateOperation, "rotate/gst", nil)
+		readAll()
+	}
+	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
+		w.Storage.Fail(access, "", mounttest.ErrStorage())
+		advance(time.Minute)
+		send(logical.UpdateOperation, "rotate/gst", nil)
+		send(logical.UpdateOperation, "config/gst", with(f.config, "headers", "X-Try="+access))
+		readAll()
+		w.Storage.Heal()
+	}
+	send(logical.UpdateOperation, "rotate/gst", nil)
+	for _, token := range w.issued() {
+		for _, data := range []map[string]any{
+			{"token": token}, {"token_id": token}, {"token": token, "token_id": token}, {"token": token + "x"}, {"token": []any{token}},
+			{"tokn": token},
+		} {
+			send(logical.UpdateOperation, "lookup", data)
+		}
+	}
+	advance(time.Minute)
+	send(logical.UpdateOperation, "revoke/gst", nil)
+	readAll()
+	w.Reload()
+	readAll()
+	advance(30 * time.Hour)
+	readAll()
+	send(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": "0123456789abcdef"})
+	return said
+}
+
+// issued are all tokens that the upstream has returned, refresh tokens included.
+func (w *testMount) issued() []string {
+	w.t.Helper()
+	shape := regexp.MustCompile(`ey[\w-]{10,}\.[\w-]+\.[\w-]+|\b[0-9a-f]{40}\b`)
+	var tokens []string
+	for _, r := range w.heard() {
+		tokens = append(tokens, shape.FindAllString(r.Response, -1)...)
+	}
+	return tokens
+}
+
+// accessTokens are the access tokens that an upstream of protocol jwt has given out at logins.
+func (w *testMount) accessTokens() []string {
+	w.t.Helper()
+	var tokens []string
+	for _, r := range w.heard() {
+		var grant struct {
+			Token string `json:"token"`
+		}
+		if !strings.Contains(r.URL, "refresh") && json.Unmarshal([]byte(r.Response), &grant) == nil && grant.Token != "" {
+			tokens = append(tokens, grant.Token)
+		}
+	}
+	return tokens
 }

@@ -86,49 +86,43 @@ func (f fixture) picks() []func(mounttest.Request) string {
 }
 
 func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
-	t.Parallel()
 	query := firstVision()
 	query.name, query.config = "firstvision in query", with(query.config, "request_format", "query")
-	for _, f := range append(fixtures(), query) {
-		for n, echo := range echoes() {
-			timed(t, fmt.Sprintf("%s %d %s", f.name, n, echo.mediaType), func(t *testing.T) {
-				var pick func(mounttest.Request) string
-				w, book := mountWithUpstream(t, func(rw http.ResponseWriter, r mounttest.Request) { echo.respond(rw, pick(r)) })
-				var words []string
-				for n, p := range f.picks() {
-					pick = p
-					name := fmt.Sprintf("gst-%d", n)
-					words = append(words, w.refusal(logical.UpdateOperation, "config/"+name, f.config).message)
-					w.write("config/"+name, with(f.config, "verify_connection", false))
-					w.write("role/"+name, map[string]any{"config": name})
-					for range 2 { // from upstream, and from memory
-						words = append(words, w.refusal(logical.ReadOperation, "token/"+name, nil).message)
-					}
-					words = append(words, w.refusal(logical.UpdateOperation, "rotate/"+name, nil).message)
-					encoded, err := json.Marshal(w.read("status/" + name).Data)
-					check.NoError(t, err)
-					words = append(words, string(encoded))
-				}
-				got, want := len(w.heard()), len(f.picks())
-				check.Require(t, got >= want, "the upstream was asked %d times, want %d at least", got, want)
-				for key, value := range w.storedUnder("token/") {
-					words = append(words, key+" "+value)
-				}
-				secrets := disguises(f)
-				for _, secret := range f.secrets() { // nor the most of one, where the text was cut
-					secrets = append(secrets, secret[:len(secret)-2])
-				}
-				w.hides(strings.Join(words, "\n"), secrets...)
-				w.hides(book.String(), secrets...)
-			})
+	eachPair(t, append(fixtures(), query), echoes(), func(t *testing.T, f fixture, e echo) {
+		var pick func(mounttest.Request) string
+		w, book := mountWithUpstream(t, func(rw http.ResponseWriter, r mounttest.Request) { e.respond(rw, pick(r)) })
+		var words []string
+		for n, p := range f.picks() {
+			pick = p
+			name := fmt.Sprintf("gst-%d", n)
+			words = append(words, w.refusal(logical.UpdateOperation, "config/"+name, f.config).message)
+			w.write("config/"+name, with(f.config, "verify_connection", false))
+			w.write("role/"+name, map[string]any{"config": name})
+			for range 2 { // from upstream, and from memory
+				words = append(words, w.refusal(logical.ReadOperation, "token/"+name, nil).message)
+			}
+			words = append(words, w.refusal(logical.UpdateOperation, "rotate/"+name, nil).message)
+			encoded, err := json.Marshal(w.read("status/" + name).Data)
+			check.NoError(t, err)
+			words = append(words, string(encoded))
 		}
-	}
+		got, want := len(w.heard()), len(f.picks())
+		check.Require(t, got >= want, "the upstream was asked %d times, want %d at least", got, want)
+		for key, value := range w.storedUnder("token/") {
+			words = append(words, key+" "+value)
+		}
+		secrets := disguises(f)
+		for _, secret := range f.secrets() { // nor the most of one, where the text was cut
+			secrets = append(secrets, secret[:len(secret)-2])
+		}
+		w.hides(strings.Join(words, "\n"), secrets...)
+		w.hides(book.String(), secrets...)
+	})
 }
 
 func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
-	t.Parallel()
 	long := strings.Repeat("lorem ipsum ", 1000)
-	bodies := map[string]string{
+	eachNamed(t, map[string]string{
 		"a long error":       `{"error":"` + long + `"}`,
 		"an unknown field":   `{"error":"wrong","debug":"canary","trace":{"canary":"canary"}}`,
 		"an unknown shape":   `{"canary-key-of-no-use":{"a":["canary"]}}`,
@@ -136,29 +130,21 @@ func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 		"text":               `canary`,
 		"many problems":      `[` + strings.TrimSuffix(strings.Repeat(`{"errorCode":"240009","title":"canary-not"},`, 500), ",") + `]`,
 		"control characters": `{"error":"a\u0000b\u001b[31mc\r\nd\u2028e"}`,
-	}
-	for name, response := range bodies {
-		timed(t, name, func(t *testing.T) {
-			f := jwtV1()
-			w, book := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-				rw.Header().Set("Content-Type", "application/json")
-				rw.WriteHeader(http.StatusBadRequest)
-				_, _ = io.WriteString(rw, response)
-			})
-			w.mount(f)
-			r := w.refusal(logical.ReadOperation, "token/app", nil)
-			for _, text := range []string{r.message, text(t, w.read("status/gst").Data, "last_error")} {
-				check.True(t, len(text) <= 1000, "a message of %d bytes", len(text))
-				check.True(t, !strings.ContainsAny(text, "\x00\x1b\r\n\u2028"), "control characters in %q", text)
-				if name != "many problems" {
-					w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
-				}
+	}, func(t *testing.T, name, response string) {
+		w, book := jwtV1().logged(t)
+		w.respond(http.StatusBadRequest, response)
+		r := w.refusal(logical.ReadOperation, "token/app", nil)
+		for _, text := range []string{r.message, text(t, w.read("status/gst").Data, "last_error")} {
+			check.True(t, len(text) <= 1000, "a message of %d bytes", len(text))
+			check.True(t, !strings.ContainsAny(text, "\x00\x1b\r\n\u2028"), "control characters in %q", text)
+			if name != "many problems" {
+				w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
 			}
-			for line := range strings.SplitSeq(book.String(), "\n") {
-				check.True(t, len(line) <= 2000, "a log line of %d bytes", len(line))
-			}
-		})
-	}
+		}
+		for line := range strings.SplitSeq(book.String(), "\n") {
+			check.True(t, len(line) <= 2000, "a log line of %d bytes", len(line))
+		}
+	})
 }
 
 // respond is an upstream that responds to everything with that.

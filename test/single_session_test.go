@@ -102,35 +102,33 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 
 // Logins that cannot have reached the upstream, or are of another user, end no session.
 func TestSingleSession_TokenSurvivesLoginElsewhere(t *testing.T) {
-	t.Parallel()
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	silent := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}
 	down := simulator.Fault{Kind: simulator.FaultDown}
 	otherUser := map[string]any{"username": "clerk-two", "password": "pass-of-clerk-two"}
 	otherPort := map[string]any{"token_url": upstreamURL + ":81/api/v1/token-auth/", "password": "pass-of-clerk"}
-	for name, c := range map[string]struct {
+	type testCase struct {
 		path string
 		data map[string]any
 		dial *net.OpError
-	}{
+	}
+	each(t, map[string]testCase{
 		"rotate, connection refused":        {"rotate/gst", nil, refused},
 		"rotate, no response to the dial":   {"rotate/gst", nil, silent},
 		"verification with a mistyped port": {"config/gst", otherPort, refused},
 		"verification of another user":      {"config/gst", otherUser, nil},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			first := s.token("app")
+	}, func(t *testing.T, c testCase) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		advance(10 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, down)
+		s.FailDials(c.dial)
+		r := s.refusal(logical.UpdateOperation, c.path, c.data)
+		check.Require(t, r.status >= http.StatusBadGateway, "the login did not fail as in an outage: %v", r)
+		for range 3 {
+			s.wantServed(first.id)
 			advance(10 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, down)
-			s.FailDials(c.dial)
-			r := s.refusal(logical.UpdateOperation, c.path, c.data)
-			check.Require(t, r.status >= http.StatusBadGateway, "the login did not fail as in an outage: %v", r)
-			for range 3 {
-				s.wantServed(first.id)
-				advance(10 * time.Minute)
-			}
-			check.True(t, s.Simulator.TokenAlive(first.access), "the token that is out is dead")
-		})
-	}
+		}
+		check.True(t, s.Simulator.TokenAlive(first.access), "the token that is out is dead")
+	})
 }

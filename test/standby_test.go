@@ -41,33 +41,33 @@ func (w *testMount) forwards(op logical.Operation, path string, data map[string]
 		}
 	})
 	for _, access := range w.Storage.Accesses()[before:] {
-		if !strings.HasPrefix(access, mounttest.Get) { // the existence check before a write reads
-			w.t.Errorf("%s %s: storage access %q", op, path, access)
-		}
+		// The existence check before a write reads.
+		check.True(w.t, strings.HasPrefix(access, mounttest.Get), "%s %s: storage access %q", op, path, access)
 	}
 }
 
-func TestStandby_ForwardsToActiveNode(t *testing.T) {
-	t.Parallel()
-	for _, r := range everyRequest() {
+func TestStandby_ForwardsToActiveNode(t *testing.T) { //nolint:tparallel // eachOf calls it
+	eachOf(t, everyRequest(), func(t *testing.T, r request) {
 		reads := r.op == logical.ReadOperation || r.op == logical.ListOperation
 		own := strings.HasPrefix(r.path, "config/") || strings.HasPrefix(r.path, "role/") || strings.HasPrefix(r.path, "preset/")
-		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			w := jwtV1().as(t, consts.ReplicationPerformanceStandby, func(w *testMount) { w.read("token/app") })
-			if !own || !reads {
-				w.forwards(r.op, r.path, r.data)
-				return
-			}
-			w.idle(func() {
-				refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data))
-				check.True(t, !is, "refused: %v", refused)
-			})
+		w := jwtV1().as(t, consts.ReplicationPerformanceStandby, func(w *testMount) { w.read("token/app") })
+		if !own || !reads {
+			w.forwards(r.op, r.path, r.data)
+			return
+		}
+		w.idle(func() {
+			refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data))
+			check.True(t, !is, "refused: %v", refused)
 		})
-	}
+	})
 	for name, state := range standbys() {
 		timed(t, name+" whose token has expired", func(t *testing.T) {
 			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
-			advance(48 * time.Hour)
+			w.EveryMinute()
+			w.quiet(func() {
+				_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+				advance(48 * time.Hour) // past the rotation, and past the token's end
+			})
 			w.forwards(logical.ReadOperation, "token/app", nil)
 			w.forwards(logical.UpdateOperation, "token/app", nil)
 			w.forwards(logical.UpdateOperation, "rotate/gst", nil)
@@ -84,20 +84,6 @@ func standbys() map[string]consts.ReplicationState {
 	return map[string]consts.ReplicationState{
 		"a performance standby": consts.ReplicationPerformanceStandby,
 		"a DR secondary":        consts.ReplicationDRSecondary,
-	}
-}
-
-func TestStandby_NeverLogsIn(t *testing.T) {
-	t.Parallel()
-	for name, state := range standbys() {
-		timed(t, name+" by its timers", func(t *testing.T) {
-			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
-			w.EveryMinute()
-			w.quiet(func() {
-				_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
-				advance(48 * time.Hour) // past the rotation, and past the token's end
-			})
-		})
 	}
 }
 

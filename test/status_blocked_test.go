@@ -48,9 +48,8 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 		s.Storage.Heal()
 		advance(2 * time.Minute)
 		s.token("app")
-		if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
-			t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
-		}
+		s.wantState("ready")
+		check.Equal(t, count(t, s.status(), "consecutive_failures"), "0", "consecutive_failures")
 	})
 }
 
@@ -75,8 +74,7 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 			{logical.DeleteOperation, "config/gst", nil},
 		} {
 			r := s.refusal(c.op, c.path, c.data)
-			check.True(t, r.status == http.StatusInternalServerError && r.coded,
-				"%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
+			check.True(t, r.status == http.StatusInternalServerError && r.coded, "%s: %d, coded %t", c, r.status, r.coded)
 			s.says(r.message, says...)
 		}
 		s.Simulator.KillTokens("", "")

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"strings"
@@ -88,24 +89,21 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 }
 
 func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
-	t.Parallel()
 	// Over gRPC an error keeps only its text: callers that look for the text must find it, and nothing else.
 	readOnly := errors.New(logical.ErrReadOnly.Error())
-	for _, fault := range storageFaults() {
+	eachOf(t, storageFaults(), func(t *testing.T, fault storageFault) {
 		if fault.access != mounttest.Put && fault.access != mounttest.Delete {
-			continue
+			return
 		}
-		timed(t, fault.access+" "+fault.prefix+" for "+string(fault.op)+" "+fault.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.Reload()
-			w.idle(func() {
-				w.Storage.Fail(fault.access, fault.prefix, readOnly)
-				r := w.refusal(fault.op, fault.path, fault.data)
-				check.True(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
-				w.Storage.Heal()
-			})
+		w := jwtV1().mounted(t)
+		w.Reload()
+		w.idle(func() {
+			w.Storage.Fail(fault.access, fault.prefix, readOnly)
+			r := w.refusal(fault.op, fault.path, fault.data)
+			check.True(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
+			w.Storage.Heal()
 		})
-	}
+	})
 }
 
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
@@ -113,10 +111,8 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 		old := w.read("token/app").Data["token_id"]
 		synctest.Wait() // for the ledger, without which the record is kept
 		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
-		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		check.Require(t, err == nil && resp != nil && !resp.IsError(), "the config is deleted: %v, %v", resp, err)
-		w.says(warningsOf(resp), "Vault's storage has not deleted the record of its tokens yet (deleting the storage entry token/gst: "+
-			mounttest.ErrStorage().Error()+")")
+		w.says(w.remove("config/gst"), "Vault's storage has not deleted the record of its tokens yet "+
+			"(deleting the storage entry token/gst: "+mounttest.ErrStorage().Error()+")")
 		w.Storage.Heal()
 		w.Reload()
 		w.remove("config/gst")
@@ -141,14 +137,117 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 			}
 			return mounttest.Fault{}
 		})
-		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
-		check.True(t, err == nil && strings.Contains(warningsOf(resp), "Its token is not stored yet"),
-			"the write returned %v, %v; want a warning that the token could not be stored", resp, err)
+		check.Contains(t, warningsOf(w.write("config/new", jwtConfig())), "Its token is not stored yet")
 		synctest.Wait() // the ledger is written
 		w.Storage.Heal()
 		check.Require(t, struck, "the token was not saved after the config: this tests nothing")
 		check.True(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
 		check.True(t, is && len(tokens) == 1, "the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+	})
+}
+
+// landsLate sends a write that fails and lands after a read. from and to are what it changes in the entry.
+func (s *testMount) landsLate(path string, data map[string]any, from, to string) {
+	s.t.Helper()
+	before, err := s.Storage.Entries.Get(s.t.Context(), path)
+	check.Require(s.t, err == nil && bytes.Contains(before.Value, []byte(from)), "the entry of %s: %v, %s", path, err, before.Value)
+	s.Storage.Fail(mounttest.Put, path, errors.New("storage: the leader was lost while the write was being replicated"))
+	message := s.refused(logical.UpdateOperation, path, data)
+	check.Require(s.t, strings.Contains(message, "leader was lost"), "the write ended otherwise: %s", message)
+	s.Storage.Heal()
+	s.token("app") // in between, by what storage has still
+	late := &logical.StorageEntry{Key: path, Value: bytes.Replace(before.Value, []byte(from), []byte(to), 1)}
+	check.NoError(s.t, s.Storage.Entries.Put(s.t.Context(), late))
+}
+
+// deletionLandsLate is the same for a deletion.
+func (s *testMount) deletionLandsLate(path string) {
+	s.t.Helper()
+	s.Storage.Fail(mounttest.Delete, path, errors.New("storage: the leader was lost"))
+	message := s.refused(logical.DeleteOperation, path, nil)
+	check.Require(s.t, strings.Contains(message, "leader was lost"), "%v", message)
+	s.Storage.Heal()
+	s.token("app")
+	check.NoError(s.t, s.Storage.Entries.Delete(s.t.Context(), path))
+	s.wantAbsent(path)
+}
+
+// The operator repeats the command, which finds nothing to change.
+func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		first := s.token("app")
+		data := map[string]any{"authorization_scheme": "Token"}
+		s.landsLate("config/gst", data, `"authorization_scheme":"JWT"`, `"authorization_scheme":"Token"`)
+		s.write("config/gst", data)
+		advance(2 * time.Minute)
+		a := s.token("app")
+		check.True(t, a.data["token_type"] == "Token", "token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
+	})
+}
+
+func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		s.write("config/other", jwtConfig("verify_connection", false))
+		s.token("app")
+		s.landsLate("role/app", map[string]any{"config": "other"}, `"config":"gst"`, `"config":"other"`)
+		s.write("role/app", map[string]any{"config": "other"})
+		config := s.read("role/app").Data["config"]
+		check.Require(t, config == "other", "the role is of config %v: the write did not land", config)
+		advance(5 * time.Minute)
+		a := s.token("app")
+		check.True(t, a.config == "other", "the role names config other, and its readers get the token of %s", a.config)
+	})
+}
+
+// A write that failed and lands later is in force within minutes; the operator who repeats it finds nothing to change.
+func TestConfig_LateWriteIsNoticed(t *testing.T) { //nolint:tparallel // eachOf calls it
+	eachOf(t, []bool{false, true}, func(t *testing.T, repeated bool) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		noticed := 10 * time.Minute
+		s.landsLate("config/gst", map[string]any{"paused": true}, `"rotation_percent"`, `"paused":true,"rotation_percent"`)
+		if repeated {
+			s.write("config/gst", map[string]any{"paused": true})
+			noticed = 5 * time.Minute
+		}
+		paused := s.read("config/gst").Data["paused"]
+		check.Require(t, paused == any(true), "paused is %v: the write did not land", paused)
+		advance(noticed)
+		a, err := s.ask(t.Context(), "app", nil)
+		check.True(t, err != nil, "token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
+		advance(time.Hour)
+		_, _ = s.ask(t.Context(), "app", nil)
+		s.wantLogins(1, "since the config is paused")
+	})
+	for _, path := range []string{"config/gst", "role/app"} {
+		timed(t, path+" deleted", func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.EveryMinute()
+			s.token("app")
+			s.deletionLandsLate(path)
+			advance(10 * time.Minute)
+			a, err := s.ask(t.Context(), "app", nil)
+			check.True(t, err != nil, "token %s is served, and %s is gone", a.id, path)
+			advance(time.Hour)
+			s.wantLogins(map[string]int{"config/gst": 1, "role/app": 2}[path], "since it is gone")
+		})
+	}
+}
+
+// Storage refuses a write that resumes a config, and the operator takes it back: it must not come into force later.
+func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour, "paused", true)
+		s.EveryMinute()
+		s.Storage.Fail(mounttest.Put, "config/gst", errors.New("storage: the leader was lost while the write was being replicated"))
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"paused": false})
+		s.Storage.Heal()
+		s.Storage.Reset()
+		check.Equal(t, warningsOf(s.write("config/gst", map[string]any{"paused": true})), "", "warnings")
+		check.True(t, s.Storage.Count(mounttest.Put) != 0, "nothing was written: the write of before may come into force")
 	})
 }

@@ -25,8 +25,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// golden is an entry as the first released schema has it. These files never change: what they hold is on people's disks.
-// Their times are in the first hours of the year 2000, when every bubble begins.
+// golden is an entry of the first schema, from the first hours of 2000. These files never change: they are on people's disks.
 func golden(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", name+".json"))
@@ -110,8 +109,7 @@ func TestStorage_KeysStayTheSame(t *testing.T) {
 	check.NoError(t, err)
 	known, found := strings.Fields(string(content)), storedKeys(t)
 	for _, key := range known {
-		check.True(t, slices.Contains(found, key),
-			"%s is in %s, and no longer in the source, under whatever type: entries with it are on people's disks", key, list)
+		check.True(t, slices.Contains(found, key), "%s of %s is in the source no more, and on people's disks it is", key, list)
 	}
 	for _, key := range found {
 		check.True(t, slices.Contains(known, key), "%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
@@ -119,8 +117,9 @@ func TestStorage_KeysStayTheSame(t *testing.T) {
 }
 
 func TestStorage_FirstSchemaIsRead(t *testing.T) {
-	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
-		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased", "token/gst", "token-"+f.name)
+	eachOf(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
+			"role/pune", "role-metadata", "token/gst", "token-"+f.name)
 		w.write("config/today", with(f.config, "verify_connection", false))
 		w.quiet(func() {
 			check.Equal(t, w.read("config/gst").Data, w.read("config/today").Data, "the config")
@@ -130,18 +129,11 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 			checkToken(t, resp.Data, f)
 			check.True(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
 			unleased := w.read("token/many")
-			check.True(t, unleased.Secret == nil && reflect.DeepEqual(unleased.Data, resp.Data),
-				"unleased %v, want the same as leased %v", unleased.Data, resp.Data)
+			check.True(t, unleased.Secret == nil && reflect.DeepEqual(unleased.Data, resp.Data), "unleased %v", unleased.Data)
+			metadata := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
+			check.Equal[any](t, overTheWire(t, w.read("token/pune").Data)["metadata"], metadata, "metadata")
 			check.Equal(t, w.read("status/gst").Data["state"], "ready", "state")
 		})
-	})
-}
-
-func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1", "role/app", "role-metadata")
-		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
-		check.Equal[any](t, overTheWire(t, w.read("token/app").Data)["metadata"], want, "metadata")
 	})
 }
 
@@ -174,14 +166,12 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 		certificate, _ := got["ca_cert"].(string)
 		check.True(t, strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----"), "ca_cert is %q", certificate)
 		maps.DeleteFunc(got, func(_ string, value any) bool { return value == "" })
-		if got = without(got, "ca_cert"); !reflect.DeepEqual(got, want) {
-			t.Errorf("the config is %v, want %v", got, want)
-		}
+		check.Equal(t, without(got, "ca_cert"), want, "the config")
 	})
 }
 
 func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
-	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+	eachOf(t, goldenFixtures(t), func(t *testing.T, f fixture) {
 		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
 		w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
 		var before, after map[string]any
@@ -195,7 +185,7 @@ func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
 }
 
 func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
-	eachFixture(t, goldenFixtures(t), func(t *testing.T, f fixture) {
+	eachOf(t, goldenFixtures(t), func(t *testing.T, f fixture) {
 		w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role")
 		w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
 		w.Reload()
@@ -206,8 +196,7 @@ func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
 func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 	t.Parallel()
 	timed(t, "superseded ones included", func(t *testing.T) {
-		f := jwtV2()
-		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-rotated")
+		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-rotated")
 		advance(2 * time.Minute)
 		tokens, _ := overTheWire(t, w.write("revoke/gst", nil).Data)["tokens"].(map[string]any)
 		var want []string
@@ -219,8 +208,7 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 		check.Equal(t, w.Simulator.Counters().Refreshes, 3, "refresh tokens were sent upstream")
 	})
 	timed(t, "and are served no more", func(t *testing.T) {
-		f := jwtV2()
-		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-revoked", "role/app", "role")
+		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked", "role/app", "role")
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
 			check.True(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"), "a revoked token is served")
@@ -289,9 +277,8 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 			check.True(t, found == want[n], "found %+v, want %+v", found, want[n])
 		}
 		advance(32 * day)
-		if left := w.storedUnder("ledger/"); len(left) != 1 { // the place in the ledger of old, which is not here
-			t.Errorf("%d entries are left after their day, want 1", len(left))
-		}
+		// Left is the place in the ledger of old, which is not here.
+		check.Equal(t, len(w.storedUnder("ledger/")), 1, "entries after their day")
 	})
 	timed(t, "with tokens that come after it", func(t *testing.T) {
 		w := goldenWorld(t, jwtV2(), "ledger/day/2000-02-01/gst/1", "ledger-day", "ledger/config/gst", "ledger-config")
@@ -299,8 +286,7 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 		w.mount(jwtV2())
 		w.read("token/app")
 		check.Equal(t, len(w.ledgerOf("gst")), 4, "entries")
-		pages := w.storedUnder("ledger/day/")
-		check.True(t, len(pages) == 1, "%d pages, want 1", len(pages))
+		check.Equal(t, len(w.storedUnder("ledger/day/")), 1, "pages")
 	})
 	timed(t, "and a revocation whose time was not kept", func(t *testing.T) {
 		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")
@@ -322,5 +308,71 @@ func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
 			w.hides(key+" "+value, f.secrets()...)
 			check.True(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
 		}
+	})
+}
+
+// snapshot is what an earlier version left in storage at 00:07 in 2000, with responses: a token, holds, and what was revoked.
+type snapshot struct {
+	Storage   map[string]json.RawMessage
+	Responses map[string]map[string]any
+}
+
+// upgraded is a mount on the storage of an earlier version, a minute after that has stopped.
+func upgraded(t *testing.T) (*testMount, snapshot) {
+	t.Helper()
+	var s snapshot
+	check.NoError(t, json.Unmarshal([]byte(golden(t, "mount")), &s))
+	advance(8 * time.Minute)
+	return newTestMountWith(t, func(w *testMount) {
+		for key, entry := range s.Storage {
+			w.put(key, string(entry))
+		}
+	}, jwtAccount()), s
+}
+
+// The storage that an earlier version left is taken up as it is, without a login.
+func TestUpgrade_InPlace(t *testing.T) {
+	t.Parallel()
+	timed(t, "says the same of all", func(t *testing.T) {
+		w, before := upgraded(t)
+		w.quiet(func() {
+			for path, want := range before.Responses {
+				got := overTheWire(t, w.read(path).Data)
+				maps.DeleteFunc(got, func(field string, _ any) bool { _, is := want[field]; return !is })
+				check.True(t, reflect.DeepEqual(got, want), "%s is %v, and the earlier version said %v", path, got, want)
+			}
+			for role, status := range map[string]int{"refused": http.StatusBadRequest, "throttled": http.StatusTooManyRequests} {
+				r := w.refusal(logical.ReadOperation, "token/"+role, nil)
+				check.True(t, r.status == status, "token/%s is answered %d, want %d", role, r.status, status)
+				w.says(r.message, text(t, before.Responses["status/"+role], "next_attempt_at"))
+			}
+		})
+	})
+	for _, name := range []string{"refused", "throttled"} {
+		timed(t, "keeps the hold of what was "+name, func(t *testing.T) {
+			w, before := upgraded(t)
+			end := moment(t, before.Responses["status/"+name], "next_attempt_at")
+			w.quiet(func() {
+				advanceUntil(end.Add(-time.Second))
+				w.refusal(logical.ReadOperation, "token/"+name, nil)
+			})
+			w.loggingIn(1, func() {
+				advance(time.Second)
+				_, _ = w.tryRead("token/"+name, nil) // still refused, or a token
+			})
+		})
+	}
+	timed(t, "serves no revoked token", func(t *testing.T) {
+		w, before := upgraded(t)
+		w.loginsReturn(`{"token":"invented-access-token-2"}`) // which was revoked
+		w.refusal(logical.ReadOperation, "token/eway", nil)
+		w.Upstream.Replace(w.Simulator.ServeHTTP)
+		advance(2 * time.Second)
+		a := w.token("eway")
+		revoked, _ := before.Responses["ledger/eway"]["tokens"].([]any)
+		entry, _ := revoked[0].(map[string]any)
+		check.Require(t, entry["state"] == "revoked" && entry["token_id"] == tokenID("invented-access-token-2"), "the earlier version had %v", entry)
+		check.True(t, w.Simulator.TokenAlive(a.access), "the token is none of the upstream's")
+		check.Equal(t, len(w.ledgerOf("eway")), 2, "tokens in the ledger, want the old one and the new")
 	})
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -62,27 +61,12 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 }
 
 func TestTransport_ProxyOfConfig(t *testing.T) {
-	t.Parallel()
-	for proxy, address := range map[string]string{
+	eachNamed(t, map[string]string{
 		"": "upstream.test:80", "http://proxy.test:3128": "proxy.test:3128", "http://proxy.test": "proxy.test:80",
-	} {
-		timed(t, "proxy "+proxy, func(t *testing.T) {
-			w := newTestMount(t, oauth().account)
-			w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
-			check.Equal(t, w.Network.Dialed(), []string{address}, "dialled")
-		})
-	}
-}
-
-func TestTransport_RedirectNotFollowed(t *testing.T) {
-	eachOf(t, []int{301, 302, 303, 307, 308}, func(t *testing.T, status int) {
-		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
-			rw.Header().Set("Location", upstreamURL+"/elsewhere/")
-			rw.WriteHeader(status)
-		})
-		w.mount(oauth())
-		w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-		check.Equal(t, len(w.heard()), 1, "requests")
+	}, func(t *testing.T, proxy, address string) {
+		w := newTestMount(t, oauth().account)
+		w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
+		check.Equal(t, w.Network.Dialed(), []string{address}, "dialled")
 	})
 }
 
@@ -92,45 +76,40 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 	for _, speaks := range []string{"h2", "http/1.1"} {
 		timed(t, speaks+", one connection", func(t *testing.T) {
 			w := stalling(t, speaks)
+			began := time.Now()
 			w.Simulator.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})
-			failures, waited := readUntilSuccess(t, w), w.since()
+			failures, waited := readUntilSuccess(t, w), time.Since(began)
 			check.True(t, failures >= 1 && waited <= 15*time.Second+1250*time.Millisecond+time.Second,
 				"%d reads failed, and the first success came after %s, want it after one timeout and one hold", failures, waited)
 		})
 		timed(t, speaks+", every connection for five minutes", func(t *testing.T) {
 			w := stalling(t, speaks)
+			began := time.Now()
 			w.Simulator.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultStall})
 			recovery := time.AfterFunc(5*time.Minute, func() {
-				w.began = time.Now()
+				began = time.Now()
 				w.Simulator.SetFault(simulator.OAuth, simulator.Fault{})
 			})
 			defer recovery.Stop()
 			// Holds have grown to 60 s by now, give or take a quarter.
-			failures, waited := readUntilSuccess(t, w), w.since()
+			failures, waited := readUntilSuccess(t, w), time.Since(began)
 			check.True(t, failures >= 100 && waited <= 15*time.Second+75*time.Second+time.Second,
 				"%d reads failed, and the first success came %s after the end of the stall", failures, waited)
 		})
 	}
 }
 
-// stallingWorld is a mount whose upstream may stop responding.
-type stallingWorld struct {
-	*testMount
-	began time.Time
-}
-
-func (w *stallingWorld) since() time.Duration { return time.Since(w.began) }
-
-func stalling(t *testing.T, speaks string) *stallingWorld {
+// stalling is a mount whose upstream may stop responding.
+func stalling(t *testing.T, speaks string) *testMount {
 	t.Helper()
 	w, roots := secure(t, "upstream.test", func(c *tls.Config) { c.NextProtos = []string{speaks} })
 	w.write("config/gst", with(secureOAuth(), "ca_cert", roots, "verify_connection", false))
 	w.write("role/app", map[string]any{"config": "gst"})
-	return &stallingWorld{w, time.Now()}
+	return w
 }
 
 // readUntilSuccess reads once a second and returns how many reads failed.
-func readUntilSuccess(t *testing.T, w *stallingWorld) int {
+func readUntilSuccess(t *testing.T, w *testMount) int {
 	t.Helper()
 	for failures := range 3600 {
 		_, err := w.tryRead("token/app", nil)

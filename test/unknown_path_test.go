@@ -15,13 +15,13 @@ import (
 )
 
 func TestUnknownPath_NamesProbablePath(t *testing.T) {
-	t.Parallel()
-	for _, wrong := range []struct {
+	type testCase struct {
 		op     logical.Operation
 		path   string
 		status int
 		says   string
-	}{
+	}
+	eachOf(t, []testCase{
 		{logical.ReadOperation, "tokens/app", http.StatusBadRequest, "did you mean vault read mastersindia/token/app?"},
 		{logical.ReadOperation, "tokens", http.StatusBadRequest, "did you mean vault read mastersindia/token/<name>?"},
 		{logical.UpdateOperation, "roles/app", http.StatusBadRequest, "did you mean vault write mastersindia/role/app ...?"},
@@ -50,17 +50,15 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		{logical.HelpOperation, "token", http.StatusBadRequest, "name is missing: vault path-help mastersindia/token/x"},
 		{logical.HelpOperation, "config/<name>", http.StatusBadRequest, "and have no two dots in a row"},
 		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "use vault write -f mastersindia/rotate/<name>"},
-	} {
-		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			r := w.refusal(wrong.op, wrong.path, nil)
-			check.True(t, wrong.op != logical.HelpOperation || r.coded,
-				"%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
-			check.True(t,
-				r.status == wrong.status && (strings.HasSuffix(r.message, wrong.says) || strings.Contains(r.message, wrong.says+";")),
-				"returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
-		})
-	}
+	}, func(t *testing.T, wrong testCase) {
+		w := jwtV1().mounted(t)
+		r := w.refusal(wrong.op, wrong.path, nil)
+		check.True(t, wrong.op != logical.HelpOperation || r.coded,
+			"%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
+		check.True(t,
+			r.status == wrong.status && (strings.HasSuffix(r.message, wrong.says) || strings.Contains(r.message, wrong.says+";")),
+			"returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
+	})
 }
 
 // Parameters of a read, a list and a deletion are in the URL, which Vault's audit log has in the clear.
@@ -99,26 +97,15 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 			}
 			r := w.refusal(c.op, c.path, data)
 			w.hides(r.message, "canary")
-			check.True(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says,
-				"%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
+			check.True(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says, "%s %s %s: %v", c.op, c.path, c.param, r)
 		}
 		for path, param := range map[string]string{"lookup": "token_id", "revoke/gst": "token_id", "token/app": "rejected_token_id"} {
 			for value, says := range map[string]bool{long: true, long + "\n": true, "not-an-id": false, "0123456789abcdeg\n": false} {
 				r := w.refusal(logical.UpdateOperation, path, map[string]any{param: value})
 				w.hides(r.message, "canary")
-				check.True(t, r.status == 400 && strings.HasSuffix(r.message, shown) == says,
-					"write %s %s, %d bytes: %d %s", path, param, len(value), r.status, r.message)
+				check.True(t, r.status == 400 && strings.HasSuffix(r.message, shown) == says, "write %s %s=%q: %v", path, param, value, r)
 			}
 		}
-	})
-}
-
-// An option behind the path is taken for one. The vault command sends what stands there on as a parameter.
-func TestUnknownPath_OptionAfterPath(t *testing.T) {
-	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
-		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
-		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
 	})
 }
 
@@ -159,16 +146,14 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 	})
 }
 
-// What Vault read gave is written back without what is around it. Or a user is used to KV version 2.
-func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
-	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
+// An option behind the path is taken for a parameter, as is what is around the response that is written back, or KV's data.
+func TestUnknownPath_ParameterSaysWhatWasMeant(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
+		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
 		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
 		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": send the parameters as the top level of the JSON`, "jq .data")
-	})
-}
-
-func TestUnknownPath_PartOfParameterName(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for given, meant := range map[string]string{
 			"pass": "did you mean password or soap_password_element?", "user": "did you mean username or soap_username_element?",
 			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",
@@ -190,27 +175,23 @@ func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
 	})
 }
 
-// A caller whose VAULT_NAMESPACE names the namespace types the mount's path without it. Vault passes that header on only where
-// the mount allows it, so without it the path is the full one.
+// A caller in the mount's namespace types its path without it. Vault passes that header on only where the mount allows it.
 func TestAdvice_LeavesNamespaceOut(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, header, want string }{
-		{"none", "", "vault read team/north/mastersindia/token/app?"},
-		{"whole", "team/north", "vault read mastersindia/token/app?"},
-		{"slashes", "/team/north/", "vault read mastersindia/token/app?"},
-		{"outer", "team", "vault read north/mastersindia/token/app?"},
-		{"other", "tea", "vault read team/north/mastersindia/token/app?"},
-		{"mount", "team/north/mastersindia", "vault read team/north/mastersindia/token/app?"},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			req := &logical.Request{Operation: logical.ReadOperation, Path: "tokens/app", MountPoint: "team/north/mastersindia/"}
-			if c.header != "" {
-				req.Headers = map[string][]string{"X-Vault-Namespace": {c.header}}
-			}
-			resp, err := w.Backend().HandleRequest(t.Context(), req)
-			check.True(t, err == nil && resp.IsError() && strings.Contains(resp.Error().Error(), c.want),
-				"answered %v, %v, want %s", resp, err, c.want)
-		})
-	}
+	type testCase struct{ header, want string }
+	each(t, map[string]testCase{
+		"none":    {"", "vault read team/north/mastersindia/token/app?"},
+		"whole":   {"team/north", "vault read mastersindia/token/app?"},
+		"slashes": {"/team/north/", "vault read mastersindia/token/app?"},
+		"outer":   {"team", "vault read north/mastersindia/token/app?"},
+		"other":   {"tea", "vault read team/north/mastersindia/token/app?"},
+		"mount":   {"team/north/mastersindia", "vault read team/north/mastersindia/token/app?"},
+	}, func(t *testing.T, c testCase) {
+		w := jwtV1().mounted(t)
+		req := &logical.Request{Operation: logical.ReadOperation, Path: "tokens/app", MountPoint: "team/north/mastersindia/"}
+		if c.header != "" {
+			req.Headers = map[string][]string{"X-Vault-Namespace": {c.header}}
+		}
+		resp, err := w.Backend().HandleRequest(t.Context(), req)
+		check.True(t, err == nil && resp.IsError() && strings.Contains(resp.Error().Error(), c.want), "%v %v: no %s", resp, err, c.want)
+	})
 }

@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,18 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestWrongName_RoleNamedAsConfig reads the ledger of a config of which no token was issued yet, whose name another config's role
-// has too: the config exists.
-func TestWrongName_RoleNamedAsConfig(t *testing.T) {
-	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
-		w.write("config/eway", jwtConfig("verify_connection", false))
-		w.write("role/gst", map[string]any{"config": "eway"})
-		w.wantAbsent("ledger/gst")
-	})
-}
-
-// TestWrongName_RoleOfDeletedConfig gives the name of a role whose config was deleted: no message sends to the config that is gone,
-// nor to the role itself where both have one name.
+// No message sends to the config that is gone, nor to the role itself where both have one name.
 func TestWrongName_RoleOfDeletedConfig(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
@@ -81,6 +69,9 @@ func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
 func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	const role, config = `config "app" does not exist: that is a role of config gst`, `role "gst" does not exist: that is a config`
+	const bad = http.StatusBadRequest
+	paused := map[string]any{"paused": true}
+	ofID := map[string]any{"token_id": "0123456789abcdef"}
 	cases := []struct {
 		op     logical.Operation
 		path   string
@@ -89,8 +80,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 		says   []string
 	}{
 		{logical.ReadOperation, "config/app", nil, http.StatusNotFound, []string{role, "vault read mastersindia/config/gst"}},
-		{logical.UpdateOperation, "config/app", map[string]any{"paused": true}, http.StatusBadRequest,
-			[]string{role, "vault write mastersindia/config/gst ..."}},
+		{logical.UpdateOperation, "config/app", paused, bad, []string{role, "vault write mastersindia/config/gst ..."}},
 		{logical.DeleteOperation, "config/app", nil, http.StatusOK, []string{role, "vault delete mastersindia/role/app"}},
 		{logical.ReadOperation, "role/gst", nil, http.StatusNotFound, []string{config, "roles are app", "vault read mastersindia/role/app"}},
 		{logical.UpdateOperation, "role/gst", map[string]any{"max_ttl": "5m"}, http.StatusBadRequest,
@@ -100,10 +90,8 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 		{logical.UpdateOperation, "token/gst", nil, http.StatusBadRequest, []string{config, "vault read mastersindia/token/app"}},
 		{logical.UpdateOperation, "rotate/app", nil, http.StatusBadRequest, []string{role + ", whose token all its roles share: vault write -f mastersindia/rotate/gst"}},
 		{logical.UpdateOperation, "revoke/app", nil, http.StatusBadRequest, []string{role, "vault write -f mastersindia/revoke/gst"}},
-		{logical.UpdateOperation, "revoke/app", map[string]any{"token_id": "0123456789abcdef"}, http.StatusBadRequest,
-			[]string{role, "vault write mastersindia/revoke/gst token_id=<token_id>"}},
-		{logical.UpdateOperation, "revoke/", map[string]any{"token_id": "0123456789abcdef"}, http.StatusBadRequest,
-			[]string{"vault write mastersindia/revoke/<name> token_id=<token_id>"}},
+		{logical.UpdateOperation, "revoke/app", ofID, bad, []string{role, "vault write mastersindia/revoke/gst token_id=<token_id>"}},
+		{logical.UpdateOperation, "revoke/", ofID, bad, []string{"vault write mastersindia/revoke/<name> token_id=<token_id>"}},
 		{logical.UpdateOperation, "role/new", map[string]any{"config": "app"}, http.StatusBadRequest,
 			[]string{`"app" does not exist: that is a role of config gst: use config=gst`}},
 		{logical.ReadOperation, "status/app", nil, http.StatusBadRequest, []string{role, "vault read mastersindia/status/gst"}},
@@ -136,7 +124,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 
 // Not all roles are searched, and what was not searched is not said to be absent.
 func TestWrongName_VeryManyRoles(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
 		for n := range 256 {
 			w.write(fmt.Sprintf("role/a%03d", n), map[string]any{"config": "other"})
@@ -144,9 +132,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 		said := w.refused(logical.ReadOperation, "token/gst", nil)
 		w.says(said, "that is a config, and none of the first 256 roles names it", "vault list mastersindia/role")
 		w.hides(said, "no role")
-		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		check.Require(t, err == nil && resp != nil, "the deletion gave %v, %v", resp, err)
-		w.says(strings.Join(resp.Warnings, "\n"), "None of the first 256 roles does, and the others were not searched.")
+		w.says(w.remove("config/gst"), "None of the first 256 roles does, and the others were not searched.")
 	})
 }
 
@@ -159,11 +145,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 			"role/nobody":   `Nothing was deleted: role "nobody" does not exist; to list the names: vault list mastersindia/role`,
 			"config/nobody": `Nothing was deleted: config "nobody" does not exist; to list the names: vault list mastersindia/config`,
 		} {
-			w.idle(func() {
-				resp, err := w.do(t.Context(), logical.DeleteOperation, path, nil)
-				check.True(t, err == nil && resp != nil && !resp.IsError() && len(resp.Warnings) == 1 && resp.Warnings[0] == says,
-					"delete %s: %v, %v, want the warning %s", path, resp, err, says)
-			})
+			w.idle(func() { check.Equal(t, w.remove(path), says, "delete %s warns", path) })
 		}
 		w.read("config/gst")
 		w.read("role/app")
@@ -171,17 +153,18 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 			t.Errorf("a deletion of what exists: %v, %v, want a plain 204", resp, err)
 		}
 		w.write("role/kiosk", map[string]any{"config": "gst", "lease": false, "metadata": map[string]any{"gstin": "29", "site": "Pune's"}})
-		resp, err := w.do(t.Context(), logical.DeleteOperation, "role/kiosk", nil)
 		const undo = `The role is deleted: to undo this: ` +
 			`vault write mastersindia/role/kiosk config=gst lease=false metadata=gstin=29 metadata=site='Pune'\''s'`
-		check.True(t, err == nil && resp != nil && slices.Equal(resp.Warnings, []string{undo}),
-			"a deletion of settings: %v, %v, want %s", resp, err, undo)
+		check.Equal(t, w.remove("role/kiosk"), undo, "a deletion of settings warns")
 	})
 }
 
 // A role may have the name of its config. Where that config is gone, the name is that of nothing else.
 func TestWrongName_RoleWithConfigsName(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
+		w.write("config/eway", jwtConfig("verify_connection", false))
+		w.write("role/gst", map[string]any{"config": "eway"})
+		w.wantAbsent("ledger/gst") // a config of that name exists, of which no token was issued yet
 		w.write("role/gst", map[string]any{"config": "gst"})
 		w.remove("config/gst")
 		w.idle(func() {

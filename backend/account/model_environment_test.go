@@ -146,9 +146,7 @@ func (w *modelWorld) now() Reading {
 	return Reading{Wall: modelEpoch().Add(w.true + w.set), Elapsed: w.true - w.since}
 }
 
-func (w *modelWorld) env() Env {
-	return Env{Reading: w.now(), Active: w.active, LastRead: w.lastRead}
-}
+func (w *modelWorld) env() Env { return Env{Reading: w.now(), Active: w.active, LastRead: w.lastRead} }
 
 // modelAccount is one with the given credentials, 0 or 1, and headers.
 func modelAccount(credentials, headers int, paused bool, percent int, generation string) *Account {
@@ -174,9 +172,7 @@ func (w *modelWorld) fresh(prefix string) string {
 }
 
 // apply has something happen to the account, and records what is to be done.
-func (w *modelWorld) apply(event Event) {
-	w.applyAs(event, w.active)
-}
+func (w *modelWorld) apply(event Event) { w.applyAs(event, w.active) }
 
 func (w *modelWorld) applyAs(event Event, active bool) {
 	env := w.env()

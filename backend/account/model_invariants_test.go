@@ -316,7 +316,6 @@ func probeSchedule(step int) time.Duration {
 	return []time.Duration{15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}[min(step, 4)-1]
 }
 
-// revokes records a revocation that was made.
 func (g *ghost) revokes(w *modelWorld, targets []*Token, all bool) {
 	if all {
 		w.logins, g.tokens = slices.Clone(w.logins), slices.Clone(g.tokens)
@@ -335,7 +334,6 @@ func (g *ghost) revokes(w *modelWorld, targets []*Token, all bool) {
 	}
 }
 
-// applied records what has become of the account.
 func (w *modelWorld) applied(before *State, event Event) {
 	g, s := &w.ghost, &w.state
 	if s.Known == known {

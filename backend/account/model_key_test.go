@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// encoder writes a world down such that two worlds which go on alike give the same bytes: times are relative to now, and names
-// and numbers are ranks.
+// encoder writes a world down in canonical form: times are relative to now, and names and numbers are ranks.
 type encoder struct {
 	buf      []byte
 	now      Reading
@@ -215,7 +214,6 @@ func (e *encoder) outbox(entries []OutboxEntry) {
 	}
 }
 
-// revokedEnd is long kept.
 func (e *encoder) revokedEnd(t time.Time) {
 	e.int(int64(max(t.Sub(e.now.Wall), -revokedKept-time.Hour) / time.Millisecond))
 }

@@ -12,8 +12,7 @@ import (
 // longestHold is that of an account whose credentials were refused again and again.
 const longestHold = 24 * time.Hour
 
-// lives has upstream and storage work from now on, and returns which rule is broken then: readers must get a token within the
-// longest hold, and storage and ledger must learn all.
+// lives has upstream and storage work from now on: readers must get a token within the longest hold, and all be saved.
 func (w *modelWorld) lives() string {
 	next := *w
 	w = &next

@@ -27,8 +27,7 @@ const (
 	blocked
 )
 
-// scenario is what may happen in one exploration. Each is explored exhaustively as far as it goes; all of it together would be
-// too much.
+// scenario is what may happen in one exploration, which is exhaustive as far as it goes: all of it together would be too much.
 type scenario struct {
 	name    string
 	percent int
@@ -124,9 +123,7 @@ func scenarios() []*scenario {
 			name: "bounds of failed logins", bounds: bounds{failedLogins: 2}, outages: refused | down,
 			changes: []change{changeHeaders, changeCredentials}, verifies: true, left: budget{crashes: 1, writes: 4},
 		},
-		{
-			name: "bounds of revocations", bounds: bounds{revoked: 1}, repeats: true, left: budget{crashes: 1, revokes: 2},
-		},
+		{name: "bounds of revocations", bounds: bounds{revoked: 1}, repeats: true, left: budget{crashes: 1, revokes: 2}},
 		{
 			name: "bounds of tokens", bounds: bounds{superseded: 1, revoked: 2, outbox: 2}, slowLedger: true, repeats: true,
 			forced: true, left: budget{crashes: 1, revokes: 3, forced: 3},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/counters"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestCounter_ByResultAndReason(t *testing.T) {
@@ -27,9 +28,7 @@ func TestCounter_ByResultAndReason(t *testing.T) {
 		"reads ok": all.Reads[counters.OK] - 2, "reads paused": all.Reads["paused"] - 1, "logins ok": all.Logins[counters.OK] - 1,
 		"logins rejected": all.Logins["rejected"] - 1, "rotations": all.Rotations["forced"] - 1,
 	} {
-		if n != 0 {
-			t.Errorf("%s: %+d", what, n)
-		}
+		check.Equal(t, n, 0, "%s: beyond what was counted", what)
 	}
 }
 
@@ -50,10 +49,6 @@ func TestSet_SharedBeyondTheLimit(t *testing.T) {
 		t.Errorf("%d reads are counted together, of %q", n, sharing)
 	}
 	s.Forget("own7")
-	if s.Of("new") == s.Of("late") {
-		t.Error("a new account has no counter of its own although there is room")
-	}
-	if s.Of("late") != s.Of("later") {
-		t.Error("an account was given another counter later")
-	}
+	check.True(t, s.Of("new") != s.Of("late"), "a new account has no counter of its own although there is room")
+	check.True(t, s.Of("late") == s.Of("later"), "an account was given another counter later")
 }

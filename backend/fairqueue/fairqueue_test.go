@@ -5,11 +5,11 @@ package fairqueue_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/fairqueue"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func epoch() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
@@ -31,6 +31,12 @@ func all(q *fairqueue.Queue[string]) (keys []string, given []*fairqueue.Slot) {
 	}
 }
 
+// keysOf are the accounts that get a slot of those that there are.
+func keysOf(q *fairqueue.Queue[string]) []string {
+	keys, _ := all(q)
+	return keys
+}
+
 func TestNext_LongestWaitFirst(t *testing.T) {
 	t.Parallel()
 	q := fairqueue.New[string]()
@@ -38,12 +44,8 @@ func TestNext_LongestWaitFirst(t *testing.T) {
 	q.Set("third", "b", due(1), epoch())
 	q.Set("later", "a", due(-1), epoch())
 	q.Set("first", "b", due(3), epoch())
-	if keys, _ := all(q); !slices.Equal(keys, []string{"first", "second", "third"}) {
-		t.Errorf("the slots went to %q", keys)
-	}
-	if got := q.Sleep(epoch(), time.Hour); got != time.Minute {
-		t.Errorf("the next is due in %s, want 1m", got)
-	}
+	check.Equal(t, keysOf(q), []string{"first", "second", "third"}, "the slots went to")
+	check.Equal(t, q.Sleep(epoch(), time.Hour), time.Minute, "the next is due in")
 }
 
 // TestNext_HungHostDelaysNoOther: one host has all the slots that it may have, and gives none back.
@@ -53,15 +55,11 @@ func TestNext_HungHostDelaysNoOther(t *testing.T) {
 	for n := range 20 {
 		q.Set(fmt.Sprint("hung", n), "hung", due(60), epoch())
 	}
-	if keys, _ := all(q); len(keys) != 8 {
-		t.Fatalf("one host has %d slots at a time, want 8", len(keys))
-	}
+	check.RequireEqual(t, len(keysOf(q)), 8, "slots of one host at a time")
 	for n := range 50 {
 		q.Set(fmt.Sprint("host", n), fmt.Sprint("host", n), due(1), epoch())
 	}
-	if keys, _ := all(q); len(keys) != 50 {
-		t.Errorf("%d of 50 other hosts had a slot", len(keys))
-	}
+	check.Equal(t, len(keysOf(q)), 50, "of 50 other hosts had a slot")
 }
 
 func TestNext_SharedLimit(t *testing.T) {
@@ -73,15 +71,11 @@ func TestNext_SharedLimit(t *testing.T) {
 		}
 	}
 	_, given := all(q)
-	if len(given) != 10+32 {
-		t.Fatalf("ten hosts have %d slots at a time, want one each and 32 more", len(given))
-	}
+	check.RequireEqual(t, len(given), 10+32, "slots of ten hosts at a time, which are one each and 32 more")
 	for _, slot := range given {
 		q.GiveBack(slot)
 	}
-	if keys, _ := all(q); len(keys) != 80-42 {
-		t.Errorf("%d slots followed, want %d", len(keys), 80-42)
-	}
+	check.Equal(t, len(keysOf(q)), 80-42, "slots followed")
 }
 
 // TestSet_KeepsThePlace: an account that is planned anew while it waits does not fall behind.
@@ -95,19 +89,15 @@ func TestSet_KeepsThePlace(t *testing.T) {
 	_, given := all(q)
 	q.Set("busy", "a", due(5), epoch())
 	q.Set("patient", "a", due(4), epoch())
-	if keys, _ := all(q); len(keys) > 0 { // they are in the queue now
-		t.Fatalf("%q had a slot at a host that may have no more", keys)
-	}
+	check.RequireEqual(t, len(keysOf(q)), 0, "slots at a host that may have no more, while they are in the queue,")
 	q.Set("busy", "a", due(0), epoch())
 	q.GiveBack(given[0])
-	if key, _, _ := q.Next(epoch()); key != "busy" {
-		t.Errorf("the slot went to %q, want busy", key)
-	}
+	key, _, _ := q.Next(epoch())
+	check.Equal(t, key, "busy", "the slot went to")
 	q.Set("patient", "a", due(-1), epoch()) // put off
 	q.GiveBack(given[1])
-	if key, _, ok := q.Next(epoch()); ok {
-		t.Errorf("the slot went to %q, whose time was put off", key)
-	}
+	key, _, ok := q.Next(epoch())
+	check.True(t, !ok, "the slot went to %q, whose time was put off", key)
 }
 
 func TestTry_NotAheadOfThoseWhoWait(t *testing.T) {
@@ -118,26 +108,16 @@ func TestTry_NotAheadOfThoseWhoWait(t *testing.T) {
 	}
 	_, given := all(q)
 	q.GiveBack(given[0])
-	if q.Try("new", "a") != nil {
-		t.Error("an account had a slot ahead of one that waits")
-	}
-	if q.Try("8", "a") == nil {
-		t.Error("the account that waits longest was refused a slot")
-	}
-	if q.Try("new", "b") == nil {
-		t.Error("an account of a free host was refused a slot")
-	}
+	check.True(t, q.Try("new", "a") == nil, "an account had a slot ahead of one that waits")
+	check.True(t, q.Try("8", "a") != nil, "the account that waits longest was refused a slot")
+	check.True(t, q.Try("new", "b") != nil, "an account of a free host was refused a slot")
 }
 
 func TestRemove_NoSlot(t *testing.T) {
 	t.Parallel()
 	q := fairqueue.New[string]()
 	q.Set("gone", "a", due(1), epoch())
-	if !q.AnyDue(epoch()) || !q.IsDue("gone", epoch()) {
-		t.Error("the account is not due")
-	}
+	check.True(t, q.AnyDue(epoch()) && q.IsDue("gone", epoch()), "the account is not due")
 	q.Remove("gone")
-	if keys, _ := all(q); len(keys) > 0 || q.AnyDue(epoch()) {
-		t.Errorf("%q had a slot", keys)
-	}
+	check.True(t, len(keysOf(q)) == 0 && !q.AnyDue(epoch()), "an account that was removed had a slot, or is due")
 }

@@ -79,14 +79,12 @@ func account(name, generation string) *issuer.Account {
 	}
 }
 
-// add stores an account.
 func (w *fixture) add(a *issuer.Account) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.accounts[a.Name] = a
 }
 
-// remove deletes it.
 func (w *fixture) remove(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +98,6 @@ func (w *fixture) breaks(err error) {
 	w.broken = err
 }
 
-// Account implements issuer.Source.
 func (w *fixture) Account(_ context.Context, name string) (*issuer.Account, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,14 +111,12 @@ func (w *fixture) Account(_ context.Context, name string) (*issuer.Account, erro
 	return a, nil
 }
 
-// Load implements issuer.Store.
 func (w *fixture) Load(_ context.Context, name string) (*issuer.Record, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.records[name], w.broken
 }
 
-// Save implements issuer.Store.
 func (w *fixture) Save(_ context.Context, name string, r *issuer.Record) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,7 +129,6 @@ func (w *fixture) Save(_ context.Context, name string, r *issuer.Record) error {
 	return w.broken
 }
 
-// Delete implements issuer.Store.
 func (w *fixture) Delete(_ context.Context, name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +136,6 @@ func (w *fixture) Delete(_ context.Context, name string) error {
 	return w.broken
 }
 
-// List implements issuer.Store.
 func (w *fixture) List(context.Context) ([]string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,5 +146,4 @@ func (w *fixture) List(context.Context) ([]string, error) {
 	return names, w.broken
 }
 
-// pass lets time pass. In a synctest bubble that takes none.
 func pass(d time.Duration) { <-time.After(d) }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ import (
 
 	core "vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func TestReadWorksWithoutStart(t *testing.T) {
@@ -26,18 +28,11 @@ func TestReadWorksWithoutStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFixture(t)
 		w.add(account("gst", "one"))
-		first, err := w.Read(t.Context(), "gst")
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := check.Value(w.Read(t.Context(), "gst"))(t)
 		pass(50 * time.Minute)
-		second, err := w.Read(t.Context(), "gst")
-		if err != nil || second.Token.ID == first.Token.ID {
-			t.Errorf("a reader of an overdue token got %v (%v)", second.Token, err)
-		}
-		if got := w.logins.Load(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		second := check.Value(w.Read(t.Context(), "gst"))(t)
+		check.True(t, second.Token.ID != first.Token.ID, "a reader of an overdue token got it")
+		check.Equal(t, w.logins.Load(), 2, "logins")
 	})
 }
 
@@ -49,19 +44,15 @@ func TestNothingBeginsAfterStop(t *testing.T) { //nolint:paralleltest // it coun
 	i.Stop()
 	i.Start()
 	i.Sweep()
-	if _, err := i.Read(t.Context(), "gst"); !errors.Is(err, issuer.ErrStopped) {
-		t.Errorf("Read: %v, want ErrStopped", err)
-	}
-	if _, err := i.ReadRejected(t.Context(), "gst", "0123456789abcdef"); !errors.Is(err, issuer.ErrStopped) {
-		t.Errorf("ReadRejected: %v, want ErrStopped", err)
-	}
-	if _, err := i.Rotate(t.Context(), "gst"); !errors.Is(err, issuer.ErrStopped) {
-		t.Errorf("Rotate: %v, want ErrStopped", err)
-	}
+	_, err := i.Read(t.Context(), "gst")
+	check.True(t, errors.Is(err, issuer.ErrStopped), "Read: %v, want ErrStopped", err)
+	_, err = i.ReadRejected(t.Context(), "gst", "0123456789abcdef")
+	check.True(t, errors.Is(err, issuer.ErrStopped), "ReadRejected: %v, want ErrStopped", err)
+	_, err = i.Rotate(t.Context(), "gst")
+	check.True(t, errors.Is(err, issuer.ErrStopped), "Rotate: %v, want ErrStopped", err)
 	for range 200 { // its own cancellation must not be faster than the news
-		if _, err := i.Revoke(t.Context(), "gst", ""); !errors.Is(err, issuer.ErrStopped) {
-			t.Fatalf("Revoke: %v, want ErrStopped", err)
-		}
+		_, err := i.Revoke(t.Context(), "gst", "")
+		check.Require(t, errors.Is(err, issuer.ErrStopped), "Revoke: %v, want ErrStopped", err)
 	}
 	i.Wait()
 }
@@ -71,21 +62,16 @@ func TestATokenThatStraysIntoAFormatStringDoesNotShowItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFixture(t)
 		w.add(account("gst", "one"))
-		a, err := w.Read(t.Context(), "gst")
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := check.Value(w.Read(t.Context(), "gst"))(t)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			shown := fmt.Sprintf(verb, a.Token)
-			if strings.Contains(shown, a.Token.Access) || strings.Contains(shown, fmt.Sprintf("%x", a.Token.Access)) {
-				t.Errorf("%s shows the token", verb)
-			}
+			hidden := !strings.Contains(shown, a.Token.Access) && !strings.Contains(shown, fmt.Sprintf("%x", a.Token.Access))
+			check.True(t, hidden, "%s shows the token", verb)
 		}
 	})
 }
 
-// TestTheHostIsAskedUnderNoLock: the question whether this node may log in goes to another process, and no reader may wait for
-// the answer who has not asked. The test is in no bubble, in which time would not pass for those who wait for a lock.
+// The host is another process: no reader may wait for its response who has not asked. A bubble cannot wait for a lock.
 func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 	t.Parallel()
 	const patience = 10 * time.Second
@@ -115,11 +101,7 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 		}
 	})
 	w.add(account("gst", "one"))
-	read := func() {
-		if _, err := w.Read(t.Context(), "gst"); err != nil {
-			t.Error(err)
-		}
-	}
+	read := func() { check.Value(w.Read(t.Context(), "gst"))(t) }
 	forget := func() {
 		for len(asked) > 0 {
 			<-asked
@@ -136,9 +118,8 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 		{"the periodic work after the clock was set back", func() { setBack(); w.Sweep() }},
 		{"the periodic work after storage took no note of a login", func() {
 			w.breaks(full)
-			if _, err := w.Rotate(t.Context(), "gst"); !errors.Is(err, full) {
-				t.Errorf("a login that could not be noted ended with %v", err)
-			}
+			_, err := w.Rotate(t.Context(), "gst")
+			check.True(t, errors.Is(err, full), "a login that could not be noted ended with %v", err)
 			w.breaks(nil)
 			forget()
 			w.Sweep()
@@ -154,8 +135,7 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 	}
 }
 
-// TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevocation: the change comes when the revocation has been
-// stored and the upstream is yet to be told.
+// The settings change when the revocation has been stored and the upstream is yet to be told.
 func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevocation(t *testing.T) {
 	t.Parallel()
 	var asked []string
@@ -167,9 +147,7 @@ func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevoca
 	before, after := account("gst", "a"), account("gst", "b")
 	before.Upstream.RefreshURL, after.Upstream.RefreshURL = "http://upstream.test/here", "http://upstream.test/elsewhere"
 	w.add(before)
-	if _, err := w.Read(t.Context(), "gst"); err != nil {
-		t.Fatal(err)
-	}
+	check.Value(w.Read(t.Context(), "gst"))(t)
 	changed := make(chan struct{})
 	w.saved = func() { // holds w.mu
 		w.saved = nil
@@ -181,13 +159,10 @@ func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevoca
 			}
 		}()
 	}
-	if _, err := w.Revoke(t.Context(), "gst", ""); err != nil {
-		t.Fatal(err)
-	}
+	check.Value(w.Revoke(t.Context(), "gst", ""))(t)
 	<-changed
-	if slices.Contains(asked, "/elsewhere") || !slices.Contains(asked, "/here") {
-		t.Errorf("requests went to %q, want the refresh token to go to the endpoint that gave it", asked)
-	}
+	check.True(t, !slices.Contains(asked, "/elsewhere") && slices.Contains(asked, "/here"),
+		"requests went to %q, want the refresh token to go to the endpoint that gave it", asked)
 }
 
 // loads is a store of which a test decides what a load answers.
@@ -237,12 +212,33 @@ func TestSettingsAreInForceThoughTheTokensCouldNotBeRead(t *testing.T) {
 		next := account("gst", "second")
 		w.add(next)
 		_ = w.Update(t.Context(), next, nil) // an error where it has waited for the load that fails
-		if n.Load() < 2 {
-			t.Error("no load has failed: this tests nothing")
-		}
+		check.True(t, n.Load() >= 2, "no load has failed: this tests nothing")
 		close(read)
-		if g := <-got; g != "second" {
-			t.Errorf("a token of the %s settings was served", g)
-		}
+		check.Equal(t, <-got, "second", "the token that was served is of the settings")
 	})
+}
+
+// TestRemove_WhileReadersCome is for the race detector: a config is deleted and written anew while it is read.
+func TestRemove_WhileReadersCome(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.add(account("gst", "one"))
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for range 2000 {
+				if _, err := w.Read(t.Context(), "gst"); err != nil && !errors.Is(err, issuer.ErrNoAccount) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 500 {
+		w.remove("gst")
+		check.NoError(t, w.Remove(t.Context(), "gst"))
+		w.add(account("gst", "one"))
+	}
+	readers.Wait()
+	s := check.Value(w.Status(t.Context(), "gst"))(t)
+	check.True(t, s.Logins >= 0, "%+v", s)
 }

@@ -20,8 +20,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
-// TestWorker_AgreesWithTheStateMachine runs random histories through the worker, with its goroutines, clients and locks, and through the
-// bare state machine. All results must be the same.
+// Random histories go through the worker, with its goroutines, clients and locks, and the bare state machine: both must agree.
 func TestWorker_AgreesWithTheStateMachine(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -37,8 +36,7 @@ func TestWorker_AgreesWithTheStateMachine(t *testing.T) {
 				}
 				d.history = append(d.history, fmt.Sprintf("%s: %s", what, worker))
 				if worker != core {
-					t.Fatalf("seed %d: the worker says %q, and the state machine %q:\n%s", seed, worker, core,
-						strings.Join(d.history, "\n"))
+					t.Fatalf("seed %d: the worker says %q, and the state machine %q:\n%s", seed, worker, core, strings.Join(d.history, "\n"))
 				}
 			}
 		})
@@ -112,7 +110,6 @@ func plainAccount(credentials, headers int, paused bool, generation string) *Acc
 	return a
 }
 
-// ServeHTTP is the upstream.
 func (d *differential) ServeHTTP(answer http.ResponseWriter, _ *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -136,7 +133,6 @@ func (d *differential) ServeHTTP(answer http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// Account implements Source.
 func (d *differential) Account(context.Context, string) (*Account, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -146,14 +142,12 @@ func (d *differential) Account(context.Context, string) (*Account, error) {
 	return d.config, nil
 }
 
-// Load implements Store.
 func (d *differential) Load(context.Context, string) (*Record, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.record, nil
 }
 
-// Save implements Store.
 func (d *differential) Save(_ context.Context, _ string, r *Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -164,10 +158,8 @@ func (d *differential) Save(_ context.Context, _ string, r *Record) error {
 	return nil
 }
 
-// Delete implements Store.
 func (d *differential) Delete(ctx context.Context, name string) error { return d.Save(ctx, name, nil) }
 
-// List implements Store.
 func (d *differential) List(context.Context) ([]string, error) { return nil, nil }
 
 // step does one thing in both, and returns what came of it in each.
@@ -365,7 +357,6 @@ func (c *bareCore) load() error {
 	return nil
 }
 
-// read is Read.
 func (c *bareCore) read(rejected string) string {
 	c.lastRead = c.now().Wall
 	r := account.Reader{Rejected: rejected, Arrived: c.now(), Loads: c.state.Loads, Logins: c.state.Logins}
@@ -382,7 +373,6 @@ func (c *bareCore) read(rejected string) string {
 	return "waits for ever"
 }
 
-// rotate is Rotate.
 func (c *bareCore) rotate() string {
 	if err := c.load(); err != nil {
 		return err.Error()
@@ -397,7 +387,6 @@ func (c *bareCore) rotate() string {
 	return outcomeOf(c.state.Current, c.state.LoginErr)
 }
 
-// revoke is Revoke.
 func (c *bareCore) revoke() string {
 	if err := c.load(); err != nil {
 		return fmt.Sprint(0, err)
@@ -410,7 +399,6 @@ func (c *bareCore) revoke() string {
 	return fmt.Sprintf("%d <nil>", len(targets))
 }
 
-// sweep is Sweep.
 func (c *bareCore) sweep() {
 	isUnread := !c.state.IsKnown() || !account.ReadSince(c.env(), c.now().Wall.Add(-idleAfter))
 	if isUnread && c.state.IsIdle(c.env()) {

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/ledger"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 const (
@@ -32,15 +33,11 @@ func entry(config string, n int) ledger.Entry {
 	return ledger.Entry{TokenID: fmt.Sprintf("%s-%d", config, n), IssuedAt: at, ExpiresAt: at.Add(time.Hour), Reason: "rotation"}
 }
 
-// note notes a token of config gst.
 func note(t *testing.T, l *ledger.Ledger, e ledger.Entry, keep time.Duration, now time.Time) {
 	t.Helper()
-	if err := l.Note(t.Context(), "gst", e, keep, now); err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, l.Note(t.Context(), "gst", e, keep, now))
 }
 
-// fill notes the tokens of config gst from one number on to before another.
 func fill(t *testing.T, l *ledger.Ledger, from, to int, keep time.Duration) {
 	t.Helper()
 	for n := from; n < to; n++ {
@@ -53,22 +50,15 @@ func wantNewest(t *testing.T, l *ledger.Ledger, last int) {
 	t.Helper()
 	const most = 200
 	entries, more, err := l.Of(t.Context(), "gst", most)
-	if err != nil || !more || len(entries) != most {
-		t.Fatalf("%d entries, more %t, %v, want %d and more", len(entries), more, err, most)
-	}
+	check.Require(t, err == nil && more && len(entries) == most, "%d entries, more %t, %v", len(entries), more, err)
 	for n, e := range entries {
-		if want := entry("gst", last-n).TokenID; e.TokenID != want {
-			t.Fatalf("entry %d is %s, want %s", n, e.TokenID, want)
-		}
+		check.RequireEqual(t, e.TokenID, entry("gst", last-n).TokenID, "entry %d", n)
 	}
 }
 
 func keys(t *testing.T, view logical.Storage) []string {
 	t.Helper()
-	all, err := logical.CollectKeys(t.Context(), view)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := check.Value(logical.CollectKeys(t.Context(), view))(t)
 	slices.Sort(all)
 	return all
 }
@@ -93,9 +83,7 @@ func TestLedger_FullPageContinues(t *testing.T) {
 	view := &logical.InmemStorage{}
 	fill(t, ledger.New(view), 0, 257, keep)
 	want := []string{"ledger/config/gst", "ledger/day/2026-03-03/gst/1", "ledger/day/2026-03-03/gst/2", "ledger/day/2026-03-03/gst/3"}
-	if got := keys(t, view)[:4]; !slices.Equal(got, want) {
-		t.Errorf("entries %q, want %q", got, want)
-	}
+	check.Equal(t, keys(t, view)[:4], want, "entries")
 }
 
 func TestNote_OnceAfterInterruptedWrite(t *testing.T) {
@@ -109,17 +97,15 @@ func TestNote_OnceAfterInterruptedWrite(t *testing.T) {
 				fill(t, l, 0, before, keep)
 				view.prefix = prefix
 				last := entry("gst", before)
-				if err := l.Note(t.Context(), "gst", last, keep, began()); err == nil && view.prefix == "" {
-					t.Fatal("the fault was swallowed")
-				}
+				err := l.Note(t.Context(), "gst", last, keep, began())
+				check.Require(t, err != nil || view.prefix != "", "the fault was swallowed")
 				view.prefix = ""
 				for range 2 {
 					note(t, l, last, keep, began())
 				}
 				entries, more, err := l.Of(t.Context(), "gst", 1000)
-				if err != nil || more || len(entries) != before+1 || entries[0].TokenID != last.TokenID {
-					t.Errorf("%d entries, want %d: %v", len(entries), before+1, err)
-				}
+				check.True(t, err == nil && !more && len(entries) == before+1 && entries[0].TokenID == last.TokenID,
+					"%d entries, want %d: %v", len(entries), before+1, err)
 			})
 		}
 	}
@@ -146,16 +132,12 @@ func TestLedger_LastTokenOfSecondFirst(t *testing.T) {
 		want = append([]string{e.TokenID}, want...)
 	}
 	entries, _, err := l.Of(t.Context(), "gst", 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.NoError(t, err)
 	var got []string
 	for _, e := range entries {
 		got = append(got, e.TokenID)
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("tokens %q, want %q", got, want)
-	}
+	check.Equal(t, got, want, "tokens")
 }
 
 func TestNote_OverRetentionNotWritten(t *testing.T) {
@@ -165,9 +147,7 @@ func TestNote_OverRetentionNotWritten(t *testing.T) {
 	for _, late := range []time.Duration{keep + 13*time.Hour, 40 * day} {
 		note(t, l, entry("gst", 0), keep, began().Add(late))
 	}
-	if got := keys(t, view); len(got) != 0 {
-		t.Errorf("entries %q, want none", got)
-	}
+	check.Equal(t, len(keys(t, view)), 0, "entries")
 }
 
 func TestLedger_WithoutStorage(t *testing.T) {
@@ -178,9 +158,7 @@ func TestLedger_WithoutStorage(t *testing.T) {
 	_, configsErr := l.Configs(t.Context())
 	_, trimErr := l.Trim(t.Context(), began())
 	for n, err := range []error{findErr, ofErr, configsErr, trimErr, l.Note(t.Context(), "gst", entry("gst", 0), keep, began())} {
-		if err == nil {
-			t.Errorf("call %d: no error", n)
-		}
+		check.True(t, err != nil, "call %d: no error", n)
 	}
 }
 
@@ -198,30 +176,22 @@ func TestLedger_ConcurrentNotesAndTrims(t *testing.T) {
 				if n%2 == 0 {
 					e.RevokedAt, e.Upstream = e.IssuedAt, "killed"
 				}
-				if err := l.Note(t.Context(), fmt.Sprintf("config-%d", c), e, 0, began()); err != nil {
-					t.Error(err)
-				}
+				err := l.Note(t.Context(), fmt.Sprintf("config-%d", c), e, 0, began())
+				check.True(t, err == nil, "note: %v", err)
 			}
 		})
 	}
 	group.Go(func() {
 		for n := range 3 {
-			if _, err := l.Trim(t.Context(), began().Add(time.Duration(n)*day)); err != nil {
-				t.Error(err)
-			}
+			_, err := l.Trim(t.Context(), began().Add(time.Duration(n)*day))
+			check.True(t, err == nil, "trim: %v", err)
 		}
 	})
 	group.Wait()
 	for n := range 60 {
 		found, err := l.Find(t.Context(), entry("shared", n).TokenID)
-		if n%3 == 2 && (err != nil || len(found) != 6) {
-			t.Errorf("token %d was noted for %d configs, want 6: %v", n, len(found), err)
-		}
+		check.True(t, n%3 != 2 || err == nil && len(found) == 6, "token %d was noted for %d configs, want 6: %v", n, len(found), err)
 	}
-	if _, err := ledger.New(view).Trim(t.Context(), began().Add(10*day)); err != nil {
-		t.Fatal(err)
-	}
-	if got := keys(t, view); len(got) != 0 {
-		t.Errorf("left are %q", got)
-	}
+	check.Value(ledger.New(view).Trim(t.Context(), began().Add(10*day)))(t)
+	check.Equal(t, len(keys(t, view)), 0, "entries left")
 }

@@ -53,8 +53,7 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 	}
 	check.True(t, maps.Equal(fields, want), "sent %v, want %v and the assertion", fields, want)
-	check.True(t, r.Header.Get("Authorization") == "" && !strings.Contains(r.body, url.QueryEscape(testClientSecret)),
-		"the secret itself was sent")
+	check.True(t, r.Header.Get("Authorization") == "" && !strings.Contains(r.body, url.QueryEscape(testClientSecret)), "the secret")
 
 	jti, _ := claimsOf(t, assertion)["jti"].(string)
 	issued := noon().Add(-30 * time.Second).Unix()
@@ -110,49 +109,42 @@ func TestAssertion_FollowsTheUpstreamsClock(t *testing.T) {
 		-10 * time.Minute: 2, -45 * time.Second: 2, -10 * time.Second: 1, 0: 1, 4 * time.Minute: 1, 10 * time.Minute: 2,
 		-90 * 24 * time.Hour: 2, 90 * 24 * time.Hour: 2,
 	} {
-		t.Run(off.String(), func(t *testing.T) {
-			t.Parallel()
+		parallel(t, off.String(), func(t *testing.T) {
 			s := serve(t, strictClock(t, off))
 			c := newClient(t, assertionAccount(s.URL))
-			token, err := c.Login(context.Background())
-			if err != nil || token.AccessToken != testOpaqueToken {
-				t.Fatal(err)
-			}
+			token := check.Value(c.Login(context.Background()))(t)
+			check.RequireEqual(t, token.AccessToken, testOpaqueToken, "the token")
 			check.Equal(t, s.asked(), logins, "the first login sent N requests")
 			// The clock is known from then on.
-			if _, err := c.Login(context.Background()); err != nil || s.asked() != logins+1 {
-				t.Errorf("the second login sent %d requests, want 1: %v", s.asked()-logins, err)
-			}
+			check.Value(c.Login(context.Background()))(t)
+			check.Equal(t, s.asked(), logins+1, "two logins sent N requests")
 		})
 	}
 }
 
 // A refusal is repeated for no other reason than the clock: refused credentials sent twice may lock the account.
 func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
-	t.Parallel()
 	off := "Date: " + noon().Add(time.Hour).Format(http.TimeFormat)
 	refused := func(headers ...string) http.HandlerFunc {
 		return always(400, "application/json", `{"errorCode":"API-Sec-004","errorMessage":"The client_assertion JWT is invalid"}`, headers...)
 	}
-	for name, test := range map[string]struct {
+	type testCase struct {
 		handle   http.HandlerFunc
 		requests int
-	}{
+	}
+	each(t, map[string]testCase{
 		"the clocks agree":                 {refused(), 1},
 		"no Date":                          {refused("Date: "), 1},
 		"a Date that is none":              {refused("Date: yesterday"), 1},
 		"throttled by a clock that is off": {always(429, "application/json", `{"errorCode":"API-Sec-012"}`, off), 1},
 		"down, with a clock that is off":   {always(500, "application/json", `{}`, off), 1},
 		"refused by the right clock too":   {refused(off), 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, test.handle)
-			e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
-			check.True(t, test.requests == 1 || e.Kind == upstream.Rejected, "the second refusal is %s", e.Kind)
-			check.Equal(t, s.asked(), test.requests, "sent N requests")
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		s := serve(t, test.handle)
+		e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
+		check.True(t, test.requests == 1 || e.Kind == upstream.Rejected, "the second refusal is %s", e.Kind)
+		check.Equal(t, s.asked(), test.requests, "sent N requests")
+	})
 }
 
 // Both requests of a login share the one request_timeout.
@@ -187,8 +179,7 @@ func TestAssertion_IsNeverShown(t *testing.T) {
 		e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 		assertion := fieldsOf(t, s.only(t))["client_assertion"]
 		mustNotShow(t, writing, e, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
-		check.True(t, e.Code == "API-Sec-004" && e.Detail == "",
-			"%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
+		check.True(t, e.Code == "API-Sec-004" && e.Detail == "", "%s: code %q, detail %q, want the code", writing, e.Code, e.Detail)
 	}
 }
 
@@ -227,8 +218,7 @@ func TestGateway_ErrorsAreToldApart(t *testing.T) {
 		{429, "API-Sec-012", "throttled"}, {400, "API-Sec-013", "malformed"},
 	}
 	for _, test := range tests {
-		t.Run(fmt.Sprintf("%s at %d", test.code, test.status), func(t *testing.T) {
-			t.Parallel()
+		parallel(t, fmt.Sprintf("%s at %d", test.code, test.status), func(t *testing.T) {
 			body := fmt.Sprintf(`{"errorCode":%q,"errorMessage":"what the gateway says"}`, test.code)
 			s := serve(t, always(test.status, "application/json", body))
 			e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)

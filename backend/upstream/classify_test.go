@@ -35,8 +35,7 @@ func (f failing) compare(t *testing.T, e *upstream.Error) {
 		check.Contains(t, e.Detail, f.text)
 		return
 	}
-	check.True(t, e.Code == f.code && e.Detail == f.text,
-		"got code %q and detail %q, want %q and %q", e.Code, e.Detail, f.code, f.text)
+	check.True(t, e.Code == f.code && e.Detail == f.text, "code %q and detail %q, want %q and %q", e.Code, e.Detail, f.code, f.text)
 }
 
 func TestClassify_Login(t *testing.T) {
@@ -46,6 +45,8 @@ func TestClassify_Login(t *testing.T) {
 	const notJSON = "the response is not JSON: application/json, 14 bytes, no known keys"
 	const empty = "the response is empty: application/json, 0 bytes, no known keys"
 	const noToken, noError = "the response contains no token: application/json, ", "the response contains no known error: application/json, "
+	const token, grant, client = testOpaqueToken, "invalid_grant", "invalid_client"
+	const notXML = "the response is not XML: application/json, 15 bytes, no known keys"
 	unable := "Unable to login with provided credential"
 	errorOf := func(code string, status int) string { return firstVisionErrors(code, status, "x") }
 	soapError := func(content string) string { return soapResponse("access_tokenResponse", content) }
@@ -57,10 +58,8 @@ func TestClassify_Login(t *testing.T) {
 		{"200 with error true in a string", jwt, 200, `{"error":"true"}`, down, "", ""},
 		{"200 with error true about the token", oauth, 200, `{"error":true,"message":"Invalid access token","data":""}`, "rejected", "",
 			"Invalid access token"},
-		{"200 with error true about the grant", oauth, 200, `{"error":"True","message":"invalid_grant"}`, "rejected", "",
-			"invalid_grant"},
-		{"200 with error true in data", oauth, 200, `{"data":{"error":true,"message":"down for maintenance"}}`, down, "",
-			"down for maintenance"},
+		{"200 with error true about the grant", oauth, 200, `{"error":"True","message":"invalid_grant"}`, "rejected", "", grant},
+		{"200 with error true in data", oauth, 200, `{"data":{"error":true,"message":"down for work"}}`, down, "", "down for work"},
 		{"200 with the error in data", oauth, 200, `{"error":true,"message":"","data":{"error":{"error_cd":"E7","message":"no way"}}}`,
 			down, "E7", "no way"},
 		{"200 with the error in data that is a string", oauth, 200,
@@ -75,8 +74,7 @@ func TestClassify_Login(t *testing.T) {
 		{"206 with a list", oauth, 206, `[]`, "rejected", "", noToken + "2 bytes, no known keys"},
 		{"206 with a code of the server", vision, 206, errorOf("250301", 503), "rejected", "250301", titled},
 		{"206 with a message", jwt, 206, `{"message":"x"}`, "rejected", "", noToken + "15 bytes, with the keys message"},
-		{"206 with an error beside a token", jwt, 206, `{"token":"` + testOpaqueToken + `","error":"server_error"}`, "rejected",
-			"server_error", ""},
+		{"206, an error beside a token", jwt, 206, `{"token":"` + token + `","error":"server_error"}`, "rejected", "server_error", ""},
 		{"400 with an object of unknown keys", jwt, 400, `{"reason":"x"}`, "invalid", "", noError + "14 bytes, no known keys"},
 		{"403 with an object of unknown keys", oauth, 403, `{"reason":"x"}`, "invalid", "", noError + "14 bytes, no known keys"},
 		{"422 with an object of nothing", vision, 422, `{}`, "invalid", "", noError + "2 bytes, no known keys"},
@@ -86,13 +84,9 @@ func TestClassify_Login(t *testing.T) {
 		{"200 with a list of errors", oauth, 200, `{"error":["no way","at all"]}`, "rejected", "", "no way"},
 		{"200 with error_description alone", oauth, 200, `{"error_description":"no way"}`, "rejected", "", "no way"},
 		{"200 with error 1", oauth, 200, `{"error":1}`, "rejected", "1", ""},
-		{"200 with an error beside a token",
-			jwt, 200, `{"token":"` + testOpaqueToken + `","error":"no way"}`, "rejected", "", "no way",
-		},
-		{"200 with an error around a token", jwt, 200, `{"error":"no way","data":{"token":"` + testOpaqueToken + `"}}`, "rejected", "",
-			"no way"},
-		{"200 with a code beside a token", vision, 200, `{"access_token":"` + testOpaqueToken + `","errorCode":"240101"}`, "rejected",
-			"240101", ""},
+		{"200 with an error beside a token", jwt, 200, `{"token":"` + token + `","error":"no way"}`, "rejected", "", "no way"},
+		{"200 with an error around a token", jwt, 200, `{"error":"x y","data":{"token":"` + token + `"}}`, "rejected", "", "x y"},
+		{"200, a code beside a token", vision, 200, `{"access_token":"` + token + `","errorCode":"240101"}`, "rejected", "240101", ""},
 		{"400 with an error that is a sentence", jwt, 400, `{"error":"no way"}`, "invalid", "", "no way"},
 		{"401 with error", jwt, 401, `{"error":"Invalid Product"}`, "rejected", "", "Invalid Product"},
 		{"401 with HTML", jwt, 401, html, "rejected", "", notJSON},
@@ -121,12 +115,9 @@ func TestClassify_Login(t *testing.T) {
 		{"503 without Retry-After", oauth, 503, html, down, "", notJSON},
 		{"504 with HTML", vision, 504, html, down, "", notJSON},
 		{"599", soap, 599, html, down, "", noError + "14 bytes, no known keys"},
-		{"OAuth: invalid_client at 400", oauth, 400,
-			`{"error":"invalid_client","error_description":"The client credentials are invalid"}`, "rejected", "invalid_client",
-			"The client credentials are invalid"},
+		{"OAuth: invalid_client at 400", oauth, 400, `{"error":"invalid_client","error_description":"x"}`, "rejected", client, "x"},
 		{"OAuth: invalid_grant at 200", oauth, 200, `{"error":"invalid_grant"}`, "rejected", "invalid_grant", ""},
-		{"OAuth: invalid_grant at 401", oauth, 401, `{"error":"invalid_grant","error_description":"x"}`, "rejected", "invalid_grant",
-			"x"},
+		{"OAuth: invalid_grant at 401", oauth, 401, `{"error":"invalid_grant","error_description":"x"}`, "rejected", grant, "x"},
 		{"OAuth: unauthorized_client", oauth, 400, `{"error":"unauthorized_client"}`, "rejected", "unauthorized_client", ""},
 		{"OAuth: invalid_scope", vision, 400, `{"error":"invalid_scope"}`, "rejected", "invalid_scope", ""},
 		{"OAuth: access_denied", oauth, 403, `{"error":"access_denied"}`, "rejected", "access_denied", ""},
@@ -134,25 +125,19 @@ func TestClassify_Login(t *testing.T) {
 		{"OAuth: invalid_request at 400", oauth, 400, `{"error":"invalid_request"}`, "invalid", "invalid_request", ""},
 		{"OAuth: invalid_request at 200", oauth, 200, `{"error":"invalid_request"}`, "invalid", "invalid_request", ""},
 		{"OAuth: server_error at 400", oauth, 400, `{"error":"server_error"}`, down, "server_error", ""},
-		{"OAuth: temporarily_unavailable at 200", oauth, 200, `{"error":"temporarily_unavailable"}`, down, "temporarily_unavailable",
-			""},
+		{"OAuth: temporarily_unavailable", oauth, 200, `{"error":"temporarily_unavailable"}`, down, "temporarily_unavailable", ""},
 		{"OAuth: a code in capitals", oauth, 400, `{"error":" INVALID_GRANT "}`, "rejected", "INVALID_GRANT", ""},
 		{"OAuth: a code of its own", oauth, 400, `{"error":"locked"}`, "invalid", "locked", ""},
 		{"Django: a field list", jwt, 400, `{"username":["missing field"]}`, "invalid", "", "username: missing field"},
-		{"Django: the stock text", jwt, 400, `{"password":["This field is required."]}`, "invalid", "",
-			"password: This field is required."},
+		{"Django: a stock", jwt, 400, `{"password":["This field is required."]}`, "invalid", "", "password: This field is required."},
 		{"Django: a text in another language", jwt, 400, `{"username":["आवश्यक"]}`, "invalid", "", "username: आवश्यक"},
 		{"Django: refused in another language", jwt, 400, `{"non_field_errors":["nein"]}`, "rejected", "", "nein"},
 		{"Django: several fields", jwt, 400, `{"username":["b"],"password":["a","c"]}`, "invalid", "", "password: a; username: b"},
 		{"Django: more fields than fit", jwt, 400, `{"a":["1"],"b":["2"],"c":["3"],"d":["4"]}`, "invalid", "", "a: 1; b: 2; c: 3"},
 		{"Django: a field list at 206", jwt, 206, `{"username":["missing field"]}`, "rejected", "", "username: missing field"},
 		{"Django: a field with a strange name", jwt, 400, `{"<script>":["x"]}`, "invalid", "", ""},
-		{"Django: non_field_errors at 400",
-			jwt, 400, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in.",
-		},
-		{"Django: non_field_errors at 200",
-			jwt, 200, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in.",
-		},
+		{"Django: non-field error at 400", jwt, 400, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in."},
+		{"Django: non-field error at 200", jwt, 200, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in."},
 		{"Django: non_field_errors beside a field", jwt, 400, `{"username":["x"],"non_field_errors":["y"]}`, "rejected", "", "y"},
 		{"Django: detail at 401", jwt, 401, `{"detail":"Signature has expired."}`, "rejected", "", "Signature has expired."},
 		{"Django: detail at 400", jwt, 400, `{"detail":"JSON parse error"}`, "invalid", "", "JSON parse error"},
@@ -193,20 +178,15 @@ func TestClassify_Login(t *testing.T) {
 		{"SOAP: bare text in return", soap, 200, soapError("<return>invalid_grant</return>"), "rejected", "invalid_grant", ""},
 		{"SOAP: bare text that is a sentence", soap, 200, soapError("no way"), "rejected", "", "no way"},
 		{"SOAP: a sentence in the element of a success", soap, 200, soapToken("<return>no way</return>"), "rejected", "", "no way"},
-		{"SOAP: a known code in the element of a success", soap, 200, soapToken("unsupported_grant_type"), "rejected",
-			"unsupported_grant_type", ""},
-		{"SOAP: an error element in the element of a success", soap, 200, soapToken("<error>invalid_grant</error>"), "rejected",
-			"invalid_grant", ""},
+		{"SOAP: a known code in a success", soap, 200, soapToken("unsupported_grant_type"), "rejected", "unsupported_grant_type", ""},
+		{"SOAP: an error element in a success", soap, 200, soapToken("<error>invalid_grant</error>"), "rejected", "invalid_grant", ""},
 		{"SOAP: a description alone", soap, 200, soapError("<error_description>no</error_description>"), "rejected", "", "no"},
 		{"SOAP: a short word in the element of an error", soap, 200, soapError("locked"), "rejected", "locked", ""},
-		{"SOAP: JSON at 206", soap, 206, `{"message":"x"}`, "rejected", "",
-			"the response is not XML: application/json, 15 bytes, no known keys"},
-		{"SOAP: a JSON object at 403", soap, 403, `{"message":"x"}`, "invalid", "",
-			"the response is not XML: application/json, 15 bytes, no known keys"},
+		{"SOAP: JSON at 206", soap, 206, `{"message":"x"}`, "rejected", "", notXML},
+		{"SOAP: a JSON object at 403", soap, 403, `{"message":"x"}`, "invalid", "", notXML},
 		{"SOAP: an error that is true", soap, 200, soapError("<error>true</error><error_description>no way</error_description>"),
 			"rejected", "", "no way"},
-		{"SOAP: JSON with an error", soap, 200, soapError(`<return>{"error":"invalid_grant"}</return>`), "rejected", "invalid_grant",
-			""},
+		{"SOAP: JSON with an error", soap, 200, soapError(`<return>{"error":"invalid_grant"}</return>`), "rejected", grant, ""},
 		{"SOAP: bare text in ISO-8859-1", soap, 200, soapError("acc\xe8s refus\xe9"), "rejected", "", "accès refusé"},
 		{"SOAP: an error in windows-1252", soap, 200,
 			strings.Replace(soapError("<error>pas d\x92acc\xe8s</error>"), "ISO-8859-1", "Windows-1252", 1), "rejected", "",
@@ -217,10 +197,8 @@ func TestClassify_Login(t *testing.T) {
 		{"SOAP: an error beside a token", soap, 200,
 			soapToken("<access_token>" + testOpaqueToken + "</access_token><error_description>no</error_description>"), "rejected", "",
 			"no"},
-		{"SOAP: a Fault of the client at 500", soap, 500, soapFault("SOAP-ENV:Client", "method not defined"), "invalid", "Client",
-			"method not defined"},
-		{"SOAP: a Fault of the client at 200", soap, 200, soapFault("Client", "method not defined"), "invalid", "Client",
-			"method not defined"},
+		{"SOAP: a Fault of the client at 500", soap, 500, soapFault("SOAP-ENV:Client", "no method"), "invalid", "Client", "no method"},
+		{"SOAP: a Fault of the client at 200", soap, 200, soapFault("Client", "no method"), "invalid", "Client", "no method"},
 		{"SOAP: a Fault about credentials", soap, 500, soapFault("s:Client.Authentication", "no"), "rejected", "Client.Authentication",
 			"no"},
 		{"SOAP: a Fault with an OAuth code", soap, 500, soapFault("s:Server", " invalid_grant "), "rejected", "invalid_grant", ""},
@@ -229,12 +207,15 @@ func TestClassify_Login(t *testing.T) {
 		{"SOAP: a Fault at 401", soap, 401, soapFault("SOAP-ENV:Client", "no"), "rejected", "Client", "no"},
 		{"SOAP: a Fault of no code", soap, 400, soapFault("", "no"), "invalid", "", "no"},
 		{"SOAP: a version mismatch", soap, 500, soapFault("s:VersionMismatch", ""), "invalid", "VersionMismatch", ""},
+		{"400 with a code of the server", jwt, 400, `{"error":"server_error"}`, down, "server_error", ""},
+		{"408 with a message", jwt, 408, `{"message":"x"}`, "unavailable/timeout", "", noError + "15 bytes, with the keys message"},
+		{"403 with an object of nothing", jwt, 403, `{}`, "invalid", "", noError + "2 bytes, no known keys"},
+		{"200 with an error that is none", jwt, 200, `{"error":{"code":0,"message":""}}`, "malformed", "", "contains no token"},
+		{"200 with a list of lists", jwt, 200, `[["no"]]`, "malformed", "", "the response contains no token"},
+		{"FirstVision: unknown at 200, 500 within", vision, 200, errorOf("999999", 500), down, "999999", titled},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			test.check(t)
-		})
+		parallel(t, test.name, func(t *testing.T) { test.check(t) })
 	}
 }
 
@@ -245,17 +226,14 @@ func soapFault(code, text string) string {
 }
 
 func TestClassify_Refresh(t *testing.T) {
+	const invalid, noToken = "Passing Incorrect/Invalid token", "the response contains no token: "
 	t.Parallel()
 	tests := []failing{
-		{"206 with error", upstream.JWT, 206, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "",
-			"Passing Incorrect/Invalid token"},
-		{"200 with error", upstream.JWT, 200, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "",
-			"Passing Incorrect/Invalid token"},
+		{"206 with error", upstream.JWT, 206, `{"error":"` + invalid + `"}`, "rejected", "", invalid},
+		{"200 with error", upstream.JWT, 200, `{"error":"` + invalid + `"}`, "rejected", "", invalid},
 		{"206 without success", upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way"},
-		{"206 with a string", upstream.JWT, 206, `"no way"`, "rejected", "",
-			"the response contains no token: application/json, 8 bytes, no known keys"},
-		{"400 with error true", upstream.JWT, 400, `{"error":true,"message":"the session is over"}`, "rejected", "",
-			"the session is over"},
+		{"206 with a string", upstream.JWT, 206, `"no way"`, "rejected", "", noToken + "application/json, 8 bytes, no known keys"},
+		{"400 with error true", upstream.JWT, 400, `{"error":true,"message":"it is over"}`, "rejected", "", "it is over"},
 		{"400 with error", upstream.JWT, 400, `{"error":"Expired Refresh token"}`, "rejected", "", "Expired Refresh token"},
 		{"400 with a field list", upstream.JWT, 400, `{"token":["missing field"]}`, "invalid", "", "token: missing field"},
 		{"400 with detail", upstream.JWT, 400, `{"detail":"no"}`, "invalid", "", "no"},
@@ -264,8 +242,7 @@ func TestClassify_Refresh(t *testing.T) {
 		{"500", upstream.JWT, 500, ``, "unavailable/server", "", "the response is empty: application/json, 0 bytes, no known keys"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			e := mustFail(refresh(t, always(test.status, "application/json", test.body)))(t)
 			test.compare(t, e)
 			check.Equal(t, e.Op, "refresh", "the operation")

@@ -5,8 +5,6 @@ package upstream_test
 
 import (
 	"encoding/pem"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -54,8 +52,7 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 		{"a ca_cert that is garbage", func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			a := accountFor(upstream.JWT, "https://host.example")
 			test.change(&a)
 			c, err := upstream.New(a, upstream.Options{})
@@ -63,17 +60,5 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 			check.True(t, strings.HasPrefix(err.Error()+" ", test.want+" ") && !strings.Contains(err.Error(), secret),
 				"the error is %q, want one about %s that repeats no value", err, test.want)
 		})
-	}
-}
-
-func TestNew_BundleOfCertificates(t *testing.T) {
-	t.Parallel()
-	s := httptest.NewTLSServer(http.NotFoundHandler())
-	defer s.Close()
-	one := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
-	a := accountFor(upstream.OAuth, "https://host.example")
-	a.CACert = "# the first\n" + one + "\n# the second\n" + one + "\n"
-	if _, err := upstream.New(a, upstream.Options{}); err != nil {
-		t.Error(err)
 	}
 }

@@ -35,7 +35,6 @@ type pipes struct {
 	dialed, closed atomic.Int64
 }
 
-// dial implements upstream.Options.DialContext.
 func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	p.dialed.Add(1)
@@ -49,7 +48,6 @@ type countedConn struct {
 	closed *atomic.Int64
 }
 
-// Close implements net.Conn.
 func (c *countedConn) Close() error {
 	c.once.Do(func() { c.closed.Add(1) })
 	return c.Conn.Close()
@@ -60,8 +58,7 @@ func (p *pipes) mustBeClosed(t *testing.T, want int64) {
 	t.Helper()
 	synctest.Wait()
 	dialed, closed := p.dialed.Load(), p.closed.Load()
-	check.True(t, dialed == want && closed == want,
-		"%d connections were made and %d are closed, want %d of each", dialed, closed, want)
+	check.True(t, dialed == want && closed == want, "%d connections were made, %d closed, want %d of each", dialed, closed, want)
 }
 
 // secureAccount returns an account for a TLS server in memory that speaks the given protocol, and the server's configuration.
@@ -81,8 +78,7 @@ func newClientOn(t *testing.T, account upstream.Account, dial func(context.Conte
 	return check.Value(upstream.New(account, upstream.Options{DialContext: dial}))(t)
 }
 
-// TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops responding, while new ones
-// respond at once: what a load balancer does with a backend that died.
+// The first connection stops responding, and new ones respond at once: as a load balancer does with a backend that died.
 func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"h2", "http/1.1"} {
@@ -104,14 +100,12 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 			_, err := client.Login(t.Context())
 			check.True(t, err == nil, "the next login: %v", err)
 			check.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
-			check.True(t, s.asked() == 2 && s.connected() == 2,
-				"%d requests over %d connections, want 2 over 2", s.asked(), s.connected())
+			check.True(t, s.asked() == 2 && s.connected() == 2, "%d requests over %d connections, want 2 over 2", s.asked(), s.connected())
 		})
 	}
 }
 
-// TestConnection_ClosedAfterGoodbye says goodbye at the one moment after which net/http loses track of the connection: a request
-// has been given it, and has not gone out.
+// The goodbye comes when net/http loses track of the connection: a request has been given it, and has not gone out.
 func TestConnection_ClosedAfterGoodbye(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -179,8 +173,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 	})
 }
 
-// TestConnection_ClosedAtDeadline has the other end keep a connection busy for hours, each in a way that net/http alone would put
-// up with.
+// The other end keeps a connection busy for hours, each in a way that net/http alone would put up with.
 func TestConnection_ClosedAtDeadline(t *testing.T) {
 	t.Parallel()
 	trickle := func(conn net.Conn, text string) {
@@ -210,8 +203,7 @@ func TestConnection_ClosedAtDeadline(t *testing.T) {
 		{"a server that reads nothing", "", func(net.Conn) {}},
 	}
 	for _, test := range stuck {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				account, _ := secureAccount(t, "h2")
 				account.ProxyURL = test.proxy
@@ -246,13 +238,11 @@ func TestDial_EndsWithTheLogin(t *testing.T) {
 	})
 }
 
-// TestLogin_SentOnceOnBrokenConnection has a server that responds to one login, and then reads one and closes the connection. A
-// header Idempotency-Key makes net/http send such a request again over a connection that was kept open.
+// A header Idempotency-Key makes net/http send a request again over a connection that was kept open and is broken.
 func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		t.Run(header, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, header, func(t *testing.T) {
 			var asked atomic.Int64
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if asked.Add(1) == 1 {

@@ -29,7 +29,6 @@ const (
 	fuzzSecret   = "s3cr+t/of=client&0042"
 )
 
-// fuzzNow is what both clocks show.
 func fuzzNow() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
 
 // fuzzClient makes a client of the protocol, with all the secrets that there are.
@@ -59,15 +58,13 @@ func checkResponse(t *testing.T, c *client, op string, a *response) {
 		"a token that no header can carry is a success")
 	life := token.ExpiresAt.Sub(token.IssuedAt)
 	check.True(t, life >= minLife && life <= maxLife, "the token lives for %s", life)
-	check.True(t, token.RefreshExpiresAt.IsZero() || !token.RefreshExpiresAt.Before(token.IssuedAt),
-		"the refresh token ends before it begins")
+	check.True(t, token.RefreshExpiresAt.IsZero() || !token.RefreshExpiresAt.Before(token.IssuedAt), "its refresh token is over")
 }
 
 // checkError checks what must hold for every error of a response.
 func checkError(t *testing.T, e *Error) {
 	t.Helper()
-	check.True(t, slices.Contains([]Kind{Rejected, Invalid, Throttled, Malformed, Unavailable}, e.Kind),
-		"an error of kind %q", e.Kind)
+	check.True(t, slices.Contains([]Kind{Rejected, Invalid, Throttled, Malformed, Unavailable}, e.Kind), "an error of %q", e.Kind)
 	check.True(t, (e.Cause != "") == (e.Kind == Unavailable) && e.Op != "" && e.RetryAfter >= 0 && e.RetryAfter <= maxRetryAfter,
 		"an error that does not make sense: %+v", *e)
 	check.True(t, e.Code == "" || looksLikeCode(e.Code), "a code %q", e.Code)

@@ -75,8 +75,7 @@ func timed(t *testing.T, name string, test func(t *testing.T)) {
 	})
 }
 
-// serveInMemory starts an upstream that dial leads to, in the time of a synctest bubble, with TLS where secure is given. It is
-// stopped with the test.
+// serveInMemory starts an upstream in a bubble that dial leads to, over TLS if secure is given, and stops it with the test.
 func serveInMemory(
 	t *testing.T, secure *tls.Config, handle http.HandlerFunc,
 ) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
@@ -208,10 +207,44 @@ func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Clien
 // login logs in at a server that always sends the same response, and checks that it got one request.
 func login(t *testing.T, p upstream.Protocol, handle http.HandlerFunc) (*upstream.Token, error) {
 	t.Helper()
+	return loginAs(t, p, func(*upstream.Account) {}, handle)
+}
+
+// loginAs is login with another account.
+func loginAs(
+	t *testing.T, p upstream.Protocol, change func(*upstream.Account), handle http.HandlerFunc,
+) (*upstream.Token, error) {
+	t.Helper()
 	s := serve(t, handle)
-	token, err := newClient(t, accountFor(p, s.URL)).Login(context.Background())
+	a := accountFor(p, s.URL)
+	change(&a)
+	token, err := newClient(t, a).Login(context.Background())
 	s.only(t)
 	return token, err
+}
+
+// loginWith is login at jwt with another password, which must fail.
+func loginWith(t *testing.T, password string, handle http.HandlerFunc) *upstream.Error {
+	t.Helper()
+	return mustFail(loginAs(t, upstream.JWT, func(a *upstream.Account) { a.Password = password }, handle))(t)
+}
+
+// parallel runs a subtest in parallel with others.
+func parallel(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		f(t)
+	})
+}
+
+// each runs a test for each case, in parallel.
+func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
+	t.Helper()
+	t.Parallel()
+	for name, c := range cases {
+		parallel(t, name, func(t *testing.T) { f(t, c) })
+	}
 }
 
 func refresh(t *testing.T, handle http.HandlerFunc) (*upstream.Token, error) {

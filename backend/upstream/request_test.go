@@ -29,9 +29,7 @@ func fieldsOf(t *testing.T, r request) map[string]string {
 	fields := map[string]string{}
 	switch media {
 	case "application/json":
-		if err := json.Unmarshal([]byte(r.body), &fields); err != nil {
-			t.Fatalf("the body is not a JSON object of strings: %v", err)
-		}
+		check.NoError(t, json.Unmarshal([]byte(r.body), &fields))
 	case "application/x-www-form-urlencoded":
 		values, err := url.ParseQuery(r.body)
 		check.Require(t, err == nil, "the body is no form: %v", err)
@@ -90,8 +88,7 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 	}
 	wantEachTested(t, tested)
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			spec, _ := upstream.SpecOf(test.protocol)
 			s := serve(t, always(200, "application/json", `{"`+spec.TokenKeys[0]+`":"`+testOpaqueToken+`"}`))
 			a := accountFor(test.protocol, s.URL+"/api/v1/token-auth/?app=x%2Fy")
@@ -99,14 +96,9 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
 			check.Value(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			check.True(t, r.Method == http.MethodPost && r.RequestURI == "/api/v1/token-auth/?app=x%2Fy",
-				"sent %s %s", r.Method, r.RequestURI)
-			if got := fieldsOf(t, r); !maps.Equal(got, test.fields) {
-				t.Errorf("sent %v, want %v", got, test.fields)
-			}
-			if got := r.Header.Get("Content-Type"); !strings.HasPrefix(got, test.media) {
-				t.Errorf("Content-Type is %q, want %q", got, test.media)
-			}
+			check.True(t, r.Method == http.MethodPost && r.RequestURI == "/api/v1/token-auth/?app=x%2Fy", "%s %s", r.Method, r.RequestURI)
+			check.Equal(t, fieldsOf(t, r), test.fields, "sent")
+			check.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), test.media), "Content-Type is %q", r.Header.Get("Content-Type"))
 			want := map[string]string{
 				"Accept": "application/json", "User-Agent": "mastersindia-upstream", "Productid": "einvoicing_global",
 				"X-Trace": "7", "Authorization": "", "Accept-Encoding": "", "Service": "",
@@ -145,15 +137,13 @@ func TestRequest_FirstVisionQuery(t *testing.T) {
 		{"with a scope to escape", "/", "a+b c&d", "/?grant_type=client_credentials&scope=a%2Bb%20c%26d"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`","expires_in":7199}`))
 			a := accountFor(upstream.FirstVision, s.URL+test.path)
 			a.Format, a.Scope = upstream.Query, test.scope
 			check.Value(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			check.True(t, r.Method == http.MethodPost && r.RequestURI == test.want,
-				"sent %s %s, want %s", r.Method, r.RequestURI, test.want)
+			check.True(t, r.Method == http.MethodPost && r.RequestURI == test.want, "%s %s, want %s", r.Method, r.RequestURI, test.want)
 			id, secret, ok := r.BasicAuth()
 			check.True(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
 			check.True(t, r.body == "" && r.Header.Get("Content-Length") == "0" && r.Header.Get("Content-Type") == "",
@@ -179,8 +169,7 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 	t.Parallel()
 	spec, _ := upstream.SpecOf(upstream.JWT)
 	for _, format := range spec.Formats {
-		t.Run("as "+string(format), func(t *testing.T) {
-			t.Parallel()
+		parallel(t, "as "+string(format), func(t *testing.T) {
 			s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","refresh_token":"next-refresh"}`))
 			a := accountFor(upstream.JWT, s.URL)
 			a.RefreshURL = s.URL + "/api/v2/api-token-refresh/"
@@ -211,8 +200,7 @@ func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 			a.RefreshURL = s.URL
 		}
 		_, err := newClient(t, a).Refresh(context.Background(), "refresh-token")
-		check.True(t, errors.Is(err, upstream.ErrRefreshUnsupported) && s.asked() == 0,
-			"%s: got %v after %d requests", p, err, s.asked())
+		check.True(t, errors.Is(err, upstream.ErrRefreshUnsupported) && s.asked() == 0, "%s: %v after %d requests", p, err, s.asked())
 	}
 }
 

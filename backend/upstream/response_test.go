@@ -41,8 +41,7 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		{"jwt, refresh_token", ksa, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
 		{"jwt, refresh token with a space", ksa, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
 		{"jwt, both in data", ksa, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3"},
-		{"jwt, a refresh token elsewhere than the token is not taken", ksa, 200,
-			`{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, ""},
+		{"jwt, a refresh token elsewhere is not taken", ksa, 200, `{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, ""},
 		{"jwt, a refresh token that no request can carry is dropped", ksa, 200, `{"token":"TOKEN","refresh_token":"two words"}`, ""},
 		{"jwt, a token of another type is passed over", ksa, 200, `{"token":17,"access_token":"TOKEN"}`, ""},
 		{"jwt, spaces around the token", ksa, 200, `{"token":" TOKEN\n"}`, ""},
@@ -67,8 +66,7 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		{"oauth, error_description empty", oauth, 200, `{"access_token":"TOKEN","error_description":""}`, ""},
 		{"firstvision, access_token", vision, 200, `{"access_token":"TOKEN","expires_in":7199,"token_type":"Bearer"}`, ""},
 		{"soap", soap, 200, soapSuccess("TOKEN", "14400"), ""},
-		{"soap, with the other response element", soap, 200,
-			soapResponse("access_tokenResponse", "<access_token>TOKEN</access_token>"), ""},
+		{"soap, the other response element", soap, 200, soapResponse("access_tokenResponse", "<access_token>TOKEN</access_token>"), ""},
 		{"soap, wrapped in return", soap, 200, soapToken("<return> <access_token>TOKEN</access_token> </return>"), ""},
 		{"soap, a byte order mark", soap, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
 		{"soap, any prefix, and none",
@@ -86,12 +84,10 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		{"soap, the first token counts", soap, 200,
 			soapToken("<access_token>TOKEN</access_token><access_token>" + other + "</access_token>"), ""},
 		{"soap, a notice beside the token", soap, 200, soapToken("Notice: x <access_token>TOKEN</access_token>"), ""},
-		{"soap, refresh_token", soap, 200, soapToken("<access_token>TOKEN</access_token><refresh_token>refresh-5</refresh_token>"),
-			"refresh-5"},
+		{"soap, refresh_token", soap, 200, soapToken("<access_token>TOKEN</access_token><refresh_token>re-5</refresh_token>"), "re-5"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			body := strings.ReplaceAll(test.body, "TOKEN", testOpaqueToken)
 			token := check.Value(login(t, test.protocol, always(test.status, "text/plain", body)))(t)
 			check.Equal(t, token.AccessToken, testOpaqueToken, "the access token is not the one that was sent")
@@ -167,8 +163,7 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 		{"SOAP: nested very deep and never closed", soap, 200, strings.Repeat("<a>", 100_000), "nested too deeply"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			e := mustFail(login(t, test.protocol, always(test.status, "text/html; charset=utf-8", test.body)))(t)
 			mustBe(t, e, "malformed")
 			check.Contains(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
@@ -262,8 +257,7 @@ func TestLifetime_FromResponse(t *testing.T) {
 		{"an object", `{}`, nil, malformed},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			token := testOpaqueToken
 			if test.claims != nil {
 				token = makeJWT(test.claims)
@@ -288,14 +282,14 @@ func TestLifetime_FromResponse(t *testing.T) {
 }
 
 func TestLifetime_OfResponseAccountOrProtocol(t *testing.T) {
-	t.Parallel()
 	const body = `{"token":"TOKEN"}`
-	tests := map[string]struct {
+	type testCase struct {
 		protocol upstream.Protocol
 		body     string
 		ttl      time.Duration
 		want     time.Duration
-	}{
+	}
+	each(t, map[string]testCase{
 		"the account's":                 {upstream.JWT, body, 3 * time.Hour, 3 * time.Hour},
 		"the account's, of any size":    {upstream.JWT, body, 290 * 365 * 24 * time.Hour, 1e9 * time.Second},
 		"a day for jwt":                 {upstream.JWT, body, 0, 24 * time.Hour},
@@ -306,17 +300,11 @@ func TestLifetime_OfResponseAccountOrProtocol(t *testing.T) {
 		"around data":                   {upstream.JWT, `{"expires_in":60,"data":{"token":"TOKEN"}}`, 0, time.Minute},
 		"first beside, then around it":  {upstream.JWT, `{"expires_in":60,"data":{"token":"TOKEN","expires_in":120}}`, 0, 2 * time.Minute},
 		"what the response says, first": {upstream.SOAP, soapSuccess(testOpaqueToken, "60"), time.Hour, time.Minute},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, always(200, "application/json", strings.Replace(test.body, "TOKEN", testOpaqueToken, 1)))
-			a := accountFor(test.protocol, s.URL)
-			a.DefaultTokenTTL = test.ttl
-			token := check.Value(newClient(t, a).Login(context.Background()))(t)
-			check.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), test.want, "the token lives for")
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		handle := always(200, "application/json", strings.Replace(test.body, "TOKEN", testOpaqueToken, 1))
+		token := check.Value(loginAs(t, test.protocol, func(a *upstream.Account) { a.DefaultTokenTTL = test.ttl }, handle))(t)
+		check.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), test.want, "the token lives for")
+	})
 }
 
 func TestClaims_PayloadAlone(t *testing.T) {
@@ -344,8 +332,7 @@ func TestClaims_PayloadAlone(t *testing.T) {
 		{"not one: something behind JSON", "a." + base64.RawURLEncoding.EncodeToString([]byte(payload+payload)) + ".c", 24 * time.Hour},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			token := check.Value(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
 			life := token.ExpiresAt.Sub(token.IssuedAt)
 			check.True(t, life == test.want && token.AccessToken == test.token, "the token lives for %s, want %s", life, test.want)
@@ -369,13 +356,11 @@ func TestClock_TenMinutesOff(t *testing.T) {
 		{"relative, with neither", fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: "},
 		{"a Date of 1970 is not one", fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken),
 			"Date: Thu, 01 Jan 1970 00:00:00 GMT"},
-		{"exp with iat, a Date of nowhere", fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})),
-			"Date: yesterday"},
+		{"exp, iat, a Date of nowhere", fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: yesterday"},
 	}
 	for _, test := range absolute {
 		for _, skew := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
-			t.Run(fmt.Sprintf("%s, our clock off by %s", test.name, skew), func(t *testing.T) {
-				t.Parallel()
+			parallel(t, fmt.Sprintf("%s, our clock off by %s", test.name, skew), func(t *testing.T) {
 				s := serve(t, always(200, "application/json", test.body, test.date))
 				ours := noon().Add(skew + 300*time.Millisecond)
 				token := check.Value(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
@@ -399,16 +384,16 @@ func TestClock_OwnIsLastResort(t *testing.T) {
 }
 
 func TestRefreshToken_ExpiryRead(t *testing.T) {
-	t.Parallel()
 	now := noon().Unix()
 	month := 30 * 24 * time.Hour
 	end := now + int64(month.Seconds())
-	tests := map[string]struct {
+	type testCase struct {
 		access, refresh claims
 		date            string
 		skew            time.Duration
 		want            time.Duration
-	}{
+	}
+	each(t, map[string]testCase{
 		"from its own iat":            {nil, claims{"exp": end, "iat": now}, "Date: ", time.Hour, month},
 		"from the access token's iat": {claims{"iat": now, "exp": now + 60}, claims{"exp": end}, "Date: ", time.Hour, month},
 		"from the Date":               {nil, claims{"exp": end}, "X: y", time.Hour, month},
@@ -416,25 +401,21 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 		"over already":                {nil, claims{"exp": now - 5, "iat": now}, "X: y", 0, 0},
 		"not stated":                  {nil, claims{"jti": "7"}, "X: y", 0, -1},
 		"not a number":                {nil, claims{"exp": "later"}, "X: y", 0, -1},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			access := testOpaqueToken
-			if test.access != nil {
-				access = makeJWT(test.access)
-			}
-			body := fmt.Sprintf(`{"token":%q,"refresh token":%q}`, access, makeJWT(test.refresh))
-			s := serve(t, always(200, "application/json", body, test.date))
-			ours := noon().Add(test.skew)
-			token := check.Value(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
-			want := time.Time{}
-			if test.want >= 0 {
-				want = ours.Add(test.want)
-			}
-			check.True(t, token.RefreshExpiresAt.Equal(want), "the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		access := testOpaqueToken
+		if test.access != nil {
+			access = makeJWT(test.access)
+		}
+		body := fmt.Sprintf(`{"token":%q,"refresh token":%q}`, access, makeJWT(test.refresh))
+		s := serve(t, always(200, "application/json", body, test.date))
+		ours := noon().Add(test.skew)
+		token := check.Value(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
+		want := time.Time{}
+		if test.want >= 0 {
+			want = ours.Add(test.want)
+		}
+		check.True(t, token.RefreshExpiresAt.Equal(want), "the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
+	})
 }
 
 func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
@@ -459,21 +440,20 @@ func TestClock_NoMonotonicReading(t *testing.T) {
 	c := check.Value(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{}))(t)
 	token := check.Value(c.Login(context.Background()))(t)
 	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt} {
-		if strings.Contains(at.String(), "m=") { // the monotonic part, which Equal does not see
-			t.Errorf("%s would stand still while the machine is suspended", at)
-		}
+		// The monotonic part, which Equal does not see.
+		check.True(t, !strings.Contains(at.String(), "m="), "%s would stand still while the machine is suspended", at)
 	}
 }
 
 func TestRetryAfter_FromHeader(t *testing.T) {
-	t.Parallel()
 	at := func(d time.Duration) string { return noon().Add(d).Format("Mon, 02 Jan 2006 15:04:05") + " GMT" }
-	tests := map[string]struct {
+	type testCase struct {
 		status     int
 		retryAfter string
 		date       string
 		want       time.Duration
-	}{
+	}
+	each(t, map[string]testCase{
 		"429 with seconds":                    {429, "Retry-After: 120", "X: y", 2 * time.Minute},
 		"503 with seconds":                    {503, "Retry-After: 1", "X: y", time.Second},
 		"429 without":                         {429, "X: y", "X: y", 0},
@@ -490,13 +470,9 @@ func TestRetryAfter_FromHeader(t *testing.T) {
 		"seconds beyond 64 bits":              {429, "Retry-After: 99999999999999999999999", "X: y", time.Hour},
 		"a word":                              {429, "Retry-After: later", "X: y", 0},
 		"503 with a word":                     {503, "Retry-After: later", "X: y", 0},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			e := mustFail(login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date)))(t)
-			mustBe(t, e, "throttled")
-			check.Equal(t, e.RetryAfter, test.want, "the time to wait")
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		e := mustFail(login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date)))(t)
+		mustBe(t, e, "throttled")
+		check.Equal(t, e.RetryAfter, test.want, "the time to wait")
+	})
 }

@@ -15,8 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
-// text of an error, and the credentials not for refused ones.
+// A login succeeds in a form documented nowhere: the token is no text of an error, and the credentials are not refused.
 func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{testOpaqueToken, "quietmeadowandsilverlantern", makeJWT(claims{"exp": 1})} {
@@ -36,41 +35,34 @@ func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 }
 
 func TestSOAP_RequestEnvelope(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
+	type testCase struct {
 		username, password, action             string
 		wantUsername, wantPassword, wantAction string
-	}{
+	}
+	each(t, map[string]testCase{
 		"with the names that are guessed":    {"", "", "", "username", "passwd", `"urn:server#access_new_token"`},
 		"with names that the account states": {"Username", "password", "urn:x", "Username", "password", `"urn:x"`},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
-			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
-			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
-			check.Value(newClient(t, a).Login(context.Background()))(t)
-			r := s.only(t)
-			check.Equal(t, r.Header.Get("SOAPAction"), test.wantAction, "SOAPAction")
-			check.Equal(t, r.Header.Get("Content-Type"), "text/xml; charset=utf-8", "Content-Type")
-			check.Equal(t, r.Header.Get("Accept"), "text/xml", "Accept")
-			var sent envelope
-			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
-				t.Fatalf("the body is no envelope: %v", err)
-			}
-			want := [][2]string{
-				{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
-				{"client_secret", testClientSecret}, {"grant_type", "password"},
-			}
-			check.Require(t, len(sent.Body.Operation.Fields) == len(want),
-				"sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
-			for i, field := range sent.Body.Operation.Fields {
-				check.True(t, field.XMLName.Local == want[i][0] && field.Text == want[i][1] && field.XMLName.Space == "",
-					"field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
-			}
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
+		a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
+		a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
+		check.Value(newClient(t, a).Login(context.Background()))(t)
+		r := s.only(t)
+		check.Equal(t, r.Header.Get("SOAPAction"), test.wantAction, "SOAPAction")
+		check.Equal(t, r.Header.Get("Content-Type"), "text/xml; charset=utf-8", "Content-Type")
+		check.Equal(t, r.Header.Get("Accept"), "text/xml", "Accept")
+		var sent envelope
+		check.NoError(t, xml.Unmarshal([]byte(r.body), &sent))
+		want := [][2]string{
+			{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
+			{"client_secret", testClientSecret}, {"grant_type", "password"},
+		}
+		check.RequireEqual(t, len(sent.Body.Operation.Fields), len(want), "fields that were sent")
+		for i, field := range sent.Body.Operation.Fields {
+			check.True(t, field.XMLName.Local == want[i][0] && field.Text == want[i][1] && field.XMLName.Space == "",
+				"field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
+		}
+	})
 }
 
 func TestSOAP_ActionSpelling(t *testing.T) {

@@ -35,8 +35,7 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 		source := check.Value(os.ReadFile(file))(t)
 		for _, match := range declares.FindAllStringSubmatch(string(source), -1) {
 			found++
-			check.True(t, slices.Contains(listed, match[1]),
-				"%s: %s is not in use: add it to protocols() in backend/upstream/spec.go", file, match[1])
+			check.True(t, slices.Contains(listed, match[1]), "%s: %s is not in use: add it to protocols() in spec.go", file, match[1])
 		}
 	}
 	check.True(t, found >= len(listed), "%d protocols found in the source, want %d", found, len(listed))

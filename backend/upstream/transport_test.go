@@ -76,42 +76,32 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	const badHead = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
-	const problemPlain = "the port expects TLS: write the URL with https://"
+	const problemPlain, cut = "the port expects TLS: write the URL with https://", "the response is cut short"
 	tests := []struct{ name, bytes, want, say string }{
 		{"closed without a byte", "", "unavailable/network", "was closed before a response came"},
 		{"closed between two headers", head, "unavailable/network", "was closed before a response came"},
 		{"closed within a header", "HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "incomplete"},
 		{"closed behind the head", head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
 		{"closed within the body", head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short"},
-		{"closed within a chunk", head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed",
-			"the response is cut short"},
-		{"closed before the last chunk", head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed",
-			"the response is cut short"},
-		{"cut JSON with no length", head + "\r\n" + goodResponse[:30], "malformed", "the response is cut short"},
-		{"cut short, at 403", strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed",
-			"the response is cut short"},
-		{"cut short, at 401", strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected",
-			"the response is cut short"},
-		{"cut short, at 429", strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled",
-			"the response is cut short"},
-		{"cut short, at 500", strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
-			"the response is cut short"},
+		{"closed within a chunk", head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed", cut},
+		{"closed before the last chunk", head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", cut},
+		{"cut JSON with no length", head + "\r\n" + goodResponse[:30], "malformed", cut},
+		{"cut short, at 403", strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", cut},
+		{"cut short, at 401", strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", cut},
+		{"cut short, at 429", strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", cut},
+		{"cut short, at 500", strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server", cut},
 		{"something else than HTTP", "SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
 		{"TLS at a plain URL", "\x15\x03\x01\x00\x02\x02\x0a", "malformed", problemPlain},
 		{"TLS at a plain URL, net/http", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
 			"malformed", problemPlain},
-		{"TLS at a plain URL, nginx", badHead + "<center>The plain HTTP request was sent to HTTPS port</center>", "malformed",
-			problemPlain},
-		{"TLS at a plain URL, Apache", badHead + "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", "malformed",
-			problemPlain},
+		{"TLS at a plain URL, nginx", badHead + "<b>The plain HTTP request was sent to HTTPS port</b>", "malformed", problemPlain},
+		{"TLS at a plain URL, httpd", badHead + "You're speaking plain HTTP to an SSL-enabled server port.", "malformed", problemPlain},
 		{"TLS at a plain URL, Tomcat", badHead + "This combination of host and port requires TLS.\r\n", "malformed", problemPlain},
 		{"a head without end", head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long"},
-		{"a length that is less than all", head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed",
-			"the response is cut short"},
+		{"a length that is less than all", head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed", cut},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, test.bytes) })
 			e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
 			check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
@@ -153,8 +143,7 @@ func TestNetworkError_NamesCause(t *testing.T) {
 			"connection refused by the proxy"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+		parallel(t, test.name, func(t *testing.T) {
 			a := accountFor(upstream.JWT, test.url)
 			a.ProxyURL = test.proxy
 			e := mustFail(newClient(t, a).Login(context.Background()))(t)
@@ -241,8 +230,7 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 func TestConnection_OneForEachLogin(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
-			t.Parallel()
+		parallel(t, fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
 			var turn atomic.Int64
 			statuses := []int{200, 400, 401, 500, 302, 206, 200}
 			s := newServer(func(w http.ResponseWriter, r *http.Request) {
@@ -266,40 +254,34 @@ func TestConnection_OneForEachLogin(t *testing.T) {
 }
 
 func TestResponse_Over1MiBRefused(t *testing.T) {
-	t.Parallel()
 	padded := goodResponse + strings.Repeat(" ", 1<<20-len(goodResponse))
-	tests := map[string]struct {
+	type testCase struct {
 		status int
 		body   string
 		length string
 		want   string
-	}{
+	}
+	each(t, map[string]testCase{
 		"1 MiB":                           {200, padded, "", ""},
 		"a byte more":                     {200, padded + " ", "", "malformed"},
 		"a byte more, as a length":        {200, padded + " ", fmt.Sprint(len(padded) + 1), "malformed"},
 		"1 MiB, as a length":              {200, padded, fmt.Sprint(len(padded)), ""},
 		"a byte more at 400":              {400, padded + " ", "", "malformed"},
 		"a byte more of a server's error": {500, padded + " ", "", "unavailable/server"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			headers := []string{"X: y"}
-			if test.length != "" {
-				headers = append(headers, "Content-Length: "+test.length)
-			}
-			token, err := login(t, upstream.JWT, always(test.status, "application/json", test.body, headers...))
-			if test.want == "" {
-				if err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			e := mustFail(token, err)(t)
-			mustBe(t, e, test.want)
-			check.Contains(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		headers := []string{"X: y"}
+		if test.length != "" {
+			headers = append(headers, "Content-Length: "+test.length)
+		}
+		token, err := login(t, upstream.JWT, always(test.status, "application/json", test.body, headers...))
+		if test.want == "" {
+			check.NoError(t, err)
+			return
+		}
+		e := mustFail(token, err)(t)
+		mustBe(t, e, test.want)
+		check.Contains(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+	})
 }
 
 func TestResponse_EndlessNotRead(t *testing.T) {
@@ -318,9 +300,7 @@ func TestResponse_EndlessNotRead(t *testing.T) {
 	mustBe(t, mustFail(newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background()))(t), "malformed")
 	s.Close() // Waits for the handler, which stops because the connection is gone.
 	// What was not read waits in the buffers of both sides' sockets, which are a few megabytes at most.
-	if n := sent.Load(); n > 64<<20 {
-		t.Errorf("the server could send %d bytes", n)
-	}
+	check.True(t, sent.Load() <= 64<<20, "the server could send %d bytes", sent.Load())
 }
 
 func TestProxy_OfAccountUsed(t *testing.T) {
@@ -341,8 +321,7 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	mustBe(t, e, "unavailable/network")
 	check.Equal(t, e.Detail, "the proxy responded with HTTP 407 to CONNECT", "the detail")
 	r := proxy.only(t)
-	check.True(t, r.Method == http.MethodConnect && r.RequestURI == "login.example:443",
-		"the proxy was asked for %s %s", r.Method, r.RequestURI)
+	check.True(t, r.Method == http.MethodConnect && r.RequestURI == "login.example:443", "asked for %s %s", r.Method, r.RequestURI)
 }
 
 func TestProxy_TunnelIsTLS(t *testing.T) {
@@ -371,9 +350,7 @@ func TestProxy_TunnelIsTLS(t *testing.T) {
 	a.ProxyURL, a.CACert = proxy.URL, certificateOf(s)
 	check.Value(newClient(t, a).Login(context.Background()))(t)
 	s.only(t)
-	if r := proxy.only(t); r.Method != http.MethodConnect || r.body != "" {
-		t.Errorf("the proxy saw %s %q", r.Method, r.body)
-	}
+	check.True(t, proxy.only(t).Method == http.MethodConnect && proxy.only(t).body == "", "the proxy saw %v", proxy.only(t))
 }
 
 func certificateOf(s *server) string {
@@ -381,7 +358,6 @@ func certificateOf(s *server) string {
 }
 
 func TestTLS_NamesWhatIsWrong(t *testing.T) {
-	t.Parallel()
 	ca, other := check.Value(simulator.NewCA())(t), check.Value(simulator.NewCA())(t)
 	issued := func(ends time.Duration, uses ...x509.ExtKeyUsage) *tls.Config {
 		cert := check.Value(ca.Issue(&x509.Certificate{
@@ -392,44 +368,41 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 	}
 	good, old, goodPEM, otherPEM := issued(time.Hour), issued(time.Hour), string(ca.CertPEM()), string(other.CertPEM())
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
-	tests := map[string]struct {
+	type testCase struct {
 		config *tls.Config
 		ca     string
 		host   string
 		say    string
-	}{
+	}
+	each(t, map[string]testCase{
 		"the right CA":                   {good, goodPEM, "127.0.0.1", ""},
-		"the right CA among others":      {good, otherPEM + goodPEM, "127.0.0.1", ""},
+		"the right CA among others":      {good, "# another\n" + otherPEM + "\n# ours\n" + goodPEM + "\n", "127.0.0.1", ""},
 		"the system's CAs":               {good, "", "127.0.0.1", "is not from a trusted authority"},
 		"another CA":                     {good, otherPEM, "127.0.0.1", "is not from a trusted authority"},
 		"a certificate for another name": {good, goodPEM, "localhost", "is for another host name"},
 		"a certificate that has expired": {issued(-time.Hour), goodPEM, "127.0.0.1", "has expired or is not valid yet"},
 		"a certificate not for servers":  {issued(time.Hour, x509.ExtKeyUsageClientAuth), goodPEM, "127.0.0.1", "is not valid"},
 		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 or later is required"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newServer(always(200, "application/json", goodResponse))
-			s.TLS = test.config
-			s.StartTLS()
-			t.Cleanup(s.Close)
-			u := check.Value(url.Parse(s.URL))(t)
-			u.Host = net.JoinHostPort(test.host, u.Port())
-			a := accountFor(upstream.JWT, u.String())
-			a.CACert = test.ca
-			token, err := newClient(t, a).Login(context.Background())
-			check.True(t, s.connected() != 0, "the server was not connected to")
-			if test.say == "" {
-				check.True(t, err == nil && s.only(t).TLS.Version >= tls.VersionTLS12, "got %v", err)
-				return
-			}
-			e := mustFail(token, err)(t)
-			mustBe(t, e, "unavailable/tls")
-			check.Contains(t, e.Detail, test.say, u.Host)
-			check.Equal(t, s.asked(), 0, "the credentials were sent")
-		})
-	}
+	}, func(t *testing.T, test testCase) {
+		s := newServer(always(200, "application/json", goodResponse))
+		s.TLS = test.config
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		u := check.Value(url.Parse(s.URL))(t)
+		u.Host = net.JoinHostPort(test.host, u.Port())
+		a := accountFor(upstream.JWT, u.String())
+		a.CACert = test.ca
+		token, err := newClient(t, a).Login(context.Background())
+		check.True(t, s.connected() != 0, "the server was not connected to")
+		if test.say == "" {
+			check.True(t, err == nil && s.only(t).TLS.Version >= tls.VersionTLS12, "got %v", err)
+			return
+		}
+		e := mustFail(token, err)(t)
+		mustBe(t, e, "unavailable/tls")
+		check.Contains(t, e.Detail, test.say, u.Host)
+		check.Equal(t, s.asked(), 0, "the credentials were sent")
+	})
 }
 
 func TestTLS_PlainServerNamed(t *testing.T) {
@@ -455,9 +428,7 @@ func TestLogin_ManyAtOnce(t *testing.T) {
 		}()
 	}
 	for range logins {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
+		check.NoError(t, <-errs)
 	}
 	check.Equal(t, s.asked(), logins, "the server was asked N times")
 }

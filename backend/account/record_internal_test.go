@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// TestRecord_FitsStorageThoughTheLedgerIsDamaged: for two months a damaged page of the ledger takes nothing of what it is told.
-// One entry of Vault's storage holds 1 MiB, and a record that it does not take ends all logins.
+// For two months a damaged page takes nothing of what the ledger is told. An entry of storage holds 1 MiB at most.
 func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 	t.Parallel()
 	now := Reading{Wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
@@ -29,20 +29,13 @@ func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 		last = token.ID
 	}
 	record := account.record(Env{Reading: now})
-	raw, err := json.Marshal(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(raw) > 1<<20 {
-		t.Errorf("the record has grown to %d bytes", len(raw))
-	}
-	if n := len(record.Outbox); n == 0 || record.Outbox[n-1].ID != last {
-		t.Errorf("of %d entries the last is not that of the last token", n)
-	}
+	raw := check.Value(json.Marshal(record))(t)
+	check.True(t, len(raw) <= 1<<20, "the record has grown to %d bytes", len(raw))
+	n := len(record.Outbox)
+	check.True(t, n > 0 && record.Outbox[n-1].ID == last, "of %d entries the last is not that of the last token", n)
 }
 
-// TestRecord_FitsStorageWhenManyTokensAreRevoked: a script has rotated for hours, and the ledger takes nothing. The revocation of
-// all these tokens fits all the same: otherwise a restart would bring them back.
+// A script has rotated for hours, and the ledger takes nothing: a revocation that storage does not take is lost at a restart.
 func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 	t.Parallel()
 	const generation = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -63,21 +56,31 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 			now.Wall, now.Elapsed = now.Wall.Add(10*time.Second), now.Elapsed+10*time.Second
 		}
 		revoked, _ := s.Apply(Env{Reading: now}, Revoke{})
-		raw, err := json.Marshal(revoked.record(Env{Reading: now}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(raw) > 1<<20 {
-			t.Errorf("with refresh tokens of %d bytes the record has grown to %d bytes", size, len(raw))
-		}
+		raw := check.Value(json.Marshal(revoked.record(Env{Reading: now})))(t)
+		check.True(t, len(raw) <= 1<<20, "with refresh tokens of %d bytes the record has grown to %d bytes", size, len(raw))
 		told := 0
 		for _, o := range revoked.Outbox {
 			if o.Token.revocation != "" {
 				told++
 			}
 		}
-		if want := len(revoked.Superseded); told < want || want < 200 {
-			t.Errorf("with refresh tokens of %d bytes the outbox has %d of %d revocations", size, told, want)
-		}
+		want := len(revoked.Superseded)
+		check.True(t, told >= want && want >= 200, "refresh tokens of %d bytes: the outbox has %d of %d revocations", size, told, want)
+	}
+}
+
+// Stored holds are found by these digests: with others an upgrade would send refused credentials again.
+func TestDigests_StayTheSame(t *testing.T) {
+	t.Parallel()
+	a := &upstream.Account{
+		Protocol: upstream.JWT, Format: upstream.JSON, TokenURL: "https://upstream.test/login/", RefreshURL: "https://upstream.test/refresh/",
+		Username: "clerk", Password: "a-password", Headers: map[string]string{"Productid": "arap"},
+	}
+	for name, digest := range map[string][2]string{
+		"login":          {loginOf(a), "31c88f6b71c93c0ebdf1c985c75b71d7b40983e74b137fd711ad0abccc578d31"},
+		"credentials":    {credentialsOf(a), "abf3bb3fe43fe06f"},
+		"refresh target": {refreshTarget(a), "e846a51ce9ed5dbc"},
+	} {
+		check.Equal(t, digest[0], digest[1], "%s: leave the order, and let a new field count only where it is set: digest", name)
 	}
 }
