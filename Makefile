@@ -18,6 +18,9 @@ ifneq ($(UNKNOWN),)
 endif
 
 PLUGIN  := vault-plugin-secrets-mastersindia
+ifeq ($(origin VERSION),environment)
+  $(warning VERSION of the environment is not used: to build another version, make build VERSION=$(VERSION))
+endif
 VERSION := $(shell cat VERSION)
 ifeq ($(shell [[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && echo valid),)
   $(error VERSION is "$(VERSION)": want vX.Y.Z, such as v1.2.3, in the file VERSION, or as VERSION=v1.2.3)
