@@ -185,7 +185,7 @@ func (c *collector) visit(n ast.Node) bool {
 func (c *collector) call(n *ast.CallExpr) {
 	args := n.Args
 	switch name := nameOf(n.Fun); {
-	case name == "userError" || name == "Errorf" && slices.Contains([]string{"request.go", "params.go"}, c.fset.Position(n.Pos()).Filename):
+	case name == "userError" || name == "Errorf" && slices.Contains([]string{"request.go", "params.go", "unknown_parameter.go"}, c.fset.Position(n.Pos()).Filename):
 		c.refusal(n, text(args[0]))
 	case name == "Errorf" || name == "New" && len(args) == 1 || name == "AddWarning":
 		c.note(n, text(args[0]))

@@ -146,25 +146,6 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 	})
 }
 
-// An option behind the path is taken for a parameter, as is what is around the response that is written back, or KV's data.
-func TestUnknownPath_ParameterSaysWhatWasMeant(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
-		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
-		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
-		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
-		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": send the parameters as the top level of the JSON`, "jq .data")
-		for given, meant := range map[string]string{
-			"pass": "did you mean password or soap_password_element?", "user": "did you mean username or soap_username_element?",
-			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",
-		} {
-			message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"})
-			check.True(t, strings.HasSuffix(message, meant), "%s: %s", given, message)
-		}
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"xyzzy": "canary"}, "this operation takes allow_http, ")
-	})
-}
-
 // A path without names is not one with an empty name. The vault command would hide a 404.
 func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
 	eachNamed(t, map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation}, func(t *testing.T, path string, op logical.Operation) {

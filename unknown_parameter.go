@@ -5,9 +5,36 @@ package mastersindia
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
+
+// checkNames refuses unknown parameters, so that a typing error is not silently ignored.
+func checkNames(accepted []string, data map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if slices.Contains(accepted, name) || isVaultParameter(name) {
+			continue
+		}
+		if strings.HasPrefix(name, "-") {
+			return fmt.Errorf("unknown parameter %s: options of the vault command go before the path, "+
+				"as in vault read -field=ttl <path>", quoteName(name))
+		}
+		if name == "data" {
+			return fmt.Errorf("unknown parameter %s: send the parameters as the top level of the JSON, not below data (jq .data)",
+				quoteName(name))
+		}
+		if len(accepted) == 0 {
+			return fmt.Errorf("unknown parameter %s: this operation takes no parameters", quoteName(name))
+		}
+		if meant := cmp.Or(closest(name, accepted), containing(name, accepted)); meant != "" {
+			return fmt.Errorf("unknown parameter %s: did you mean %s?", quoteName(name), meant)
+		}
+		return fmt.Errorf("unknown parameter %s: this operation takes %s", quoteName(name), strings.Join(accepted, ", "))
+	}
+	return nil
+}
 
 // closest is the accepted name that a typing error, or capitals, would turn into the given one, or "".
 func closest(name string, accepted []string) string {
