@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// issued is five hours before the logs of these tests begin, unless it is written in another zone.
+// issuedEarlier is five hours before the logs of these tests begin.
 func issuedEarlier() time.Time { return time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC) }
 
 // TestIssue_NotShown: the mount is not tuned, so that the log hides issued_at. While the upstream is down ttl tells when to come back, so that
