@@ -239,7 +239,8 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 	s.app(t, simulator.JWT)
 	s.vault(t, "audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
 	s.vault(t, "secrets", "enable", "-path=tuned", harness.PluginName)
-	s.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=token_id", "tuned/")
+	s.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=token_id", "-audit-non-hmac-response-keys=issued_at", "tuned/")
+	s.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=issued_at", "mastersindia/") // else when it was issued is not known
 	other := s.account(t, simulator.JWT)
 	stdin, args := s.configCommand(t, "main", other)
 	args[slices.Index(args, "mastersindia/config/main")] = "tuned/config/main"

@@ -23,6 +23,20 @@ const (
 	succeeded  = 5
 )
 
+var (
+	hexID           = regexp.MustCompile("^[0-9a-f]{16}$")                // a token_id
+	tokenPath       = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
+	withoutPolicies = regexp.MustCompile("^(sys|auth)/")                  // paths some of which need no Vault token
+	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
+	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
+	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
+	forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
+	denial   = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
+	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.
+	cutOff  = regexp.MustCompile("^(rpc error: code = (Canceled|DeadlineEx|Unavailable)|context (canceled|deadline ex))")
+	bullets = regexp.MustCompile(`(^|\s*\n)\s*(\d+ errors? occurred:\s*)?(\* )?`)
+)
+
 // fact is what one line tells, or the two lines of a request.
 type fact struct {
 	id, kind                 string // the kinds are listed at the table line
@@ -61,7 +75,7 @@ type classifier struct {
 func (c *classifier) classify(e *entry) *fact {
 	r, by := e.Request, c.callerOf(e)
 	f := &fact{
-		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.text("path")),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
 		missing: e.missing(by),
 	}
@@ -105,6 +119,9 @@ func (c *classifier) classify(e *entry) *fact {
 	default:
 		return nil
 	}
+	if cutOff.MatchString(f.why) && strings.Contains("write delete admin rotate revoke", f.kind) {
+		f.outcome = unanswered // it may have been carried out
+	}
 	switch f.kind {
 	case "read":
 		c.names(f, asked) // the token that was rejected
@@ -114,7 +131,10 @@ func (c *classifier) classify(e *entry) *fact {
 			f.row("parameter", "filter", "hidden", "") // of an audit device
 		}
 	case "revoke":
-		c.revocations(f, answered)
+		c.parameters(f, asked)
+		if c.revocations(f, answered); f.outcome == succeeded && answered["tokens"] == nil { // as where it is wrapped
+			f.outcome, f.why = unanswered, "its response does not show which tokens it revoked"
+		}
 	}
 	c.alarm(f, e, asked, answered)
 	return f
@@ -123,9 +143,9 @@ func (c *classifier) classify(e *entry) *fact {
 // location is the mount and the path of a request, in its namespace. The mount is empty where the line does not tell it.
 func (c *classifier) location(e *entry) (mount, path string) {
 	r := e.Request
-	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.Path), r.Path
+	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.text("path")), r.Path
 	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
-		path = strings.TrimPrefix(path, r.Namespace.Path)
+		path = strings.TrimPrefix(path, r.Namespace.text("path"))
 	}
 	return mount, path
 }
@@ -140,16 +160,13 @@ func (e *entry) missing(by caller) (names string) {
 	for _, field := range [][2]string{{"auth.policies", cmp.Or(anybody, strings.Join(e.Auth.Policies, ","))},
 		{"auth.accessor", cmp.Or(anybody, by.entity, by.accessor, by.client, by.inbound)},
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
-		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID}, {"request.operation", r.Operation}} {
+		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.text("id")}, {"request.operation", r.Operation}} {
 		if field[1] == "" {
 			names += " " + field[0]
 		}
 	}
 	return strings.TrimPrefix(names, " ")
 }
-
-// withoutPolicies are paths some of which need no Vault token.
-var withoutPolicies = regexp.MustCompile("^(sys|auth)/")
 
 // isEngine reports whether a request is on the mount or, by the plugin's name or the shape of a token, on another of this engine.
 func (c *classifier) isEngine(e *entry, mount, path string) bool {
@@ -188,11 +205,11 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 
 // judge fills in how the request ended, and which token it gave.
 func (c *classifier) judge(f *fact, e *entry, answered fields) {
-	failure, policies := answered.text("error"), e.Auth.PolicyResults
+	failure, policies, allowed := answered.text("error"), e.Auth.PolicyResults, string(e.Auth.PolicyResults["allowed"]) == "true"
 	switch {
 	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
-	case e.Error != "" && (policies == nil && denial.MatchString(e.Error) || policies != nil && !policies.Allowed):
+	case e.Error != "" && (policies == nil && denial.MatchString(e.Error) || policies != nil && !allowed):
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
@@ -210,21 +227,12 @@ func (c *classifier) judge(f *fact, e *entry, answered fields) {
 	}
 }
 
-// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
-var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
-
-var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
-
-// hexID is a token_id.
-var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
-
 // textOf is the text of that name in data: hidden is an HMAC, shown is anything else.
 func textOf(data fields, name string) (hidden, shown string) {
-	text := unmasked(data.text(name))
-	if isHidden(text) {
-		return clip(text), ""
+	if shown = data.text(name); isHidden(shown) {
+		return clip(shown), ""
 	}
-	return "", text
+	return "", shown
 }
 
 // tokenOf says how the data of a response names the token in it. Without a lease, and where it is not known to be of the engine,
@@ -233,8 +241,10 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	r, data := e.Request, e.Response.Data
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
-	id = cmp.Or(tokenID(shownAccess), hexID.FindString(id))
-	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.Path+c.mount
+	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.text("path")+c.mount
+	if id = hexID.FindString(id); len(unmasked(shownAccess)) > 16 && (!sure || id == "") { // it may be a mask of any shape
+		id = tokenID(shownAccess)
+	}
 	if !sure && id != "" {
 		access, hiddenID = "", ""
 	} else if !sure && access != "" {
@@ -247,10 +257,6 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	t.hiddenConfig, t.config = textOf(data, "config")
 	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
 	t.issued, t.expires = timeOf(data, "issued_at"), timeOf(data, "expires_at")
-	var ttl, period int64 // numbers are in no log as HMACs
-	if json.Unmarshal(data["ttl"], &ttl) == nil && json.Unmarshal(data["rotation_period"], &period) == nil && t.issued == "" {
-		t.issued = e.at.Add(time.Duration(ttl-period) * time.Second).UTC().Format(time.RFC3339)
-	}
 	return t
 }
 
@@ -284,12 +290,6 @@ func (c *classifier) names(f *fact, texts fields) {
 	})
 }
 
-// tokenPath is a path of tokens, or a lease of one, with its mount and role.
-var tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$")
-
-// wrappingPolicy is the policy of wrapping tokens.
-const wrappingPolicy = "response-wrapping"
-
 // unwrapping fills in what was taken out of a wrapping, which a parameter or the Vault token names, or put into another one.
 func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	f.kind = "unwrap"
@@ -312,13 +312,10 @@ func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	c.names(f, answered) // somebody may have wrapped it under any name
 }
 
-// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
-var administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
-
-// The names of callers of whom nothing more is known.
 const (
-	noToken  = "(no valid Vault token)" //nolint:gosec // G101: this is none
-	notKnown = "(not known)"
+	wrappingPolicy = "response-wrapping"      // of wrapping tokens
+	noToken        = "(no valid Vault token)" //nolint:gosec // G101: this is none
+	notKnown       = "(not known)"            // of a caller, as the one above
 )
 
 func (c *classifier) callerOf(e *entry) caller {
@@ -342,5 +339,3 @@ func (c *classifier) callerOf(e *entry) caller {
 func (c *classifier) errorText(text string) string {
 	return c.text(strings.Trim(bullets.ReplaceAllString(text, "; "), "; \n"))
 }
-
-var bullets = regexp.MustCompile(`(^|\s*\n)\s*(\d+ errors? occurred:\s*)?(\* )?`)

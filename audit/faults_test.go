@@ -872,10 +872,14 @@ func TestToken_SchemeAlone(t *testing.T) {
 }
 
 // TestVault_NamespaceOfTheShell: audit devices are outside of all namespaces, whatever namespace the user's shell has.
-func TestVault_NamespaceOfTheShell(t *testing.T) {
+func TestVault_SettingsOfTheShell(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/"}}
 		var asked struct{ Input string }
+		if r.Header.Get("X-Vault-Wrap-Ttl") != "" {
+			_, _ = w.Write([]byte(`{"data":null,"wrap_info":{"token":"x"}}`))
+			return
+		}
 		if r.Header.Get("X-Vault-Namespace") != "" {
 			http.Error(w, `{"errors":["unsupported path"]}`, http.StatusNotFound)
 			return
@@ -889,6 +893,7 @@ func TestVault_NamespaceOfTheShell(t *testing.T) {
 	t.Setenv("VAULT_ADDR", server.URL)
 	t.Setenv("VAULT_TOKEN", "invented-vault-token")
 	t.Setenv("VAULT_NAMESPACE", "team/tax")
+	t.Setenv("VAULT_WRAP_TTL", "60s")
 	path := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
 	if r := runWith(t, Token(1), "-token-file=-", path); r.code != exitOK {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
@@ -943,4 +948,61 @@ func TestDenied_WithoutOperation(t *testing.T) {
 	if r := mustJSON(t, text, "-"); r.count("denied") != 1 {
 		t.Errorf("want one denial, got %v", r["summary"])
 	}
+}
+
+// TestFiles_RotatedOneMissing: the numbers of rotated files tell that one between them was forgotten, as by audit.log.*.gz where the newest is
+// not yet compressed.
+func TestFiles_RotatedOneMissing(t *testing.T) {
+	withoutVault(t)
+	dir := t.TempDir()
+	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	for names, missing := range map[string]string{
+		"audit.log audit.log.2":               "audit.log.1",
+		"audit.log.4 audit.log.1 audit.log":   "audit.log.2",
+		"audit.log audit.log.1 audit.log.2":   "",
+		"audit.log.2 audit.log.3":             "", // of an older day
+		"audit.log audit.log.20260301":        "",
+		"audit-10.0.0.1 audit-10.0.0.3":       "", // of two nodes
+		"a.log a.log.1 b.log.7 b.log.8 c.log": "",
+	} {
+		var files []string
+		for name := range strings.FieldsSeq(names) {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, path)
+		}
+		r := runWith(t, Token(1), append([]string{"-token-file=-"}, files...)...)
+		if (r.code == exitIncomplete) != (missing != "") || !strings.Contains(r.stdout, missing+" is not among the files") && missing != "" {
+			t.Errorf("%s: want a note of %q, got exit code %d and\n%s", names, missing, r.code, r.stdout)
+		}
+	}
+}
+
+// TestLines_OfTheServersLog: a Vault server that logs as JSON, at level trace, to the same standard output as an audit device.
+func TestLines_OfTheServersLog(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	other := `{"@level":"trace","@message":"handle request","@module":"secrets.vault-plugin-secrets-mastersindia.mastersindia_1"}` + "\n"
+	wantLeak(t, search(t, Token(1), file(t, other+text+other)), exitOK, "userpass-asha", "")
+}
+
+// TestLines_NestedTooDeep: to decode a line of millions of brackets would take a stack of gigabytes, or try it from each of them. It is damaged.
+func TestLines_NestedTooDeep(t *testing.T) {
+	withoutVault(t)
+	good := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	many := strings.Repeat("[", 3<<20)
+	for _, bad := range []string{
+		`{"x":"mastersindia","request":` + strings.Repeat(`{"a":`, 1<<20), `{"x":"other","request":` + strings.Repeat(`{"a":`, 1<<20),
+		`{"time":"2026-03-01T08:00:00Z","type":"request","request":{"path":"mastersindia/x","data":{"a":` + many + strings.ReplaceAll(many, "[", "]") + "}}}",
+		`{"log":"x","stream":` + many, `{"log":"{\"request\":` + many + `mastersindia\n"}`,
+	} {
+		began := time.Now()
+		if got := search(t, Token(1), file(t, good+bad+"\n")); got.code != exitIncomplete || got.given != "userpass-asha" || time.Since(began) > 5*time.Second {
+			t.Errorf("%.60s: %+v after %s", bad, got, time.Since(began))
+		}
+	}
+	wide := strings.Repeat(`{"a":[]},`, 5000) // Vault writes as many of them as a request has
+	wantLeak(t, search(t, Token(1), file(t, strings.ReplaceAll(good, `"headers":{`, `"headers":{"x":[`+wide+`1],`))), exitOK, "userpass-asha", "")
 }

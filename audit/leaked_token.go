@@ -51,14 +51,16 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 // vaultIsGiven reports whether the environment tells which Vault to ask, and with which Vault token.
 func vaultIsGiven() bool { return os.Getenv("VAULT_ADDR") != "" && os.Getenv("VAULT_TOKEN") != "" }
 
-// issuedAt is when a JWT says that it was issued, in seconds since 1970 (the claim iat of RFC 7519), or 0.
+// issuedAt is when a JWT says that it was issued, in seconds since 1970, or 0: iat (RFC 7519), or orig_iat, which vendors write.
 func issuedAt(token string) float64 {
-	var claims struct{ Iat float64 }
-	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
-	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat < 1e9 || claims.Iat > 1e11 { // some are milliseconds
+	var claims map[string]any
+	text, _ := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
+	_ = json.Unmarshal(text, &claims) // what is no JWT has no claims
+	at, _ := cmp.Or(claims["iat"], claims["orig_iat"]).(float64)
+	if at < 1e9 || at > 1e11 { // some are milliseconds
 		return 0
 	}
-	return claims.Iat
+	return at
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -74,7 +76,8 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	client.ClearNamespace() // that of the user's shell has no audit devices
+	client.ClearNamespace()                                              // that of the user's shell has no audit devices
+	client.SetWrappingLookupFunc(func(_, _ string) string { return "" }) // whatever VAULT_WRAP_TTL says
 	client.SetMaxRetries(1)
 	client.SetClientTimeout(15 * time.Second)
 	devices, err := s.devices(ctx, client, o.devices)

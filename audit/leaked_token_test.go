@@ -1185,13 +1185,13 @@ func TestLeak_CompleteLinesWithoutFields(t *testing.T) {
 		for _, half := range []string{
 			`"operation":"help","path":"mastersindia"},"type":"request"`,
 			`"operation":"help","path":"mastersindia/","mount_point":"mastersindia/","mount_type":"mastersindia"},"type":"response","response":{"data":{}}`,
-			`"id":"no-mount","operation":"read","path":"mastersindia-old/token/billing"},"type":"request"`,
-			`"id":"no-mount","operation":"read","path":"mastersindia-old/token/billing"},"type":"response","error":"unsupported path"`,
-			`"id":"seal","operation":"update","path":"sys/seal"},"type":"request"`,
+			`"id":"no-mount-0001","operation":"read","path":"mastersindia-old/token/billing"},"type":"request"`,
+			`"id":"no-mount-0001","operation":"read","path":"mastersindia-old/token/billing"},"type":"response","error":"unsupported path"`,
+			`"id":"seal-0001","operation":"update","path":"sys/seal"},"type":"request"`,
 		} {
 			l.Raw(`{` + authOf + `,"time":"2026-03-01T09:00:00Z","request":{"namespace":{"id":"root"},` + half + `}`)
 		}
-		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"request","request":{"id":"acme","operation":"update",` +
+		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"request","request":{"id":"acme-0001","operation":"update",` +
 			`"path":"pki/acme/revoke-cert","mount_point":"pki/","mount_type":"pki","namespace":{"id":"root"}}}`) // needs no Vault token
 	}, tuned()...)
 	if got := search(t, Token(1), file(t, log)); got.code != exitOK || got.given != "userpass-asha" || got.possible != "" {

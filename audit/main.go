@@ -25,11 +25,7 @@ import (
 	"time"
 )
 
-// Set by the linker: see the Makefile.
-var (
-	version = "v0.0.0-dev"
-	commit  = "unknown"
-)
+var version, commit = "v0.0.0-dev", "unknown" // set by the linker: see the Makefile
 
 // Exit codes.
 const (
@@ -90,22 +86,20 @@ func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 }
 
 type options struct {
-	mount, namespace string // namespace is "*" for all, "" for the root
-	since, until     int64  // nanoseconds since 1970
-	format, database string
-	tokenFile        string
-	leaked           string   // the token that was read from there
-	devices          []string // audit devices to ask Vault about; without any, Vault lists them if a token is searched
-	say              string   // all that is asked for: the help, or the version
-	files            []string
+	mount, namespace  string // namespace is "*" for all, "" for the root
+	since, until      int64  // nanoseconds since 1970
+	format, database  string
+	tokenFile, leaked string   // the file, and the token that was read from there
+	devices           []string // audit devices to ask Vault about; without any, Vault lists them if a token is searched
+	say               string   // all that is asked for: the help, or the version
+	files             []string
 }
 
 const usage = `Usage: mastersindia-audit [options] FILE...
 
-Reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine: who was given which token,
-what was denied, who changed what, and who was given a token that leaked. FILE is what an audit device wrote in format json:
-plain or gzip, rotated, with the lines of Docker or CRI around it or not; - is standard input. Give the files of all nodes and
-all devices together, in any order.
+Reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine: who was given which token, or
+one that leaked, what was denied, who changed what. FILE is what an audit device wrote in format json: plain or gzip, rotated, as
+Docker or CRI wrap lines or not; - is standard input. Give the files of all nodes and devices together, in any order.
 
     mastersindia-audit -since=24h -format=html /var/log/vault/audit.log* > audit.html
     mastersindia-audit -token-file=leaked.txt /var/log/vault/audit.log

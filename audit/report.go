@@ -40,10 +40,7 @@ const readingsOrder = " ORDER BY verdict DESC, last DESC, who, identity, role, k
 
 // sections are the parts of the report, in the order of the table.
 func sections(o options) []section {
-	const (
-		who  = "who identity role token times first last remote_addresses last_lease"
-		read = "SELECT * FROM readings WHERE "
-	)
+	const who, read = "who identity role token times first last remote_addresses last_lease", "SELECT * FROM readings WHERE "
 	all := []section{
 		{"receivers", "given the leaked token", strings.Fields("mount " + who), read + "verdict = 'yes'" + readingsOrder, true},
 		{"possible", "possibly given the leaked token", strings.Fields("mount " + who + " why"),
@@ -53,8 +50,8 @@ func sections(o options) []section {
 		{"readings", "who read what", strings.Fields(who), read + "in_span" + readingsOrder, false},
 		{"refusals", "denied and refused", strings.Fields("outcome who identity path times first last remote_addresses error"),
 			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome", false},
-		{"changes", "changes", strings.Fields("time who identity remote_address operation path token written"),
-			`SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin', 'rotate', 'revoke') AND outcome = 'ok' AND in_span
+		{"changes", "changes", strings.Fields("time outcome who identity remote_address operation path token written"),
+			`SELECT * FROM requests WHERE outcome IN ('ok', 'not known') AND in_span AND key IN (SELECT key FROM request WHERE change)
 			ORDER BY time DESC, request_id`, false},
 		{"objects", "where configs and roles point now, as far as this log tells", strings.Fields("path changed changed_by state"),
 			"SELECT * FROM objects ORDER BY path, changed, state", false},
@@ -68,9 +65,6 @@ func sections(o options) []section {
 	}
 	return all
 }
-
-// internal are columns that join tables, and mean nothing outside of the database.
-var internal = regexp.MustCompile("^(key|ns|token_key|opened_by|in_span|verdict)$")
 
 // writeReport writes the report to standard output. What depends on names of files goes to standard error.
 func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Writer) error {
@@ -129,6 +123,7 @@ func (s *store) table(ctx context.Context, o options, out io.Writer) error {
 }
 
 var (
+	internal    = regexp.MustCompile("^(key|ns|token_key|opened_by|in_span|verdict)$") // columns that only join tables
 	hmacPattern = regexp.MustCompile(hmacPrefix + "([0-9a-f]{12})[0-9a-f]+")
 	unprintable = regexp.MustCompile(`[^\pL\pM\pN\pP\pS ]`)
 	formula     = regexp.MustCompile(`^[=+\-@|%]`) // what a spreadsheet takes for one

@@ -4,19 +4,18 @@
 -- What the report is made of. Times are RFC 3339 in UTC.
 
 -- One row for each request about the mount, or that may have given the leaked token.
-CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN 'unanswered' WHEN 3 THEN 'denied' WHEN 4 THEN 'refused' ELSE 'ok' END AS outcome,
+CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN iif(r.change, 'not known', 'unanswered') WHEN 3 THEN 'denied' WHEN 4 THEN 'refused' ELSE 'ok' END AS outcome,
   s.display AS who, c.identity, s.policies, r.remote AS remote_address, r.operation, r.namespace, r.mount, r.path, r.name,
   CASE WHEN r.kind IN ('read', 'unwrap') AND r.outcome < 3 THEN '(' || CASE r.outcome WHEN 1 THEN 'forwarded' ELSE 'unanswered' END || ')'
     WHEN r.kind = 'read' AND r.wrapping IS NOT NULL THEN CASE WHEN r.opened_by IS NULL THEN '(wrapped)' ELSE '(wrapped, see unwrapped)' END
     ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
       || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token,
   coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
-  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (3, 4) THEN r.reason ELSE '' END AS error,
+  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (2, 3, 4) THEN r.reason ELSE '' END AS error,
   coalesce((SELECT group_concat(p.text, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
-
 -- Reads that gave a token, or may have, by caller, role and token. verdict and why are about the leaked token.
 CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
   min(time) AS first, max(time) AS last,
@@ -24,10 +23,8 @@ CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31)
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
   substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span FROM requests r LEFT JOIN leak l ON l.request = r.key
 WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '' GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
-
 CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
   replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
-
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
@@ -42,65 +39,68 @@ CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS 
     SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
       FROM object_write n JOIN parameter p ON p.request = n.key WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
         SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
-    ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (unanswered)' ELSE '' END AS state
+    ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (not known)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
-
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
   ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM unjudged u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
 CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
 CREATE TABLE log AS SELECT substr(min(time), 1, 19) || 'Z' AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
+-- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
+CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
+FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id)
+  UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
+JOIN token t USING (id) JOIN named USING (value) JOIN request o ON o.key = named.request
+WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.token = t.id)
+  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM request WHERE token = t.id AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL))
+GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
   coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
     FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
     WHERE t.token_id = v.token_id AND t.token_id <> '' AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
-    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > unixepoch(t.issued) + 2)), ''),
-    'not known: no read of it is in the log') AS receivers
-FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
-
+    (SELECT 'not known for ' || n || ' requests that name or wrap it' FROM passed_on p WHERE p.token_id = v.token_id),
+    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0) + 2)), ''),
+    'not known') AS receivers
+FROM requests q JOIN (SELECT * FROM revoked UNION ALL SELECT key, coalesce((SELECT value FROM parameter p WHERE p.request = key
+  AND p.name = 'token_id' AND p.state = 'shown'), ''), 'not known', '' FROM request WHERE kind = 'revoke' AND outcome = 2) v ON v.request = q.key
+WHERE q.kind = 'revoke' AND q.outcome IN ('ok', 'not known') AND q.in_span;
 CREATE VIEW tokens AS SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
   coalesce(g.times, 0) AS times, coalesce(g.callers, 0) AS callers, coalesce(g.first, '') AS first, coalesce(g.last, '') AS last, coalesce(t.revoked_at, '') AS revoked_at
 FROM token t LEFT JOIN (SELECT token, count(*) AS times, count(DISTINCT caller) AS callers, min(time) AS first, max(time) AS last FROM request
   WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL AND mine AND in_span AND token <> 0 GROUP BY token) g ON g.token = t.id
 WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
-
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
     WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
-FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
-UNION ALL
+FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier; a wrapped one at any time.
 SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ', revoked at ' || t.revoked_at || ', was given to ' || s.display || ' [' || c.identity
   || '] through role ' || r.name || ', last at ' || max(r.time)
 FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN request o ON o.key = r.origin
 WHERE (r.kind = 'read' AND r.opened_by IS NULL OR r.kind = 'unwrap' AND o.kind = 'read') AND r.outcome = 5 AND r.mine AND t.revoked_ns IS NOT NULL
   AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns GROUP BY t.token_id, s.display, c.identity, r.name;
-
 CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,
   count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5) AS callers,
   count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles,
   count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
   count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused,
-  count(*) FILTER (WHERE outcome = 2) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
+  count(*) FILTER (WHERE outcome = 2 AND NOT change) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
   count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes,
   count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
   count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
-
 -- Requests over time, in at most 600 steps.
 CREATE VIEW histogram AS WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
   count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other FROM request, span WHERE mine AND in_span GROUP BY 1;
-
 -- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
 CREATE VIEW newest AS SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
 UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
-
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note
 SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
@@ -127,11 +127,16 @@ UNION ALL SELECT 'No read in the log is known to have given the leaked token, so
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
 UNION ALL SELECT 'Lines lack ' || group_concat(DISTINCT missing) || ', which Vault writes: an audit device leaves them out (its option exclude). Requests may be missing here, and readers of a token: give the log of a device that has all.', 1
 FROM request WHERE missing <> '' HAVING count(*) > 0
+UNION ALL SELECT 'The outcome of ' || count(*) || ' changes or revocations is not known: they may have been made, and are listed with that outcome.', 1
+FROM request WHERE mine AND change AND outcome = 2 AND in_span HAVING count(*) > 0
 -- The response is in the logs of the devices that are left, if there are any.
 UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'
   ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1
 FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
 WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
-UNION ALL SELECT 'The leaked token was issued at ' || min(issued) || ', and the log begins later, at ' || first || ': who was given it in between is not known.', 1
-FROM log, (SELECT issued FROM sought UNION SELECT strftime('%Y-%m-%dT%H:%M:%SZ', leaked_iat, 'unixepoch') FROM setting WHERE leaked_iat > 0) WHERE issued <> '' GROUP BY first HAVING unixepoch(first) > unixepoch(min(issued)) + 2
+UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
+    ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
+  || ': who was given it before is not known, give older files.', 1
+FROM log, (SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
+  WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting) WHERE unixepoch(first) > since + 2
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -17,6 +17,7 @@ CREATE TABLE request (
   mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT, missing TEXT,
   time TEXT AS (strftime('%Y-%m-%dT%H:%M:%S', ns / 1000000000, 'unixepoch') || printf('.%09dZ', ns % 1000000000)) STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
+  change INTEGER AS (kind IN ('write', 'delete', 'admin', 'rotate', 'revoke')), -- of a config, a role, a token or the mount
   mine INTEGER,      -- it is about the mount of the report
   in_span INTEGER,   -- it is between -since and -until
   origin INTEGER,    -- of an unwrapping: the request whose response was wrapped
@@ -59,7 +60,9 @@ CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
-INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''), max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
+INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''), max(config), 
+    -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
+    CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
 UPDATE request SET token = t.id FROM ( -- who unwraps a token that is under any other name was given it
     SELECT request AS key, min(coalesce(class, s.id)) AS id FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id GROUP BY 1) t
@@ -73,8 +76,7 @@ CREATE TABLE unjudged AS SELECT key AS request, CASE
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
     WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
     WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
-    WHEN kind = 'unwrap' AND reason <> '' THEN reason
-    WHEN seen_token = 0 THEN 'its response shows no token'
+    WHEN kind = 'unwrap' AND reason <> '' THEN reason WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
     ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
   END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why

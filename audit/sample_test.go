@@ -25,8 +25,11 @@ type Log struct {
 	random *rand.Rand
 	now    time.Time
 	n      int
+	issued map[string]time.Time // of tokens
 	// Shown are the keys that the mount is tuned to show.
 	Shown []string
+	// HideIssue hashes issued_at, as Vault does where the mount is not tuned, and where a token is unwrapped.
+	HideIssue bool
 	// Key is the audit device's.
 	Key string
 	// Lines and Bytes count what was written.
@@ -36,7 +39,7 @@ type Log struct {
 // New returns a log that is written to w.
 func New(w io.Writer, seed uint64) *Log {
 	return &Log{
-		out:    bufio.NewWriterSize(w, 1<<20),
+		out: bufio.NewWriterSize(w, 1<<20), issued: make(map[string]time.Time),
 		random: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // tests want the same numbers again
 		now:    time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), Key: "audit-device-key",
 	}
@@ -192,7 +195,7 @@ func (l *Log) hashed(data map[string]any) map[string]any {
 func (l *Log) hashedValue(key string, value any) any {
 	switch v := value.(type) {
 	case string:
-		if slices.Contains(l.Shown, key) {
+		if slices.Contains(l.Shown, key) || key == "issued_at" && !l.HideIssue {
 			return v
 		}
 		return l.HMAC(v)
@@ -216,10 +219,13 @@ func Token(n int) string { return fmt.Sprintf("invented-upstream-token-%06d", n)
 
 // Answer is what token/ answers.
 func (l *Log) Answer(token, config string) map[string]any {
+	if l.issued[token].IsZero() {
+		l.issued[token] = l.now
+	}
 	return map[string]any{
 		"access_token": token, "authorization": "JWT " + token, "token_type": "JWT", "token_id": tokenID(token),
 		"config":    config,
-		"issued_at": l.now.Format(time.RFC3339), "expires_at": l.now.Add(24 * time.Hour).Format(time.RFC3339),
+		"issued_at": l.issued[token].Format(time.RFC3339), "expires_at": l.now.Add(24 * time.Hour).Format(time.RFC3339),
 		"expires_in": 86399, "ttl": 57023, "rotation_period": 57024, "last_vault_rotation": l.now.Format(time.RFC3339Nano),
 	}
 }

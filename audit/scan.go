@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,8 +26,20 @@ import (
 	"github.com/segmentio/encoding/json"
 )
 
-// pluginName is part of the mount's type and accessor, as the guides have it: it finds the lines of a mount that was moved.
-const pluginName = "mastersindia"
+const (
+	// pluginName is part of the mount's type and accessor, as the guides have it: it finds the lines of a mount that was moved.
+	pluginName = "mastersindia"
+	maxLine    = 8 << 20   // the longest line that is decoded, in bytes; a longer one counts as damaged
+	blockSize  = 256 << 10 // how many bytes of lines are decoded at a time
+)
+
+var (
+	// rotatedName is the name of a file, with the number that logrotate gave it: no part of an address or a date.
+	rotatedName = regexp.MustCompile(`(?s)^(.*?)(?:([a-z])\.(\d{1,3}))?(?:\.gz)?$`)
+	criPattern  = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
+	// entryPattern finds names and HMACs of an entry, also where it is a text within another text, and zeros, which UTF-16 has, too.
+	entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"\s*:|type\\*"\s*:\s*\\*"re|\{"time"|hmac-sha256:|\x00`)
+)
 
 // filter finds the lines that the report can need, and perhaps others: plain letters are in a line however a program writes JSON.
 type filter [][]byte
@@ -84,8 +97,12 @@ func (s *store) noteFiles(sources []source) (err error) {
 	const wants = "This reads what an audit device with format=json writes, with paths, plain or gzip."
 	var problems []string
 	opened := false
+	given := make(map[string][]int) // numbers of rotated files, of audit.log, audit.log.1, audit.log.2.gz
 	for n := range sources {
 		file, damaged := &sources[n], sources[n].damaged.Load()
+		parts := rotatedName.FindStringSubmatch(file.name)
+		number, _ := strconv.Atoi(parts[3]) // none is 0
+		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
@@ -94,6 +111,14 @@ func (s *store) noteFiles(sources []source) (err error) {
 			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged or too long, and missing here. "+wants, file.name, damaged))
 		} else if file.size > 0 && !file.isLog {
 			problems = append(problems, file.name+": no line in it is one of an audit log. "+wants)
+		}
+	}
+	for name, numbers := range given {
+		slices.Sort(numbers)
+		for n, number := range numbers[1:] {
+			if number > numbers[n]+1 {
+				problems = append(problems, fmt.Sprintf("%s.%d is not among the files, and may be missing.", name, numbers[n]+1))
+			}
 		}
 	}
 	if !opened {
@@ -130,11 +155,6 @@ func (c *classifier) block(b block) (facts []*fact) {
 	}
 	return facts
 }
-
-const (
-	maxLine   = 8 << 20   // the longest line that is decoded, in bytes; a longer one counts as damaged
-	blockSize = 256 << 10 // how many bytes of lines are decoded at a time
-)
 
 // source is one file of the log.
 type source struct {
@@ -205,9 +225,10 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			}
 		}
 		s.isLog = s.isLog || mayBeEntry(line)
-		if f.wants(line) {
+		switch deep := isDeep(line); {
+		case !deep && f.wants(line):
 			picked = append(append(picked, line...), '\n')
-		} else if isCut(line) {
+		case deep || isCut(line):
 			s.damaged.Add(1)
 		}
 		if len(picked) >= blockSize || err != nil {
@@ -232,7 +253,7 @@ type unwrapper map[string][]byte
 // unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
 func (u unwrapper) unwrap(line []byte) []byte {
 	var docker struct{ Log, Stream string }
-	if bytes.HasPrefix(line, []byte(`{"log":"`)) && json.Unmarshal(line, &docker) == nil {
+	if bytes.HasPrefix(line, []byte(`{"log":"`)) && !isDeep(line) && json.Unmarshal(line, &docker) == nil {
 		return u.part(docker.Stream, []byte(docker.Log), strings.HasSuffix(docker.Log, "\n"))
 	}
 	if cri := criPattern.FindSubmatch(line); cri != nil {
@@ -240,8 +261,6 @@ func (u unwrapper) unwrap(line []byte) []byte {
 	}
 	return line
 }
-
-var criPattern = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
 
 func (u unwrapper) part(stream string, content []byte, whole bool) []byte {
 	joined := append(u[stream], bytes.TrimRight(content, "\r\n")...)
@@ -273,9 +292,7 @@ type auth struct {
 	DisplayName   string   `json:"display_name"`
 	EntityID      string   `json:"entity_id"`
 	Policies      []string `json:"policies"`
-	PolicyResults *struct {
-		Allowed bool `json:"allowed"`
-	} `json:"policy_results"`
+	PolicyResults fields   `json:"policy_results"`
 }
 
 type request struct {
@@ -291,10 +308,7 @@ type request struct {
 	RequestURI          string `json:"request_uri"`
 	Data                fields `json:"data"`
 	Headers             fields `json:"headers"`
-	Namespace           struct {
-		ID   string `json:"id"`
-		Path string `json:"path"` // empty for the root
-	} `json:"namespace"`
+	Namespace           fields `json:"namespace"` // id, and the path unless it is the root
 }
 
 type response struct {
@@ -353,8 +367,15 @@ func isCut(line []byte) bool {
 	return !whole && mayBeEntry(line)
 }
 
+// isDeep reports whether JSON is nested deeper than Vault's is: to decode it would take a stack of gigabytes.
+func isDeep(line []byte) bool {
+	const most = 1000
+	depth := 0
+	return bytes.Count(line, []byte("{"))+bytes.Count(line, []byte("[")) > most && bytes.ContainsFunc(line, func(c rune) bool {
+		depth += strings.Count("{[", string(c)) - strings.Count("}]", string(c))
+		return depth > most
+	})
+}
+
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
 func mayBeEntry(line []byte) bool { return entryPattern.Match(line) || !utf8.Valid(line) }
-
-// entryPattern finds names and HMACs of an entry, also where it is a text within another text, and zeros, which UTF-16 has, too.
-var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|\x00`)

@@ -14,11 +14,11 @@ import (
 	"github.com/segmentio/encoding/json"
 )
 
-// withheld stands for a secret that the log shows.
-const withheld = "[withheld]"
-
-// hmacPrefix begins every value that the audit device has hashed.
-const hmacPrefix = "hmac-sha256:"
+const (
+	withheld   = "[withheld]"   // stands for a secret that the log shows
+	hmacPrefix = "hmac-sha256:" // begins every value that the audit device has hashed
+	mostText   = 400            // bytes that are kept of a text that callers of Vault may have chosen
+)
 
 func isHidden(value string) bool {
 	digits, found := strings.CutPrefix(value, hmacPrefix)
@@ -75,9 +75,6 @@ func safeURL(address string) string {
 	return queryPattern.ReplaceAllString(userPattern.ReplaceAllString(address, "$1"+withheld+"@"), "?"+withheld)
 }
 
-// mostText bounds what is kept of a text that callers of Vault may have chosen, in bytes.
-const mostText = 400
-
 // text is a text from the log as it is kept.
 func (c *classifier) text(text string) string { return clip(c.safe(text)) }
 
@@ -124,7 +121,7 @@ var (
 		"(proxy-)?authorization|client_assertion|(x-)?api[_-]?key|cookie)$")
 	// secretHeader finds headers of a config whose values are likely credentials.
 	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
-	masked       = regexp.MustCompile(`[*…\[<]|\.\.\.|^(?i:x+|redacted|masked|filtered|hidden|removed)$|^` + hmacPrefix)
+	masked       = regexp.MustCompile(`[*…\[<#]|\.\.\.|^\D{0,19}$|^(?i:x+)$|^` + hmacPrefix) // IDs have digits, or are longer
 	headersName  = regexp.MustCompile("^(refresh_)?headers$")
 	// parameterName finds parameters that a config, a role or a mount has.
 	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +

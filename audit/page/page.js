@@ -31,8 +31,7 @@
   const state = {}, tables = [];
   const set = (changes) => {
     for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
-    history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value)));
-    draw();
+    history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value))); draw();
   };
   const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes });
   const readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
@@ -131,8 +130,7 @@
   };
   const timeline = (test, filtered) => {
     const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000, box = byId("timeline");
-    box.replaceChildren();
-    if (parts.length === 0) return;
+    box.replaceChildren(); if (parts.length === 0) return;
     const width = Math.max(box.clientWidth, 300), height = 170, left = 46, right = 8, top = 8, bottom = 24;
     const start = ms(parts[0].start), end = ms(parts[parts.length - 1].start) + step;
     // Bars are whole numbers of steps, so that exact counts and listed requests fall into the same ones.
@@ -173,8 +171,7 @@
     root.addEventListener("pointermove", (event) => {
       const b = shown[barAt(event)];
       title.textContent = at(barAt(event)) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
-      if (pressed === null) return;
-      const [a, z] = span(event);
+      if (pressed === null) return; const [a, z] = span(event);
       make(brush, { x: x(a), width: x(z) - x(a) });
     });
     root.addEventListener("pointerup", (event) => { if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) }); });
@@ -185,8 +182,7 @@
     byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
     timeline(test, filterNames.some((name) => state[name])); for (const t of tables) t.draw(test);
   };
-  fixed();
-  const listed = [...rows, ...report.readings, ...report.refusals];
+  fixed(); const listed = [...rows, ...report.readings, ...report.refusals];
   for (const [id, values] of Object.entries({ who: listed.map(whoKey), name: listed.map(nameOf), token: report.tokens.map(tokenName),
     kind: rows.map((r) => r.kind), outcome: rows.map((r) => r.outcome) })) options("f-" + id, values);
   for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);

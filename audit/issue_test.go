@@ -1,0 +1,126 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// When the leaked token was issued: only a log that begins before that has all who were given it.
+
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// issuedEarlier is five hours before the logs of these tests begin.
+func issuedEarlier() time.Time { return time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC) }
+
+// TestIssue_NotShown: the mount is not tuned, so that the log hides issued_at. While the upstream is down ttl tells when to come back, so that
+// what is left of rotation_period does not tell the issue either.
+func TestIssue_NotShown(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.HideIssue = true
+		l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "role/billing", Answer: map[string]any{"config": "gst"}})
+		l.Wait(16 * time.Hour)
+		answer := l.Answer(Token(1), "gst")
+		answer["expires_in"], answer["ttl"], answer["rotation_period"] = 5*3600, 60, 57024
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+	}))
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-bina", "")
+	if text := runWith(t, Token(1), "-token-file=-", path).stdout; !strings.Contains(text, "When the leaked token was issued is not known") {
+		t.Errorf("no note says so:\n%s", text)
+	}
+}
+
+// TestIssue_ClaimsOfTheVendors: the claims of the vendors' JWTs as their documents have them: none has iat, and one has orig_iat. Unwrappings show
+// nothing else.
+func TestIssue_ClaimsOfTheVendors(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	for name, claims := range map[string]string{
+		"Masters India v1": fmt.Sprintf(`{"user_id":1,"username":"x","exp":%d,"email":"x@example.com","orig_iat":%d}`, issuedEarlier().Unix()+86400, issuedEarlier().Unix()),
+		"Masters India v2": fmt.Sprintf(`{"token_type":"access","exp":%d,"jti":"0a","user_id":1,"username":"x","refresh_jti":"0b"}`, issuedEarlier().Unix()+86400),
+		"FirstVision":      fmt.Sprintf(`{"scope":"x","client_id":"y","firstVisionId":"z","exp":%d}`, issuedEarlier().Unix()+86400),
+		"another zone":     fmt.Sprintf(`{"iat":%d}`, issuedEarlier().Add(5*time.Hour+30*time.Minute).Unix()),
+	} {
+		token := "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+		for older, code := range map[bool]int{false: exitIncomplete, true: exitOK} {
+			text := logOf(t, "key", func(l *Log) {
+				l.HideIssue = true
+				if older { // the log begins a day before
+					l.Wait(-48 * time.Hour)
+					l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "role/billing", Answer: map[string]any{"config": "gst"}})
+					l.Wait(48 * time.Hour)
+				}
+				l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+				l.Do(unwrap(People()[0], "w", l.Answer(token, "gst")))
+			})
+			if !strings.Contains(claims, "iat") {
+				code = exitIncomplete // whatever older files there are
+			}
+			t.Log(name, older)
+			wantLeak(t, search(t, token, file(t, text)), code, "userpass-asha", "")
+		}
+	}
+}
+
+// TestIssue_RepeatedByTheUpstream: issued_at is when this Vault got the token last. Where its upstream repeats tokens, another life of it may be in
+// a file that is not here.
+func TestIssue_RepeatedByTheUpstream(t *testing.T) {
+	withoutVault(t)
+	read := func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
+	for name, fill := range map[string]func(l *Log){
+		"issued twice": func(l *Log) {
+			read(l)
+			l.Wait(25 * time.Hour)
+			clear(l.issued)
+			read(l)
+		},
+		"an error says so": func(l *Log) {
+			read(l)
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing",
+				Error: "1 error occurred:\n\t* config \"gst\": the upstream repeats its last token, which is about to expire, and gives no other\n\n"})
+		},
+	} {
+		if got := search(t, Token(1), logFile(t, fill, tuned()...)); got.code != exitIncomplete || got.possible != "" {
+			t.Errorf("%s: it may have been given in an earlier life, and the report is complete: %+v", name, got)
+		}
+	}
+	wantLeak(t, search(t, Token(1), logFile(t, read, tuned()...)), exitOK, "userpass-asha", "")
+}
+
+// TestIssue_OfARevokedToken: the same holds for who had a token that was revoked.
+func TestIssue_OfARevokedToken(t *testing.T) {
+	withoutVault(t)
+	for hidden, want := range map[bool]string{true: "; not known before 2026-03-01T08:00:00Z", false: ""} {
+		path := logFile(t, func(l *Log) {
+			l.HideIssue = hidden
+			l.Read(People()[0], "billing", Token(1), "gst")
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{
+				l.id(1): map[string]any{"upstream": "unsupported", "valid_until": "2026-03-02T12:00:00Z"},
+			}}})
+		}, "token_id")
+		got := mustJSON(t, "", path).all("revocations", "receivers")
+		if got != "userpass-asha ["+People()[0].Entity+"]"+want {
+			t.Errorf("issued_at hidden %t: receivers are %q", hidden, got)
+		}
+	}
+}
+
+// TestLeak_LogBeginsFourMinutesTooLate: the first reader is in the file before.
+func TestLeak_LogBeginsFourMinutesTooLate(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		issued := l.now.Format(time.RFC3339)
+		for n := range 2 {
+			answer := l.Answer(Token(1), "gst")
+			answer["issued_at"] = issued
+			l.Do(Request{By: People()[n], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+			l.Wait(4 * time.Minute)
+		}
+	}, tuned()...)
+	lines := strings.SplitAfter(text, "\n")
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(1), file(t, strings.Join(lines[2:], ""))), exitIncomplete, "userpass-bina", "")
+}
