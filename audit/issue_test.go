@@ -8,6 +8,8 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -123,4 +125,31 @@ func TestLeak_LogBeginsFourMinutesTooLate(t *testing.T) {
 	lines := strings.SplitAfter(text, "\n")
 	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha userpass-bina", "")
 	wantLeak(t, search(t, Token(1), file(t, strings.Join(lines[2:], ""))), exitIncomplete, "userpass-bina", "")
+}
+
+// TestIssue_DuringTheFirstRequest has the first read of the log log in, which takes three seconds: nothing is missing.
+func TestIssue_DuringTheFirstRequest(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Other(People()[2])
+		l.Wait(time.Hour)
+		r := Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true}
+		asked := r
+		asked.NoResponse = true
+		l.Do(asked)
+		l.Wait(3 * time.Second)
+		r.NoRequest = true
+		l.n-- // the same request
+		l.Do(r)
+	}, tuned()...)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := regexp.MustCompile(`00000002-0000-4000-8000-[0-9a-f]{12}`)
+	path = file(t, ids.ReplaceAllString(string(text), "00000002-0000-4000-8000-000000000002"))
+	r := runWith(t, Token(1), "-token-file=-", path)
+	if r.code != exitOK {
+		t.Errorf("the log is complete, and the exit code is %d:\n%.700s", r.code, r.stdout)
+	}
 }

@@ -46,7 +46,7 @@ CREATE INDEX request_token ON request (token) WHERE token <> 0;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
   ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM unjudged u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
 CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
-CREATE TABLE log AS SELECT substr(min(time), 1, 19) || 'Z' AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
+CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(coalesce(began, ns)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 -- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
 CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
 FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id)
