@@ -127,7 +127,7 @@ func TestLeak_LogBeginsFourMinutesTooLate(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, strings.Join(lines[2:], ""))), exitIncomplete, "userpass-bina", "")
 }
 
-// TestIssue_DuringTheFirstRequest has the first read of the log log in, which takes three seconds: nothing is missing.
+// TestIssue_DuringTheFirstRequest has the log begin with a read that logs in for three seconds: nothing is missing.
 func TestIssue_DuringTheFirstRequest(t *testing.T) {
 	withoutVault(t)
 	path := logFile(t, func(l *Log) {

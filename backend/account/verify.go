@@ -56,8 +56,8 @@ func (t *transition) endVerification(w *Work, err error) {
 	t.emit(Wake{})
 }
 
-// apply ends a verification whose settings were not stored. A login that was sent goes on: no other begins beside it, and its failure
-// counts.
+// apply ends a verification whose settings were not stored. A login that was sent goes on: no other begins beside it, and its
+// failure counts.
 func (e Abandon) apply(t *transition) {
 	switch w := t.Work; {
 	case w == nil || w.ID != e.Work:
