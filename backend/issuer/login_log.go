@@ -29,8 +29,8 @@ func (w *worker) reportLogin(e account.Report) {
 	logger := w.issuer.logger
 	switch {
 	case e.Token == nil && e.Failure == nil:
-		logger.Info("a login was given up after a change of its config or a revocation: what it brings is not used", "config", w.name,
-			"reason", e.Reason)
+		logger.Info("a login was given up after a change of its config, a revocation, or with its caller: its token is not used",
+			"config", w.name, "reason", e.Reason)
 		return
 	case e.Failure != nil && (e.Failure.Kind == account.Blocked || !isUpstream(e.Err)):
 		logger.Warn("no login could begin: it will be tried again", "config", w.name, "reason", e.Reason, "error", e.Err)

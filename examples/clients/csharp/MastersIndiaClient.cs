@@ -108,7 +108,8 @@ public sealed class MastersIndiaClient
             }
             catch (MastersIndiaException e) when (rejected == "" && DateTime.UtcNow < livesUntil && (e.Status < 400 || e.Status >= 500 || e.Status == 429))
             {
-                keepUntil = DateTime.UtcNow.AddSeconds(5); // a Vault that is down is not felt while the token lives
+                keepUntil = DateTime.UtcNow.AddSeconds(60); // a Vault that is down is not felt while the token lives
+                if (keepUntil > livesUntil) keepUntil = livesUntil;
             }
             return kept;
         }

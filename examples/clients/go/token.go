@@ -24,7 +24,7 @@ const (
 	// margin is how long before its end a token is taken for dead.
 	margin = 5 * time.Second
 	// again is when Vault is asked again after it could not be reached.
-	again = 5 * time.Second
+	again = time.Minute
 	// vaultTimeout bounds one request to Vault.
 	vaultTimeout = 30 * time.Second
 	// notVault is said where a response is not of Vault.
@@ -140,7 +140,7 @@ func (c *client) token(ctx context.Context, rejected string) (token, error) {
 		if rejected != "" || isRefused || ctx.Err() != nil || !now.Before(c.livesUntil) {
 			return token{}, err
 		}
-		c.keepUntil = now.Add(again) // a Vault that is down is not felt while the token lives
+		c.keepUntil = now.Add(min(again, c.livesUntil.Sub(now))) // a Vault that is down is not felt while the token lives
 		return c.kept, nil
 	}
 	// A role may be without leases: 0.

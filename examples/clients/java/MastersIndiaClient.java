@@ -117,7 +117,8 @@ public final class MastersIndiaClient {
                 throw e;
             }
             // A Vault that is down is not felt while the token lives.
-            kept = new Kept(kept.token, Instant.now().plusSeconds(5), kept.livesUntil);
+            Instant again = Instant.now().plusSeconds(60);
+            kept = new Kept(kept.token, again.isBefore(kept.livesUntil) ? again : kept.livesUntil, kept.livesUntil);
         }
         return kept.token;
     }

@@ -72,7 +72,7 @@ export class Client {
         (problem) => {
           const refused = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
           const alive = !rejected && !refused && Date.now() < this.#livesUntil;
-          this.#keepUntil = alive ? Date.now() + 5000 : 0;
+          this.#keepUntil = alive ? Math.min(Date.now() + 60000, this.#livesUntil) : 0;
           if (alive) return this.#kept; // a Vault that is down is not felt while the token lives
           throw problem;
         });

@@ -80,7 +80,7 @@ final class MastersIndiaClient
             if ($rejected !== '' || time() >= $kept['lives_until'] || $code >= 400 && $code < 500 && $code !== 429) {
                 throw $error;
             }
-            $kept['keep_until'] = time() + 5;
+            $kept['keep_until'] = min(time() + 60, $kept['lives_until']);
         }
         $this->remember($kept);
         return $kept['token'];

@@ -78,7 +78,7 @@ class Client:
             # A Vault that is down is not felt while the token lives.
             if rejected or time.time() >= lives_until or 400 <= error.status < 500 and error.status != 429:
                 raise
-            self._kept = (token, time.time() + 5, lives_until)
+            self._kept = (token, min(time.time() + 60, lives_until), lives_until)
             return _copied(token)
         self._kept = (token, time.time() + keep, time.time() + life)
         return _copied(token)
