@@ -4,7 +4,6 @@
 package test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -69,57 +68,5 @@ func TestConfigOvertake_VerificationNotBegun(t *testing.T) {
 		s.wait(reader)
 		advance(2 * time.Minute)
 		s.wantLogins(1, "the reader's")
-	})
-}
-
-// goneWrite sends a write whose caller goes before the upstream has responded.
-func (w *testMount) goneWrite(data map[string]any) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
-	defer cancel()
-	_, err := w.do(ctx, logical.UpdateOperation, "config/gst", data)
-	check.Require(w.t, err != nil, "the write has succeeded")
-}
-
-// TestConfigVerify_OneLoginAfterCallerIsGone reads while the login goes on that a write has begun.
-func TestConfigVerify_OneLoginAfterCallerIsGone(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.write("config/gst", map[string]any{"request_timeout": "60s"})
-		s.slow(40 * time.Second)
-		s.goneWrite(branch("7"))
-		check.True(t, s.failure("app") != nil, "a token is read")
-		advance(time.Minute)
-		s.slow(0)
-		s.token("app")
-		s.wantLogins(2, "the write's and the reader's")
-		check.Equal(t, s.Upstream.MostInFlight(""), 1, "logins of one account in flight at once")
-	})
-}
-
-// TestConfigVerify_RefusalAfterCallerIsGone has a client that waits for a short time only write a wrong password again and again.
-func TestConfigVerify_RefusalAfterCallerIsGone(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.write("config/gst", map[string]any{"request_timeout": "60s"})
-		s.slow(20 * time.Second)
-		for range 10 {
-			s.goneWrite(map[string]any{"password": "wrong-password"})
-			advance(time.Minute)
-		}
-		check.Equal(t, s.Simulator.Counters().LoginsRefused, 1, "refused logins")
-	})
-}
-
-// TestConfigVerify_SessionAfterCallerIsGone has that login end the session of the account.
-func TestConfigVerify_SessionAfterCallerIsGone(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.SingleSession = true }))
-		s.write("config/gst", jwtConfig("verify_connection", false, "rotation_percent", 100, "request_timeout", "60s"))
-		s.write("role/app", map[string]any{"config": "gst"})
-		s.EveryMinute()
-		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 25 * time.Second, On: simulator.OnLogin, Remaining: 1})
-		s.goneWrite(branch("7"))
-		check.True(t, s.Simulator.TokenAlive(s.token("app").access), "a dead token is read")
-		advance(10 * time.Minute)
-		s.wantNoDeadToken("the login of a write whose caller is gone")
 	})
 }

@@ -5,7 +5,6 @@ package test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -200,22 +199,6 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 		tokens := s.ledgerOf("gst")
 		check.True(t, len(tokens) == 1, "ledger/ has the one token %d times", len(tokens))
 		check.True(t, unknown == 0, "lookup does not know the token that readers are given, %d times of %d", unknown, reads)
-	})
-}
-
-func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":3600}`)
-		s.EveryMinute()
-		a := s.token("app")
-		advance(65 * time.Minute)
-		again := s.token("app")
-		check.Require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
-		s.remove("config/gst")
-		advance(time.Minute)
-		found := s.lookUp("token_id", a.id)
-		check.True(t, found.State != "expired" && !strings.Contains(found.Advice, "it is dead"),
-			"a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
 	})
 }
 

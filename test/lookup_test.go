@@ -349,3 +349,19 @@ func TestLookup_KilledPastMaxTokenTTL(t *testing.T) {
 		check.True(t, !found.UsableUntil.After(time.Now()), "usable_until %s, %s", found.UsableUntil, found.Advice)
 	})
 }
+
+func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":3600}`)
+		s.EveryMinute()
+		a := s.token("app")
+		advance(65 * time.Minute)
+		again := s.token("app")
+		check.Require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
+		s.remove("config/gst")
+		advance(time.Minute)
+		found := s.lookUp("token_id", a.id)
+		check.True(t, found.State != "expired" && !strings.Contains(found.Advice, "it is dead"),
+			"a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
+	})
+}

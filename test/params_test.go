@@ -40,18 +40,6 @@ func everyRequest() []request {
 	}
 }
 
-func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
-	eachOf(t, everyRequest(), func(t *testing.T, r request) {
-		w := jwtV1().mounted(t)
-		for name, value := range map[string]any{
-			"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
-			"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
-		} {
-			w.badRequest(r.op, r.path, with(r.data, name, value), name)
-		}
-	})
-}
-
 func TestParams_VaultsOwnAccepted(t *testing.T) {
 	eachOf(t, everyRequest(), func(t *testing.T, r request) {
 		for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
@@ -142,39 +130,5 @@ func TestParams_TooLongSaysTheLimit(t *testing.T) {
 			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": wrong}, "must be whole seconds")
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": "99999999999999999999"}, "from 1 to 100")
-	})
-}
-
-func TestNames_InvalidRefusedWithRule(t *testing.T) {
-	eachNamed(t, namedPaths(), func(t *testing.T, path string, operations []logical.Operation) {
-		w := jwtV1().mounted(t)
-		for _, name := range badNames() {
-			for _, op := range operations {
-				message := w.badRequest(op, path+name, body(path, op), "name", "128")
-				check.True(t, len(name) <= 3 || !strings.Contains(message, name), "%s: the message repeats the name: %q", op, message)
-			}
-		}
-		if data := body(path, logical.UpdateOperation); data != nil { // it is the label under which metrics count many together
-			w.badRequest(logical.UpdateOperation, path+"_other", data, "name")
-		}
-	})
-}
-
-func TestNames_ValidUsedUnchanged(t *testing.T) {
-	eachOf(t, []string{
-		"a", "7", "_", strings.Repeat("Ab1.-_c9", 16), "GST", "gst.in", "_gst_", "gst-in", "config", "list", "0123456789", "a-.b", "a--b", "a__b",
-	}, func(t *testing.T, name string) {
-		w := newTestMount(t, jwtAccount())
-		w.write("config/"+name, jwtConfig())
-		w.write("role/"+name, map[string]any{"config": name})
-		check.Equal[any](t, w.read("token/" + name).Data["config"], name, "config")
-		w.read("config/" + name)
-		w.read("role/" + name)
-		w.read("status/" + name)
-		w.write("revoke/"+name, nil)
-		w.write("rotate/"+name, nil)
-		w.remove("role/" + name)
-		w.remove("config/" + name)
-		check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 	})
 }

@@ -29,3 +29,15 @@ func TestUnknownParameter_SaysWhatWasMeant(t *testing.T) {
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"xyzzy": "canary"}, "this operation takes allow_http, ")
 	})
 }
+
+func TestUnknownParameter_RefusedOnEveryOperation(t *testing.T) {
+	eachOf(t, everyRequest(), func(t *testing.T, r request) {
+		w := jwtV1().mounted(t)
+		for name, value := range map[string]any{
+			"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
+			"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
+		} {
+			w.badRequest(r.op, r.path, with(r.data, name, value), name)
+		}
+	})
+}
