@@ -39,7 +39,8 @@ var errIncomplete = errors.New("the log does not tell all: see the notes in the 
 
 func main() {
 	debug.SetMemoryLimit(40 << 20) // bytes: with what the database has, the whole process stays below 100 MB
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes is an error, after which the database is removed
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal kills, should the orderly end hang
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

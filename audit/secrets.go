@@ -69,8 +69,7 @@ func (c *classifier) safe(text string) string {
 	return text
 }
 
-// safeURL is a URL without user info, query and fragment. What comes before the last @ counts as user info, since a password may
-// have any character.
+// safeURL is a URL without user info, query and fragment. What is before the last @ is user info: a password may be anything.
 func safeURL(address string) string {
 	return queryPattern.ReplaceAllString(userPattern.ReplaceAllString(address, "$1"+withheld+"@"), "?"+withheld)
 }
