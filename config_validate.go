@@ -149,7 +149,14 @@ func checkText(f *configField, text string, wrong *problems) {
 		wrong.add(f.name, "begins or ends with a blank")
 	case isVaultToken(strings.TrimSpace(text)) && len(text) >= leastVaultToken: // the wrong clipboard
 		wrong.add(f.name, "is a token of Vault, and was not sent to the upstream")
+	case !f.sensitive && isJWT(text):
+		wrong.add(f.name, "is a token, which all who read the config would see")
 	}
+}
+
+// isJWT reports whether a text has the form of a JSON Web Token, as most tokens of the vendors have.
+func isJWT(text string) bool {
+	return strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 && !strings.Contains(text, " ")
 }
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.

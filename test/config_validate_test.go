@@ -220,6 +220,7 @@ func TestConfigRefused_Secret(t *testing.T) {
 		refuseEach(t, oauth(), field, []any{"canary\n", "canary\r", "canary\r\n"}, "newline", "printf %s")
 		refuseEach(t, oauth(), field, []any{"hvs.canary" + strings.Repeat("x", 18)}, "token of Vault")
 	}
+	refuseEach(t, oauth(), "pause_reason", []any{"eyJcanary.eyJ.x"}, "is a token")
 }
 
 func TestConfigRefused_Header(t *testing.T) {
