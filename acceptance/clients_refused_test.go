@@ -72,6 +72,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a Vault token in a header", "for Vault alone", []string{"-d", invoice, "-H", "X-Key: hvs." + secret, name, good}, nil},
 			{"a Vault token in the URL", "for Vault alone", []string{"-d", invoice, name, good + "?key=hvb." + secret}, nil},
 			{"a Vault token in the body", "for Vault alone", []string{"-d", `{"key": "hvs.` + secret + `"}`, name, good}, nil},
+			{
+				"its own token of OpenBao in a header", "for Vault alone", []string{"-d", invoice, "-H", "X-Key: s.Invented0Token0Of0OpenBao", name, good},
+				[]string{"VAULT_TOKEN=s.Invented0Token0Of0OpenBao"},
+			},
 			{"a letter beyond ASCII in the URL", "percent-encode", []string{"-d", invoice, name, good + "?name=é"}, nil},
 			{"a percent sign of its own in the URL", "percent-encode", []string{"-d", invoice, name, good + "?key=" + secret + "&of=100%"}, nil},
 			{"a body encoded twice", "is it encoded twice?", []string{"-d", strconv.Quote(`{"user_gstin": "29ABCDE1234F2Z5"}`), name, good}, nil},

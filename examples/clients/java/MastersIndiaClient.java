@@ -197,7 +197,8 @@ public final class MastersIndiaClient {
                 throw new ClientException("header: the client itself sends Authorization, client_id, Host, Content-Length and the like", 0);
             }
         }
-        if (VAULT_TOKEN.matcher(url + " " + String.join(" ", headers.values()) + " " + body).find()) {
+        String sent = url + " " + String.join(" ", headers.values()) + " " + body, own = env("VAULT_TOKEN");
+        if (VAULT_TOKEN.matcher(sent).find() || own.length() > 20 && sent.contains(own)) { // one of OpenBao has another form
             throw new ClientException("a Vault token is for Vault alone: take it out of URL, headers and body", 0);
         }
         if (body != null && body.isEmpty()) {

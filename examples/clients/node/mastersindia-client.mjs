@@ -153,7 +153,8 @@ export function check(url, body, headers) {
       throw new ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
     }
   }
-  if (vaultTokens.test([url, ...Object.values(headers ?? {}), body].join(" "))) {
+  const sent = [url, ...Object.values(headers ?? {}), body].join(" "), own = (process.env.VAULT_TOKEN ?? "").trim();
+  if (vaultTokens.test(sent) || (own.length > 20 && sent.includes(own))) { // one of OpenBao has another form
     throw new ClientError("a Vault token is for Vault alone: take it out of URL, headers and body");
   }
   if (body !== undefined && typeof body !== "string") throw new ClientError("body: must be a string: give JSON.stringify(...)");
