@@ -48,7 +48,7 @@ type modelWorld struct {
 	tell   *modelTell
 	kills  []modelKill
 
-	// Callers: one that writes the config at a time, one whose verification that write may overtake, and readers that wait.
+	// Callers: one that writes the config at a time, one whose verification that write may cancel, and readers that wait.
 	op      *modelOp
 	verify  *modelOp
 	readers []modelReader

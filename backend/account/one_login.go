@@ -74,9 +74,9 @@ func (t *transition) cancelWork() {
 	if w == nil {
 		return
 	}
-	t.Suspect = t.Suspect || w.Step != noting && t.endsSession(w.Token, w.Account)
 	switch {
 	case w.Step == loggingIn:
+		t.Suspect = t.Suspect || t.endsSession(nil, w.Account)
 		t.GivenUp = &w.Began
 		if w.Reason == ReasonForced {
 			t.ForcedAt = t.env.Wall
