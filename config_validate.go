@@ -147,11 +147,16 @@ func checkText(f *configField, text string, wrong *problems) {
 		wrong.add(f.name, "must be one line of text without control characters")
 	case (f.name == upstream.FieldUsername || f.name == upstream.FieldClientID) && strings.TrimSpace(text) != text:
 		wrong.add(f.name, "begins or ends with a blank")
-	case isVaultToken(strings.TrimSpace(text)) && len(text) >= leastVaultToken: // the wrong clipboard
+	case isWholeVaultToken(text): // the wrong clipboard
 		wrong.add(f.name, "is a token of Vault, and was not sent to the upstream")
 	case !f.sensitive && isJWT(text):
 		wrong.add(f.name, "is a token, which all who read the config would see")
 	}
+}
+
+// isWholeVaultToken reports whether a text is a token of Vault, and not only begins as one.
+func isWholeVaultToken(text string) bool {
+	return isVaultToken(strings.TrimSpace(text)) && len(text) >= leastVaultToken
 }
 
 // isJWT reports whether a text has the form of a JSON Web Token, as most tokens of the vendors have.

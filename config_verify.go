@@ -22,15 +22,15 @@ func wantsVerification(old, next *config, p params) bool {
 	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
 }
 
-// lockConfig waits for the other writes of the config, and overtakes one that waits for its verification: a pause or a deletion
+// lockConfig waits for the other writes of the config, and cancels one that waits for its verification: a pause or a deletion
 // in an incident does not wait for a login that hangs.
 func (b *backend) lockConfig(ctx context.Context, name string) (unlock func(), err error) {
 	unlock, err = b.store.lock(ctx, configPrefix+name)
 	if err != nil {
 		return nil, err
 	}
-	if overtake, ok := b.verifying.Load(name); ok {
-		overtake.(context.CancelCauseFunc)(issuer.ErrChanged) //nolint:forcetypeassert // the map holds nothing else
+	if cancel, ok := b.verifying.Load(name); ok {
+		cancel.(context.CancelCauseFunc)(issuer.ErrChanged) //nolint:forcetypeassert // the map holds nothing else
 	}
 	return unlock, nil
 }
@@ -39,16 +39,16 @@ func (b *backend) lockConfig(ctx context.Context, name string) (unlock func(), e
 func (b *backend) verify(
 	ctx context.Context, settings *issuer.Account, unlock func(), commit func(*issuer.Token) error,
 ) error {
-	ctx, overtake := context.WithCancelCause(ctx)
-	defer overtake(nil)
-	b.verifying.Store(settings.Name, overtake)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	b.verifying.Store(settings.Name, cancel)
 	defer b.verifying.Delete(settings.Name)
 	unlock()
 	return b.issuer.Verify(ctx, settings, func(token *issuer.Token) error {
-		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), issuer.ChangeWait)
-		defer cancel()
-		isOvertaken := func() bool { return errors.Is(context.Cause(ctx), issuer.ErrChanged) }
-		if isOvertaken() {
+		patient, stop := context.WithTimeout(context.WithoutCancel(ctx), issuer.ChangeWait)
+		defer stop()
+		isCancelled := func() bool { return errors.Is(context.Cause(ctx), issuer.ErrChanged) }
+		if isCancelled() {
 			return issuer.ErrChanged
 		}
 		unlock, err := b.store.lock(patient, configPrefix+settings.Name)
@@ -56,7 +56,7 @@ func (b *backend) verify(
 			return err
 		}
 		defer unlock()
-		if isOvertaken() {
+		if isCancelled() {
 			return issuer.ErrChanged
 		}
 		return commit(token)

@@ -281,7 +281,7 @@ func checkMetadata(metadata map[string]string, wrong *problems) {
 		case !isOneLine(value):
 			wrong.add(fieldMetadata, "the value of %s must be one line of text without control characters", name)
 			return
-		case isJWT(value) || isVaultToken(value) && len(value) >= leastVaultToken:
+		case isJWT(value) || isWholeVaultToken(value):
 			wrong.add(fieldMetadata, "the value of %s is a token, which all who read the role would see", name)
 			return
 		}

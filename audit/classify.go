@@ -119,7 +119,7 @@ func (c *classifier) classify(e *entry) *fact {
 	default:
 		return nil
 	}
-	if cutOff.MatchString(f.why) && strings.Contains("write delete admin rotate revoke", f.kind) {
+	if cutOff.MatchString(f.why) && slices.Contains([]string{"write", "delete", "admin", "rotate", "revoke"}, f.kind) {
 		f.outcome = unanswered // it may have been carried out
 	}
 	switch f.kind {

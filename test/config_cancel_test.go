@@ -14,8 +14,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestConfigOvertake_VerificationHangs pauses or deletes a config, in an incident, while the login of somebody's write hangs.
-func TestConfigOvertake_VerificationHangs(t *testing.T) {
+// TestConfigCancel_VerificationHangs pauses or deletes a config, in an incident, while the login of somebody's write hangs.
+func TestConfigCancel_VerificationHangs(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -36,13 +36,13 @@ func TestConfigOvertake_VerificationHangs(t *testing.T) {
 			check.NoError(t, err)
 			atMost(t, time.Since(began), time.Second, "the %s has waited", c.name)
 			_, err = s.wait(write).unpack()
-			check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was overtaken")
+			check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was cancelled")
 			atMost(t, time.Since(began), 2*time.Second, "the write has waited")
 			resp, err := s.do(t.Context(), logical.ReadOperation, "config/gst", nil)
 			check.NoError(t, err)
 			if c.data != nil {
 				check.Equal(t, resp.Data["paused"], any(true), "paused")
-				check.Equal(t, len(resp.Data["headers"].(map[string]string)), 0, "headers of the write that was overtaken")
+				check.Equal(t, len(resp.Data["headers"].(map[string]string)), 0, "headers of the write that was cancelled")
 			} else {
 				check.True(t, resp == nil, "the config is there again: %v", resp)
 			}
@@ -53,9 +53,9 @@ func TestConfigOvertake_VerificationHangs(t *testing.T) {
 	}
 }
 
-// TestConfigOvertake_VerificationNotBegun pauses a config while somebody's write waits for the login of a reader to end: no other
+// TestConfigCancel_VerificationNotBegun pauses a config while somebody's write waits for the login of a reader to end: no other
 // login follows.
-func TestConfigOvertake_VerificationNotBegun(t *testing.T) {
+func TestConfigCancel_VerificationNotBegun(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
 		reader := s.async("token/app")
@@ -64,7 +64,7 @@ func TestConfigOvertake_VerificationNotBegun(t *testing.T) {
 		advance(time.Second)
 		s.write("config/gst", map[string]any{"paused": true})
 		_, err := s.wait(write).unpack()
-		check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was overtaken")
+		check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was cancelled")
 		s.wait(reader)
 		advance(2 * time.Minute)
 		s.wantLogins(1, "the reader's")
