@@ -38,8 +38,8 @@ given fields. A field set to "" is reset to its default.
 `
 	configListHelpSynopsis    = "List the upstream accounts."
 	configListHelpDescription = `
-List the upstream accounts. The details of each are its protocol, preset,
-token_url and username, and whether it is paused.
+List the upstream accounts. key_info has the protocol, preset, token_url,
+username and client_id of each, and whether it is paused.
 
     $ vault list -detailed mastersindia/config
 `

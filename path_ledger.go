@@ -32,8 +32,8 @@ new tokens. To find the config of a token, use lookup.
 `
 	ledgerListHelpSynopsis    = "List the configs for which tokens were issued."
 	ledgerListHelpDescription = `
-List the configs in the ledger, including deleted ones. The details of each are
-until when its records are kept.
+List the configs in the ledger, including deleted ones. key_info has the time
+until which the records of each are kept.
 
     $ vault list -detailed mastersindia/ledger
 `
@@ -82,12 +82,12 @@ func (b *backend) ledgerPaths() []*framework.Path {
 // ledgerFields describe one token.
 func ledgerFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"token_id": textField("Names the token without showing it."),
+		"token_id": textField("ID of the token: the first 16 hex digits of its SHA-256."),
 		"state": textField("current, superseded (replaced, but still valid upstream), revoked or expired.",
 			tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired),
 		"issued_at":    timeField("When the token's life began."),
 		"expires_at":   timeField("When the token expires."),
-		"usable_until": timeField("Until when the upstream accepts the token, as far as known: before expires_at if it was revoked."),
+		"usable_until": timeField("Time until which the upstream accepts the token, as far as known; before expires_at if it was revoked."),
 		"reason":       textField("Why the login was made: first_read, rotation, forced, rejected, verification or after_revoke."),
 	}
 }

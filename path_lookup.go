@@ -66,7 +66,7 @@ func (b *backend) lookupPaths() []*framework.Path {
 					failure{http.StatusNotFound, "the ledger has no such token; the message names the possible reasons"},
 					failure{
 						http.StatusServiceUnavailable,
-						"the plugin has just started and has yet to read which tokens it issued, or storage does not give that",
+						"the plugin has just started and has not loaded its tokens yet, or storage cannot be read",
 					}),
 				ForwardPerformanceStandby: true,
 			},

@@ -23,8 +23,8 @@ A stored config keeps these settings after an upgrade of the plugin.
 `
 	presetListHelpSynopsis    = "List the presets."
 	presetListHelpDescription = `
-List the documented login endpoints. The details of each are its protocol,
-token_url and description.
+List the documented login endpoints. key_info has the protocol, token_url and
+description of each.
 
     $ vault list -detailed mastersindia/preset
 `
@@ -71,9 +71,9 @@ func (b *backend) presetFields() map[string]*framework.FieldSchema {
 		"assumed":        textField("What is neither documented nor seen in use, but assumed."),
 		"token_use":      textField("How an application sends the token."),
 		"revocable":      boolField("Whether a token can be revoked upstream before it expires."),
-		"single_session": textField("Whether a second login invalidates the first token; unknown if that is not known."),
-		"needs":          textField("What a config requires besides its credentials; may be empty."),
-		"caveat":         textField("What to know before using it; may be empty."),
+		"single_session": textField("Whether a second login invalidates the first token, or unknown."),
+		"needs":          textField("Parameters that a config requires besides its credentials; may be empty."),
+		"caveat":         textField("Known limitations; may be empty."),
 	}
 	for n := range b.fields {
 		if f := &b.fields[n]; f.filled {

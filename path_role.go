@@ -35,7 +35,7 @@ it.
 `
 	roleListHelpSynopsis    = "List the roles."
 	roleListHelpDescription = `
-List the roles. The details of each are its config and limits.
+List the roles. key_info has the config and limits of each.
 
     $ vault list -detailed mastersindia/role
 `

@@ -43,7 +43,7 @@ func (b *backend) rotatePaths() []*framework.Path {
 					"token_id":             textField("ID of the new token."),
 					"expires_at":           timeField("When the new token expires."),
 					"previous_token_id":    textField("ID of the token that was replaced; empty if there was none."),
-					"previous_valid_until": maybeTimeField("Until when the old token may be valid upstream.", "if there was none"),
+					"previous_valid_until": maybeTimeField("Time until which the old token may be valid upstream.", "if there was none"),
 				}, append(upstreamFailures(), failure{
 					http.StatusBadRequest, "the config does not exist or is paused, or the upstream refuses the credentials",
 				})...),

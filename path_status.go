@@ -44,8 +44,8 @@ The state is one of these:
 `
 	statusListHelpSynopsis    = "List the health of all accounts."
 	statusListHelpDescription = `
-List the configs. The details of each are its state, any problem with the
-command to fix it, the expiry of its token, and when the next login may be made.
+List the configs. key_info has the state of each, any problem with the command
+to fix it, the expiry of its token, and when the next login may be made.
 
     $ vault list -detailed mastersindia/status
 `

@@ -36,8 +36,8 @@ an Authorization header, send the value of authorization unchanged.
     $ vault read mastersindia/token/billing
 
 If the API refuses the token, read again with rejected_token_id set to its
-token_id, and retry the API request once. All requests for the same token cause
-a single login, at most every five minutes.
+token_id, and retry the API request once. Requests that reject the same token
+share one login. The engine makes at most one such login every five minutes.
 `
 )
 
@@ -66,7 +66,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 			},
 			"ttl":                 numberField("Seconds until the token is replaced at the latest."),
 			"rotation_period":     numberField("Seconds between rotations."),
-			"last_vault_rotation": timeField("When the token was issued."),
+			"last_vault_rotation": timeField("The same as issued_at, with fractions of a second."),
 		}, append(upstreamFailures(), failure{
 			http.StatusBadRequest,
 			"the role or its config does not exist, the config is paused, or the upstream refuses the credentials",

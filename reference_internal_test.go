@@ -85,8 +85,8 @@ func commonFailures() []failure {
 	all := append([]failure{
 		{http.StatusBadRequest, "a parameter is unknown or has the wrong type, or the name is invalid"},
 		{http.StatusForbidden, "no policy of the Vault token allows the request; the engine itself never returns 403"},
-		{http.StatusNotFound, "what is read does not exist, or the list is empty"},
-		{http.StatusInternalServerError, "Vault's storage fails or has damaged entries"},
+		{http.StatusNotFound, "the entry does not exist, or the list is empty"},
+		{http.StatusInternalServerError, "Vault's storage failed or has a damaged entry"},
 		{http.StatusServiceUnavailable, "Vault is sealed, or the plugin is being reloaded"},
 		{http.StatusGatewayTimeout, "Vault's storage did not respond in time"},
 	}, upstreamFailures()...)

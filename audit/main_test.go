@@ -177,45 +177,6 @@ const (
 		"userpass-asha userpass-asha userpass-asha" //nolint:dupword // three tokens each
 )
 
-func TestLeak_IsTraced(t *testing.T) {
-	shown, hidden := logFile(t, (*Log).Day, tuned()...), logFile(t, (*Log).Day)
-	withoutID := file(t, regexp.MustCompile(`,"token_id":"hmac-[^"]*"`).ReplaceAllString(logOf(t, "", (*Log).Day), ""))
-	for _, test := range []struct {
-		vault    bool
-		log      string
-		given    string
-		possible string
-	}{
-		{false, shown, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
-		{true, hidden, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
-		{true, withoutID, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
-		{true, shown, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
-		{false, hidden, "", dayPossible},
-	} {
-		withoutVault(t)
-		if test.vault {
-			vaultWith(t, map[string]string{"file": "audit-device-key", "syslog": "another key"})
-		}
-		wantLeak(t, search(t, Token(2), test.log), exitIncomplete, test.given, test.possible)
-	}
-	for _, format := range formats() {
-		if text := must(t, Token(2), "-token-file=-", "-format="+format, shown); strings.Contains(text, Token(2)) {
-			t.Errorf("%s shows the token", format)
-		}
-	}
-}
-
-func TestLeak_AVaultThatRefuses(t *testing.T) {
-	log := logFile(t, (*Log).Day, tuned()...)
-	vaultWith(t, nil)
-	for _, args := range [][]string{{"-token-file=-", log}, {"-token-file=-", "-audit-device=other", log}} {
-		r := runWith(t, Token(2), args...)
-		if r.code != exitFailed || !strings.Contains(r.stderr, "unset VAULT_ADDR") || strings.Contains(r.stderr, Token(2)) || r.stdout != "" {
-			t.Errorf("%q: want exit code 1 and what to do, got %+v", args, r)
-		}
-	}
-}
-
 func TestRevoked_ReadersByHMAC(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "audit-device-key"})
 	r := mustJSON(t, "", "-audit-device=file", logFile(t, (*Log).Day))
@@ -277,34 +238,6 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 func jwt(issued, expires time.Time) string {
 	claims := fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.Unix(), expires.Unix())
 	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
-}
-
-// TestLeak_IssueThatRulesOut: days before a JWT was issued nobody was given it. What its role gave before and after a read, and what the log tells
-// of its life, rules nothing out.
-func TestLeak_IssueThatRulesOut(t *testing.T) {
-	withoutVault(t)
-	people := People()
-	issued := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
-	token := jwt(issued, issued.Add(24*time.Hour))
-	path := logFile(t, func(l *Log) {
-		unanswered := func(who int, role string) {
-			l.Do(Request{By: people[who], Operation: "read", Mount: mountPath, Path: "token/" + role, NoResponse: true})
-		}
-		l.Read(people[4], "other", Token(9), "another")
-		l.Do(Request{By: Caller{Name: "userpass-eve", Entity: "e"}, Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
-		l.Wait(52 * time.Hour)
-		unanswered(1, "billing")
-		l.Wait(2 * time.Second)
-		l.Read(people[0], "billing", token, "gst")
-		l.Wait(10 * time.Minute)
-		unanswered(2, "kiosk")
-		unanswered(4, "other")
-		l.Wait(10 * time.Minute)
-		l.Read(people[4], "other", Token(9), "another")
-		l.Wait(48 * time.Hour)
-		unanswered(3, "billing")
-	}, tuned()...)
-	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "approle kubernetes-erp-invoices userpass-bina userpass-omar")
 }
 
 func TestAlarm_RevokedTokenHandedOut(t *testing.T) {

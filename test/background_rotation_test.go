@@ -150,7 +150,7 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 }
 
 // Slow storage at start delays no rotation of an account that was loaded.
-func TestRestart_SlowStorageHoldsRotationsUp(t *testing.T) {
+func TestTokenRotation_NotDelayedBySlowStart(t *testing.T) {
 	eachOf(t, []time.Duration{0, 2 * time.Second}, func(t *testing.T, slow time.Duration) {
 		const many = 600
 		s := gstMount(t, 15*time.Minute)
@@ -199,7 +199,7 @@ func (s *testMount) accounts(n int, more ...any) {
 
 func account(n int) string { return fmt.Sprintf("a%03d", n) }
 
-func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
+func TestTokenRotation_RotatesEightAccountsAtATime(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, reading bool) {
 		const many = 200
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
@@ -269,7 +269,7 @@ func (s *testMount) accountOn(host, name string) {
 }
 
 // An account of a healthy host is rotated in its time, however often it is read, while those of a hanging host are due.
-func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
+func TestTokenRotation_HangingHostDelaysNoOther(t *testing.T) {
 	readEvery := []time.Duration{0, 5 * time.Second, time.Second}
 	eachPair(t, []int{60, 150}, readEvery, func(t *testing.T, hanging int, every time.Duration) {
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
@@ -301,7 +301,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 }
 
 // On a host that hangs, too, each account has its turn before any has its second.
-func TestRotation_FirstComeFirstServed(t *testing.T) {
+func TestTokenRotation_FirstComeFirstServed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const many = 60
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))

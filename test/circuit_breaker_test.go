@@ -166,7 +166,7 @@ func TestCircuitBreaker_ClosedByOtherPassword(t *testing.T) {
 }
 
 // Only a write that changes a credential, or a login that succeeds, closes it.
-func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
+func TestCircuitBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
 		s := newClusters(t, time.Hour)
 		s.changePassword()
@@ -203,7 +203,7 @@ func (c *crashAfterPut) Put(ctx context.Context, entry *logical.StorageEntry) er
 }
 
 // A write of headers is cut off after the config is stored and before the account's own record is.
-func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
+func TestCircuitBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		killer := &crashAfterPut{Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() }}
 		s.Storage.Entries = killer
@@ -226,7 +226,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 }
 
 // A verification that failed says nothing any more once logins have succeeded since.
-func TestVerification_FailureEndsWithSuccess(t *testing.T) {
+func TestConfigVerify_FailureEndsWithSuccess(t *testing.T) {
 	eachPair(t, []bool{true, false}, []bool{true, false}, func(t *testing.T, verify, restart bool) {
 		s := gstMount(t, time.Hour)
 		change := func(name string, verify bool) error {
@@ -258,7 +258,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 }
 
 // A write that changes no credential is decided from memory while the breaker is open or a Retry-After runs.
-func TestVerification_ObeysTheHold(t *testing.T) {
+func TestConfigVerify_ObeysTheHold(t *testing.T) {
 	type testCase struct {
 		fault simulator.Fault
 		code  int
@@ -285,5 +285,25 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 			check.True(t, !strings.Contains(err.Error(), "same login"), "the login is another one: %v", err)
 		}
 		s.wantLogins(1, "though headers were written twenty times")
+	})
+}
+
+// A probe that the upstream has accepted closes the breaker, although it brings a revoked token.
+func TestCircuitBreaker_ProbeBringsRevokedToken(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
+		s.token("app")
+		s.write("revoke/gst", nil)
+		s.changePassword()
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		s.failsWith(http.StatusBadRequest) // the vendor has locked the account
+		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
+		advance(15*time.Minute + time.Second)
+		message := s.failure("app").Error()
+		check.True(t, !strings.Contains(message, "refused the credentials"), "after a login that was accepted: %s", message)
+		s.loginsReturn(`{"token":"invented-access-token-8","expires_in":1800}`)
+		advance(20 * time.Minute) // the end of the revoked token is over
+		_, err := s.ask(t.Context(), "app", nil)
+		check.True(t, err == nil, "the upstream has a new token since the revoked one has ended: %v", err)
 	})
 }

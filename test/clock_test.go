@@ -164,7 +164,7 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 }
 
 // The clock was a year ahead when the account was read last. Nobody reads it since the clock is right.
-func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
+func TestTokenRotation_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.Clock.Jump(365 * 24 * time.Hour)
@@ -400,7 +400,7 @@ func TestRevoke_DuringClockAhead(t *testing.T) {
 	})
 }
 
-func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
+func TestConfigVerify_RefusedStaysWithClockAhead(t *testing.T) {
 	eachOf(t, []time.Duration{0, 48 * time.Hour}, func(t *testing.T, ahead time.Duration) {
 		s := gstMount(t, 24*time.Hour)
 		s.token("app")

@@ -252,22 +252,6 @@ func TestConfigRefused_Header(t *testing.T) {
 	})
 }
 
-func TestConfigRefused_NumberBoolOrWord(t *testing.T) {
-	t.Parallel()
-	refuseEach(t, jwtV1(), "rotation_percent", []any{0, 101, -1, json.Number("0"), "0"}, "1", "100")
-	refuseEach(t, jwtV1(), "rotation_percent", []any{66.5, "canary", "66%", true})
-	refuseEach(t, jwtV1(), "request_timeout", []any{0, "0s", 61, "61s", "2m"}, "1s", "60s")
-	refuseEach(t, jwtV1(), "ledger_retention", []any{"9601h", 9600*3600 + 1}, "9600h")
-	inAnotherBase := []any{"08", "010", "0x10", "+5", "-0", "1_0", "00"}
-	refuseEach(t, jwtV1(), "rotation_percent", inAnotherBase, "must be a whole number")
-	refuseEach(t, jwtV1(), "request_timeout", inAnotherBase, "must be")
-	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
-		refuseEach(t, jwtV1(), field, []any{"canary", 7, []any{true}})
-	}
-	refuseEach(t, jwtV1(), "authorization_scheme", []any{"a canary"}, "one word")
-	refuseEach(t, soap(), "soap_action", []any{`canary"`}, "printable ASCII")
-}
-
 func TestConfig_EndsOfRangesAccepted(t *testing.T) {
 	eachNamed(t, map[string][]any{
 		"rotation_percent":  {1, 100, json.Number("66"), float64(50), "33"},

@@ -312,7 +312,7 @@ func TestConfigVerify_HoldsUpNoStepDown(t *testing.T) {
 }
 
 // A verification with the stored password fails. Its hold is one for readers too.
-func TestVerification_FailureHoldsLogins(t *testing.T) {
+func TestConfigVerify_FailureHoldsLogins(t *testing.T) {
 	throttled := func(d time.Duration) simulator.Fault {
 		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
 	}
@@ -388,7 +388,7 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 }
 
 // A password that a verification has found refused is refused from memory.
-func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
+func TestConfigVerify_RefusedPasswordSentOnce(t *testing.T) {
 	refuse := func(s *testMount, data ...any) {
 		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))
 		advance(10 * time.Second)
@@ -440,7 +440,7 @@ func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
 	})
 }
 
-func TestVerification_ProbeCutOffByCrash(t *testing.T) {
+func TestConfigVerify_ProbeCutOffByCrash(t *testing.T) {
 	each(t, map[string]bool{"a new config": false, "another password": true}, func(t *testing.T, exists bool) {
 		s := newLatencyMount(t, jwtAccount())
 		s.EveryMinute()

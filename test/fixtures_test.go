@@ -266,3 +266,28 @@ func startIn(t *testing.T, year int) {
 	t.Helper()
 	advance(time.Until(time.Date(year, time.March, 1, 0, 0, 0, 0, time.UTC)))
 }
+
+// Every protocol has a fixture for each of its request formats, and one with each setting, so that whatever is tested for all of them
+// is tested for it.
+func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
+	t.Parallel()
+	for _, spec := range upstream.Specs() {
+		formats := spec.Formats
+		if len(formats) == 0 {
+			formats = []upstream.Format{""} // the one form that the protocol has
+		}
+		for _, format := range formats {
+			has := slices.ContainsFunc(variants(), func(f fixture) bool {
+				return f.config["protocol"] == string(spec.Protocol) && f.format() == format
+			})
+			check.True(t, has, "protocol %s has no fixture with request_format=%q: add one to fixtures() in test/fixtures_test.go", spec.Protocol, format)
+		}
+		for _, field := range spec.Fields {
+			set := slices.ContainsFunc(variants(), func(f fixture) bool {
+				return f.config["protocol"] == string(spec.Protocol) && f.config[field.Name] != nil
+			})
+			check.True(t, set || field.Default != "", "no fixture of protocol %s sets %s: add it to one, or no test knows it",
+				spec.Protocol, field.Name)
+		}
+	}
+}

@@ -227,62 +227,7 @@ func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 	})
 }
 
-// A forced login that is given up may have been refused: the next is made a minute later.
-func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
-	each(t, map[string]func(s *testMount){
-		"revoke":  func(s *testMount) { s.write("revoke/gst", nil) },
-		"headers": func(s *testMount) { s.write("config/gst", branch("7", "verify_connection", false)) },
-		"crash":   func(s *testMount) { s.Crash() },
-		"none":    func(*testMount) {},
-	}, func(t *testing.T, giveUp func(s *testMount)) {
-		s := refusedMount(t)
-		advance(2 * time.Minute)
-		release := s.Upstream.Hold()
-		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-		advance(time.Second)
-		s.wantLogins(2, "(the second is forced)")
-		giveUp(s)
-		release()
-		advance(6 * time.Second)
-		_, _ = s.rotate()
-		s.wantLogins(2, "(the second was forced 7 s ago)")
-	})
-}
-
-// Refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
-func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := refusedMount(t)
-		advance(2 * time.Minute)
-		s.slow(time.Minute)
-		_, _ = s.rotate()
-		advance(11 * time.Second)
-		_, _ = s.rotate()
-		s.wantLogins(2, "(the second was forced 26 s ago)")
-	})
-}
-
-// A probe that the upstream has accepted closes the breaker, although it brings a revoked token.
-func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
-		s.token("app")
-		s.write("revoke/gst", nil)
-		s.changePassword()
-		s.Upstream.Replace(s.Simulator.ServeHTTP)
-		s.failsWith(http.StatusBadRequest) // the vendor has locked the account
-		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
-		advance(15*time.Minute + time.Second)
-		message := s.failure("app").Error()
-		check.True(t, !strings.Contains(message, "refused the credentials"), "after a login that was accepted: %s", message)
-		s.loginsReturn(`{"token":"invented-access-token-8","expires_in":1800}`)
-		advance(20 * time.Minute) // the end of the revoked token is over
-		_, err := s.ask(t.Context(), "app", nil)
-		check.True(t, err == nil, "the upstream has a new token since the revoked one has ended: %v", err)
-	})
-}
-
-func TestVerification_SaysWhatItMet(t *testing.T) {
+func TestConfigVerify_SaysWhatItMet(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(16 * time.Minute)
@@ -307,25 +252,8 @@ func TestLogin_ProxyNotFoundIsNamed(t *testing.T) {
 	})
 }
 
-// TestRotate_SaysWhatItMet: rotate/ says of its login what it met, also while an earlier failure holds the engine's own logins back.
-func TestRotate_SaysWhatItMet(t *testing.T) {
-	each(t, map[string]simulator.Fault{
-		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: time.Hour}, "refused": {Kind: simulator.FaultRefuse},
-	}, func(t *testing.T, fault simulator.Fault) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetFault(simulator.JWT, fault)
-		s.failed("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		advance(2 * time.Minute)
-		_, err := s.rotate()
-		s.wantLogins(2, "(the second met a broken connection)")
-		code := codeOf(err)
-		check.True(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
-	})
-}
-
 // The record of a failed verification of a config that was never stored goes with its hold.
-func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
+func TestConfigVerify_RecordOfNoConfigGoes(t *testing.T) {
 	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
 	}, func(t *testing.T, fault simulator.Fault) {
@@ -361,7 +289,7 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 }
 
 // A write whose verification waits for settings that storage does not give ends.
-func TestVerification_BoundedWhileSettingsCannotBeRead(t *testing.T) {
+func TestConfigVerify_BoundedWhileSettingsCannotBeRead(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")

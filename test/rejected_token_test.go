@@ -115,7 +115,7 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 }
 
 // What is limited to once in five minutes is how often it has happened, not how often it was asked for.
-func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
+func TestTokenRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 	down := func(fault simulator.Fault) func(s *testMount) {
 		return func(s *testMount) { s.Simulator.SetFault(simulator.JWT, fault) }
 	}

@@ -170,7 +170,7 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 }
 
 // A repeated token ends before the end that was stated first: the account is not held until that.
-func TestRepeated_EarlierEndIsUsed(t *testing.T) {
+func TestRepeatedToken_EarlierEndIsUsed(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-one-token","expires_in":86400}`)
 		a := s.token("app")
@@ -186,7 +186,7 @@ func TestRepeated_EarlierEndIsUsed(t *testing.T) {
 }
 
 // Tokens with claims in whole seconds are the same within one. That is no upstream which repeats its token to the end.
-func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
+func TestRepeatedToken_WithinOneSecondIsRotated(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) {
 			resp := s.write("rotate/gst", nil)
@@ -212,7 +212,7 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 }
 
 // The upstream repeats a token whose rotation is due within its first minute.
-func TestRepeated_YoungTokenCausesNoLoginStorm(t *testing.T) {
+func TestRepeatedToken_YoungTokenCausesNoLoginStorm(t *testing.T) {
 	type testCase struct {
 		life    time.Duration
 		percent int
@@ -261,7 +261,7 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 }
 
 // The upstream has one token, and says at each login that it lives for another hour.
-func TestRepeated_RenewedTokenIsServed(t *testing.T) {
+func TestRepeatedToken_RenewedTokenIsServed(t *testing.T) {
 	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
 		s := gstMount(t, time.Hour, "rotation_percent", percent)
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
@@ -279,7 +279,7 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 }
 
 // The upstream repeats its token with what is left of its life, and has another one once that is over.
-func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
+func TestRepeatedToken_FallingLifeEndsInNewToken(t *testing.T) {
 	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
 		s := gstMount(t, time.Hour, "rotation_percent", percent)
 		var mu sync.Mutex
@@ -310,7 +310,7 @@ func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 }
 
 // The upstream gives another token first, and the revoked one long after its end.
-func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
+func TestRepeatedToken_RevokedTokenIsNeverServedLater(t *testing.T) {
 	read := func(s *testMount) error {
 		_, err := s.ask(s.t.Context(), "app", nil)
 		return err
@@ -354,7 +354,7 @@ func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*te
 }
 
 // A token that is handed out again is served until its told end, which max_token_ttl or the host's clock puts elsewhere.
-func TestRepeated_TokenKeepsItsEnd(t *testing.T) {
+func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 	type testCase struct {
 		limit   string
 		silent  bool          // the upstream tells no life
@@ -391,7 +391,7 @@ func TestRepeated_TokenKeepsItsEnd(t *testing.T) {
 }
 
 // The upstream repeats its token, and gives the refresh token only with the first: it is kept, and revoke/ ends the token.
-func TestRepeated_TokenKeepsItsRefreshToken(t *testing.T) {
+func TestRepeatedToken_TokenKeepsItsRefreshToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV2().living(time.Hour)
 		s := newLatencyMount(t, f.account)
@@ -423,8 +423,8 @@ func TestRepeated_TokenKeepsItsRefreshToken(t *testing.T) {
 	})
 }
 
-// TestRepeated_WithoutLifeKeepsToldEnd has the upstream tell an hour, and repeat its token without a life.
-func TestRepeated_WithoutLifeKeepsToldEnd(t *testing.T) {
+// TestRepeatedToken_WithoutLifeKeepsToldEnd has the upstream tell an hour, and repeat its token without a life.
+func TestRepeatedToken_WithoutLifeKeepsToldEnd(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, verify bool) {
 		s := gstMount(t, time.Hour)
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)

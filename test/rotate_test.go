@@ -203,3 +203,55 @@ func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
 		advance(time.Minute)
 	})
 }
+
+// A forced login that is given up may have been refused: the next is made a minute later.
+func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
+	each(t, map[string]func(s *testMount){
+		"revoke":  func(s *testMount) { s.write("revoke/gst", nil) },
+		"headers": func(s *testMount) { s.write("config/gst", branch("7", "verify_connection", false)) },
+		"crash":   func(s *testMount) { s.Crash() },
+		"none":    func(*testMount) {},
+	}, func(t *testing.T, giveUp func(s *testMount)) {
+		s := refusedMount(t)
+		advance(2 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+		advance(time.Second)
+		s.wantLogins(2, "(the second is forced)")
+		giveUp(s)
+		release()
+		advance(6 * time.Second)
+		_, _ = s.rotate()
+		s.wantLogins(2, "(the second was forced 7 s ago)")
+	})
+}
+
+// Refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
+func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := refusedMount(t)
+		advance(2 * time.Minute)
+		s.slow(time.Minute)
+		_, _ = s.rotate()
+		advance(11 * time.Second)
+		_, _ = s.rotate()
+		s.wantLogins(2, "(the second was forced 26 s ago)")
+	})
+}
+
+// TestRotate_SaysWhatItMet: rotate/ says of its login what it met, also while an earlier failure holds the engine's own logins back.
+func TestRotate_SaysWhatItMet(t *testing.T) {
+	each(t, map[string]simulator.Fault{
+		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: time.Hour}, "refused": {Kind: simulator.FaultRefuse},
+	}, func(t *testing.T, fault simulator.Fault) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.failed("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		advance(2 * time.Minute)
+		_, err := s.rotate()
+		s.wantLogins(2, "(the second met a broken connection)")
+		code := codeOf(err)
+		check.True(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
+	})
+}

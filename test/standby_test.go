@@ -108,3 +108,40 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 		})
 	}
 }
+
+func TestStandby_KeepsNoLedger(t *testing.T) { //nolint:tparallel // each calls it
+	each(t, standbys(), func(t *testing.T, state consts.ReplicationState) {
+		var id any
+		w := oauth().as(t, state, func(w *testMount) {
+			id = w.read("token/app").Data["token_id"]
+			w.ledgerOf("gst")
+		})
+		w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
+		w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token": "canary"})
+		w.forwards(logical.ReadOperation, "ledger/gst", nil)
+		w.forwards(logical.ListOperation, "ledger/", nil)
+		counts := w.ledgerAccesses(func() {
+			for key := range w.storedUnder("ledger/") {
+				w.Backend().InvalidateKey(t.Context(), key)
+			}
+			w.Backend().InvalidateKey(t.Context(), "ledger/")
+			w.Backend().InvalidateKey(t.Context(), "ledger/config/")
+			for range 3 {
+				w.minute()
+				advance(40 * day)
+			}
+		})
+		check.True(t, len(counts) == 0, "accesses on a standby: %v", counts)
+	})
+	timed(t, "and a key of it that another node has changed takes nothing from memory", func(t *testing.T) {
+		w := oauth().mounted(t)
+		w.read("token/app")
+		w.ledgerOf("gst")
+		for key := range w.storedUnder("ledger/") {
+			w.Backend().InvalidateKey(t.Context(), key)
+		}
+		w.Storage.Reset()
+		w.read("token/app")
+		check.Equal(t, w.Storage.Accesses(), []string{}, "accesses of a warm read")
+	})
+}

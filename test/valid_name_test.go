@@ -44,3 +44,10 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		check.Equal(t, len(w.storedUnder("config/")), 0, "entries under config/")
 	})
 }
+
+func badNames() []string {
+	return []string{
+		strings.Repeat("a", 129), strings.Repeat("a", 5000), "a/b", "a/b/", "-a", "a-", "-", ".a", "a.", ".", "..", "a..b", "a/../b", "a b", "a ",
+		"gërman", "जीएसटी", "a１", "a:b", "a%2fb", "a+b", "clerk@gst", "a*", "a\nb", "a\n", "a\x00b", "a\xffb", `a\b`, `a"b`, "a%sb",
+	}
+}

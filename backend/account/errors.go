@@ -39,3 +39,13 @@ func (e *LoginError) Unwrap() error { return e.err }
 func (e *LoginError) Error() string {
 	return fmt.Sprintf("%s; next attempt at %s", e.Message, e.NextAttempt.UTC().Format(time.RFC3339))
 }
+
+// PausedError says that the operator has set the account to paused.
+type PausedError struct{ Reason string }
+
+func (e *PausedError) Error() string {
+	if e.Reason == "" {
+		return "the account is paused"
+	}
+	return "the account is paused: " + e.Reason
+}

@@ -112,3 +112,11 @@ func (s *State) LastFailure(now Reading) *Failure {
 		At: now.Wall, NextAttempt: s.Account.RotatesAt(t), elapsed: now.Elapsed,
 	}
 }
+
+// pausedError is why a paused account makes no login and serves no token; nil for one that is not paused.
+func (a *Account) pausedError() error {
+	if !a.Paused {
+		return nil
+	}
+	return &PausedError{Reason: a.PauseReason}
+}

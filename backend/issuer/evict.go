@@ -19,7 +19,7 @@ func (l *locked) evictIfUnread(env account.Env) {
 
 // evictIfIdle takes the account out of memory if nothing is lost by it.
 func (l *locked) evictIfIdle(env account.Env) {
-	if l.evicted || l.callers > 0 || len(l.orphans) > 0 || !l.state.IsIdle(env) {
+	if l.evicted || l.callers > 0 || len(l.former) > 0 || !l.state.IsIdle(env) {
 		return
 	}
 	l.evicted = true

@@ -203,7 +203,7 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 		delete(l.revoking, t.ID)
 		isNews = l.noteRevokeError(t.ID, err)
 		if revokeOutcome(err) != account.Unknown {
-			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
+			l.dropFormer(func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
 			l.revokeAfter[settings.Upstream.RefreshURL] = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
@@ -236,8 +236,8 @@ func (w *worker) retryRevocations() {
 	env := w.env(true)
 	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
-		l.dropOrphans(env.IsOver)
-		maps.Copy(pending, l.orphans)
+		l.dropFormer(env.IsOver)
+		maps.Copy(pending, l.former)
 		if l.state.IsKnown() {
 			pending[l.state.Account] = l.state.ToRevoke(env)
 		}
@@ -247,23 +247,23 @@ func (w *worker) retryRevocations() {
 	}
 }
 
-// adoptOrphans goes on with the revocations that were pending before, and cannot be made under the settings of now.
-func (l *locked) adoptOrphans(before *account.State, env account.Env) {
+// keepFormer goes on with the revocations that were pending before, and cannot be made under the settings of now.
+func (l *locked) keepFormer(before *account.State, env account.Env) {
 	still := l.state.ToRevoke(env)
 	pending := slices.DeleteFunc(before.ToRevoke(env), func(t *Token) bool {
 		return slices.ContainsFunc(still, func(s *Token) bool { return s.ID == t.ID })
 	})
 	if len(pending) > 0 {
-		l.orphans[before.Account] = pending
+		l.former[before.Account] = pending
 	}
 }
 
-// dropOrphans forgets those that the upstream need not be asked about any more.
-func (l *locked) dropOrphans(gone func(*Token) bool) {
-	for settings, tokens := range l.orphans {
+// dropFormer forgets those that the upstream need not be asked about any more.
+func (l *locked) dropFormer(gone func(*Token) bool) {
+	for settings, tokens := range l.former {
 		left := slices.DeleteFunc(slices.Clone(tokens), gone)
-		if l.orphans[settings] = left; len(left) == 0 {
-			delete(l.orphans, settings)
+		if l.former[settings] = left; len(left) == 0 {
+			delete(l.former, settings)
 		}
 	}
 }

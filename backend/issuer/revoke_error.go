@@ -11,7 +11,7 @@ import (
 // noteRevokeError remembers why the upstream has not revoked the token, nil if it has, and reports whether that is news. The same
 // is asked every minute, and must not be logged as often.
 func (l *locked) noteRevokeError(tokenID string, err error) (isNews bool) {
-	maps.DeleteFunc(l.revokeErrors, func(id, _ string) bool { return l.state.Find(id) == nil && !l.isOrphan(id) })
+	maps.DeleteFunc(l.revokeErrors, func(id, _ string) bool { return l.state.Find(id) == nil && !l.isFormer(id) })
 	why := ""
 	if err != nil {
 		why = err.Error()
@@ -27,9 +27,9 @@ func (w *worker) whyNotRevoked() (why map[string]string) {
 	return why
 }
 
-func (l *locked) isOrphan(tokenID string) bool {
-	for _, orphans := range l.orphans {
-		if slices.ContainsFunc(orphans, func(t *Token) bool { return t.ID == tokenID }) {
+func (l *locked) isFormer(tokenID string) bool {
+	for _, tokens := range l.former {
+		if slices.ContainsFunc(tokens, func(t *Token) bool { return t.ID == tokenID }) {
 			return true
 		}
 	}

@@ -87,7 +87,7 @@ func (l *locked) status() Status {
 // those of a config that was deleted.
 func (i *Issuer) IsRevoking(name, tokenID string) (is bool) {
 	if w, ok := i.lookup(name); ok {
-		w.do(func(l *locked) { is = l.isOrphan(tokenID) })
+		w.do(func(l *locked) { is = l.isFormer(tokenID) })
 	}
 	return is
 }
@@ -100,7 +100,7 @@ func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err er
 	err = w.ready(ctx, func(l *locked) {
 		tokens = l.state.Tokens(i.clock())
 		for id, out := range tokens.Out {
-			out.Revocable, out.Why = out.Revocable || l.isOrphan(id), l.revokeErrors[id]
+			out.Revocable, out.Why = out.Revocable || l.isFormer(id), l.revokeErrors[id]
 			tokens.Out[id] = out
 		}
 	})

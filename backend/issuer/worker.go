@@ -48,9 +48,9 @@ type locked struct {
 	written bool
 	// revoking are the tokens whose revocation is being sent upstream, by ID.
 	revoking map[string]bool
-	// orphans are the tokens that are still to be revoked upstream under former settings, by these: the config was deleted, or has
+	// former are the tokens that are still to be revoked upstream under former settings, by these: the config was deleted, or has
 	// another refresh_url, to which their refresh tokens must not go.
-	orphans map[*Account][]*Token
+	former map[*Account][]*Token
 	// revokeAfter are the ends of Retry-Afters, in elapsed time, by the refresh endpoint that asked for it.
 	revokeAfter map[string]time.Duration
 	// revokeErrors says why the upstream has not revoked a token, by ID.
@@ -70,7 +70,7 @@ func (i *Issuer) acquire(name string) *worker {
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
 			made.guarded = locked{
-				worker: made, changed: make(chan struct{}), revoking: make(map[string]bool), orphans: make(map[*Account][]*Token),
+				worker: made, changed: make(chan struct{}), revoking: make(map[string]bool), former: make(map[*Account][]*Token),
 				revokeAfter: make(map[string]time.Duration), revokeErrors: make(map[string]string),
 			}
 			if known, ok := i.tallies.Load(name); ok {
@@ -153,7 +153,7 @@ func (l *locked) apply(event account.Event, active bool) {
 		l.forgetCounts()
 	}
 	if before.Account != nil && before.Account != l.state.Account {
-		l.adoptOrphans(&before, env)
+		l.keepFormer(&before, env)
 	}
 	l.publish()
 	l.replan(env)

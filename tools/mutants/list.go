@@ -31,7 +31,7 @@ func mutants() []mutant {
 		{"holds are not heeded", "may_login.go", "if err := s.holdError(env.Reading); err != nil {", "if err := s.holdError(env.Reading); false {"},
 		{"a verification does not ask for the account's hold", "may_login.go", "a, true); f.Holds(env.Reading) {", "a, true); f.Holds(env.Reading) && false {"},
 		{"new settings close the circuit breaker", "settings.go", "t.setFailures(t.Failures)\n", "t.setFailures(nil)\n"},
-		{"status/ is idle while a repeated token ends", "status.go", "f := s.LastFailure(now); {", "f := s.Failure; {"},
+		{"status/ is idle while a repeated token ends", "health.go", "f := s.LastFailure(now); {", "f := s.Failure; {"},
 		{"a login that cannot begin in a hold is not counted", "failed_login.go", "Consecutive: 1 + s.Failure.consecutive(),", "Consecutive: max(1, s.Failure.consecutive()),"},
 		{"Retry-After is not heeded", "failure.go", "min(failed.RetryAfter, LongestThrottle)", "min(failed.RetryAfter, 0)"},
 		{"a restart forgets failures", "record.go", "range s.Failures {", "range s.Failures[:0] {"},

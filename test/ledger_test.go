@@ -15,7 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
+func TestLedger_OneEntryWithReason(t *testing.T) {
 	reasons := []string{"first_read", "verification", "forced", "rotation", "rejected", "after_revoke"}
 	eachPair(t, fixtures(), reasons, func(t *testing.T, f fixture, reason string) {
 		way := map[string]struct {
@@ -82,7 +82,7 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	between(t, newest.ExpiresAt.Sub(newest.IssuedAt), f.life-time.Second, f.life, "a life of")
 }
 
-func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
+func TestLedger_ReadsAndWritesOfLogin(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		advance(time.Minute)
@@ -96,7 +96,7 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 	})
 }
 
-func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
+func TestLedger_FailedLoginHasNoEntry(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
 		w.refusing(func() {
@@ -112,7 +112,7 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 	})
 }
 
-func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
+func TestLedger_ReasonSurvivesRestart(t *testing.T) {
 	mountTest(t, oauth(), func(_ *testing.T, w *testMount) { // whose token expires meanwhile
 		w.read("token/app")
 		synctest.Wait() // the ledger is written
@@ -124,7 +124,7 @@ func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	})
 }
 
-func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
+func TestLedger_ManyTokensInOrder(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		want := 300
 		for n := range want {

@@ -17,7 +17,7 @@ import (
 )
 
 // No message sends to the config that is gone, nor to the role itself where both have one name.
-func TestWrongName_RoleOfDeletedConfig(t *testing.T) {
+func TestUnknownName_RoleOfDeletedConfig(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		w.write("role/gst", map[string]any{"config": "gst"})
@@ -41,7 +41,7 @@ func TestWrongName_RoleOfDeletedConfig(t *testing.T) {
 }
 
 // At night the advice is not to create what does not exist, but the name that was meant, or the deleted config's ledger.
-func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
+func TestUnknownName_NoSuchConfigIsNotCreated(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/old", jwtConfig())
 		w.write("config/unused", jwtConfig("verify_connection", false))
@@ -66,7 +66,7 @@ func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
 }
 
 // The name of a role where a config is wanted, or the reverse. A read of config/ or role/ stays a 404, which tools rely on.
-func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
+func TestUnknownName_EveryPathSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	const role, config = `config "app" does not exist: that is a role of config gst`, `role "gst" does not exist: that is a config`
 	const bad = http.StatusBadRequest
@@ -123,7 +123,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 }
 
 // Not all roles are searched, and what was not searched is not said to be absent.
-func TestWrongName_VeryManyRoles(t *testing.T) {
+func TestUnknownName_VeryManyRoles(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
 		for n := range 256 {
@@ -137,7 +137,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 }
 
 // What does not exist is deleted, as after a typing error: a warning says so, with the name that was meant.
-func TestWrongName_NothingDeleted(t *testing.T) {
+func TestUnknownName_NothingDeleted(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for path, says := range map[string]string{
 			"role/aap":      `Nothing was deleted: role "aap" does not exist; did you mean app?`,
@@ -160,7 +160,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 }
 
 // A role may have the name of its config. Where that config is gone, the name is that of nothing else.
-func TestWrongName_RoleWithConfigsName(t *testing.T) {
+func TestUnknownName_RoleWithConfigsName(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.write("config/eway", jwtConfig("verify_connection", false))
 		w.write("role/gst", map[string]any{"config": "eway"})
@@ -178,7 +178,7 @@ func TestWrongName_RoleWithConfigsName(t *testing.T) {
 }
 
 // Where a name differs from one that exists by a typing error or by capitals, the message has that one.
-func TestWrongName_NearestName(t *testing.T) {
+func TestUnknownName_NearestName(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		for _, name := range []string{"aap", "APP"} {
 			said := fmt.Sprintf("role %q does not exist; did you mean app?", name)
@@ -200,7 +200,7 @@ func TestWrongName_NearestName(t *testing.T) {
 }
 
 // The names are not waited for long, and without them the message says how to create what is missing.
-func TestWrongName_SlowStorage(t *testing.T) {
+func TestUnknownName_SlowStorage(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.Storage.Slow(mounttest.List, "", time.Hour)
 		began := time.Now()
@@ -209,7 +209,7 @@ func TestWrongName_SlowStorage(t *testing.T) {
 	})
 }
 
-func TestWrongName_NearestPreset(t *testing.T) {
+func TestUnknownName_NearestPreset(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for given, meant := range map[string]string{
 			"einvoice-prodution": "einvoice-production", "e-invoice_production": "einvoice-production", "ksa": "ksa-qa",
