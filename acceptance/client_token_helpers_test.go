@@ -7,6 +7,7 @@ package acceptance
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -222,6 +223,9 @@ func (w *testVault) readsByName(t *testing.T) map[string]int {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
+		if !bytes.Contains(lines.Bytes(), []byte("mastersindia/token/")) {
+			continue // decoding is slow, and this is done after each run of a client
+		}
 		var entry struct {
 			Type string
 			Auth struct {

@@ -226,6 +226,9 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 			want.code = -1 // by the signal, without which a shell goes on with a loop
 		}
 		seen.want(t, want)
+		if c.name == "java" && strings.HasPrefix(try.url, "https:") && strings.Contains(seen.stderr, "received no bytes") {
+			continue // Java does not tell that from a call that was sent, where the server has gone before the failed handshake is seen
+		}
 		check.True(t, strings.Contains(seen.stderr, "may have been issued") == try.doubt,
 			"%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 	}
@@ -253,10 +256,11 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	check.True(t, storing.code == 1 && storing.calls == 1 && strings.Contains(storing.stderr, "may have been issued"),
 		"exit code %d after 500 with the words of a refusal, and it says:\n%s", storing.code, storing.stderr)
 	c.run(t, c.name, "/charset").want(t, wanted{calls: 1, reads: 1, responses: 1})
-	switch hints := c.run(t, c.name, "/hints"); c.name {
-	case "python", "csharp": // these take the hints for the response, or wait for what has come
-		hints.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"may have been issued"}})
+	switch c.name {
+	case "csharp": // waits a minute for what has come
+	case "python": // takes the hints for the response
+		c.run(t, c.name, "/hints").want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"may have been issued"}})
 	default:
-		hints.want(t, wanted{calls: 1, reads: 1, responses: 1})
+		c.run(t, c.name, "/hints").want(t, wanted{calls: 1, reads: 1, responses: 1})
 	}
 }
