@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -24,14 +23,14 @@ const (
 )
 
 var (
-	hexID           = regexp.MustCompile("^[0-9a-f]{16}$")                // a token_id
-	tokenPath       = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
-	withoutPolicies = regexp.MustCompile("^(sys|auth)/")                  // paths some of which need no Vault token
+	hexID     = regexp.MustCompile("^[0-9a-f]{16}$")                // a token_id
+	tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
 	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
-	forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
-	denial   = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
+	forwards  = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
+	leavesOut = regexp.MustCompile(`"(filter|exclude)"`)
+	denial    = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.
 	cutOff  = regexp.MustCompile("^(rpc error: code = (Canceled|DeadlineEx|Unavailable)|context (canceled|deadline ex))")
 	bullets = regexp.MustCompile(`(^|\s*\n)\s*(\d+ errors? occurred:\s*)?(\* )?`)
@@ -77,7 +76,7 @@ func (c *classifier) classify(e *entry) *fact {
 	f := &fact{
 		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.text("path")),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
-		missing: e.missing(by),
+		missing: e.missing(by, c.mount),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -109,7 +108,7 @@ func (c *classifier) classify(e *entry) *fact {
 		if strings.HasPrefix(f.mount, c.mount) {
 			f.mount = c.mount
 		}
-	case made != "":
+	case made != "", path == "sys/wrapping/wrap":
 		f.kind, f.token = "wrap", token{}
 		c.names(f, asked)
 		return f
@@ -127,7 +126,7 @@ func (c *classifier) classify(e *entry) *fact {
 		c.names(f, asked) // the token that was rejected
 	case "write", "admin":
 		c.parameters(f, asked)
-		if bytes.Contains(asked["options"], []byte(`"filter"`)) {
+		if leavesOut.Match(asked["options"]) {
 			f.row("parameter", "filter", "hidden", "") // of an audit device
 		}
 	case "revoke":
@@ -151,17 +150,17 @@ func (c *classifier) location(e *entry) (mount, path string) {
 }
 
 // missing names the fields that Vault writes where it serves a request, and that an option of the device (exclude) leaves out.
-func (e *entry) missing(by caller) (names string) {
+func (e *entry) missing(by caller, mount string) (names string) {
 	r := e.Request
 	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
 	}
-	anybody := withoutPolicies.FindString(r.Path)
-	for _, field := range [][2]string{{"auth.policies", cmp.Or(anybody, strings.Join(e.Auth.Policies, ","))},
-		{"auth.accessor", cmp.Or(anybody, by.entity, by.accessor, by.client, by.inbound)},
+	needsToken := e.ofPlugin() || strings.Contains(r.Path, mount) // elsewhere some paths need no Vault token
+	for _, field := range [][2]string{{"auth.policies", strings.Join(e.Auth.Policies, ",")},
+		{"auth.accessor", cmp.Or(by.entity, by.accessor, by.client, by.inbound)},
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
 		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.text("id")}, {"request.operation", r.Operation}} {
-		if field[1] == "" {
+		if field[1] == "" && (needsToken || strings.HasPrefix(field[0], "request.")) {
 			names += " " + field[0]
 		}
 	}
@@ -242,6 +241,9 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
 	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.text("path")+c.mount
+	if !sure && data["access_token"] == nil {
+		return t // a token_id is no secret
+	}
 	if id = hexID.FindString(id); len(unmasked(shownAccess)) > 16 && (!sure || id == "") { // it may be a mask of any shape
 		id = tokenID(shownAccess)
 	}
@@ -282,10 +284,13 @@ func (c *classifier) revocations(f *fact, answered fields) {
 // names notes what may name the leaked token among the texts of a request or response: who has them has the token.
 func (c *classifier) names(f *fact, texts fields) {
 	eachText(texts, func(_, text string) {
-		if c.leaked != "" && strings.Contains(text, c.leaked) {
+		switch id := strings.ToLower(strings.Trim(text, "\"' \t\r\n")); { // as the engine takes a token_id
+		case c.leaked != "" && strings.Contains(text, c.leaked):
 			f.row("named", "leaked")
-		} else if isHidden(text) || hexID.MatchString(text) {
+		case isHidden(text):
 			f.row("named", text)
+		case f.kind == "read" && hexID.MatchString(id):
+			f.row("named", id)
 		}
 	})
 }
@@ -305,9 +310,6 @@ func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	}
 	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.ended != 0 {
 		f.why = "unwrapped as one text, of which the log has one HMAC"
-	}
-	if answered["access_token"] == nil && answered["authorization"] == nil {
-		f.token = token{} // status, lookup and rotate name a token that they do not give, and so may anybody
 	}
 	c.names(f, answered) // somebody may have wrapped it under any name
 }

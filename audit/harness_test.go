@@ -45,7 +45,7 @@ func logOf(t *testing.T, key string, fill func(*Log), names ...string) string {
 func file(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // G703: in the folder of the test
 		t.Fatal(err)
 	}
 	return path

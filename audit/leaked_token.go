@@ -125,8 +125,8 @@ func (s *store) devices(ctx context.Context, client *api.Client, devices []strin
 	}
 	for name, device := range listed {
 		devices = append(devices, strings.TrimSuffix(name, "/"))
-		if device.Options["filter"] != "" {
-			err = cmp.Or(err, s.note(true, "The audit device "+name+" has a filter: who is in none of its lines is not known from them."))
+		if device.Options["filter"]+device.Options["exclude"] != "" {
+			err = cmp.Or(err, s.note(true, "The audit device "+name+" has a filter, or excludes fields: what that leaves out is not known."))
 		}
 	}
 	slices.Sort(devices)

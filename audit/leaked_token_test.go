@@ -5,11 +5,13 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -1193,6 +1195,8 @@ func TestLeak_CompleteLinesWithoutFields(t *testing.T) {
 		}
 		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"request","request":{"id":"acme-0001","operation":"update",` +
 			`"path":"pki/acme/revoke-cert","mount_point":"pki/","mount_type":"pki","namespace":{"id":"root"}}}`) // needs no Vault token
+		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"response","request":{"id":"ca-0001","operation":"read",` +
+			`"path":"pki/ca/pem","mount_point":"pki/","mount_type":"pki","namespace":{"id":"root"}},"response":{"wrap_info":{"token":"` + l.HMAC("w") + `"}}}`) // nor does that
 	}, tuned()...)
 	if got := search(t, Token(1), file(t, log)); got.code != exitOK || got.given != "userpass-asha" || got.possible != "" {
 		t.Errorf("found %+v", got)
@@ -1264,4 +1268,200 @@ func TestLeak_IssueThatRulesOut(t *testing.T) {
 		unanswered(3, "billing")
 	}, tuned()...)
 	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "approle kubernetes-erp-invoices userpass-bina userpass-omar")
+}
+
+// TestLeak_RejectedTokenIDInAnyForm: the engine folds a rejected_token_id (capitals, spaces, quotes), and so must the search.
+func TestLeak_RejectedTokenIDInAnyForm(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	for _, form := range []func(string) string{
+		func(id string) string { return id }, strings.ToUpper, func(id string) string { return id + "\n" }, func(id string) string { return `"` + id + `"` },
+	} {
+		id := form(tokenID(Token(1)))
+		path := logFile(t, func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(Request{By: people[1], Operation: "update", Mount: mountPath, Path: "token/billing", Lease: true,
+				Data: map[string]any{"rejected_token_id": id}, Answer: l.Answer(Token(2), "gst")})
+		}, append(tuned(), "rejected_token_id")...)
+		t.Logf("%q", id)
+		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+}
+
+// deviceWith is a Vault with one audit device of these options, whose key is "key".
+func deviceWith(t *testing.T, options map[string]string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/", "options": options}}
+		var asked struct{ Input string }
+		if r.Method != http.MethodGet && json.NewDecoder(r.Body).Decode(&asked) == nil {
+			data = map[string]any{"hash": (&Log{Key: "key"}).HMAC(asked.Input)}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+}
+
+// TestLeak_DeviceThatExcludesRequestData: a device leaves out what callers sent (exclude), so that who named or wrapped the token is not in the log.
+// Vault lists that option beside filter.
+func TestLeak_DeviceThatExcludesRequestData(t *testing.T) {
+	deviceWith(t, map[string]string{"exclude": `[{"fields":["/request/data"]}]`})
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(2), "gst"), Lease: true}) // rejected_token_id was left out
+	}))
+	if got := search(t, Token(1), path); got.code == exitOK {
+		t.Errorf("Vault says that the device leaves out what callers sent, and the report is complete: %+v", got)
+	}
+}
+
+// TestLeak_ExcludeInTheLog: the log itself tells that a device that leaves out fields was enabled.
+func TestLeak_ExcludeInTheLog(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: "sys/", Path: "audit/file", Data: map[string]any{
+			"type": "file", "options": map[string]any{"file_path": "/var/log/audit.log", "exclude": `[{"fields":["/request/data"]}]`},
+		}})
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(2), "gst"), Lease: true})
+	}, tuned()...)
+	if got := search(t, Token(1), path); got.code == exitOK {
+		t.Errorf("the log tells of a device that leaves out fields, and the report is complete: %+v", got)
+	}
+}
+
+// TestLeak_LogBeginsWithOtherMounts: the file begins an hour before the token was issued (a rotation in the background, which makes no line), with
+// lines of other mounts. Nothing is missing.
+func TestLeak_LogBeginsWithOtherMounts(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Other(People()[2])
+		l.Wait(time.Hour)
+		l.Answer(Token(1), "gst") // is issued now
+		l.Wait(10 * time.Minute)
+		l.Other(People()[2])
+		l.Read(People()[0], "billing", Token(1), "gst")
+	}, tuned()...)
+	r := runWith(t, Token(1), "-token-file=-", path)
+	if r.code != exitOK || strings.Contains(r.stdout, "the log begins at") {
+		t.Errorf("the log begins an hour before the issue, and the exit code is %d:\n%s", r.code, r.stdout)
+	}
+}
+
+// TestLeak_NameInTheShapeOfAResponse: a token_id is no secret, so that anybody may put one into an entry in the shape of an answer. Who reads or unwraps that
+// was given no token.
+func TestLeak_NameInTheShapeOfAResponse(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	id := tokenID(Token(1))
+	for name, trick := range map[string]func(l *Log){
+		"read from KV": func(l *Log) {
+			l.Do(Request{By: people[1], Operation: "read", Mount: "kv/", Path: "token/x", Answer: map[string]any{"token_id": id, "last_vault_rotation": "x"}})
+		},
+		"read from KV with a header": func(l *Log) {
+			l.Do(Request{By: people[1], Operation: "read", Mount: "kv/", Path: "token/x", Answer: map[string]any{"token_id": id, "authorization": "x", "last_vault_rotation": "x"}})
+		},
+		"unwrapped with a header": func(l *Log) {
+			data := map[string]any{"token_id": id, "authorization": "no token"}
+			l.Do(Request{By: people[2], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: data, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", data))
+		},
+	} {
+		got := search(t, Token(1), file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			trick(l)
+		})))
+		if got.given != "userpass-asha" {
+			t.Errorf("%s: userpass-bina was given a token_id and no token, and the report names %q, exit code %d", name, got.given, got.code)
+		}
+	}
+}
+
+// TestRevoked_UnwrappedBesideAnother: what is unwrapped may have two tokens. Each had been given to who unwrapped it.
+func TestRevoked_UnwrappedBesideAnother(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for name, data := range map[string]map[string]any{
+		"two notes":                           {"a": Token(1), "b": Token(2)},
+		"beside a token":                      {"access_token": Token(1), "b": Token(2)},
+		"beside a token, the other way round": {"access_token": Token(2), "b": Token(1)},
+	} {
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Read(people[0], "billing", Token(2), "gst")
+			l.Do(unwrap(people[1], "w", data)) // it was wrapped in a file that is not here
+			for n := range 2 {
+				l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1 + n): map[string]any{}}}})
+			}
+		}, tuned()...))
+		r := mustJSON(t, "", "-audit-device=file", path)
+		for n := range 2 {
+			if got := search(t, Token(1+n), path); got.given != "userpass-asha userpass-bina" {
+				t.Errorf("%s: searched, token %d was given to %q", name, 1+n, got.given)
+			}
+			for _, row := range r["revocations"] {
+				if got := row.text("receivers"); row.text("token_id") == tokenID(Token(1+n)) && !strings.Contains(got, "bina") && !strings.Contains(got, "not known") {
+					t.Errorf("%s: userpass-bina had unwrapped the revoked token %d, and the report names %q alone", name, 1+n, got)
+				}
+			}
+		}
+	}
+}
+
+// TestLeak_WrapWithoutItsResponse: who sends the leaked token to sys/wrapping/wrap had it, whether Vault answers in this log, refuses or not.
+func TestLeak_WrapWithoutItsResponse(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for name, change := range map[string]func(r *Request){
+		"no response": func(r *Request) { r.NoResponse = true },
+		"refused":     func(r *Request) { r.Wrap, r.Error = "", "endpoint requires response wrapping to be used" },
+	} {
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			r := Request{By: people[1], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w"}
+			change(&r)
+			l.Do(r)
+		}))
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+}
+
+// TestDatabase_HasNoSecretsOfOthers: a device with log_raw=true shows what is unwrapped, and a password may be 16 hex digits.
+func TestDatabase_HasNoSecretsOfOthers(t *testing.T) {
+	withoutVault(t)
+	const secret = "0f1e2d3c4b5a6978"
+	log := logFile(t, func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[0], Operation: "read", Mount: "kv/", Path: "x", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", map[string]any{"password": secret}))
+	}, append(tuned(), "password")...)
+	path := filepath.Join(t.TempDir(), "audit.db")
+	must(t, "", "-db="+path, log)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	var n int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM named WHERE value = ?", secret).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if n > 0 {
+		t.Errorf("the database has a password of another engine")
+	}
+}
+
+// TestLeak_UnwrappedTokenOfAnotherEngine: another engine, too, answers with access_token. Who unwraps what was read there was given none of this engine.
+func TestLeak_UnwrappedTokenOfAnotherEngine(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[1], Operation: "read", Mount: "oauth/", Path: "creds/x", Wrap: "w"})
+		l.Do(unwrap(people[1], "w", map[string]any{"access_token": "invented-token-of-another-engine", "expire_time": "x", "type": "Bearer"}))
+	}, tuned()...))
+	wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha", "")
 }

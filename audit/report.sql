@@ -42,24 +42,23 @@ CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS 
     ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (not known)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
-CREATE INDEX request_token ON request (token) WHERE token <> 0;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
   ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM unjudged u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
 CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
-CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(coalesce(began, ns)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
+CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(ns), 9e18) FROM begin)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 -- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
 CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
 FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id)
   UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
 JOIN token t USING (id) JOIN named USING (value) JOIN request o ON o.key = named.request
-WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.token = t.id)
-  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM request WHERE token = t.id AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL))
+WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.key IN (SELECT request FROM given WHERE token = t.id))
+  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id))
 GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
   coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
-    FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
-    WHERE t.token_id = v.token_id AND t.token_id <> '' AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
+    FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
+    WHERE t.token_id = v.token_id AND t.token_id <> '')),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
     (SELECT 'not known for ' || n || ' requests that name or wrap it' FROM passed_on p WHERE p.token_id = v.token_id),
     (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0) + 2)), ''),
@@ -69,8 +68,8 @@ FROM requests q JOIN (SELECT * FROM revoked UNION ALL SELECT key, coalesce((SELE
 WHERE q.kind = 'revoke' AND q.outcome IN ('ok', 'not known') AND q.in_span;
 CREATE VIEW tokens AS SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
   coalesce(g.times, 0) AS times, coalesce(g.callers, 0) AS callers, coalesce(g.first, '') AS first, coalesce(g.last, '') AS last, coalesce(t.revoked_at, '') AS revoked_at
-FROM token t LEFT JOIN (SELECT token, count(*) AS times, count(DISTINCT caller) AS callers, min(time) AS first, max(time) AS last FROM request
-  WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL AND mine AND in_span AND token <> 0 GROUP BY token) g ON g.token = t.id
+FROM token t LEFT JOIN (SELECT given.token, count(*) AS times, count(DISTINCT caller) AS callers, min(time) AS first, max(time) AS last FROM given
+  JOIN request ON key = given.request WHERE mine AND in_span GROUP BY 1) g ON g.token = t.id
 WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)

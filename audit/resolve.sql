@@ -5,7 +5,7 @@
 
 -- Names of the leaked token and of revoked ones, whether the log has them or not.
 INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
-  UNION SELECT text, value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
+  UNION SELECT lower(text), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 
 -- Here unite fills the table class.
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
@@ -18,11 +18,9 @@ CREATE TABLE request (
   time TEXT AS (strftime('%Y-%m-%dT%H:%M:%S', ns / 1000000000, 'unixepoch') || printf('.%09dZ', ns % 1000000000)) STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
   change INTEGER AS (kind IN ('write', 'delete', 'admin', 'rotate', 'revoke')), -- of a config, a role, a token or the mount
-  mine INTEGER,      -- it is about the mount of the report
-  in_span INTEGER,   -- it is between -since and -until
-  origin INTEGER,    -- of an unwrapping: the request whose response was wrapped
-  opened_by INTEGER, -- of a wrapped read: the request that unwrapped it
-  followed INTEGER); -- of a forwarded request: the active node's log has it too
+  -- It is about the mount of the report, between -since and -until. An unwrapping has the request whose response was wrapped as its
+  -- origin, a wrapped read is opened_by the request that unwrapped it, and the active node's log has a forwarded request that is followed.
+  mine INTEGER, in_span INTEGER, origin INTEGER, opened_by INTEGER, followed INTEGER);
 INSERT INTO request
 SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
   p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
@@ -35,8 +33,7 @@ FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif
 -- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
 UPDATE request SET accessor = coalesce(
-    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1),
-    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1), (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
 UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace) AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
@@ -64,9 +61,11 @@ INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min
     -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
     CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
-UPDATE request SET token = t.id FROM ( -- who unwraps a token that is under any other name was given it
-    SELECT request AS key, min(coalesce(class, s.id)) AS id FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id GROUP BY 1) t
-  WHERE t.key = request.key AND kind = 'unwrap' AND token = 0;
+-- Which requests gave which tokens. Who unwraps tokens that are under any other name was given them.
+CREATE TABLE given AS SELECT token, key AS request FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
+  UNION SELECT coalesce(class, s.id), key FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
+CREATE INDEX given_token ON given (token);
+UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = key) WHERE kind = 'unwrap' AND token = 0 AND key IN (SELECT request FROM given);
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 
@@ -83,7 +82,7 @@ CREATE TABLE unjudged AS SELECT key AS request, CASE
 FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
-  AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
+  AND (kind = 'read' OR seen_token <> 0 AND coalesce((SELECT kind = 'read' OR path LIKE '%token/%' OR path LIKE 'sys/wrapping/wrap' FROM request o WHERE o.key = r.origin), 1) OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
   OR kind = 'rewrap' AND origin IS NULL AND (mount <> '' OR outcome < 3 AND NOT followed OR outcome = 5 AND path LIKE '%unwrap') AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 
@@ -101,9 +100,9 @@ DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM requ
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
 FROM named n JOIN request r ON r.key = n.request
-WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE text = leaked))
+WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE lower(text) = leaked))
   AND r.caller NOT IN (SELECT caller FROM request JOIN leak ON leak.request = key AND verdict = 'yes');
 -- Who unwraps it may be given it where the log does not show what they got, and somebody else may be where it does not show who does.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', CASE r.kind WHEN 'wrap' THEN 'it wraps the leaked token, and that is not unwrapped in the log' ELSE 'it unwraps the leaked token, and the log does not show what it got' END
-FROM named n JOIN sought_name USING (value) JOIN request o ON o.key = n.request JOIN request r ON r.wrapping = o.wrapping WHERE o.kind = 'wrap' AND (r.kind = 'unwrap' AND r.outcome NOT IN (3, 4) AND NOT r.followed
+FROM named n JOIN sought_name USING (value) JOIN request o ON o.key = n.request JOIN request r ON r.wrapping = o.wrapping OR r.key = o.key WHERE o.kind = 'wrap' AND o.outcome NOT IN (3, 4) AND (r.kind = 'unwrap' AND r.outcome NOT IN (3, 4) AND NOT r.followed
   OR r.key = o.key AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND (u.outcome IN (2, 5) OR u.key IN (SELECT request FROM leak))));

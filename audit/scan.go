@@ -104,6 +104,9 @@ func (s *store) noteFiles(sources []source) (err error) {
 		number, _ := strconv.Atoi(parts[3]) // none is 0
 		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
+		if file.began != 0 {
+			err = cmp.Or(err, s.insert("begin", file.name, file.began))
+		}
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
 		}
@@ -162,6 +165,7 @@ type source struct {
 	err     error        // why it was not read to its end
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
+	began   int64        // the time of its first line, in nanoseconds since 1970
 	damaged atomic.Int64 // lines
 }
 
@@ -225,7 +229,13 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			}
 		}
 		s.isLog = s.isLog || mayBeEntry(line)
-		switch deep := isDeep(line); {
+		deep := isDeep(line)
+		if s.isLog && s.began == 0 && !deep {
+			if entries, _ := decode(line); len(entries) > 0 {
+				s.began = entries[0].at.UnixNano()
+			}
+		}
+		switch {
 		case !deep && f.wants(line):
 			picked = append(append(picked, line...), '\n')
 		case deep || isCut(line):

@@ -16,14 +16,12 @@
     node.append(...children.filter((c) => c !== ""));
     return node;
   };
-  const el = (name, ...rest) => make(document.createElement(name), ...rest);
-  const svg = (name, ...rest) => make(document.createElementNS("http://www.w3.org/2000/svg", name), ...rest);
+  const el = (name, ...rest) => make(document.createElement(name), ...rest), svg = (name, ...rest) => make(document.createElementNS("http://www.w3.org/2000/svg", name), ...rest);
   // Invisible characters and those that turn the writing direction are shown as what they are.
   const plain = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
   const ms = (t) => Date.parse(t), number = (n) => Number(n).toLocaleString("en-US");
-  const clock = (t) => t ? String(t).slice(0, 19).replace("T", " ") : "";
-  const short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
+  const clock = (t) => t ? String(t).slice(0, 19).replace("T", " ") : "", short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
   const whoKey = (r) => r.who + (r.identity ? " \u00b7 " + short(r.identity) : "");
   const nameOf = (r) => r.name ?? r.role, tokenName = (t) => t.token_id || t.token_hmac || "";
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
@@ -33,8 +31,7 @@
     for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
     history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value))); draw();
   };
-  const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes });
-  const readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
+  const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes }), readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
   const bound = (name) => {
     const text = state[name].trim();
     const at = text ? Date.parse(text.replace(" ", "T").replace(/Z?$/, "Z")) : NaN;
@@ -49,15 +46,13 @@
       return (!state.who || r.who === undefined || whoKey(r) === state.who) &&
         (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
         (!state.token || r.token === undefined || tokenName(r) === state.token) &&
-        (!state.kind || !r.kind || r.kind === state.kind) &&
-        (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
+        (!state.kind || !r.kind || r.kind === state.kind) && (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
         (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) &&
         (!text || JSON.stringify(r).toLowerCase().includes(text));
     };
   };
   const options = (id, values) => {
-    const select = byId(id);
-    select.append(el("option", { value: "" }, "all"));
+    const select = byId(id); select.append(el("option", { value: "" }, "all"));
     for (const value of [...new Set(values)].filter(Boolean).sort()) select.append(el("option", { value }, plain(value)));
   };
   // ---- tables: a column is shown by what its name says
@@ -79,8 +74,7 @@
     if (data.length === 0) return;
     const count = el("span", { class: "count" }), body = el("tbody"), head = el("tr");
     const more = el("button", { type: "button", class: "more", onclick: () => { t.shown += 5 * pageSize; t.draw(t.test); } });
-    const empty = el("p", { class: "empty" }, "nothing matches");
-    const by = ["last", "time", "path"].find((name) => names.includes(name));
+    const empty = el("p", { class: "empty" }, "nothing matches"), by = ["last", "time", "path"].find((name) => names.includes(name));
     const t = { shown: pageSize, by, down: by !== "path" };
     for (const name of names) {
       head.append(el("th", { scope: "col" }, el("button", {
@@ -125,8 +119,7 @@
     byId("cards").append(...cards.map(([text, n, filter, bad]) => el("button", {
       type: "button", class: "card" + (bad && n > 0 ? " bad" : ""), onclick: () => only(filter),
     }, el("b", {}, number(n)), el("span", {}, text))));
-    byId("legend").append(...groups.map((g) => el("span", {}, el("i", { class: g }), groupText[g])), el("span", {}, el("i", { class: "ghost" }), "all, before filtering"),
-      el("span", {}, "drag to choose a time"));
+    byId("legend").append(...groups.map((g) => el("span", {}, el("i", { class: g }), groupText[g])), el("span", {}, el("i", { class: "ghost" }), "all, before filtering"), el("span", {}, "drag to choose a time"));
   };
   const timeline = (test, filtered) => {
     const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000, box = byId("timeline");
@@ -171,8 +164,7 @@
     root.addEventListener("pointermove", (event) => {
       const b = shown[barAt(event)];
       title.textContent = at(barAt(event)) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
-      if (pressed === null) return; const [a, z] = span(event);
-      make(brush, { x: x(a), width: x(z) - x(a) });
+      if (pressed !== null) make(brush, { x: x(span(event)[0]), width: x(span(event)[1]) - x(span(event)[0]) });
     });
     root.addEventListener("pointerup", (event) => { if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) }); });
     box.append(root);
@@ -189,6 +181,5 @@
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
   byId("reset").addEventListener("click", () => only({})); byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", readHash); addEventListener("resize", draw);
-  readHash(); document.documentElement.dataset.ready = "true";
+  addEventListener("hashchange", readHash); addEventListener("resize", draw); readHash(); document.documentElement.dataset.ready = "true";
 })();
