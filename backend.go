@@ -87,7 +87,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 	if b.clock == nil {
 		b.clock = account.SystemClock()
 	}
-	b.store = &storage{view: conf.StorageView}
+	b.store = &storage{view: conf.StorageView, panicked: b.panicked}
 	b.ledger = ledger.New(conf.StorageView)
 	b.issuer = issuer.New(issuer.Options{
 		Source:      b.store,

@@ -22,17 +22,12 @@ func wantsVerification(old, next *config, p params) bool {
 	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
 }
 
-// lockConfig waits for the other writes of the config, and cancels one that waits for its verification: a pause or a deletion
-// in an incident does not wait for a login that hangs.
-func (b *backend) lockConfig(ctx context.Context, name string) (unlock func(), err error) {
-	unlock, err = b.store.lock(ctx, configPrefix+name)
-	if err != nil {
-		return nil, err
-	}
+// cancelVerification ends a write of the config that waits for its verification: a pause or a deletion in an incident does not
+// wait for a login that hangs. The config must be locked.
+func (b *backend) cancelVerification(name string) {
 	if cancel, ok := b.verifying.Load(name); ok {
 		cancel.(context.CancelCauseFunc)(issuer.ErrChanged) //nolint:forcetypeassert // the map holds nothing else
 	}
-	return unlock, nil
 }
 
 // verify logs in with settings, and calls commit with the token. In between the config is not locked, which it is before.

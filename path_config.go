@@ -140,7 +140,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		}
 		defer done()
 	}
-	unlock, err := b.lockConfig(ctx, name)
+	unlock, err := b.store.lock(ctx, configPrefix+name)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +157,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	b.cancelVerification(name)
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
 		b.warnOfRefusal(resp, req.MountPoint, name)
@@ -489,11 +490,12 @@ func (b *backend) configRead(ctx context.Context, req *logical.Request, d *frame
 // configDelete updates storage before the issuer, so that a login which begins in between finds no config.
 func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	unlock, err := b.lockConfig(ctx, name)
+	unlock, err := b.store.lock(ctx, configPrefix+name)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	b.cancelVerification(name)
 	left := b.leftBehind(ctx, req.MountPoint, name)
 	if err := b.store.deleteConfig(ctx, name); err != nil {
 		b.issuer.Invalidate(name) // it may have been deleted in spite of the error

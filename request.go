@@ -25,12 +25,8 @@ import (
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			// A panic would end the process, and with it every mount of this plugin. Its value may hold anything, so only its
-			// type is logged.
 			prefix, _, _ := splitPath(req.Path)
-			b.Logger().Error("a request ended in a panic: please report this", "operation", req.Operation, "path", prefix,
-				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			resp, err = nil, logical.CodedError(500, "internal error: see the server log")
+			resp, err = nil, b.panicked(p, "operation", req.Operation, "path", prefix)
 		}
 	}()
 	if resp := b.fastRead(req); resp != nil {
@@ -40,6 +36,14 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	req = withoutNamespace(req)
 	resp, err = b.serve(ctx, req)
 	return withExposure(req, resp, err)
+}
+
+// panicked logs a panic, and is the error that stands for it: it would end the process, and with it every mount of this plugin.
+// Its value may hold anything, so only its type is logged.
+func (b *backend) panicked(p any, where ...any) error {
+	b.Logger().Error("a request ended in a panic: please report this",
+		append(where, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))...)
+	return logical.CodedError(http.StatusInternalServerError, "internal error: see the server log")
 }
 
 func (b *backend) serve(ctx context.Context, req *logical.Request) (*logical.Response, error) {

@@ -30,6 +30,8 @@ const (
 // read again.
 type storage struct {
 	view logical.Storage
+	// panicked is the error that stands for a panic below a write.
+	panicked func(p any, where ...any) error
 	// writes serializes the writes of one entry, each of which reads, validates and stores.
 	writes nameLocks
 
@@ -49,6 +51,11 @@ func (s *storage) write(ctx context.Context, key string, change func(context.Con
 	var err error
 	go func() { // only storage can end it
 		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				err = s.panicked(p, "key", key)
+			}
+		}()
 		err = change(context.WithoutCancel(ctx))
 	}()
 	timer := time.NewTimer(issuer.ChangeWait)

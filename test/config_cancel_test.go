@@ -5,12 +5,14 @@ package test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -68,5 +70,51 @@ func TestConfigCancel_VerificationNotBegun(t *testing.T) {
 		s.wait(reader)
 		advance(2 * time.Minute)
 		s.wantLogins(1, "the reader's")
+	})
+}
+
+// A pause cancels a write that verifies, whose login has hung for longer than readers wait: 409.
+func TestConfigCancel_LateIs409(t *testing.T) { //nolint:tparallel // timed calls it
+	for _, c := range []struct {
+		name string
+		op   logical.Operation
+		data map[string]any
+	}{
+		{"pause", logical.UpdateOperation, map[string]any{"paused": true, "pause_reason": "leak"}},
+		{"delete", logical.DeleteOperation, nil},
+	} {
+		for _, after := range []time.Duration{time.Second, 20 * time.Second} {
+			timed(t, c.name+" "+after.String(), func(t *testing.T) {
+				s := gstMount(t, time.Hour, "request_timeout", "60s")
+				s.token("app")
+				s.Storage.SetFault(func(_ int, _, key string) mounttest.Fault { // any storage takes some time
+					if strings.HasPrefix(key, "config/") {
+						return mounttest.Fault{Wait: time.Millisecond}
+					}
+					return mounttest.Fault{}
+				})
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+				write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+				advance(after)
+				_, err := s.do(t.Context(), c.op, "config/gst", c.data)
+				check.NoError(t, err)
+				_, err = s.wait(write).unpack()
+				check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that was cancelled: %v", err)
+				advance(2 * time.Minute)
+			})
+		}
+	}
+}
+
+// A pause that is refused, as it has a wrong field, cancels nothing.
+func TestConfigCancel_NotByARefusedPause(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.slow(5 * time.Second)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+		advance(time.Second)
+		resp, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true, "rotation_percent": 500})
+		check.True(t, err != nil || resp.IsError(), "the pause is stored")
+		_, err = s.wait(write).unpack()
+		check.NoError(t, err)
 	})
 }

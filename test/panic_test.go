@@ -267,3 +267,17 @@ func TestPanic_InEachResult(t *testing.T) {
 		check.True(t, a.id == first.id, "a read gives token %s, want %s, which storage has", a.id, first.id)
 	})
 }
+
+// A panic below a write of storage is the end of the request, and not of the process.
+func TestPanic_BelowAWriteOfStorage(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+			if kind == mounttest.Put && key == "role/other" {
+				panic("the storage of the test panics")
+			}
+			return mounttest.Fault{}
+		})
+		_, err := s.do(context.WithoutCancel(t.Context()), logical.UpdateOperation, "role/other", map[string]any{"config": "gst"})
+		check.Equal(t, codeOf(err), 500, "code")
+	})
+}

@@ -390,28 +390,36 @@ func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 	})
 }
 
+// firstWithRefresh is an upstream that repeats its token, and gives the refresh token only with the first.
+func (s *testMount) firstWithRefresh() {
+	var mu sync.Mutex
+	var first map[string]any
+	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.URL.Path, "token-auth") {
+			s.Simulator.ServeHTTP(w, r)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil {
+			rec := httptest.NewRecorder()
+			s.Simulator.ServeHTTP(rec, r)
+			check.NoError(s.t, json.Unmarshal(rec.Body.Bytes(), &first))
+		} else {
+			delete(first, "refresh_token")
+			delete(first, "refresh token")
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(first)
+	})
+}
+
 // The upstream repeats its token, and gives the refresh token only with the first: it is kept, and revoke/ ends the token.
 func TestRepeatedToken_TokenKeepsItsRefreshToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV2().living(time.Hour)
 		s := newLatencyMount(t, f.account)
-		var first map[string]any
-		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
-			if !strings.Contains(r.URL.Path, "token-auth") {
-				s.Simulator.ServeHTTP(w, r)
-				return
-			}
-			if first == nil {
-				rec := httptest.NewRecorder()
-				s.Simulator.ServeHTTP(rec, r)
-				check.NoError(t, json.Unmarshal(rec.Body.Bytes(), &first))
-			} else {
-				delete(first, "refresh_token")
-				delete(first, "refresh token")
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(first) // a client that has gone shows in its own error
-		})
+		s.firstWithRefresh()
 		s.mount(f)
 		a := s.token("app")
 		advance(2 * time.Minute)
@@ -420,6 +428,26 @@ func TestRepeatedToken_TokenKeepsItsRefreshToken(t *testing.T) {
 		check.Require(t, a.id == b.id, "another token: this tests nothing")
 		resp := s.write("revoke/gst", nil)
 		check.True(t, !s.Simulator.TokenAlive(a.access), "the token lives on: %v %s", resp.Data, warningsOf(resp))
+	})
+}
+
+// No old refresh token goes to a new refresh_url, also where the verification of that change brings the same token again.
+func TestRepeatedToken_RefreshTokenStaysWithItsEndpoint(t *testing.T) {
+	eachNamed(t, map[string]bool{"verified": true, "unverified": false}, func(t *testing.T, _ string, verify bool) {
+		s := newLatencyMount(t, jwtV2().living(time.Hour).account)
+		s.firstWithRefresh()
+		s.mount(jwtV2().living(time.Hour))
+		a := s.token("app")
+		advance(2 * time.Minute)
+		resp := s.write("config/gst", map[string]any{
+			"refresh_url": "http://other-host.test/api/v2/api-token-refresh/", "password": "pass-of-clerk", "verify_connection": verify,
+		})
+		b := s.token("app")
+		check.Require(t, a.id == b.id, "another token: this tests nothing")
+		s.Upstream.Reset()
+		out, _ := s.revoke("")
+		check.Equal(t, out[a.id].upstream, "unsupported", "outcome; the write has warned %q", warningsOf(resp))
+		check.True(t, len(s.Upstream.Requests()) == 0, "a refresh token of the former refresh_url was sent")
 	})
 }
 

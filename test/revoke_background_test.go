@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -204,5 +205,48 @@ func TestRevoke_ContinuesPastMaxTokenTTL(t *testing.T) {
 		s.Simulator.SetFault("", simulator.Fault{})
 		advance(10 * time.Minute)
 		check.True(t, !s.Simulator.TokenAlive(first.access), "the revoked token is alive, and the upstream is asked no more")
+	})
+}
+
+// A revocation that the upstream has yet to take is asked for again, also after a write whose verification has brought that token
+// once more and was not stored.
+func TestRevoke_PendingAfterItsTokenIsRepeated(t *testing.T) {
+	eachNamed(t, map[string]bool{"with a write that fails": true, "without": false}, func(t *testing.T, _ string, writes bool) {
+		s := newLatencyMount(t, jwtV2().living(24*time.Hour).account)
+		s.repeating(24*time.Hour, 0)
+		s.mount(jwtV2().living(24 * time.Hour))
+		s.EveryMinute()
+		a := s.token("app")
+		advance(2 * time.Minute)
+		down := true
+		var mu sync.Mutex
+		repeat := []byte(s.Upstream.Requests()[0].Response)
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case strings.Contains(r.URL.Path, "token-auth"):
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write(repeat)
+			case down:
+				w.WriteHeader(http.StatusBadGateway)
+			default:
+				s.Simulator.ServeHTTP(w, r)
+			}
+		})
+		out, _ := s.revoke("")
+		check.RequireEqual(t, out[a.id].upstream, "unknown", "upstream")
+		if writes {
+			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+			_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst",
+				map[string]any{"headers": map[string]any{"Productid": "einvoicing_global", "X-Branch": "7"}})
+			check.True(t, err != nil, "the write was stored")
+			s.Storage.Heal()
+		}
+		mu.Lock()
+		down = false
+		mu.Unlock()
+		advance(30 * time.Minute)
+		check.True(t, !s.Simulator.TokenAlive(a.access), "the revoked token is alive upstream half an hour after the refresh endpoint came back")
 	})
 }

@@ -174,3 +174,32 @@ func TestConcurrent_EachNameAtOnce(t *testing.T) {
 		check.Equal(t, now.configs(), []string{"gst"}, "series")
 	})
 }
+
+// No login follows within five seconds of one that was given up, whatever changes the account.
+func TestTokenShared_GivenUpLoginsAreFew(t *testing.T) {
+	each(t, map[string]func(s *testMount){
+		"deleted and written again": func(s *testMount) {
+			_, _ = s.do(s.t.Context(), logical.DeleteOperation, "config/gst", nil)
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		},
+		"changed": func(s *testMount) {
+			s.write("config/gst", branch(time.Now().String(), "verify_connection", false))
+		},
+		"revoked": func(s *testMount) { s.write("revoke/gst", nil) },
+	}, func(t *testing.T, change func(s *testMount)) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		var reads []<-chan asyncResult
+		for range 20 {
+			reads = append(reads, s.async("token/app"))
+			advance(100 * time.Millisecond)
+			change(s)
+		}
+		n := len(s.Upstream.Logins())
+		atMost(t, n, 2, "logins sent within two seconds")
+		for _, r := range reads {
+			s.wait(r)
+		}
+		advance(2 * time.Minute)
+	})
+}

@@ -72,6 +72,9 @@ func (s *State) checkTokens() error {
 	}
 	for _, t := range s.Superseded {
 		ids = append(ids, t.ID)
+		if s.isRevoked(t.ID) && t.revocation == "" {
+			return fmt.Errorf("that token %s was revoked is forgotten", t.ID)
+		}
 	}
 	if id, ok := twice(ids); ok {
 		return fmt.Errorf("token %s is kept twice", id)

@@ -86,11 +86,7 @@ func (t *transition) cancelWork() {
 	case w.Failure != nil:
 		t.State = t.failed()
 	case w.Token != nil && t.Known == known && (t.Current == nil || t.Current.ID != w.Token.ID):
-		token := w.Token
-		if refreshTarget(&w.Account.Upstream) != t.RefreshTarget { // of a verification
-			token = token.withoutRefresh()
-		}
-		t.supersede(token, t.env)
+		t.supersede(w.Token, t.env)
 	}
 	t.Work = nil
 	t.changed()
@@ -194,13 +190,20 @@ func (t *transition) supersedeCurrent() {
 	t.Current, t.Suspect, t.Restored = nil, false, false
 }
 
-// supersede keeps a token that is served no more, for as long as it is good upstream. Those that have expired are dropped.
+// supersede keeps a token that is served no more, for as long as it is good upstream, and what is known of its revocation where
+// it was given before. Those that have expired are dropped.
 func (s *State) supersede(token *Token, env Env) {
 	next := make([]*Token, 0, len(s.Superseded)+1)
 	for _, t := range s.Superseded {
-		if t.ID != token.ID && !env.IsOver(t) {
+		switch {
+		case t.ID == token.ID && t.revocation != "":
+			token = token.withRevocationOf(t, s.RefreshTarget)
+		case t.ID != token.ID && !env.IsOver(t):
 			next = append(next, t)
 		}
+	}
+	if s.isRevoked(token.ID) && token.revocation == "" {
+		token = token.revokedAs(s.outcomeAtFirst(token), env.Wall)
 	}
 	next = append(next, token)
 	size := 0

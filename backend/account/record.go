@@ -130,11 +130,11 @@ func (s *State) record(env Env) *Record {
 		}
 	}
 	if s.Current != nil {
-		stored := storeToken(s.Current)
+		stored := s.storeToken(s.Current)
 		r.Current = &stored
 	}
 	for _, t := range s.Superseded {
-		stored := storeToken(t)
+		stored := s.storeToken(t)
 		if upstream.MayBeToken(t.Access) {
 			stored.Access = ""
 		}
@@ -149,7 +149,7 @@ func (s *State) record(env Env) *Record {
 		}
 	}
 	for _, o := range s.Outbox {
-		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
+		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: s.storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
 	}
 	return r
 }
@@ -159,7 +159,11 @@ func (r *Record) isOfDeleted() bool {
 	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Failures)+len(r.Verifications) > 0
 }
 
-func storeToken(t *Token) StoredToken {
+// storeToken leaves out a refresh token that is not for the one endpoint which the record names.
+func (s *State) storeToken(t *Token) StoredToken {
+	if t.refreshTarget != s.RefreshTarget {
+		t = t.withoutRefresh()
+	}
 	return StoredToken{
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
@@ -168,10 +172,12 @@ func storeToken(t *Token) StoredToken {
 	}
 }
 
-func (s StoredToken) token() *Token {
+// token is the token of a record whose refresh tokens are for that endpoint.
+func (s StoredToken) token(refreshTarget string) *Token {
 	return &Token{
 		ID: cmp.Or(s.ID, TokenID(s.Access)), Access: s.Access, refresh: s.Refresh, refreshExpiresAt: s.RefreshExpiresAt,
-		Generation: s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
+		refreshTarget: refreshTarget,
+		Generation:    s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
 		lifeAssumed: s.LifeAssumed, toldLife: time.Duration(s.ToldSeconds) * time.Second,
 	}

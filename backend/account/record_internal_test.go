@@ -23,7 +23,7 @@ func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 	for n := range 60 * 24 * 6 { // one login every ten minutes
 		token := NewToken(&upstream.Token{
 			AccessToken: fmt.Sprint("token-", n), IssuedAt: now.Wall, ExpiresAt: now.Wall.Add(15 * time.Minute),
-		}, now, "one", ReasonRotation)
+		}, now, &Account{Generation: "one"}, ReasonRotation)
 		account.addToOutbox(token, 720*time.Hour)
 		now.Wall, now.Elapsed = now.Wall.Add(10*time.Minute), now.Elapsed+10*time.Minute
 		last = token.ID
@@ -43,12 +43,13 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 	s := State{Known: known, Generation: generation, Account: &Account{Generation: generation, Upstream: upstream.Account{
 		Protocol: upstream.JWT, RefreshURL: "https://upstream.test/refresh/",
 	}}}
+	s.RefreshTarget = refreshTarget(&s.Account.Upstream)
 	for _, size := range []int{200, 1000} {
 		for n := range 3 * maxSuperseded {
 			token := NewToken(&upstream.Token{
 				AccessToken: fmt.Sprint("token-", size, n), RefreshToken: strings.Repeat("r", size), IssuedAt: now.Wall,
 				ExpiresAt: now.Wall.Add(24 * time.Hour), RefreshExpiresAt: now.Wall.Add(48 * time.Hour),
-			}, now, generation, ReasonVerification)
+			}, now, s.Account, ReasonVerification)
 			account := &transition{State: s, env: Env{Reading: now}}
 			account.addToOutbox(token, 720*time.Hour)
 			account.State = account.accepted(token, account.env)

@@ -110,10 +110,7 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	if left <= -repeatMargin {
 		return token
 	}
-	kept := *token
-	if kept.refresh == "" {
-		kept.refresh, kept.refreshExpiresAt = given.refresh, given.refreshExpiresAt
-	}
+	kept := *token.withRefreshOf(given, token.refreshTarget)
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
 	if anew {

@@ -22,7 +22,7 @@ func (t *transition) restore(r *Record, a *Account) {
 		t.Revoked = append(t.Revoked, revokedToken(revoked))
 	}
 	for _, stored := range r.Superseded {
-		token := stored.token().withElapsed(now)
+		token := stored.token(r.RefreshTarget).withElapsed(now)
 		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
 			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
 		}
@@ -33,12 +33,12 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
-		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token().withElapsed(now), Keep: keep})
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(now), Keep: keep})
 	}
 	if r.Current == nil {
 		return
 	}
-	t.Current = r.Current.token().withElapsed(now)
+	t.Current = r.Current.token(r.RefreshTarget).withElapsed(now)
 	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
 	if t.isRevoked(t.Current.ID) {
 		t.supersedeCurrent()

@@ -52,11 +52,15 @@ func (t *transition) markRevoked(target *Token) {
 	if target.revocation != "" {
 		return // already known to be
 	}
-	outcome := Unsupported
-	if t.Account.CanRevoke(target) {
-		outcome = Unknown // until the upstream has responded
+	t.replace(target.ID, target.revokedAs(t.outcomeAtFirst(target), t.env.Wall))
+}
+
+// outcomeAtFirst is that of a revocation to which the upstream has yet to respond.
+func (s *State) outcomeAtFirst(token *Token) Outcome {
+	if s.Account != nil && s.Account.CanRevoke(token) {
+		return Unknown
 	}
-	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
+	return Unsupported
 }
 
 // rememberRevoked keeps the ID of a revoked token. Of too many, that of the token which ends first is dropped.
@@ -97,5 +101,7 @@ func (e RevokeEnded) apply(t *transition) {
 	t.emit(Wake{})
 }
 
-// CanRevoke reports whether the token can be revoked upstream.
-func (a *Account) CanRevoke(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }
+// CanRevoke reports whether the token can be revoked upstream: its refresh token may be sent only to the endpoint that gave it.
+func (a *Account) CanRevoke(t *Token) bool {
+	return t.refresh != "" && a.Upstream.CanRefresh() && t.refreshTarget == refreshTarget(&a.Upstream)
+}

@@ -154,7 +154,7 @@ func (t *transition) adoptOther(a *Account) {
 	t.changed()
 }
 
-// dropRefreshTokens forgets the refresh tokens, which may be sent only to the endpoint that gave them.
+// dropRefreshTokens forgets the refresh tokens, which may be sent only to the endpoint that gave them: see CanRevoke.
 func (t *transition) dropRefreshTokens() {
 	t.Current = t.Current.withoutRefresh()
 	t.Superseded = slices.Clone(t.Superseded)
@@ -184,11 +184,13 @@ func (t *transition) settingsGone(stored bool) {
 	t.emit(Wake{})
 }
 
-// counts are what those who wait compare with what they have seen, without anything that is known of the account.
+// counts are what those who wait compare with what they have seen, and when a login was given up, without anything that is
+// known of the account.
 func (s *State) counts() State {
 	return State{
 		LoadID: s.LoadID, Version: s.Version, Urgent: s.Urgent, Saving: s.Saving, Saved: s.Saved, Lost: s.Lost,
-		SaveErr: s.SaveErr, Loads: s.Loads, LoadErr: s.LoadErr, Logins: s.Logins, WorkID: s.WorkID, bounds: s.bounds,
+		SaveErr: s.SaveErr, Loads: s.Loads, LoadErr: s.LoadErr, Logins: s.Logins, WorkID: s.WorkID, GivenUp: s.GivenUp,
+		bounds: s.bounds,
 	}
 }
 

@@ -75,6 +75,8 @@ type Token struct {
 	revokedAt        time.Time
 	refresh          string
 	refreshExpiresAt time.Time
+	// refreshTarget names the endpoint that gave the refresh token, which is sent nowhere else: see CanRevoke.
+	refreshTarget string
 	// replaced is the ID of the token that this one took over from; "" where there was none.
 	replaced string
 	// repeated says that a later login has brought this token again: until its end there is no other.
@@ -142,8 +144,25 @@ func (t *Token) withoutRefresh() *Token {
 		return t
 	}
 	bare := *t
-	bare.refresh, bare.refreshExpiresAt = "", time.Time{}
+	bare.refresh, bare.refreshExpiresAt, bare.refreshTarget = "", time.Time{}, ""
 	return &bare
+}
+
+// withRefreshOf is the token with the refresh token that it was first given with, where it has none for that endpoint.
+func (t *Token) withRefreshOf(given *Token, target string) *Token {
+	if t.refresh != "" && t.refreshTarget == target || given.refresh == "" {
+		return t
+	}
+	kept := *t
+	kept.refresh, kept.refreshExpiresAt, kept.refreshTarget = given.refresh, given.refreshExpiresAt, given.refreshTarget
+	return &kept
+}
+
+// withRevocationOf is a token that was given again after it was revoked.
+func (t *Token) withRevocationOf(given *Token, target string) *Token {
+	kept := *t.withRefreshOf(given, target)
+	kept.Reason, kept.replaced, kept.revocation, kept.revokedAt = given.Reason, given.replaced, given.revocation, given.revokedAt
+	return &kept
 }
 
 // MayLive reports whether the upstream may accept the token by either clock: what is dropped, or not revoked, must have ended by
@@ -207,22 +226,23 @@ func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
 	return &revoked
 }
 
-// NewToken makes a token of the grant that a login which began at the given reading has brought.
-func NewToken(grant *upstream.Token, began Reading, generation string, reason Reason) *Token {
+// NewToken makes a token of the grant that a login with the settings has brought, which began at the given reading.
+func NewToken(grant *upstream.Token, began Reading, a *Account, reason Reason) *Token {
 	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
 	life := grant.ExpiresAt.Sub(grant.IssuedAt)
 	t := &Token{
-		ID:          TokenID(grant.AccessToken),
-		Access:      grant.AccessToken,
-		Generation:  generation,
-		IssuedAt:    began.Wall,
-		ExpiresAt:   began.Wall.Add(life),
-		Reason:      reason,
-		refresh:     grant.RefreshToken,
-		lifeAssumed: grant.LifeAssumed,
-		elapsed:     began.Elapsed,
-		skew:        grant.ClockSkew,
-		skewKnown:   grant.SkewKnown,
+		ID:            TokenID(grant.AccessToken),
+		Access:        grant.AccessToken,
+		Generation:    a.Generation,
+		IssuedAt:      began.Wall,
+		ExpiresAt:     began.Wall.Add(life),
+		Reason:        reason,
+		refresh:       grant.RefreshToken,
+		refreshTarget: refreshTarget(&a.Upstream),
+		lifeAssumed:   grant.LifeAssumed,
+		elapsed:       began.Elapsed,
+		skew:          grant.ClockSkew,
+		skewKnown:     grant.SkewKnown,
 	}
 	if !grant.RefreshExpiresAt.IsZero() {
 		t.refreshExpiresAt = began.Wall.Add(grant.RefreshExpiresAt.Sub(grant.IssuedAt))

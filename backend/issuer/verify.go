@@ -41,15 +41,15 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 // outlive is a context that ends when ctx has, but not in the first moments, which last for d.
 func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	began := time.Now()
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		select {
 		case <-time.After(d - time.Since(began)):
-			cancel()
+			cancel(context.Cause(ctx))
 		case <-longer.Done():
 		}
 	})
-	return longer, func() { stop(); cancel() }
+	return longer, func() { stop(); cancel(nil) }
 }
 
 // beginVerification waits until the account has no other login in flight, and begins one. Both take at most as long as readers
