@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -44,11 +45,14 @@ func logOf(t *testing.T, key string, fill func(*Log), names ...string) string {
 // file writes a file for a test and returns its name.
 func file(t *testing.T, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // G703: in the folder of the test
+	root, err := os.OpenRoot(t.TempDir())
+	if err == nil {
+		err = errors.Join(root.WriteFile("audit.log", []byte(text), 0o600), root.Close())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return filepath.Join(root.Name(), "audit.log")
 }
 
 // htmlFile writes a page, for a browser, and returns its name.
