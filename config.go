@@ -135,7 +135,7 @@ type configField struct {
 	perProtocol bool
 	// declared is set if only the protocols whose upstream.Spec lists the field use it.
 	declared bool
-	// moves is set if a change of the field changes where the secrets are sent.
+	// moves is set if a change of the field changes where the secrets are sent, as that of each URL does.
 	moves bool
 	// filled is set if presets set the field, and ifSaid if only those presets do that have a value for it.
 	filled, ifSaid bool
@@ -181,12 +181,12 @@ func configFields() []configField {
 		},
 		{
 			name: "token_url", kind: framework.TypeString,
-			at: func(c *config) any { return &c.TokenURL }, moves: true, filled: true,
+			at: func(c *config) any { return &c.TokenURL }, filled: true,
 			description: "Full URL of the login endpoint, used exactly as given. Must be https unless allow_http is true.",
 		},
 		{
 			name: upstream.FieldRefreshURL, kind: framework.TypeString,
-			at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true, declared: true,
+			at: func(c *config) any { return &c.RefreshURL }, filled: true, declared: true,
 			description: "Full URL of the endpoint that exchanges a refresh token. Used to revoke tokens, never to rotate them.",
 		},
 		{
@@ -294,7 +294,7 @@ func configFields() []configField {
 		},
 		{
 			name: "proxy_url", kind: framework.TypeString,
-			at: func(c *config) any { return &c.ProxyURL }, moves: true,
+			at:          func(c *config) any { return &c.ProxyURL },
 			description: "URL of the proxy. Default: HTTPS_PROXY and NO_PROXY in the environment of the Vault server.",
 		},
 		{

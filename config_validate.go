@@ -142,15 +142,15 @@ func checkText(f *configField, text string, wrong *problems) {
 		wrong.add(f.name, "is longer than %d bytes", most)
 	case f.name == "ca_cert":
 	case strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r"):
-		wrong.add(f.name, "ends in a newline: use printf %%s instead of echo")
+		wrong.add(f.name, "ends in a newline, as of echo: read -rsp 'Secret: ' SECRET && printf %%s \"$SECRET\" | vault write ...")
 	case !isOneLine(text):
 		wrong.add(f.name, "must be one line of text without control characters")
 	case (f.name == upstream.FieldUsername || f.name == upstream.FieldClientID) && strings.TrimSpace(text) != text:
 		wrong.add(f.name, "begins or ends with a blank")
 	case isWholeVaultToken(text): // the wrong clipboard
 		wrong.add(f.name, "is a token of Vault, and was not sent to the upstream")
-	case !f.sensitive && isJWT(text):
-		wrong.add(f.name, "is a token, which all who read the config would see")
+	case !f.sensitive && holdsToken(text):
+		wrong.add(f.name, "has a token in it, which all who read the config would see: give its token_id")
 	}
 }
 
@@ -159,9 +159,14 @@ func isWholeVaultToken(text string) bool {
 	return isVaultToken(strings.TrimSpace(text)) && len(text) >= leastVaultToken
 }
 
-// isJWT reports whether a text has the form of a JSON Web Token, as most tokens of the vendors have.
-func isJWT(text string) bool {
-	return strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 && !strings.Contains(text, " ")
+// holdsToken reports whether a word of a text is a token of Vault, or a JSON Web Token, as most tokens of the vendors are.
+func holdsToken(text string) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_", r)
+	})
+	return slices.ContainsFunc(words, func(word string) bool {
+		return isWholeVaultToken(word) || strings.HasPrefix(word, "eyJ") && strings.Count(word, ".") >= 2
+	})
 }
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.
@@ -341,7 +346,7 @@ func checkMove(fields []configField, old, next *config, p params, wrong *problem
 	var moved []string
 	for n := range fields {
 		f := &fields[n]
-		if f.moves && f.value(old) != f.value(next) {
+		if (f.moves || strings.HasSuffix(f.name, "_url")) && f.value(old) != f.value(next) {
 			moved = append(moved, f.name)
 		}
 	}

@@ -24,6 +24,17 @@ import (
 // duration), a bool, a map[string]string, or reset.
 type params map[string]any
 
+// String keeps parameters that stray into a format string or a log line from showing secrets.
+func (p params) String() string {
+	return "parameters " + strings.Join(slices.Sorted(maps.Keys(p)), ", ")
+}
+
+// GoString does the same for %#v.
+func (p params) GoString() string { return p.String() }
+
+// MarshalText does the same for JSON.
+func (p params) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // reset is the value of a parameter that was named and left empty: back to the default.
 type reset struct{}
 

@@ -111,6 +111,9 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		}
 	}
 	b.warnOfSharedTokens(ctx, resp, req.MountPoint, name, revoked)
+	if tokenID == "" {
+		b.warnOfTokensFromBefore(ctx, resp, req.MountPoint, name)
+	}
 	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
 		resp.AddWarning("No token is left to serve: " + statusMessage(req.MountPoint, name, s, b.clock().Wall))
 	}
@@ -139,6 +142,32 @@ func (b *backend) warnOfSharedTokens(
 					"token_id=%s", f.Config, r.TokenID, mount, f.Config, r.TokenID))
 			}
 		}
+	}
+}
+
+// warnOfTokensFromBefore warns of unexpired tokens that the ledger has of the config, and that its account does not know.
+func (b *backend) warnOfTokensFromBefore(ctx context.Context, resp *logical.Response, mount, name string) {
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	issued, _, _ := b.listIssued(ctx, name) // without the ledger nothing is known of others
+	known, err := b.issuer.Tokens(ctx, name)
+	if err != nil {
+		return
+	}
+	n, until := 0, b.clock().Wall
+	for _, e := range issued {
+		if _, is := known.Out[e.TokenID]; is || e.Upstream != "" || !e.ExpiresAt.After(b.clock().Wall) {
+			continue
+		}
+		n++
+		if e.ExpiresAt.After(until) {
+			until = e.ExpiresAt
+		}
+	}
+	if n > 0 {
+		resp.AddWarning(fmt.Sprintf("More tokens of config %s may be valid upstream (%d, the last until %s): they are from before the "+
+			"config was deleted and written again, or its tokens given a shorter lifetime. Only the vendor can revoke them: vault read "+
+			"%sledger/%s", name, n, timeText(until), mount, name))
 	}
 }
 

@@ -281,8 +281,8 @@ func checkMetadata(metadata map[string]string, wrong *problems) {
 		case !isOneLine(value):
 			wrong.add(fieldMetadata, "the value of %s must be one line of text without control characters", name)
 			return
-		case isJWT(value) || isWholeVaultToken(value):
-			wrong.add(fieldMetadata, "the value of %s is a token, which all who read the role would see", name)
+		case holdsToken(value):
+			wrong.add(fieldMetadata, "the value of %s has a token in it, which all who read the role would see", name)
 			return
 		}
 	}

@@ -46,6 +46,7 @@ func orCreate(meant string) string {
 }
 
 // otherKind says what to delete where the name of a config was given for that of a role, or the other way round; else it is "".
+// Who wanted to delete a role is not told how to delete the account.
 func (b *backend) otherKind(ctx context.Context, mount, prefix, name string) string {
 	if prefix == configPrefix {
 		if r, _ := b.roleNamed(ctx, name); r != nil {
@@ -53,10 +54,16 @@ func (b *backend) otherKind(ctx context.Context, mount, prefix, name string) str
 		}
 		return ""
 	}
-	if c, _ := b.store.config(ctx, name); c != nil {
-		return fmt.Sprintf(": that is a config; to delete it: vault delete %sconfig/%s", mount, name)
+	if c, _ := b.store.config(ctx, name); c == nil {
+		return ""
 	}
-	return ""
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	roles, _, _ := b.rolesOf(ctx, name) // without them the list is the advice
+	if len(roles) == 0 {
+		return ": that is a config, and no role of it was found; to list the roles: vault list " + mount + "role"
+	}
+	return fmt.Sprintf(": that is a config; its roles are %s: vault delete %srole/%s", strings.Join(roles, ", "), mount, roles[0])
 }
 
 // mostRolesNamed bounds the roles in a message.

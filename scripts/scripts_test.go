@@ -139,7 +139,7 @@ func TestRegister_CommandsAreQuoted(t *testing.T) {
 // back, and to the other nodes of a cluster the person is pointed at the end.
 func TestRegister_EndsBeforeItIsDone(t *testing.T) {
 	t.Parallel()
-	const undone, pin = "not done: ", "$ vault write sys/plugins/pins/secret/mastersindia version=v0.1.0\n$ vault plugin reload"
+	const undone, pin = "not done: ", "$ vault delete sys/plugins/pins/secret/mastersindia\n$ vault plugin reload"
 	for name, c := range map[string]struct {
 		fails      string
 		says, lack []string
@@ -148,8 +148,12 @@ func TestRegister_EndsBeforeItIsDone(t *testing.T) {
 		"before the changes": {"'secrets list'*) exit 2", []string{"the mounts cannot be listed"}, []string{undone, pin}},
 		"register refused":   {"'plugin register'*) exit 2", []string{undone, "-sha256=former"}, []string{pin}},
 		"pin refused":        {"'write sys/plugins/pins'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
-		"ended at reload":    {"'plugin reload'*) kill -TERM $PPID", []string{undone, "-sha256=former", pin}, nil},
-		"reload refused":     {"'plugin reload'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
+		"pin replaced": {
+			"*version*plugins/pins*) echo v0.0.9;;\n'plugin reload'*) exit 2",
+			[]string{undone, "-sha256=former", "$ vault write sys/plugins/pins/secret/mastersindia version=v0.0.9\n$ vault plugin reload"}, []string{pin},
+		},
+		"ended at reload": {"'plugin reload'*) kill -TERM $PPID", []string{undone, "-sha256=former", pin}, nil},
+		"reload refused":  {"'plugin reload'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -220,7 +220,22 @@ func TestConfigRefused_Secret(t *testing.T) {
 		refuseEach(t, oauth(), field, []any{"canary\n", "canary\r", "canary\r\n"}, "newline", "printf %s")
 		refuseEach(t, oauth(), field, []any{"hvs.canary" + strings.Repeat("x", 18)}, "token of Vault")
 	}
-	refuseEach(t, oauth(), "pause_reason", []any{"eyJcanary.eyJ.x"}, "is a token")
+	const vaults = "hvs.canary0canary0canary0canary"
+	refuseEach(t, oauth(), "pause_reason", []any{"eyJcanary.eyJ.x", "leaked: JWT eyJcanary.eyJ.x", "leaked " + vaults + ".", "leak=" + vaults}, "has a token")
+}
+
+// A secret is taken or refused, and in no message.
+func TestConfigRefused_SecretInNoMessage(t *testing.T) {
+	eachOf(t, []string{
+		"a canary", " canary ", "canary%s", "canary:canary", `{"canary": 1}`, "canary\x00", "-canary", "CANARY", "canaryé", strings.Repeat("canary", 5000),
+	}, func(t *testing.T, secret string) {
+		for _, field := range secretFields() {
+			w := oauth().mounted(t)
+			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{field: secret})
+			said := strings.ToLower(fmt.Sprint(resp, err, warningsOf(resp)))
+			check.True(t, !strings.Contains(said, "canary"), "%s: it says: %s", field, said)
+		}
+	})
 }
 
 func TestConfigRefused_Header(t *testing.T) {

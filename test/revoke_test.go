@@ -439,3 +439,24 @@ func TestRevoke_ReturnsNotAfterMaxTokenTTL(t *testing.T) {
 		s.wantNotRead(first.id)
 	})
 }
+
+// A config that was deleted and written again does not know the tokens from before, which may be valid: its ledger does.
+func TestRevoke_WarnsOfTokensFromBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		before := s.token("app")
+		s.remove("config/gst")
+		s.mount(jwtV2().living(time.Hour))
+		s.token("app")
+		_, warnings := s.revoke("")
+		check.True(t, s.Simulator.TokenAlive(before.access), "the token from before is dead: this tests nothing")
+		s.says(strings.Join(warnings, "\n"), "More tokens of config gst may be valid upstream (1, the last until", "vault read mastersindia/ledger/gst")
+		s.write("rotate/gst", nil)
+		_, warnings = s.revoke("")
+		check.True(t, strings.Contains(strings.Join(warnings, "\n"), "(1, the last"), "warned %q", warnings)
+		advance(2 * time.Hour)
+		s.token("app")
+		_, warnings = s.revoke("")
+		check.True(t, !strings.Contains(strings.Join(warnings, "\n"), "More tokens"), "warned of expired ones: %q", warnings)
+	})
+}

@@ -85,7 +85,7 @@ func TestUnknownName_EveryPathSaysWhatItIs(t *testing.T) {
 		{logical.ReadOperation, "role/gst", nil, http.StatusNotFound, []string{config, "roles are app", "vault read mastersindia/role/app"}},
 		{logical.UpdateOperation, "role/gst", map[string]any{"max_ttl": "5m"}, http.StatusBadRequest,
 			[]string{config, "roles are app", "vault write mastersindia/role/app ..."}},
-		{logical.DeleteOperation, "role/gst", nil, http.StatusOK, []string{config, "vault delete mastersindia/config/gst"}},
+		{logical.DeleteOperation, "role/gst", nil, http.StatusOK, []string{config, "its roles are app: vault delete mastersindia/role/app"}},
 		{logical.ReadOperation, "token/gst", nil, http.StatusBadRequest, []string{config, "vault read mastersindia/token/app"}},
 		{logical.UpdateOperation, "token/gst", nil, http.StatusBadRequest, []string{config, "vault read mastersindia/token/app"}},
 		{logical.UpdateOperation, "rotate/app", nil, http.StatusBadRequest, []string{role + ", whose token all its roles share: vault write -f mastersindia/rotate/gst"}},

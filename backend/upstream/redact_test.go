@@ -19,6 +19,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -431,4 +433,13 @@ func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see 
 		t.Fatal("the connection is kept")
 	}
 	check.True(t, logged.Len() == 0, "logged: %s", logged.String())
+}
+
+// A problem is a constant, in which the compiler lets no text of an upstream: it can only be let in by a conversion.
+func TestProblemText_IsNeverConverted(t *testing.T) {
+	t.Parallel()
+	for _, name := range check.Value(filepath.Glob("*.go"))(t) {
+		text := string(check.Value(os.ReadFile(name))(t))
+		check.True(t, strings.HasSuffix(name, "_test.go") || !strings.Contains(text, "problemText("), "%s converts a text to problemText", name)
+	}
 }

@@ -17,7 +17,12 @@ path "sys/mounts/mastersindia" {
   capabilities = ["create", "read", "update", "delete"]
 }
 
-path "sys/mounts/mastersindia/tune" {
+# Other mounts of the engine are upgraded with it.
+path "sys/mounts/+" {
+  capabilities = ["read"]
+}
+
+path "sys/mounts/+/tune" {
   capabilities = ["read", "update"]
 }
 

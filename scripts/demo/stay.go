@@ -27,7 +27,7 @@ func (p *play) stay(ctx context.Context) error {
 		}
 	}
 	p.out.printf("%s\n\n", p.out.style(bold, "Vault, the engine and the simulator are up. In another terminal:"))
-	p.out.printf("  export VAULT_ADDR=%s VAULT_TOKEN=%s\n", p.vault.Addr, p.vault.Token)
+	p.out.printf("  unset VAULT_AGENT_ADDR VAULT_NAMESPACE\n  export VAULT_ADDR=%s VAULT_TOKEN=%s\n", p.vault.Addr, p.vault.Token)
 	if line := onPath(p.vault.VaultBinary()); line != "" {
 		p.out.printf("  %s\n", line)
 	}
