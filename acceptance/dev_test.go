@@ -161,7 +161,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	script := strings.NewReplacer("127.0.0.1:8200", vaultAddress, "127.0.0.1:8270", simulatorAddress).Replace(blocks[2]) +
 		"\ncd '" + download + "'\n"
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
-	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Exchange it", "Go back"} {
+	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Reload it", "Go back"} {
 		check.Require(t, len(guide[section]) != 0, "%s has no commands under %q", upgradeGuide, section)
 		for _, c := range guide[section] {
 			script += c.command + "\n"

@@ -64,7 +64,7 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	u.follow(t, "2. Register it, once")
 	u.wantVersion(t, u.old)
 	ending := u.takeLeases(t, "brief", upgradeLeases)
-	u.exchange(t, "3. Exchange it", u.new)
+	u.exchange(t, "3. Reload it", u.new)
 	u.wantSamePluginOnAllNodes(t)
 	u.wantLeases(t, ending) // else they would have been ended by the old version
 	u.endLeases(t, before[:upgradeLeases/2])
@@ -79,7 +79,7 @@ func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	u.endLeases(t, newer[:upgradeLeases/2])
 
 	u.follow(t, "2. Register it, once") // registering twice changes nothing
-	u.exchange(t, "3. Exchange it", u.new)
+	u.exchange(t, "3. Reload it", u.new)
 	u.endLeases(t, newer[upgradeLeases/2:])
 	if !u.OpenBao() { // which has no pins
 		held, freed := u.halves("Hold back all mounts at once")

@@ -4,9 +4,11 @@
 package main
 
 import (
+	"bytes"
 	"database/sql"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -76,4 +78,29 @@ func countRows(t *testing.T, log, query string) (count int) {
 		t.Fatalf("%v: %s", err, query)
 	}
 	return count
+}
+
+// TestDocs_EveryParameterIsKnown: a parameter of a config or role that the lists here lack would be missing from CHANGES, and a secret of that
+// name would raise no alarm.
+func TestDocs_EveryParameterIsKnown(t *testing.T) {
+	text, err := os.ReadFile("../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ = bytes.Cut(text, []byte("\n## `config/<name>`"))
+	text, _, _ = bytes.Cut(text, []byte("\n## `role/`"))
+	found := regexp.MustCompile("(?m)^- `(\\w+)`.*?: (.*)$").FindAllSubmatch(text, -1)
+	if len(found) < 30 {
+		t.Fatalf("the reference has %d parameters", len(found))
+	}
+	for _, m := range found {
+		name := string(m[1])
+		isOperation := strings.Contains(string(m[2]), "/v1/")
+		if !isOperation && !parameterName.MatchString(name) && name != "keys" && name != "key_info" {
+			t.Errorf("parameterName lacks %s", name)
+		}
+		if strings.Contains(string(m[2]), "never returned") && !secretName.MatchString(name) {
+			t.Errorf("secretName lacks %s", name)
+		}
+	}
 }

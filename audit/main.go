@@ -4,7 +4,7 @@
 // Command mastersindia-audit reports from Vault's audit log what happened on a mount of the engine: see -help.
 // Lines go through scan.go (open, split, pick, decode), classify.go and secrets.go (what a line tells, without any secret in it)
 // into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together, and finds who was given
-// the leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are queries on report.sql.
+// the leaked token (read by leaked_token.go). The parts of the report (formats.go, page/) are queries on report.sql.
 package main
 
 import (

@@ -126,47 +126,6 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 	})
 }
 
-func TestStorageOutage_WritesBackOff(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		first := s.token("app")
-		advance(30 * time.Minute)
-		before, logins := s.Storage.Count(mounttest.Put), s.logins()
-		const most = 3000 // after so many it takes writes again, so that this test comes to an end
-		s.Storage.FailPuts(most)
-		for range 20 * 60 {
-			advance(time.Second)
-			a, err := s.ask(t.Context(), "app", nil)
-			check.Require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
-		}
-		writes := s.Storage.Count(mounttest.Put) - before
-		check.Require(t, writes != 0, "storage was not written to")
-		check.True(t, writes <= 300, "%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
-		s.Storage.Heal()
-		advance(5 * time.Minute)
-		check.True(t, s.token("app").id != first.id, "the token was not rotated later: %d logins, before %d", s.logins(), logins)
-	})
-}
-
-func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		release := s.Upstream.Hold()
-		got := make(chan error, 1)
-		go func() {
-			_, err := s.ask(t.Context(), "app", nil)
-			got <- err
-		}()
-		advance(time.Second) // the login has begun, and that is stored
-		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
-		release()
-		check.Equal(t, <-got, nil, "a good token was refused since it could not be stored")
-		for range 50 {
-			s.token("app")
-		}
-		s.wantLogins(1)
-	})
-}
-
 // A reader waits at most 15 s, whatever storage does not give, and gets an error that names the cause.
 func TestRead_StorageHangs(t *testing.T) {
 	type testCase struct{ access, prefix string }

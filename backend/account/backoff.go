@@ -5,6 +5,18 @@ package account
 
 import "time"
 
+const (
+	firstBackoff   = time.Second
+	longestBackoff = time.Minute
+	// LongestThrottle is the longest Retry-After that is believed.
+	LongestThrottle = time.Hour
+	// backoffShare is the part of a token's life that a backoff after an outage may take: with short-lived tokens a minute
+	// would be most of the time that is left for a rotation.
+	backoffShare = 20
+	// backoffJitter spreads the attempts of many accounts that lost the same upstream at the same moment.
+	backoffJitter = 0.25
+)
+
 // holdLength is how long no login is tried after a failure that says nothing about the credentials.
 func holdLength(step int, retryAfter, life time.Duration, chance float64) time.Duration {
 	if retryAfter > 0 {

@@ -13,18 +13,6 @@ import (
 // Blocked is the kind of a login that could not begin, because storage takes no writes, say. The upstream heard nothing of it.
 const Blocked upstream.Kind = "blocked"
 
-const (
-	firstBackoff   = time.Second
-	longestBackoff = time.Minute
-	// LongestThrottle is the longest Retry-After that is believed.
-	LongestThrottle = time.Hour
-	// backoffShare is the part of a token's life that a backoff after an outage may take: with short-lived tokens a minute
-	// would be most of the time that is left for a rotation.
-	backoffShare = 20
-	// backoffJitter spreads the attempts of many accounts that lost the same upstream at the same moment.
-	backoffJitter = 0.25
-)
-
 // Failure is a login that failed, and the hold that follows it: no login is made before NextAttempt. It is immutable.
 type Failure struct {
 	Kind  upstream.Kind
