@@ -32,7 +32,7 @@ func (b *backend) cancelVerification(name string) {
 
 // verify logs in with settings, and calls commit with the token. In between the config is not locked, which it is before.
 func (b *backend) verify(
-	ctx context.Context, settings *issuer.Account, unlock func(), commit func(*issuer.Token) error,
+	ctx context.Context, settings *issuer.Account, unlock func(), commit func(context.Context, *issuer.Token) error,
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -40,7 +40,7 @@ func (b *backend) verify(
 	defer b.verifying.Delete(settings.Name)
 	unlock()
 	return b.issuer.Verify(ctx, settings, func(token *issuer.Token) error {
-		patient, stop := context.WithTimeout(context.WithoutCancel(ctx), issuer.ChangeWait)
+		patient, stop := issuer.Outlasting(ctx)
 		defer stop()
 		isCancelled := func() bool { return errors.Is(context.Cause(ctx), issuer.ErrChanged) }
 		if isCancelled() {
@@ -54,7 +54,7 @@ func (b *backend) verify(
 		if isCancelled() {
 			return issuer.ErrChanged
 		}
-		return commit(token)
+		return commit(patient, token)
 	})
 }
 

@@ -170,11 +170,13 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
 	before := b.tokenToLimit(ctx, name, old, next)
-	commit := func(token *issuer.Token) error { return b.storeConfig(ctx, resp, next, settings, token) }
+	commit := func(ctx context.Context, token *issuer.Token) error {
+		return b.storeConfig(ctx, resp, req.MountPoint, next, settings, token)
+	}
 	if verify {
 		err = b.verify(ctx, settings, unlock, commit)
 	} else {
-		err = commit(nil)
+		err = commit(ctx, nil)
 	}
 	if b.store.isUnconfirmed(configPrefix + name) {
 		// A write that failed may have reached storage. Reload the settings before the next read, so that the same write again does
@@ -217,8 +219,10 @@ func warnOfNoLogin(resp *logical.Response, mount, name string, next *config, p p
 
 // storeConfig does steps 4 and 5 of configWrite. token is what the verification brought; nil for none.
 func (b *backend) storeConfig(
-	ctx context.Context, resp *logical.Response, next *config, settings *issuer.Account, token *issuer.Token,
+	ctx context.Context, resp *logical.Response, mount string, next *config, settings *issuer.Account, token *issuer.Token,
 ) error {
+	ctx, cancel := issuer.Outlasting(ctx)
+	defer cancel()
 	if err := b.store.putConfig(ctx, settings.Name, next); err != nil {
 		return err
 	}
@@ -229,8 +233,17 @@ func (b *backend) storeConfig(
 	case err != nil:
 		b.Logger().Warn("the config is stored, the record of its account is not yet", "config", settings.Name, "error", err)
 		resp.AddWarning(unsavedWarning(token))
+	case token != nil && !b.isServed(settings.Name, token):
+		resp.AddWarning("The config is stored. Its login has brought a token that was revoked here, and is not served: have the " +
+			"vendor end that token's session, and then: vault write -f " + mount + "rotate/" + settings.Name)
 	}
 	return nil
+}
+
+// isServed reports whether readers of the config get the token.
+func (b *backend) isServed(name string, token *issuer.Token) bool {
+	s, _ := b.issuer.Known(name)
+	return s.Token != nil && s.Token.ID == token.ID
 }
 
 // warnOfSettings warns of new settings that work, and most likely are not what was meant.
@@ -496,6 +509,8 @@ func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *fra
 	}
 	defer unlock()
 	b.cancelVerification(name)
+	ctx, cancel := issuer.Outlasting(ctx)
+	defer cancel()
 	left := b.leftBehind(ctx, req.MountPoint, name)
 	if err := b.store.deleteConfig(ctx, name); err != nil {
 		b.issuer.Invalidate(name) // it may have been deleted in spite of the error

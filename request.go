@@ -26,7 +26,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	defer func() {
 		if p := recover(); p != nil {
 			prefix, _, _ := splitPath(req.Path)
-			resp, err = nil, b.panicked(p, "operation", req.Operation, "path", prefix)
+			resp, err = nil, b.panicked(p, string(req.Operation), prefix)
 		}
 	}()
 	if resp := b.fastRead(req); resp != nil {
@@ -40,9 +40,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 
 // panicked logs a panic, and is the error that stands for it: it would end the process, and with it every mount of this plugin.
 // Its value may hold anything, so only its type is logged.
-func (b *backend) panicked(p any, where ...any) error {
-	b.Logger().Error("a request ended in a panic: please report this",
-		append(where, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))...)
+func (b *backend) panicked(p any, operation, path string) error {
+	b.Logger().Error("a request ended in a panic: please report this", "operation", operation, "path", path,
+		"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 	return logical.CodedError(http.StatusInternalServerError, "internal error: see the server log")
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -31,7 +30,7 @@ const (
 type storage struct {
 	view logical.Storage
 	// panicked is the error that stands for a panic below a write.
-	panicked func(p any, where ...any) error
+	panicked func(p any, operation, path string) error
 	// writes serializes the writes of one entry, each of which reads, validates and stores.
 	writes nameLocks
 
@@ -45,25 +44,26 @@ type storage struct {
 // readAgain is how many minutes long such an entry is read again, after storage has responded.
 const readAgain = 10
 
-// write has storage change the entry, and waits for issuer.ChangeWait at most: sealing and step-down wait for the request.
+// write has storage change the entry, and waits as long as a change may take: sealing and step-down wait for the request.
 func (s *storage) write(ctx context.Context, key string, change func(context.Context) error) error {
+	ctx, cancel := issuer.Outlasting(ctx)
+	defer cancel()
 	done := make(chan struct{})
 	var err error
 	go func() { // only storage can end it
 		defer close(done)
 		defer func() {
 			if p := recover(); p != nil {
-				err = s.panicked(p, "key", key)
+				prefix, _, _ := splitPath(key)
+				err = s.panicked(p, "write", prefix)
 			}
 		}()
 		err = change(context.WithoutCancel(ctx))
 	}()
-	timer := time.NewTimer(issuer.ChangeWait)
-	defer timer.Stop()
 	select {
 	case <-done:
 		return s.confirm(key, err)
-	case <-timer.C:
+	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	if s.late == nil {

@@ -513,3 +513,16 @@ func TestConfigVerify_SessionAfterCallerIsGone(t *testing.T) {
 		s.wantNoDeadToken("the login of a write whose caller is gone")
 	})
 }
+
+// A write that verifies is answered as a success although the upstream gave a revoked token, which reads then do not get.
+func TestConfigVerify_WarnsOfARevokedToken(t *testing.T) {
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":86400}`)
+		s.token("app")
+		s.write("revoke/gst", nil)
+		advance(time.Hour)
+		s.says(warningsOf(s.write("config/gst", branch("7"))), "was revoked here, and is not served", "vault write -f mastersindia/rotate/gst")
+		_, err := s.ask(t.Context(), "app", nil)
+		check.True(t, err != nil, "a revoked token is served")
+	})
+}

@@ -222,3 +222,30 @@ func TestStorageHangs_WriteEnds(t *testing.T) {
 		})
 	}
 }
+
+// A change takes 28 s at most, however slow storage is: sealing and step-down wait for the request.
+// A write of a config has several steps of storage, each of which may take as long as the whole request.
+func TestRequestDeadline_StepsShareIt(t *testing.T) {
+	each(t, map[string]request{
+		"write":  {logical.UpdateOperation, "config/gst", branch("7", "verify_connection", false)},
+		"delete": {logical.DeleteOperation, "config/gst", nil},
+		"revoke": {logical.UpdateOperation, "revoke/gst", nil},
+	}, func(t *testing.T, r request) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Storage.SetFault(func(_ int, kind, _ string) mounttest.Fault {
+			if kind == mounttest.Put || kind == mounttest.Delete {
+				return mounttest.Fault{Wait: 27 * time.Second}
+			}
+			return mounttest.Fault{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // as Vault cancels a request when it seals
+		defer cancel()
+		began := time.Now()
+		_, _ = s.do(ctx, r.op, r.path, r.data)
+		took := time.Since(began)
+		check.True(t, took >= 25*time.Second && took <= 30*time.Second, "the request has taken %s, want 25 to 30 s", took)
+		s.Storage.Heal()
+		advance(time.Minute)
+	})
+}

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -458,5 +460,26 @@ func TestRevoke_WarnsOfTokensFromBefore(t *testing.T) {
 		s.token("app")
 		_, warnings = s.revoke("")
 		check.True(t, !strings.Contains(strings.Join(warnings, "\n"), "More tokens"), "warned of expired ones: %q", warnings)
+	})
+}
+
+// revoke/ acts on every token of the config, also on one that a verification has just brought while its settings are being stored.
+func TestRevoke_TokenOfAWriteThatIsBeingStored(t *testing.T) {
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		s.Storage.Slow(mounttest.Put, "config/", 10*time.Second)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst",
+			map[string]any{"headers": map[string]any{"Productid": "einvoicing_global", "X-Branch": "7"}})
+		advance(time.Second)
+		s.revoke("")
+		_, err := s.wait(write).unpack()
+		check.NoError(t, err)
+		for _, r := range s.Upstream.Requests() {
+			var body struct{ Token string }
+			if strings.Contains(r.URL, "refresh") || json.Unmarshal([]byte(r.Response), &body) != nil || body.Token == "" {
+				continue
+			}
+			check.True(t, !s.Simulator.TokenAlive(body.Token), "a token from before the revocation is alive")
+		}
 	})
 }

@@ -11,11 +11,12 @@ import (
 // maxRevoked bounds the IDs of revoked tokens that one storage entry holds.
 const maxRevoked = 1536
 
-// Revocable are the unexpired tokens, or the one of the given ID.
+// Revocable are the unexpired tokens, or the one of the given ID. What a login has brought is one, though storage has yet to take
+// it, or the settings that it was verified with.
 func (s *State) Revocable(now Reading, id string) []*Token {
 	all := s.out(now)
-	if s.Work != nil && s.Work.Token != nil && !s.Work.verifies() {
-		all = append(all, s.Work.Token)
+	if w := s.Work; w != nil && w.Token != nil && s.Find(w.Token.ID) == nil {
+		all = append(all, w.Token)
 	}
 	if id == "" {
 		return all

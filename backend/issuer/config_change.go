@@ -18,7 +18,7 @@ import (
 // is a *stored.DamagedError, that the record of the tokens could not be read, and was replaced. It takes as long as ChangeWait at
 // most, and storage goes on.
 func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
-	ctx, cancel := outlasting(ctx)
+	ctx, cancel := Outlasting(ctx)
 	defer cancel()
 	w := i.acquire(a.Name)
 	defer w.release()
@@ -53,7 +53,7 @@ func (w *worker) applyAndSave(ctx context.Context, event account.Event) error {
 // Remove forgets an account whose config was just deleted. Readers that wait find out that it is gone. ErrStorageSlow means that
 // storage has yet to delete the record: Remove takes as long as ChangeWait at most.
 func (i *Issuer) Remove(ctx context.Context, name string) error {
-	ctx, cancel := outlasting(ctx)
+	ctx, cancel := Outlasting(ctx)
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()

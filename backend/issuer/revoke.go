@@ -26,10 +26,16 @@ const (
 	ChangeWait = 28 * time.Second
 )
 
-// outlasting is for a change that counts although its caller hangs up. It ends after ChangeWait, since sealing and step-down wait
-// for the request.
-func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), ChangeWait)
+// changing marks the context of a change.
+type changing struct{}
+
+// Outlasting is for a change that counts although its caller hangs up. It ends after ChangeWait, since sealing and step-down wait
+// for the request: the steps of one change have that time together.
+func Outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Value(changing{}) != nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), changing{}, true), ChangeWait)
 }
 
 // Revocation is the result of the revocation of one token.
@@ -54,7 +60,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	if err := i.startable(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := outlasting(ctx)
+	ctx, cancel := Outlasting(ctx)
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
