@@ -73,10 +73,11 @@ type classifier struct {
 // classify says what an entry tells, or returns nil where it concerns others.
 func (c *classifier) classify(e *entry) *fact {
 	r, by := e.Request, c.callerOf(e)
+	mount, path := c.location(e)
 	f := &fact{
 		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.text("path")),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
-		missing: e.missing(by, c.mount),
+		missing: e.missing(by, c.mount, mount, path),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -89,7 +90,6 @@ func (c *classifier) classify(e *entry) *fact {
 	if made != "" {
 		f.row("wrapping", made)
 	}
-	mount, path := c.location(e)
 	c.judge(f, e, answered)
 	switch {
 	case c.isEngine(e, mount, path):
@@ -150,12 +150,12 @@ func (c *classifier) location(e *entry) (mount, path string) {
 }
 
 // missing names the fields that Vault writes where it serves a request, and that an option of the device (exclude) leaves out.
-func (e *entry) missing(by caller, mount string) (names string) {
+func (e *entry) missing(by caller, reported, mount, path string) (names string) {
 	r := e.Request
 	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
 	}
-	needsToken := e.ofPlugin() || strings.Contains(r.Path, mount) // elsewhere some paths need no Vault token
+	needsToken := e.ofPlugin() || strings.Contains(r.Path, reported) // elsewhere some paths need no Vault token
 	for _, field := range [][2]string{{"auth.policies", strings.Join(e.Auth.Policies, ",")},
 		{"auth.accessor", cmp.Or(by.entity, by.accessor, by.client, by.inbound)},
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
@@ -163,6 +163,9 @@ func (e *entry) missing(by caller, mount string) (names string) {
 		if field[1] == "" && (needsToken || strings.HasPrefix(field[0], "request.")) {
 			names += " " + field[0]
 		}
+	}
+	if !strings.HasPrefix(path+"/", mount) { // one of them is masked
+		names += " request.path"
 	}
 	return strings.TrimPrefix(names, " ")
 }

@@ -11,15 +11,13 @@ CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwa
     ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
       || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token,
   coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
-  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (2, 3, 4) THEN r.reason ELSE '' END AS error,
-  coalesce((SELECT group_concat(p.text, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
+  coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (2, 3, 4) THEN r.reason ELSE '' END AS error, coalesce((SELECT group_concat(p.text, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
 -- Reads that gave a token, or may have, by caller, role and token. verdict and why are about the leaked token.
 CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
-  min(time) AS first, max(time) AS last,
-  CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
+  min(time) AS first, max(time) AS last, CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
   substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span FROM requests r LEFT JOIN leak l ON l.request = r.key
 WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '' GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
@@ -31,8 +29,7 @@ CREATE TABLE object_write AS
 SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
     AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
-FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1
-WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
+FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
   CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
@@ -45,7 +42,7 @@ FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DES
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
   ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM unjudged u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
 CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
-CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(ns), 9e18) FROM begin)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
+CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(first), 9e18) FROM span)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 -- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
 CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
 FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id)
@@ -56,8 +53,7 @@ WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SE
 GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
   coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
-    SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
-    FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
+    SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
     WHERE t.token_id = v.token_id AND t.token_id <> '')),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
     (SELECT 'not known for ' || n || ' requests that name or wrap it' FROM passed_on p WHERE p.token_id = v.token_id),
@@ -100,6 +96,8 @@ SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch'
 -- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
 CREATE VIEW newest AS SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
 UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
+CREATE VIEW sought_since AS SELECT issued, expires, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
+  WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting;
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note
 SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
@@ -107,8 +105,7 @@ FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE
 UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))
 UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: it was at ' || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch')
-  || ' and at ' || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
+UNION ALL SELECT 'The mount was moved: it was at ' || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch') || ' and at ' || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM mount m JOIN mount n USING (accessor, namespace) WHERE m.path <> n.path AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
 FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
@@ -136,6 +133,8 @@ WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.nam
 UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
   || ': who was given it before is not known, give older files.', 1
-FROM log, (SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
-  WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting) WHERE unixepoch(first) > since + 2
+FROM log, sought_since WHERE unixepoch(first) > since + 2
+UNION ALL SELECT 'No file has a line between ' || datetime(a / 1000000000, 'unixepoch') || ' and ' || datetime(b / 1000000000, 'unixepoch') || ' (UTC), when the leaked token was valid: one may be missing.', 1
+FROM (SELECT max(last) OVER (ORDER BY first ROWS UNBOUNDED PRECEDING) AS a, lead(first) OVER (ORDER BY first) AS b FROM span), sought_since
+WHERE b - a > 43200000000000 AND b > since * 1000000000 AND a < coalesce(unixepoch(nullif(expires, '')), 9e9) * 1000000000
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -10,7 +10,7 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
 -- Here unite fills the table class.
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
 CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
-  row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age FROM line WHERE accessor <> '' GROUP BY 1, 2, 3;
+  row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age FROM line WHERE accessor <> '' AND ended GROUP BY 1, 2, 3;
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
@@ -57,7 +57,7 @@ CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
-INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''), max(config),
+INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')) FILTER (WHERE s.id > 0), min(nullif(hidden_id, '')) FILTER (WHERE s.id > 0), ''), max(config),
     -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
     CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;

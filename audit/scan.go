@@ -105,7 +105,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
 		if file.began != 0 {
-			err = cmp.Or(err, s.insert("begin", file.name, file.began))
+			err = cmp.Or(err, s.insert("span", file.name, file.began, timeOfLine(file.last)))
 		}
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
@@ -147,9 +147,8 @@ func (c *classifier) block(b block) (facts []*fact) {
 				continue
 			}
 			f.file = b.from.name
-			if r := asked[f.id]; r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller {
+			if r := asked[f.id]; r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller && r.missing == f.missing {
 				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
-				f.missing = min(f.missing, r.missing)
 				*r = *f // most requests and responses stand close to each other: one row for both is faster
 			} else {
 				facts, asked[f.id] = append(facts, f), f
@@ -166,6 +165,7 @@ type source struct {
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
 	began   int64        // the time of its first line, in nanoseconds since 1970
+	last    []byte       // its last line
 	damaged atomic.Int64 // lines
 }
 
@@ -231,9 +231,10 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		s.isLog = s.isLog || mayBeEntry(line)
 		deep := isDeep(line)
 		if s.isLog && s.began == 0 && !deep {
-			if entries, _ := decode(line); len(entries) > 0 {
-				s.began = entries[0].at.UnixNano()
-			}
+			s.began = timeOfLine(line)
+		}
+		if len(line) > 1 && !deep {
+			s.last = append(s.last[:0], line...)
 		}
 		switch {
 		case !deep && f.wants(line):
@@ -359,6 +360,14 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 		line, from = rest, 0
 	}
 	return entries, damaged || mayBeEntry(line)
+}
+
+// timeOfLine is the time of the first entry in a line, in nanoseconds since 1970; 0 where it has none.
+func timeOfLine(line []byte) int64 {
+	if entries, _ := decode(line); len(entries) > 0 {
+		return entries[0].at.UnixNano()
+	}
+	return 0
 }
 
 // isValid reports whether this is an entry, of a time that the database can have: nanoseconds since 1970 in 64 bits.

@@ -250,3 +250,39 @@ func TestRevoke_PendingAfterItsTokenIsRepeated(t *testing.T) {
 		check.True(t, !s.Simulator.TokenAlive(a.access), "the revoked token is alive upstream half an hour after the refresh endpoint came back")
 	})
 }
+
+// A revocation that the upstream has yet to take is asked for again each minute, also after a write of the config that failed.
+func TestRevoke_AskedAgainAfterAFailedWrite(t *testing.T) {
+	eachNamed(t, map[string]func(s *testMount) (end func()){
+		"no write": func(*testMount) func() { return func() {} },
+		"a write that fails": func(s *testMount) func() {
+			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+			_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"max_token_ttl": "5h"})
+			check.True(s.t, err != nil, "the write was stored")
+			s.Storage.Heal()
+			return func() {}
+		},
+		"a write that hangs": func(s *testMount) func() {
+			_, release := s.Storage.HoldNextPut("config/gst")
+			_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"max_token_ttl": "5h"})
+			check.Equal(s.t, codeOf(err), http.StatusGatewayTimeout, "code")
+			return release
+		},
+	}, func(t *testing.T, name string, write func(s *testMount) func()) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		a := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		out, _ := s.revoke("")
+		check.RequireEqual(t, out[a.id].upstream, "unknown", "upstream")
+		end := write(s)
+		defer end()
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.Upstream.Reset()
+		began := time.Now()
+		for s.Simulator.TokenAlive(a.access) && time.Since(began) < 2*time.Hour {
+			advance(30 * time.Second)
+		}
+		atMost(t, time.Since(began), 3*time.Minute, "the upstream was asked again (%d requests)", len(s.Upstream.Requests()))
+	})
+}

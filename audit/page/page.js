@@ -43,12 +43,9 @@
     const from = bound("from"), until = bound("until"), text = state.text.toLowerCase();
     return (r) => {
       const first = ms(r.first || r.time), last = ms(r.last || r.time);
-      return (!state.who || r.who === undefined || whoKey(r) === state.who) &&
-        (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
-        (!state.token || r.token === undefined || tokenName(r) === state.token) &&
-        (!state.kind || !r.kind || r.kind === state.kind) && (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
-        (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) &&
-        (!text || JSON.stringify(r).toLowerCase().includes(text));
+      return (!state.who || r.who === undefined || whoKey(r) === state.who) && (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
+        (!state.token || r.token === undefined || tokenName(r) === state.token) && (!state.kind || !r.kind || r.kind === state.kind) && (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
+        (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) && (!text || JSON.stringify(r).toLowerCase().includes(text));
     };
   };
   const options = (id, values) => {
@@ -124,18 +121,15 @@
   const timeline = (test, filtered) => {
     const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000, box = byId("timeline");
     box.replaceChildren(); if (parts.length === 0) return;
-    const width = Math.max(box.clientWidth, 300), height = 170, left = 46, right = 8, top = 8, bottom = 24;
-    const start = ms(parts[0].start), end = ms(parts[parts.length - 1].start) + step;
+    const width = Math.max(box.clientWidth, 300), height = 170, left = 46, right = 8, top = 8, bottom = 24, start = ms(parts[0].start), end = ms(parts[parts.length - 1].start) + step;
     // Bars are whole numbers of steps, so that exact counts and listed requests fall into the same ones.
     const perBar = Math.max(1, Math.ceil((end - start) / step / Math.floor((width - left - right) / 5)));
     const barTime = step * perBar, bars = Math.ceil((end - start) / barTime);
-    const empty = () => Array.from({ length: bars }, () => ({ given: 0, denied: 0, change: 0, other: 0 }));
-    const total = empty(), shown = filtered ? empty() : total;
+    const empty = () => Array.from({ length: bars }, () => ({ given: 0, denied: 0, change: 0, other: 0 })), total = empty(), shown = filtered ? empty() : total;
     const place = (at) => Math.min(bars - 1, Math.max(0, Math.floor((at - start) / barTime)));
     for (const p of parts) for (const g of groups) total[place(ms(p.start))][g] += p[g];
     if (filtered) for (const r of rows) if (test(r)) shown[place(ms(r.time))][groupOf(r)]++;
-    const sum = (b) => groups.reduce((n, g) => n + b[g], 0), most = Math.max(1, ...total.map(sum));
-    const x = (n) => left + (width - left - right) * n / bars, y = (n) => (height - top - bottom) * n / most;
+    const sum = (b) => groups.reduce((n, g) => n + b[g], 0), most = Math.max(1, ...total.map(sum)), x = (n) => left + (width - left - right) * n / bars, y = (n) => (height - top - bottom) * n / most;
     const root = svg("svg", { viewBox: "0 0 " + width + " " + height, role: "img", "aria-label": "requests over time" });
     for (const share of [0, 0.5, 1]) {
       const at = height - bottom - y(most * share);
@@ -170,8 +164,7 @@
     box.append(root);
   };
   const draw = () => {
-    const test = matcher();
-    byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
+    const test = matcher(); byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
     timeline(test, filterNames.some((name) => state[name])); for (const t of tables) t.draw(test);
   };
   fixed(); const listed = [...rows, ...report.readings, ...report.refusals];

@@ -244,7 +244,7 @@ func (w *worker) retryRevocations() {
 	w.do(func(l *locked) {
 		l.dropFormer(env.IsOver)
 		maps.Copy(pending, l.former)
-		if l.state.IsKnown() {
+		if l.state.HasSettings() { // stale ones as well: a refresh token goes to its own endpoint alone
 			pending[l.state.Account] = l.state.ToRevoke(env)
 		}
 	})
