@@ -109,10 +109,11 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 		}
 		if text, ok := f.at(c).(*string); ok {
 			checkText(f, *text, wrong)
+			if isURL := strings.HasSuffix(f.name, "_url"); isURL && f.name != "proxy_url" {
+				checkURL(f.name, *text, c.AllowHTTP, f.name == "token_url", wrong)
+			}
 		}
 	}
-	checkURL("token_url", c.TokenURL, c.AllowHTTP, true, wrong)
-	checkURL("refresh_url", c.RefreshURL, c.AllowHTTP, false, wrong)
 	checkProxy(c.ProxyURL, wrong)
 	checkPEM(c.CACert, wrong)
 	checkFormat(c, wrong)

@@ -147,7 +147,8 @@ func (c *classifier) block(b block) (facts []*fact) {
 				continue
 			}
 			f.file = b.from.name
-			if r := asked[f.id]; r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller && r.missing == f.missing {
+			r := asked[f.id]
+			if r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller && r.missing == f.missing {
 				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
 				*r = *f // most requests and responses stand close to each other: one row for both is faster
 			} else {
@@ -175,7 +176,6 @@ type block struct {
 	text []byte
 }
 
-// read reads the file.
 func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
 	if s.name == "-" {
 		return s.lines(ctx, stdin, f, blocks)

@@ -268,7 +268,7 @@ func TestRevoke_AskedAgainAfterAFailedWrite(t *testing.T) {
 			check.Equal(s.t, codeOf(err), http.StatusGatewayTimeout, "code")
 			return release
 		},
-	}, func(t *testing.T, name string, write func(s *testMount) func()) {
+	}, func(t *testing.T, _ string, write func(s *testMount) func()) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
 		a := s.token("app")
