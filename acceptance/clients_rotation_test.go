@@ -107,7 +107,7 @@ func (w *testVault) startShell(t *testing.T) *clientToken {
 	t.Helper()
 	shell := check.Value(exec.LookPath("sh"))(t)
 	h := w.startProgram(t, harness.ProgramSpec{Name: "shell", Path: shell, Args: []string{"-c", documented(t, "sh", "while")}})
-	h.file = filepath.Join(w.file(h.name), "header")
+	h.file = filepath.Join(w.file(h.name), "header.billing")
 	return h
 }
 
