@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	tricks "vault-plugin-secrets-mastersindia/acceptance/hostile"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
@@ -200,6 +201,26 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	}{
 		{c.api.url + "/dropped", 1, true, post, 0},
 		{c.api.url + "/cut", 1, true, post, 0},
+// repeatsNothing has a POST without a body fail on a connection that was used before, which invites a runtime to send it again, and
+// has a stream of HTTP/2 refused.
+func (c *exampleClient) repeatsNothing(t *testing.T) {
+	options := []string{"-X", "POST", "-H", "Idempotency-Key: 1"}
+	seen := c.call(t, exampleCall{role: c.name, paths: []string{"/charset", "/dropped"}, options: options})
+	seen.want(t, wanted{code: 1, calls: 2, reads: 1, responses: 1, said: []string{"may have been issued"}})
+	if c.name != "go" { // Java speaks HTTP/2 too, but with its own store of CAs
+		return
+	}
+	all := tricks.Tricks()
+	n := slices.IndexFunc(all, func(trick tricks.Trick) bool { return trick.Name == "HTTP/2: the stream is refused, always" })
+	server := check.Value(tricks.Start(&all[n]))(t)
+	defer server.Close()
+	ca := c.file("hostile.pem")
+	check.NoError(t, os.WriteFile(ca, []byte(server.CA()), 0o600))
+	seen = c.call(t, exampleCall{arguments: []string{"-X", "DELETE", c.name, server.URL()}, env: []string{"SSL_CERT_FILE=" + ca}})
+	seen.want(t, wanted{code: 1, reads: 1, said: []string{"may have been issued"}})
+	check.Equal(t, server.Asked(), 1, "N requests that were refused")
+}
+
 		{c.api.url + "/gateway", 1, true, post, 0},
 		{c.api.url + "/empty", 1, true, post, 0},
 		{c.api.url + "/garbled", 1, true, post, 0},
@@ -245,6 +266,7 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		role: c.name, paths: []string{"/names"}, options: []string{"-d", "{}"}, env: []string{"LC_ALL=C", "PYTHONIOENCODING=ascii"},
 	})
 	if names.want(t, wanted{calls: 1, reads: 1, responses: 1}); !strings.Contains(names.stdout, namesOfIndia) {
+	c.repeatsNothing(t)
 		t.Errorf("%s: the names of the response have changed:\n%s", c.name, names.stdout)
 	}
 	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}

@@ -300,7 +300,10 @@ public sealed class MastersIndiaClient
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var target)) throw new MastersIndiaException(Shown(url) + " is no URL");
         var request = new HttpRequestMessage(new HttpMethod(method), target);
-        if (body != null) request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        if (body != null || InDoubt(method) != "") // without content .NET would send the request again where the connection ends
+        {
+            request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body ?? ""));
+        }
         foreach (var header in headers)
         {
             bool fit = !header.Value.Any(char.IsControl);

@@ -176,7 +176,11 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	request.GetBody = nil // net/http would send a body again where a header such as Idempotency-Key allows it
+	// net/http would send a call again that has no body, or one that it can read anew: over HTTP/2, or with an Idempotency-Key.
+	request.GetBody = nil
+	if sent == nil && what.doubt() != "" {
+		request.Body = io.NopCloser(bytes.NewReader(nil))
+	}
 	if sent != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
