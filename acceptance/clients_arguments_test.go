@@ -61,6 +61,11 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a Vault token as the role", "role:", []string{"-d", invoice, "hvs." + secret, good}, nil},
 			{"a token of OpenBao as the role", "role:", []string{"-d", invoice, "s." + secret, good}, nil},
 			{"a token of the vendor in the role", "role:", []string{"-d", invoice, "mastersindia/token/eyJ" + secret, good}, nil},
+			{"a Vault token as the field", "field:", []string{"-d", invoice, "-f", "hvs." + secret, name, good}, nil},
+			{"a token of the vendor as the field", "field:", []string{"-d", invoice, "-f", "eyJ" + secret, name, good}, nil},
+			{"a token of the older API as the field", "field:", []string{"-d", invoice, "-f", strings.ReplaceAll(secret, "-", "") + "0123456789", name, good}, nil},
+			{"two lines as the field", "field:", []string{"-d", invoice, "-f", "access_token\n" + secret, name, good}, nil},
+			{"a token as the file of the body", "name of a file", []string{"-d", "@eyJ" + secret, name, good}, nil},
 			{"a header without a colon", "header:", []string{"-d", invoice, "-H", "X-Key " + secret, name, good}, nil},
 			{"a header without a name", "header:", []string{"-d", invoice, "-H", ": " + secret, name, good}, nil},
 			{"a header file", "header:", []string{"-d", invoice, "-H", "@headers", name, good}, nil},
@@ -133,7 +138,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				}
 				output := seen.stderr + seen.stdout
 				check.True(t, strings.Contains(output, try.said) && output != "", "its error does not say %q:\n%s", try.said, output)
-				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception", "Uncaught"} {
+				for _, shown := range []string{secret, strings.ReplaceAll(secret, "-", ""), "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception", "Uncaught"} {
 					check.True(t, !strings.Contains(seen.stdout+seen.stderr, shown), "it has shown %q:\n%s%s", shown, seen.stdout, seen.stderr)
 				}
 			})

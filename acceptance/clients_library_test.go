@@ -140,7 +140,7 @@ for (const body of [{ a: 1 }, null, new URLSearchParams("a=1")]) {
 try { check(new URL("https://api.example.com/")); } catch (problem) { console.log(problem.message.slice(0, 4)); }
 try { new Client(undefined); } catch (problem) { console.log(problem.message.slice(0, 5)); }
 check("https://api.example.com/", undefined, Object.assign(Object.create(null), { Gstin: "A" }));`},
-			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + strings.Repeat("body: must be a string\n", 3) + "URL:\nrole:\n"},
+			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + strings.Repeat("body: must be a string\n", 3) + "URL:\nfield:\nrole:\n"},
 	} {
 		if !runtimeOf(t, program, program) {
 			continue
@@ -231,6 +231,7 @@ class TimeIsOver(Exception): # as a queue raises it in a job
 def over(*_): raise TimeIsOver
 signal.signal(signal.SIGALRM, over)
 silent = socket.create_server(("127.0.0.1", 0), backlog=0) # takes no more connections than these
+await new Client("billing").call("https://api.example.com/", { body: "{}", field: 7 }).catch((problem) => console.log(problem.message.slice(0, 6)));
 waiting = [socket.socket() for _ in range(3)]
 for one in waiting:
     one.setblocking(False)

@@ -129,6 +129,10 @@ public sealed class MastersIndiaClient
         Check(url, body, headers);
         headers = new Dictionary<string, string>(headers ?? new Dictionary<string, string>()); // the caller may fill it anew while this waits
         if (!Regex.IsMatch(method, @"\A[A-Z]*\z")) throw new MastersIndiaException("method: must be a word such as POST; the body comes after it");
+        if (!Regex.IsMatch(field, @"\A([A-Za-z_][A-Za-z0-9_.-]{0,23})?\z") || Regex.IsMatch(field, BeginOfToken)) // what is longer may be a token
+        {
+            throw new MastersIndiaException("field: must be a name such as access_token: the client itself puts the token there");
+        }
         if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
@@ -567,6 +571,10 @@ public sealed class MastersIndiaClient
             }
         }
         if (rest.Count < 2) throw new MastersIndiaException(Usage);
+            if (body != null && body.StartsWith("@", StringComparison.Ordinal) && Regex.IsMatch(body.Substring(1), BeginOfToken))
+            {
+                throw new MastersIndiaException("-d @: must be the name of a file, not a token");
+            }
         try
         {
             if (body == "@-") body = await new StreamReader(Console.OpenStandardInput(), Strict).ReadToEndAsync().ConfigureAwait(false);

@@ -43,6 +43,10 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	if !regexp.MustCompile(`^[A-Z]*$`).MatchString(what.method) {
 		return nil, errors.New("method: must be a word such as POST")
 	}
+	// What is longer may be a token.
+	if !regexp.MustCompile(`^([A-Za-z_][\w.-]{0,23})?$`).MatchString(what.field) || beginsAsToken(what.field) {
+		return nil, errors.New("field: must be a name such as access_token: the client itself puts the token there")
+	}
 	t, err := c.token(ctx, "")
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -36,7 +37,8 @@ func main() {
 		repeated = addHeader(what.header, text) || repeated
 		return nil
 	})
-	option("d", "body, or @file", func(text string) (err error) { what.body, err = readBody(text); return err })
+	var body []string
+	option("d", "body, or @file", func(text string) error { body = append(body, text); return nil })
 	option("f", "put the token into this field of the JSON body", func(text string) error { what.field = text; return nil })
 	every := flag.Duration("every", 0, "call again and again, so often")
 	flag.Parse()
@@ -50,6 +52,12 @@ func main() {
 	}
 	if slices.ContainsFunc(flag.Args(), regexp.MustCompile("^[-\u2010-\u2015\u2212]").MatchString) {
 		log.Fatal("an option goes before ROLE, and begins with the hyphen of the keyboard (-), not with one of a document")
+	}
+	for _, text := range body {
+		var err error
+		if what.body, err = readBody(text); err != nil {
+			log.Fatal(err)
+		}
 	}
 	if *every < 0 || *every > 0 && what.doubt() != "" {
 		log.Fatal("-every: must be a time such as 1s, and repeats no call that may issue something, such as a POST")
@@ -97,6 +105,9 @@ func readBody(text string) ([]byte, error) {
 		return io.ReadAll(os.Stdin)
 	}
 	if file, isFile := strings.CutPrefix(text, "@"); isFile {
+		if beginsAsToken(file) {
+			return nil, errors.New("-d @: must be the name of a file, not a token")
+		}
 		return os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 	}
 	return []byte(text), nil

@@ -135,6 +135,9 @@ public final class MastersIndiaClient {
         if (!method.matches("[A-Z]*")) {
             throw new ClientException("method: must be a word such as POST; the body comes after it", 0);
         }
+        if (!field.matches("|[A-Za-z_][\\w.-]{0,23}") || field.matches(TOKEN)) { // what is longer may be a token
+            throw new ClientException("field: must be a name such as access_token: the client itself puts the token there", 0);
+        }
         String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
         Answer answer = send(api, request(token, url, verb, body, headers, field));
@@ -579,6 +582,9 @@ public final class MastersIndiaClient {
                 throw new MalformedInputException(1);
             }
         } catch (CharacterCodingException e) {
+                if (body.substring(1).matches(TOKEN)) {
+                    throw new ClientException("-d @: must be the name of a file, not a token", 0);
+                }
             throw new ClientException("body: is not UTF-8", 0);
         } catch (IOException e) {
             throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);

@@ -19,6 +19,7 @@ const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
 const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
 
+const fieldName = /^[A-Za-z_][\w.-]{0,23}$/; // what is longer may be a token
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
 const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
@@ -91,6 +92,9 @@ export class Client {
     headers = { ...headers }; // the caller may fill it anew while this waits
     if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
     method ||= body === undefined ? "GET" : "POST";
+    if (field && (!fieldName.test(field) || beginOfToken.test(field))) {
+      throw new ClientError("field: must be a name such as access_token: the client itself puts the token there");
+    }
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     if (refused(answer, method)) {
@@ -346,6 +350,7 @@ function readBody(data) {
     return data;
   }
   const content = readFileSync(data === "@-" ? 0 : data.slice(1));
+  if (beginOfToken.test(data.slice(1))) throw new ClientError("-d @: must be the name of a file, not a token");
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {

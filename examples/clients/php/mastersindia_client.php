@@ -30,7 +30,8 @@ final class MastersIndiaClient
     private const API_TIMEOUT = 60;
     private const OWN_HEADERS = 'accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
-    private const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
+    private const FIELD = '/^([A-Za-z_][\w.-]{0,23})?\z/'; // what is longer may be a token
+    public const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
 
     private const LOCAL = '~^https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~'; // nothing sent there leaves the machine
     private const NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
@@ -96,6 +97,8 @@ final class MastersIndiaClient
         self::check($url, $body, $headers);
         preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word such as POST; the body comes after it');
         $method = $method ?: ($body === null ? 'GET' : 'POST');
+        preg_match(self::FIELD, $field) && !preg_match(self::TOKEN, $field)
+            || throw new MastersIndiaError('field: must be a name such as access_token: the client itself puts the token there');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply, $method)) {
@@ -423,6 +426,7 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
         count($urls) > 1 || throw new MastersIndiaError($usage);
         $client = new MastersIndiaClient(array_shift($urls));
         $body = $options['d'] ?? null;
+            !preg_match(MastersIndiaClient::TOKEN, substr($body, 1)) || throw new MastersIndiaError('-d @: must be the name of a file, not a token');
         if ($body !== null && str_starts_with($body, '@')) {
             $body = MastersIndiaClient::contents('the file of -d', $body === '@-' ? 'php://stdin' : substr($body, 1));
         }

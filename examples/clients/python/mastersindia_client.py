@@ -26,6 +26,7 @@ NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token"
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
 TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
+FIELD = r"[A-Za-z_][\w.-]{0,23}"  # what is longer may be a token
 VAULT_TOKEN = r"(?<![\w-])hv[sbr]\.[\w-]{20,}"
 LOCAL = r"https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)"  # nothing sent there leaves the machine
 USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
@@ -89,6 +90,8 @@ class Client:
         check(url, body, headers)
         if not re.fullmatch("[A-Z]*", method or ""):
             raise ClientError("method: must be a word such as POST; the body comes after it")
+        if field and (not re.fullmatch(FIELD, str(field), re.ASCII) or re.search(TOKEN, field)):
+            raise ClientError("field: must be a name such as access_token: the client itself puts the token there")
         method = method or ("GET" if body is None else "POST")
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
@@ -403,6 +406,8 @@ def main():
         for url in urls:
             _print(client.call(url, method, body, headers, options.get("-f", "")), _doubt(method))
     except (ClientError, OSError) as error:
+            if re.search(TOKEN, body[1:]):
+                raise ClientError("-d @: must be the name of a file, not a token")
         sys.exit(f"mastersindia_client: {error}")
     except KeyboardInterrupt as interrupt:
         print(f"mastersindia_client: {str(interrupt) or 'interrupted'}", file=sys.stderr)
