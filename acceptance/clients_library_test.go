@@ -98,6 +98,99 @@ foreach ([[getenv('VAULT_ADDR'), 'the-token'], ['http://127.0.0.1:1', '']] as [$
 	}
 }
 
+// TestClients_RunUnderAnyName starts the clients from copies with another name, from links, and from standard input, where they run
+// or say that they do not. In a bundle, whose classes are not exported where they stand, the client does not run.
+func TestClients_RunUnderAnyName(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
+	t.Parallel()
+	const node, php = "node/mastersindia-client.mjs", "php/mastersindia_client.php"
+	for _, try := range []struct{ program, command, said string }{
+		{"node", "cp " + node + " $DIR/einvoice.mjs; node $DIR/einvoice.mjs", "usage: "},
+		{"node", "cp " + node + " $DIR/einvoice.js; echo '{\"type\": \"module\"}' >$DIR/package.json; node $DIR/einvoice", "usage: "},
+		{"node", "ln -s $PWD/" + node + " $DIR/call; $DIR/call", "usage: "},
+		{"node", "ln -s $PWD/" + node + " $DIR/call.mjs; node --preserve-symlinks-main $DIR/call.mjs", "usage: "},
+		{"node", "node --input-type=module - -d {} <" + node, "not from standard input"},
+		{"node", "sed 's/^export //' " + node + " >$DIR/bundle.mjs; node $DIR/bundle.mjs && echo silent >&2 && false", "silent\n"},
+		{"php", "cp " + php + " $DIR/einvoice; php $DIR/einvoice", "usage: "},
+		{"php", "ln -s $PWD/" + php + " $DIR/call; php $DIR/call", "usage: "},
+		{"php", "php <" + php, "not from standard input"},
+		{"php", "php -- -d {} billing http://127.0.0.1:1/ <" + php, "not from standard input"},
+		{"python3", "cp python/mastersindia_client.py $DIR/einvoice; python3 -B $DIR/einvoice", "usage: "},
+		{"python3", "python3 -B - <python/mastersindia_client.py", "usage: "},
+		{"java", "cp java/MastersIndiaClient.java $DIR/Einvoice.java; java $DIR/Einvoice.java", "usage: "},
+		{"jq", "cp shell/mastersindia-call $DIR/einvoice; $DIR/einvoice", "usage: "},
+	} {
+		if !runtimeOf(t, try.program, try.program) {
+			continue
+		}
+		command := exec.CommandContext(t.Context(), "bash", "-c", try.command)
+		command.Dir, command.Env = "../examples/clients", append(os.Environ(), "DIR="+t.TempDir())
+		out, err := command.CombinedOutput()
+		check.True(t, err != nil && strings.Contains(string(out), try.said) && strings.Count(string(out), "\n") == 1,
+			"%s: %v: it does not say %q alone:\n%s", try.command, err, try.said, out)
+	}
+}
+
+// TestPython_InterruptionAfterTheResponse interrupts a call between its response and what is done with it.
+//
+//nolint:tparallel // its only subtest says that Python is left out
+func TestPython_InterruptionAfterTheResponse(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "python", "python3") {
+		t.Skip("there is no python3")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
+			"token_id": "0123456789abcdef", "ttl": 60, "expires_in": 60}}`) // a client that has gone shows in its own output
+	}))
+	defer server.Close()
+	const code = `import os, signal, sys
+sys.path.insert(0, "../examples/clients/python")
+import mastersindia_client as program
+api = os.environ["VAULT_ADDR"] + "/api"
+def interrupted(*_): os.kill(os.getpid(), signal.SIGINT)
+def run(name):
+    own = getattr(program, name)
+    setattr(program, name, interrupted)
+    try:
+        program.Client("billing").call(api, "POST", "{}")
+    except KeyboardInterrupt as interrupt:
+        print(interrupt, file=sys.stderr)
+    setattr(program, name, own)
+run("_refused")
+run("_vault_token")
+program._print, sys.argv = interrupted, ["", "-d", "{}", "billing", api]
+program.main()`
+	command := exec.CommandContext(t.Context(), "python3", "-B", "-c", code)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + server.URL, "VAULT_TOKEN=hvs.of-the-test"}
+	out, err := command.CombinedOutput()
+	failed := "calling " + server.URL + "/api failed: interrupted"
+	doubt := ". It may have been issued: look it up before you repeat it\n"
+	check.True(t, err != nil && string(out) == failed+doubt+failed+"\nmastersindia_client: "+failed+doubt, "%v; it says:\n%s", err, out)
+}
+
+// TestPHP_TraceShowsNoToken gives tokens in place of other arguments, and shows the traces with their arguments, as error reports do.
+//
+//nolint:tparallel // its only subtest says that PHP is left out
+func TestPHP_TraceShowsNoToken(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "php", "php") {
+		t.Skip("there is no php")
+	}
+	out, err := exec.CommandContext(t.Context(), "php", "-d", "zend.exception_ignore_args=0", "-r", `require '../examples/clients/php/mastersindia_client.php';
+putenv('VAULT_ADDR');
+$token = 'eyJ-the-token';
+$client = new MastersIndiaClient('billing');
+foreach ([
+  fn () => new MastersIndiaClient($token), fn () => $client->token($token), fn () => $client->call('https://api.example.com/', $token),
+  fn () => $client->call('https://api.example.com/', 'POST', '{}', [], $token),
+  fn () => $client->call($token), fn () => MastersIndiaClient::contents('-d', $token),
+] as $call) {
+  try { $call(); } catch (MastersIndiaError $error) { echo get_class($error), "\n"; print_r($error->getTrace()); }
+}`).CombinedOutput()
+	n := strings.Count(string(out), "MastersIndiaError\n")
+	check.True(t, err == nil && n == 6 && !strings.Contains(string(out), "the-token"), "%v after %d errors, want 6 and no token:\n%s", err, n, out)
+}
+
 // TestClients_ArgumentsOfWrongType checks that what others take as body or headers is refused in words: among it the false of a
 // json_encode that has failed, and a list of headers, whose numbers PHP would take for their names.
 func TestClients_ArgumentsOfWrongType(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out

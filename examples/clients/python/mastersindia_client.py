@@ -93,7 +93,15 @@ class Client:
         if field and (not re.fullmatch(FIELD, str(field), re.ASCII) or re.search(TOKEN, field)):
             raise ClientError("field: must be a name such as access_token: the client itself puts the token there")
         method = method or ("GET" if body is None else "POST")
-        token = self.token()
+        doubt = ""
+        try:
+            token = self.token()
+            doubt = _doubt(method)
+            return self._call(token, url, method, body, headers, field)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(str(interrupt) or f"calling {_shown(url)} failed: interrupted{doubt}") from None
+
+    def _call(self, token, url, method, body, headers, field):
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply, method):
             refused = token["token_id"]
@@ -101,6 +109,8 @@ class Client:
                 token = self.token(refused)
             except ClientError as error:
                 raise ClientError(f"{error}{_said(token, status, reply, method)}", error.status) from None
+            except KeyboardInterrupt as interrupt:
+                raise KeyboardInterrupt(f"{interrupt}{_said(token, status, reply, method)}") from None
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
                                   f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
@@ -359,8 +369,6 @@ def _print(reply, doubt):
     except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more when it ends
         raise ClientError(f"the response cannot be written: {problem.strerror}{doubt}") from None
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"the response was not written: interrupted{doubt}") from None
 
 
 def main():
@@ -398,16 +406,19 @@ def main():
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale
         body = options.get("-d")
         if body and body.startswith("@"):
+            if re.search(TOKEN, body[1:]):
+                raise ClientError("-d @: must be the name of a file, not a token")
             with open(0 if body == "@-" else body[1:], encoding="utf-8", errors="surrogateescape", newline="") as file:
                 body = file.read()
         client, urls, method = Client(rest[0]), rest[1:], options.get("-X") or ("GET" if body is None else "POST")
         for url in urls:
             check(url, body, headers)
         for url in urls:
-            _print(client.call(url, method, body, headers, options.get("-f", "")), _doubt(method))
+            try:
+                _print(client.call(url, method, body, headers, options.get("-f", "")), _doubt(method))
+            except KeyboardInterrupt as interrupt:  # without text after the call, where the response is not printed yet
+                raise KeyboardInterrupt(str(interrupt) or f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
     except (ClientError, OSError) as error:
-            if re.search(TOKEN, body[1:]):
-                raise ClientError("-d @: must be the name of a file, not a token")
         sys.exit(f"mastersindia_client: {error}")
     except KeyboardInterrupt as interrupt:
         print(f"mastersindia_client: {str(interrupt) or 'interrupted'}", file=sys.stderr)
