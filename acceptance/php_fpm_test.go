@@ -47,6 +47,10 @@ echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 		_, body, _ := strings.Cut(string(out), "\r\n\r\n")
 		workers[strings.Fields(body)[0]] = true
 	}
+	itself := exec.CommandContext(t.Context(), "cgi-fcgi", "-bind", "-connect", socket)
+	itself.Env = append(os.Environ(), "SCRIPT_FILENAME="+client, "REQUEST_METHOD=GET")
+	out, err := itself.CombinedOutput()
+	check.True(t, err == nil && strings.Contains(string(out), "Status: 500"), "a request of the client itself is silent: %v\n%s", err, out)
 	check.Equal(t, c.readsByName(t)["token-fpm"], 1, "N reads of Vault by 6 requests")
 	check.True(t, len(workers) >= 2, "all requests came to one worker: nothing is proved of several")
 }

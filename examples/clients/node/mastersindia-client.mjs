@@ -9,9 +9,10 @@
 //   as a program: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
 // README.md has the options and the environment.
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 
@@ -395,10 +396,12 @@ async function main() {
   for (const url of urls) await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
 }
 
-// Reports whether this is the program: neither a module of another, nor in a bundle with it.
+// Reports whether this is the program, under whatever name: neither a module of another, nor in a bundle with it, where the exports
+// stand elsewhere.
 function isProgram() {
   try {
-    return import.meta.url.endsWith("/mastersindia-client.mjs") && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+    const file = fileURLToPath(import.meta.url);
+    return createRequire(file).resolve(process.argv[1]) === file && /\bexport class [C]lient\b/.test(readFileSync(file, "utf8"));
   } catch { // the first argument is no file
     return false;
   }
@@ -417,3 +420,6 @@ if (isProgram()) {
     if (interrupted.signal.aborted) process.kill(process.pid, interrupted.signal.reason); // a shell ends a loop around this only so
   }
 }
+} else if (/\/\[eval\d+\]$/.test(import.meta.url)) {
+  console.error("mastersindia-client: run it from a file, not from standard input");
+  process.exitCode = 1;

@@ -42,7 +42,7 @@ final class MastersIndiaClient
     private static ?WeakMap $kept = null; // by object, and not in it: serialize and var_export do not find the token
 
     /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
-    public function __construct(string $role)
+    public function __construct(#[\SensitiveParameter] string $role)
     {
         $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
         preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match(self::TOKEN, $role) // no token goes into a URL
@@ -62,7 +62,7 @@ final class MastersIndiaClient
      * Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
      * $rejected is the token_id of a token that the API has refused.
      */
-    public function token(string $rejected = ''): array
+    public function token(#[\SensitiveParameter] string $rejected = ''): array
     {
         $rejected === '' || preg_match('/^[0-9a-f]{16}\z/', $rejected) // a token would come into Vault's audit log
             || throw new MastersIndiaError('rejected: must be the token_id of a token, 16 hex digits');
@@ -91,8 +91,9 @@ final class MastersIndiaClient
      * Returns the response of the API. With $field the token goes into that field of the JSON body, and else into the header
      * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
      */
-    public function call(#[\SensitiveParameter] string $url, string $method = '',
-        #[\SensitiveParameter] string|false|null $body = null, #[\SensitiveParameter] array $headers = [], string $field = ''): string
+    public function call(#[\SensitiveParameter] string $url, #[\SensitiveParameter] string $method = '',
+        #[\SensitiveParameter] string|false|null $body = null, #[\SensitiveParameter] array $headers = [],
+        #[\SensitiveParameter] string $field = ''): string
     {
         self::check($url, $body, $headers);
         preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word such as POST; the body comes after it');
@@ -311,7 +312,7 @@ final class MastersIndiaClient
     }
 
     /** Reads a file; its name and the system's reason are in the error. */
-    public static function contents(string $what, string $file, string $hint = ''): string
+    public static function contents(string $what, #[\SensitiveParameter] string $file, string $hint = ''): string
     {
         $content = $file === '' || is_dir($file) ? false : @file_get_contents($file);
         $reason = $file === '' ? 'the name is empty' : (is_dir($file) ? 'it is a directory' : preg_replace('/.*: /', '', error_get_last()['message'] ?? 'no reason given'));
@@ -394,7 +395,12 @@ final class MastersIndiaClient
     }
 }
 
-if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
+if (debug_backtrace() === []) { // required by no other file
+    if (PHP_SAPI !== 'cli' || !is_file(__FILE__)) {
+        file_put_contents('php://stderr', "mastersindia_client: run it with the php of the command line (php-cli), not as a page, and not from standard input\n");
+        http_response_code(500);
+        exit(1);
+    }
     try {
         if (function_exists('pcntl_signal')) {
             pcntl_async_signals(true);
