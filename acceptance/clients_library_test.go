@@ -231,6 +231,7 @@ for (const body of [{ a: 1 }, null, new URLSearchParams("a=1")]) {
   try { check("https://api.example.com/", body, { "Content-Type": "text/plain" }); } catch (problem) { console.log(problem.message.slice(0, 22)); }
 }
 try { check(new URL("https://api.example.com/")); } catch (problem) { console.log(problem.message.slice(0, 4)); }
+await new Client("billing").call("https://api.example.com/", { body: "{}", field: 7 }).catch((problem) => console.log(problem.message.slice(0, 6)));
 try { new Client(undefined); } catch (problem) { console.log(problem.message.slice(0, 5)); }
 check("https://api.example.com/", undefined, Object.assign(Object.create(null), { Gstin: "A" }));`},
 			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + strings.Repeat("body: must be a string\n", 3) + "URL:\nfield:\nrole:\n"},
@@ -303,7 +304,7 @@ func TestPython_LocalsShowNoToken(t *testing.T) {
 		_, _ = io.WriteString(rw, response) // a client that has gone shows in its own output
 	}))
 	defer vault.Close()
-	const code = `import os, signal, socket, sys, traceback
+	const code = `import http.client, os, signal, socket, sys, traceback
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError
 def show(what, **given):
@@ -314,6 +315,7 @@ def show(what, **given):
         print("".join(report.format()))
         for frame, _ in traceback.walk_tb(error.__traceback__):
             print([dict(value) if isinstance(value, dict) else value for value in frame.f_locals.values()])
+http.client.HTTPConnection.debuglevel = 1 # as of others in the same program
 client = Client("billing")
 show(client.call, url="http://127.0.0.1:1/", body="{}")
 show(client.call, url="http://127.0.0.1:1/", body="{}", field="access_token")
@@ -324,7 +326,6 @@ class TimeIsOver(Exception): # as a queue raises it in a job
 def over(*_): raise TimeIsOver
 signal.signal(signal.SIGALRM, over)
 silent = socket.create_server(("127.0.0.1", 0), backlog=0) # takes no more connections than these
-await new Client("billing").call("https://api.example.com/", { body: "{}", field: 7 }).catch((problem) => console.log(problem.message.slice(0, 6)));
 waiting = [socket.socket() for _ in range(3)]
 for one in waiting:
     one.setblocking(False)

@@ -329,13 +329,14 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
 def _send(url, method, body, headers, timeout, ca_file=None):
     """Returns the HTTP status and the body, whatever the status is."""
     try:
-        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file or None))
+        plain = urllib.request.HTTPHandler(debuglevel=0)  # that of http.client would show the tokens
+        trust = urllib.request.HTTPSHandler(debuglevel=0, context=ssl.create_default_context(cafile=ca_file or None))
     except OSError as problem:
         raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
     try:
         request = urllib.request.Request(url, None if body is None else body.encode(), headers, method=method)
         direct = [urllib.request.ProxyHandler({})] if re.match(LOCAL, url) else []
-        with urllib.request.build_opener(_AsItIs, trust, *direct).open(request, timeout=timeout) as answer:
+        with urllib.request.build_opener(_AsItIs, plain, trust, *direct).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
