@@ -111,6 +111,11 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string
 		p.hanging <- struct{}{}
 		<-time.After(time.Second)
 		return false
+	case path == "/large": // more than fits into a pipe
+		_, _ = io.WriteString(rw, `["`+strings.Repeat("x", 1<<20)+`"]`) // as above
+		if first {
+			time.AfterFunc(2*time.Second, func() { p.hanging <- struct{}{} })
+		}
 	case path == "/echo": // as an API that says what it does not like
 		rw.WriteHeader(http.StatusInternalServerError)
 		_ = r.Header.Write(rw) // as above

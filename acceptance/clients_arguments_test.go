@@ -173,6 +173,14 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			seen.want(t, wanted{code: 1, reads: 1, said: []string{"has a field access_token already"}})
 		})
 		t.Run(name+"/in doubt", c.saysWhenACallIsInDoubt)
+		t.Run(name+"/interrupted before", func(t *testing.T) {
+			if name == "csharp" {
+				t.Skip("Mono reports Ctrl-C to a program in a terminal only, and no SIGTERM")
+			}
+			for _, by := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+				c.call(t, exampleCall{arguments: []string{"-d", "@-", name, good}, waiting: true, signal: by}).want(t, wanted{code: -1})
+			}
+		})
 	}
 }
 
@@ -193,19 +201,6 @@ func rareJSON() string {
 	return "\r\n" + all + strings.Repeat(`\u0939\n`, 20_000) + "\"}]\t\n"
 }
 
-// saysWhenACallIsInDoubt has calls that may have issued something although they failed, and calls that cannot have.
-func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
-	post, get := []string{"-d", invoice}, []string{"-X", "GET"}
-	ofOthers := append([]string{"-H", "Content-Type: application/json; charset=utf-8"}, post...)
-	for _, try := range []struct {
-		url     string
-		calls   int
-		doubt   bool
-		options []string
-		signal  syscall.Signal
-	}{
-		{c.api.url + "/dropped", 1, true, post, 0},
-		{c.api.url + "/cut", 1, true, post, 0},
 // repeatsNothing has a POST without a body fail on a connection that was used before, which invites a runtime to send it again, and
 // has a stream of HTTP/2 refused.
 func (c *exampleClient) repeatsNothing(t *testing.T) {
@@ -226,6 +221,19 @@ func (c *exampleClient) repeatsNothing(t *testing.T) {
 	check.Equal(t, server.Asked(), 1, "N requests that were refused")
 }
 
+// saysWhenACallIsInDoubt has calls that may have issued something although they failed, and calls that cannot have.
+func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
+	post, get := []string{"-d", invoice}, []string{"-X", "GET"}
+	ofOthers := append([]string{"-H", "Content-Type: application/json; charset=utf-8"}, post...)
+	for _, try := range []struct {
+		url     string
+		calls   int
+		doubt   bool
+		options []string
+		signal  syscall.Signal
+	}{
+		{c.api.url + "/dropped", 1, true, post, 0},
+		{c.api.url + "/cut", 1, true, post, 0},
 		{c.api.url + "/gateway", 1, true, post, 0},
 		{c.api.url + "/empty", 1, true, post, 0},
 		{c.api.url + "/garbled", 1, true, post, 0},
@@ -258,11 +266,15 @@ func (c *exampleClient) repeatsNothing(t *testing.T) {
 		check.True(t, strings.Contains(seen.stderr, "may have been issued") == try.doubt,
 			"%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 	}
+	c.repeatsNothing(t)
 	loop := c.call(t, exampleCall{
 		role: c.name, paths: []string{"/hanging"}, command: "for invoice in 1 2; do CLIENT; done", terminal: true,
 	})
 	check.True(t, loop.calls == 1 && strings.Contains(loop.stdout, "interrupted. It may have been issued"),
 		"%d invoices of a shell's loop were posted in spite of Ctrl-C at the first; it says:\n%s", loop.calls, loop.stdout)
+	written := c.call(t, exampleCall{role: c.name, paths: []string{"/large"}, command: "for invoice in 1 2; do CLIENT; done | (trap '' INT; sleep 5; tail -c 9)", terminal: true})
+	check.True(t, written.calls == 1, "%d invoices of a shell's loop were posted in spite of Ctrl-C while the first response was being written; it says:\n%s",
+		written.calls, written.stdout)
 	late := exampleCall{role: c.name, paths: []string{"/late"}, signal: syscall.SIGHUP} // where the terminal is lost
 	if c.name != "csharp" && c.name != "java" {
 		c.call(t, late).want(t, wanted{calls: 1, reads: 1, responses: 1})
@@ -271,7 +283,6 @@ func (c *exampleClient) repeatsNothing(t *testing.T) {
 		role: c.name, paths: []string{"/names"}, options: []string{"-d", "{}"}, env: []string{"LC_ALL=C", "PYTHONIOENCODING=ascii"},
 	})
 	if names.want(t, wanted{calls: 1, reads: 1, responses: 1}); !strings.Contains(names.stdout, namesOfIndia) {
-	c.repeatsNothing(t)
 		t.Errorf("%s: the names of the response have changed:\n%s", c.name, names.stdout)
 	}
 	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}

@@ -395,6 +395,7 @@ type exampleCall struct {
 	paths, options, env []string
 	arguments           []string // instead of role, paths and options
 	stdin               string
+	waiting             bool           // standard input does not end; the signal comes then
 	stdout              string         // a file, instead of what is kept
 	signal              syscall.Signal // what a call that hangs is ended by
 	command             string         // of bash, in which CLIENT stands for the client
@@ -438,6 +439,16 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, program, args...)
 	command.Dir, command.Stdin, command.Stdout, command.Stderr = t.TempDir(), strings.NewReader(call.stdin), &stdout, &stderr
+	if call.waiting {
+		command.Stdin = nil
+		stdin := check.Value(command.StdinPipe())(t) // which Wait closes
+		go func() {
+			if _, err := stdin.Write(bytes.Repeat([]byte(" "), 1<<20)); err == nil { // more than fits into a pipe: the client reads
+				<-time.After(time.Second) // until the client waits for more
+				c.api.hanging <- struct{}{}
+			}
+		}()
+	}
 	if call.stdout != "" {
 		file := check.Value(os.OpenFile(call.stdout, os.O_WRONLY, 0))(t)
 		defer func() { _ = file.Close() }()

@@ -518,8 +518,6 @@ public sealed class MastersIndiaClient
 
     public static int Main(string[] args)
     {
-        // Under Mono this is for a terminal only.
-        Console.CancelKeyPress += (_, key) => { key.Cancel = true; interrupted.Cancel(); };
         try
         {
             RunAsync(args).GetAwaiter().GetResult();
@@ -571,12 +569,12 @@ public sealed class MastersIndiaClient
             }
         }
         if (rest.Count < 2) throw new MastersIndiaException(Usage);
+        try
+        {
             if (body != null && body.StartsWith("@", StringComparison.Ordinal) && Regex.IsMatch(body.Substring(1), BeginOfToken))
             {
                 throw new MastersIndiaException("-d @: must be the name of a file, not a token");
             }
-        try
-        {
             if (body == "@-") body = await new StreamReader(Console.OpenStandardInput(), Strict).ReadToEndAsync().ConfigureAwait(false);
             else if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = Strict.GetString(File.ReadAllBytes(body.Substring(1)));
             else if (body != null && body.Contains("\ufffd")) throw new DecoderFallbackException(); // of an argument nothing else can be seen
@@ -585,6 +583,8 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("body: is not UTF-8");
         }
+        // After the body was read, which nothing else would end. Under Mono this is for a terminal only.
+        Console.CancelKeyPress += (_, key) => { key.Cancel = true; interrupted.Cancel(); };
         if (method == "") method = body == null ? "GET" : "POST";
         var client = new MastersIndiaClient(rest[0]);
         foreach (var url in rest.Skip(1)) Check(url, body, headers);
@@ -600,6 +600,7 @@ public sealed class MastersIndiaClient
             {
                 throw new MastersIndiaException("the response cannot be written: " + e.Message + InDoubt(method));
             }
+            if (interrupted.IsCancellationRequested) throw new MastersIndiaException("interrupted, after the response was written");
         }
     }
 }

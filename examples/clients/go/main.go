@@ -71,13 +71,16 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, *every, what, flag.Arg(0), flag.Args()[1:]); err != nil {
-		interrupted := ctx.Err() != nil
-		stop()
+	err := run(ctx, os.Stdout, *every, what, flag.Arg(0), flag.Args()[1:])
+	interrupted := ctx.Err() != nil
+	stop()
+	if err != nil {
 		log.Print(err)
-		if interrupted {
-			endByInterrupt()
-		}
+	}
+	if interrupted && *every == 0 { // also where the response could still be written
+		endByInterrupt()
+	}
+	if err != nil {
 		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }

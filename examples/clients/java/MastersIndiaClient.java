@@ -506,6 +506,8 @@ public final class MastersIndiaClient {
         }
     }
 
+    private static volatile boolean reading; // standard input: nothing was sent, and no interrupt comes through
+
     public static void main(String[] args) {
         CountDownLatch ended = new CountDownLatch(1);
         Thread program = Thread.currentThread();
@@ -515,7 +517,7 @@ public final class MastersIndiaClient {
             }
             program.interrupt();
             try {
-                ended.await(5, TimeUnit.SECONDS);
+                ended.await(reading ? 0 : 5, TimeUnit.SECONDS);
                 endByInterrupt();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
@@ -575,16 +577,19 @@ public final class MastersIndiaClient {
         String body = options.get("-d");
         try {
             if ("@-".equals(body)) {
-                body = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(System.in.readAllBytes())).toString();
+                reading = true;
+                byte[] content = System.in.readAllBytes();
+                reading = false;
+                body = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(content)).toString();
             } else if (body != null && body.startsWith("@")) {
+                if (body.substring(1).matches(TOKEN)) {
+                    throw new ClientException("-d @: must be the name of a file, not a token", 0);
+                }
                 body = Files.readString(Path.of(body.substring(1)));
             } else if (body != null && body.contains("\ufffd")) { // of an argument nothing else can be seen
                 throw new MalformedInputException(1);
             }
         } catch (CharacterCodingException e) {
-                if (body.substring(1).matches(TOKEN)) {
-                    throw new ClientException("-d @: must be the name of a file, not a token", 0);
-                }
             throw new ClientException("body: is not UTF-8", 0);
         } catch (IOException e) {
             throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);

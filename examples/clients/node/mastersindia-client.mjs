@@ -19,8 +19,8 @@ import { inspect } from "node:util";
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
 const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
-
 const fieldName = /^[A-Za-z_][\w.-]{0,23}$/; // what is longer may be a token
+
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
 const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
@@ -92,10 +92,10 @@ export class Client {
     check(url, body, headers);
     headers = { ...headers }; // the caller may fill it anew while this waits
     if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
-    method ||= body === undefined ? "GET" : "POST";
     if (field && (!fieldName.test(field) || beginOfToken.test(field))) {
       throw new ClientError("field: must be a name such as access_token: the client itself puts the token there");
     }
+    method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     if (refused(answer, method)) {
@@ -350,8 +350,8 @@ function readBody(data) {
     if (data?.includes("\ufffd")) throw new ClientError("body: is not UTF-8"); // of an argument nothing else can be seen
     return data;
   }
-  const content = readFileSync(data === "@-" ? 0 : data.slice(1));
   if (beginOfToken.test(data.slice(1))) throw new ClientError("-d @: must be the name of a file, not a token");
+  const content = readFileSync(data === "@-" ? 0 : data.slice(1));
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {
@@ -390,10 +390,15 @@ async function main() {
   }
   if (urls.length < 2) throw new ClientError(usage);
   const client = new Client(urls.shift());
-  const body = readBody(options["-d"]);
+  const body = readBody(options["-d"]); // which nothing but an unhandled signal would end
+  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort(name));
+  process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   for (const url of urls) check(url, body, headers);
   const method = options["-X"] || (body === undefined ? "GET" : "POST");
-  for (const url of urls) await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
+  for (const url of urls) {
+    await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
+    if (interrupted.signal.aborted) throw new ClientError("interrupted, after the response was written");
+  }
 }
 
 // Reports whether this is the program, under whatever name: neither a module of another, nor in a bundle with it, where the exports
@@ -408,8 +413,6 @@ function isProgram() {
 }
 
 if (isProgram()) {
-  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort(name));
-  process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   process.stdout.on("error", () => {}); // which print reports
   try {
     await main();
@@ -419,7 +422,7 @@ if (isProgram()) {
     process.exitCode = 1;
     if (interrupted.signal.aborted) process.kill(process.pid, interrupted.signal.reason); // a shell ends a loop around this only so
   }
-}
 } else if (/\/\[eval\d+\]$/.test(import.meta.url)) {
   console.error("mastersindia-client: run it from a file, not from standard input");
   process.exitCode = 1;
+}

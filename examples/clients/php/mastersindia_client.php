@@ -97,9 +97,9 @@ final class MastersIndiaClient
     {
         self::check($url, $body, $headers);
         preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word such as POST; the body comes after it');
-        $method = $method ?: ($body === null ? 'GET' : 'POST');
         preg_match(self::FIELD, $field) && !preg_match(self::TOKEN, $field)
             || throw new MastersIndiaError('field: must be a name such as access_token: the client itself puts the token there');
+        $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply, $method)) {
@@ -402,13 +402,6 @@ if (debug_backtrace() === []) { // required by no other file
         exit(1);
     }
     try {
-        if (function_exists('pcntl_signal')) {
-            pcntl_async_signals(true);
-            foreach ([SIGINT, SIGTERM] as $signal) {
-                pcntl_signal($signal, function (int $signal) { MastersIndiaClient::$interrupted = $signal; });
-            }
-            pcntl_signal(SIGHUP, SIG_IGN); // where the terminal is lost, the call goes on to its end
-        }
         $usage = "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
         [$options, $headers, $urls] = [[], [], []];
         for ($n = 1; $n < $argc; $n++) {
@@ -432,9 +425,16 @@ if (debug_backtrace() === []) { // required by no other file
         count($urls) > 1 || throw new MastersIndiaError($usage);
         $client = new MastersIndiaClient(array_shift($urls));
         $body = $options['d'] ?? null;
-            !preg_match(MastersIndiaClient::TOKEN, substr($body, 1)) || throw new MastersIndiaError('-d @: must be the name of a file, not a token');
         if ($body !== null && str_starts_with($body, '@')) {
+            !preg_match(MastersIndiaClient::TOKEN, substr($body, 1)) || throw new MastersIndiaError('-d @: must be the name of a file, not a token');
             $body = MastersIndiaClient::contents('the file of -d', $body === '@-' ? 'php://stdin' : substr($body, 1));
+        }
+        if (function_exists('pcntl_signal')) { // now: the read of a body would go on in spite of a signal that is handled
+            pcntl_async_signals(true);
+            foreach ([SIGINT, SIGTERM] as $signal) {
+                pcntl_signal($signal, function (int $signal) { MastersIndiaClient::$interrupted = $signal; });
+            }
+            pcntl_signal(SIGHUP, SIG_IGN); // where the terminal is lost, the call goes on to its end
         }
         $method = ($options['X'] ?? '') ?: ($body === null ? 'GET' : 'POST');
         foreach ($urls as $url) {
@@ -444,6 +444,7 @@ if (debug_backtrace() === []) { // required by no other file
             $reply = $client->call($url, $method, $body, $headers, $options['f'] ?? '') . "\n";
             @fwrite(STDOUT, $reply) === strlen($reply)
                 || throw new MastersIndiaError('the response cannot be written' . MastersIndiaClient::inDoubt($method));
+            !MastersIndiaClient::$interrupted || throw new MastersIndiaError('interrupted, after the response was written');
         }
     } catch (MastersIndiaError $error) {
         fwrite(STDERR, "mastersindia_client: {$error->getMessage()}\n");
