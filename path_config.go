@@ -233,17 +233,11 @@ func (b *backend) storeConfig(
 	case err != nil:
 		b.Logger().Warn("the config is stored, the record of its account is not yet", "config", settings.Name, "error", err)
 		resp.AddWarning(unsavedWarning(token))
-	case token != nil && !b.isServed(settings.Name, token):
+	case token != nil && b.issuer.IsRevoked(settings.Name, token.ID):
 		resp.AddWarning("The config is stored. Its login has brought a token that was revoked here, and is not served: have the " +
 			"vendor end that token's session, and then: vault write -f " + mount + "rotate/" + settings.Name)
 	}
 	return nil
-}
-
-// isServed reports whether readers of the config get the token.
-func (b *backend) isServed(name string, token *issuer.Token) bool {
-	s, _ := b.issuer.Known(name)
-	return s.Token != nil && s.Token.ID == token.ID
 }
 
 // warnOfSettings warns of new settings that work, and most likely are not what was meant.

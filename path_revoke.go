@@ -87,14 +87,16 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		return nil, err
 	}
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
+	advice, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
 	if errors.Is(err, issuer.ErrNoAccount) {
 		return b.configNotFound(ctx, req.MountPoint, pathRevoke, name, tokenIDParameter(tokenID))
 	}
 	if errors.Is(err, issuer.ErrNoToken) {
 		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
 		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. %s",
-			name, b.whereIssued(ctx, req.MountPoint, name, tokenID)))
-		b.warnOfSharedTokens(ctx, resp, req.MountPoint, name, []issuer.Revocation{{TokenID: tokenID}})
+			name, b.whereIssued(advice, req.MountPoint, name, tokenID)))
+		b.warnOfSharedTokens(advice, resp, req.MountPoint, name, []issuer.Revocation{{TokenID: tokenID}})
 		return resp, nil
 	}
 	if err != nil {
@@ -110,9 +112,9 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 			resp.AddWarning(warning)
 		}
 	}
-	b.warnOfSharedTokens(ctx, resp, req.MountPoint, name, revoked)
+	b.warnOfSharedTokens(advice, resp, req.MountPoint, name, revoked)
 	if tokenID == "" {
-		b.warnOfTokensFromBefore(ctx, resp, req.MountPoint, name)
+		b.warnOfTokensFromBefore(advice, resp, req.MountPoint, name)
 	}
 	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
 		resp.AddWarning("No token is left to serve: " + statusMessage(req.MountPoint, name, s, b.clock().Wall))
@@ -124,8 +126,6 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 func (b *backend) warnOfSharedTokens(
 	ctx context.Context, resp *logical.Response, mount, name string, revoked []issuer.Revocation,
 ) {
-	ctx, cancel := context.WithTimeout(ctx, adviceWait)
-	defer cancel()
 	for _, r := range revoked {
 		found, _ := b.findIssued(ctx, r.TokenID) // without the ledger nothing is known of others
 		for _, f := range found {
@@ -147,8 +147,6 @@ func (b *backend) warnOfSharedTokens(
 
 // warnOfTokensFromBefore warns of unexpired tokens that the ledger has of the config, and that its account does not know.
 func (b *backend) warnOfTokensFromBefore(ctx context.Context, resp *logical.Response, mount, name string) {
-	ctx, cancel := context.WithTimeout(ctx, adviceWait)
-	defer cancel()
 	issued, _, _ := b.listIssued(ctx, name) // without the ledger nothing is known of others
 	known, err := b.issuer.Tokens(ctx, name)
 	if err != nil {
@@ -173,8 +171,6 @@ func (b *backend) warnOfTokensFromBefore(ctx context.Context, resp *logical.Resp
 
 // whereIssued says what the ledger knows of a token that is none of the config's unexpired ones.
 func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) string {
-	ctx, cancel := context.WithTimeout(ctx, adviceWait)
-	defer cancel()
 	found, _ := b.findIssued(ctx, tokenID) // without the ledger the status is what there is to advise
 	now := b.clock().Wall
 	for _, f := range found {

@@ -526,3 +526,14 @@ func TestConfigVerify_WarnsOfARevokedToken(t *testing.T) {
 		check.True(t, err != nil, "a revoked token is served")
 	})
 }
+
+// A verification brings the current token again, which is about to end. It was never revoked.
+func TestConfigVerify_TokenAboutToEnd(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.token("app")
+		advance(time.Hour - 3*time.Second)
+		warned := warningsOf(s.write("config/gst", branch("7")))
+		check.True(t, !strings.Contains(warned, "revoked"), "no token was ever revoked, and it warns: %s", warned)
+	})
+}

@@ -203,3 +203,19 @@ func TestTokenShared_GivenUpLoginsAreFew(t *testing.T) {
 		advance(2 * time.Minute)
 	})
 }
+
+// A login that was given up by a deletion, of which nobody waits any more.
+func TestTokenShared_GivenUpLoginsOfDeletedConfigAreFew(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		for range 4 {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			_, _ = s.ask(ctx, "app", nil)
+			cancel()
+			s.remove("config/gst")
+			advance(100 * time.Millisecond)
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		}
+		atMost(t, len(s.Upstream.Logins()), 1, "logins sent within 1.2 seconds")
+	})
+}

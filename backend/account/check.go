@@ -57,7 +57,7 @@ func (s *State) checkTokens() error {
 			return errors.New("a current token without its secret")
 		case c.Generation != s.Generation:
 			return errors.New("the current token is of another generation")
-		case c.revocation != "" || s.isRevoked(c.ID):
+		case c.revocation != "" || s.IsRevoked(c.ID):
 			return errors.New("the current token is revoked")
 		}
 	} else if s.Suspect || s.Restored {
@@ -72,7 +72,7 @@ func (s *State) checkTokens() error {
 	}
 	for _, t := range s.Superseded {
 		ids = append(ids, t.ID)
-		if s.isRevoked(t.ID) && t.revocation == "" {
+		if s.IsRevoked(t.ID) && t.revocation == "" {
 			return fmt.Errorf("that token %s was revoked is forgotten", t.ID)
 		}
 	}

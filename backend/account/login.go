@@ -202,7 +202,7 @@ func (s *State) supersede(token *Token, env Env) {
 			next = append(next, t)
 		}
 	}
-	if s.isRevoked(token.ID) && token.revocation == "" {
+	if s.IsRevoked(token.ID) && token.revocation == "" {
 		token = token.revokedAs(s.outcomeAtFirst(token), env.Wall)
 	}
 	next = append(next, token)

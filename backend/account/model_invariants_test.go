@@ -411,7 +411,7 @@ func (w *modelWorld) excuseForgotten(before *State, event Event) {
 	}
 	if most.revoked > 0 && len(s.Revoked) >= most.revoked {
 		g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool {
-			return before.isRevoked(r.id) && !s.isRevoked(r.id)
+			return before.IsRevoked(r.id) && !s.IsRevoked(r.id)
 		})
 	}
 	if most.outbox == 0 || len(s.Outbox) < most.outbox {

@@ -40,7 +40,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 	t.Current = r.Current.token(r.RefreshTarget).withElapsed(now)
 	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
-	if t.isRevoked(t.Current.ID) {
+	if t.IsRevoked(t.Current.ID) {
 		t.supersedeCurrent()
 	}
 }

@@ -12,11 +12,11 @@ import (
 const maxRevoked = 1536
 
 // Revocable are the unexpired tokens, or the one of the given ID. What a login has brought is one, though storage has yet to take
-// it, or the settings that it was verified with.
+// it, or the settings that it was verified with. It takes the place of an earlier version, whose end may be over.
 func (s *State) Revocable(now Reading, id string) []*Token {
 	all := s.out(now)
-	if w := s.Work; w != nil && w.Token != nil && s.Find(w.Token.ID) == nil {
-		all = append(all, w.Token)
+	if w := s.Work; w != nil && w.Token != nil {
+		all = append(without(all, func(t *Token) bool { return t.ID == w.Token.ID }), w.Token)
 	}
 	if id == "" {
 		return all
@@ -33,6 +33,7 @@ func (e Revoke) apply(t *transition) {
 	if e.TokenID != "" && len(targets) == 0 {
 		return
 	}
+	work := t.Work
 	current := slices.ContainsFunc(targets, func(token *Token) bool { return !slices.Contains(t.Superseded, token) })
 	if e.TokenID == "" || current {
 		t.cancelWork()
@@ -42,18 +43,23 @@ func (e Revoke) apply(t *transition) {
 		if t.Current != nil && t.Current.ID == target.ID {
 			t.supersedeCurrent()
 		}
-		t.markRevoked(target)
+		t.markRevoked(target, work)
 	}
 	t.changed()
 	t.emit(Wake{})
 }
 
-func (t *transition) markRevoked(target *Token) {
+// markRevoked marks a token as revoked. work is what was in flight, whose settings may be able to revoke what it has brought.
+func (t *transition) markRevoked(target *Token, work *Work) {
 	t.rememberRevoked(target)
 	if target.revocation != "" {
 		return // already known to be
 	}
-	t.replace(target.ID, target.revokedAs(t.outcomeAtFirst(target), t.env.Wall))
+	outcome := t.outcomeAtFirst(target)
+	if work != nil && work.Account.CanRevoke(target) {
+		outcome = Unknown
+	}
+	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
 }
 
 // outcomeAtFirst is that of a revocation to which the upstream has yet to respond.
@@ -66,7 +72,7 @@ func (s *State) outcomeAtFirst(token *Token) Outcome {
 
 // rememberRevoked keeps the ID of a revoked token. Of too many, that of the token which ends first is dropped.
 func (s *State) rememberRevoked(token *Token) {
-	if s.isRevoked(token.ID) {
+	if s.IsRevoked(token.ID) {
 		return
 	}
 	next := append(slices.Clip(s.Revoked), revokedToken{ID: token.ID, End: token.ValidUntil()})

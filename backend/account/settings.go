@@ -154,12 +154,13 @@ func (t *transition) adoptOther(a *Account) {
 	t.changed()
 }
 
-// dropRefreshTokens forgets the refresh tokens, which may be sent only to the endpoint that gave them: see CanRevoke.
+// dropRefreshTokens forgets the refresh tokens of another endpoint: see CanRevoke. There is no current token.
 func (t *transition) dropRefreshTokens() {
-	t.Current = t.Current.withoutRefresh()
 	t.Superseded = slices.Clone(t.Superseded)
 	for n, token := range t.Superseded {
-		t.Superseded[n] = token.withoutRefresh()
+		if token.refreshTarget != t.RefreshTarget {
+			t.Superseded[n] = token.withoutRefresh()
+		}
 	}
 }
 

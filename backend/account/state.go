@@ -221,8 +221,8 @@ func (s *State) CanServe(now Reading) bool {
 	return s.Known == known && !s.Account.Paused && s.Usable(now)
 }
 
-// isRevoked reports whether the token of that ID must not be served.
-func (s *State) isRevoked(id string) bool {
+// IsRevoked reports whether the token of that ID must not be served.
+func (s *State) IsRevoked(id string) bool {
 	return slices.ContainsFunc(s.Revoked, func(r revokedToken) bool { return r.ID == id })
 }
 
@@ -316,7 +316,8 @@ func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.r
 // to be told of.
 func (s *State) IsIdle(env Env) bool {
 	now := env.Reading
-	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
+	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0 &&
+		s.GivenUpLeft(now) == 0
 	if !settled || slices.ContainsFunc(s.Failures, func(f failedLogin) bool { return !f.isOver(now) }) {
 		return false
 	}
@@ -359,7 +360,7 @@ func (s *State) latest() *Token {
 
 // Previous is the token that the current one took over from, if it is still good upstream.
 func (s *State) Previous(now Reading) *Token {
-	if s.Current == nil || s.Current.replaced == "" || s.isRevoked(s.Current.replaced) {
+	if s.Current == nil || s.Current.replaced == "" || s.IsRevoked(s.Current.replaced) {
 		return nil
 	}
 	old := s.Find(s.Current.replaced)

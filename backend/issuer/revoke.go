@@ -117,8 +117,15 @@ func (l *locked) revoke(r *revocation) {
 	r.settings = l.state.Account
 	r.targets = l.state.Revocable(l.issuer.clock(), r.tokenID)
 	if r.tokenID == "" || len(r.targets) > 0 {
+		work := l.state.Work
 		l.apply(account.Revoke{TokenID: r.tokenID}, true)
 		r.version = l.state.Urgent
+		if work == nil || !slices.Contains(r.targets, work.Token) || r.settings.CanRevoke(work.Token) {
+			return
+		}
+		if work.Account.CanRevoke(work.Token) { // with settings that are not stored yet
+			l.former[work.Account] = []*Token{work.Token}
+		}
 	}
 }
 

@@ -92,6 +92,14 @@ func (i *Issuer) IsRevoking(name, tokenID string) (is bool) {
 	return is
 }
 
+// IsRevoked reports whether a token must not be served, as far as the account is in memory.
+func (i *Issuer) IsRevoked(name, tokenID string) (is bool) {
+	if w, ok := i.lookup(name); ok {
+		w.do(func(l *locked) { is = l.state.IsRevoked(tokenID) })
+	}
+	return is
+}
+
 // Tokens returns the tokens of the account that are valid upstream. It reads storage where the account is not in memory, and
 // never logs in.
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
