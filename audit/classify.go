@@ -28,9 +28,11 @@ var (
 	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
-	forwards  = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
-	leavesOut = regexp.MustCompile(`"(filter|exclude)"`)
-	denial    = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
+	forwards      = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
+	operationName = regexp.MustCompile("^[a-z-]+$")
+	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
+	leavesOut     = regexp.MustCompile(`"(filter|exclude)"`)
+	denial        = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.
 	cutOff  = regexp.MustCompile("^(rpc error: code = (Canceled|DeadlineEx|Unavailable)|context (canceled|deadline ex))")
 	bullets = regexp.MustCompile(`(^|\s*\n)\s*(\d+ errors? occurred:\s*)?(\* )?`)
@@ -92,6 +94,9 @@ func (c *classifier) classify(e *entry) *fact {
 	}
 	c.judge(f, e, answered)
 	switch {
+	case strings.HasSuffix(f.missing, "request.path"):
+		f.kind = "other" // it may be one of those below
+		return f
 	case c.isEngine(e, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", // and the path where Vault keeps a wrapping
@@ -155,17 +160,21 @@ func (e *entry) missing(by caller, reported, mount, path string) (names string) 
 	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
 	}
-	needsToken := e.ofPlugin() || strings.Contains(r.Path, reported) // elsewhere some paths need no Vault token
+	// Elsewhere some paths need no Vault token.
+	isEngine := e.ofPlugin() || (mount == "" || mount == reported) && strings.HasPrefix(path, reported)
 	for _, field := range [][2]string{{"auth.policies", strings.Join(e.Auth.Policies, ",")},
 		{"auth.accessor", cmp.Or(by.entity, by.accessor, by.client, by.inbound)},
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
-		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.text("id")}, {"request.operation", r.Operation}} {
-		if field[1] == "" && (needsToken || strings.HasPrefix(field[0], "request.")) {
+		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.text("id")},
+		{"request.operation", operationName.FindString(r.Operation)}} {
+		if field[1] == "" && (isEngine || strings.HasPrefix(field[0], "request.")) {
 			names += " " + field[0]
 		}
 	}
-	if !strings.HasPrefix(path+"/", mount) { // one of them is masked
-		names += " request.path"
+	below := strings.TrimPrefix(path, cmp.Or(mount, reported))
+	isMasked := !strings.HasPrefix(path+"/", mount) || mount != "" && !strings.HasSuffix(mount, "/")
+	if isMasked || isEngine && !enginePath.MatchString(below) {
+		names += " request.path" // it is masked, or the mount is
 	}
 	return strings.TrimPrefix(names, " ")
 }

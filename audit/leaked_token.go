@@ -86,7 +86,9 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	}
 	var texts [][2]string // kind and text
 	if o.leaked != "" {
-		texts = [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}}
+		for _, form := range []string{"%s", "JWT %s", "Bearer %s", "%s\n"} {
+			texts = append(texts, [2]string{"leaked", fmt.Sprintf(form, o.leaked)})
+		}
 	}
 	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(_ []string, r row) error {
 		texts = append(texts, [2]string{r.text("kind"), r.text("text")})

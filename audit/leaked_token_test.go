@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -1530,36 +1529,148 @@ func TestLeak_PathMasked(t *testing.T) {
 	}
 }
 
-// TestLeak_OldFileHidesAMissingOne: a file of a month ago says nothing of yesterday, whose file (dated by logrotate) was forgotten, and in which the token was
-// issued and first read.
-func TestLeak_OldFileHidesAMissingOne(t *testing.T) {
-	withoutVault(t)
-	people := People()
-	var days [3]string
-	text := strings.SplitAfter(logOf(t, "", func(l *Log) {
-		l.Read(people[4], "billing", Token(9), "gst")
-		l.Wait(30 * 24 * time.Hour)
-		l.Read(people[1], "billing", Token(1), "gst")
-		l.Wait(10 * time.Hour)
-		l.Read(people[0], "billing", Token(1), "gst")
-	}, tuned()...), "\n")
-	for n := range days {
-		days[n] = filepath.Join(t.TempDir(), "audit.log-"+[]string{"20260301", "20260331", "20260401"}[n])
-		if err := os.WriteFile(days[n], []byte(text[2*n]+text[2*n+1]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wantLeak(t, search(t, Token(1), days[2]), exitIncomplete, "userpass-asha", "")
-	if got := search(t, Token(1), days[0], days[2]); got.code == exitOK {
-		t.Errorf("without yesterday's file: %+v", got)
-	}
-}
-
 // TestLeak_HMACOfTheLog: the token_hmac of the report is one that the log has, so that its lines can be found by it.
 func TestLeak_HMACOfTheLog(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key", "a": "a", "b": "b", "c": "c", "d": "d"})
 	text := logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
 	if got := mustJSON(t, Token(1), "-token-file=-", file(t, text)).all("receivers", "token_hmac"); !strings.Contains(text, got) {
 		t.Errorf("the HMAC of the report is in no line: %s", got)
+	}
+}
+
+// TestLeak_PathAndMountMasked: a collector masks both, or what is behind the mount.
+func TestLeak_PathAndMountMasked(t *testing.T) {
+	people := People()
+	for _, vault := range []bool{false, true} {
+		names := tuned()
+		if withoutVault(t); vault {
+			vaultWith(t, map[string]string{"file": "key"})
+			names = nil
+		}
+		lines := strings.SplitAfter(logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Read(people[1], "29ABCDE1234F2Z5", Token(1), "gst")
+		}, names...), "\n")
+		for name, change := range map[string]func(string) string{
+			"both": func(s string) string {
+				return strings.NewReplacer(`"path":"mastersindia/token/29ABCDE1234F2Z5"`, `"path":"***"`, `"mount_point":"mastersindia/"`, `"mount_point":"***"`).Replace(s)
+			},
+			"what is behind the mount": func(s string) string {
+				return strings.ReplaceAll(s, `"path":"mastersindia/token/29ABCDE1234F2Z5"`, `"path":"mastersindia/***"`)
+			},
+			"the word token": func(s string) string {
+				return strings.ReplaceAll(s, `"path":"mastersindia/token/29ABCDE1234F2Z5"`, `"path":"mastersindia/*****/29ABCDE1234F2Z5"`)
+			},
+			"the operation": func(s string) string { return strings.ReplaceAll(s, `"operation":"read"`, `"operation":"***"`) },
+		} {
+			if got := search(t, Token(1), file(t, lines[0]+lines[1]+change(lines[2]+lines[3]))); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+				t.Errorf("Vault asked %t, %s: userpass-bina was given the token, and the report clears her: %+v", vault, name, got)
+			}
+			if got := search(t, Token(1), file(t, lines[0]+lines[1]+change(lines[2]))); got.code == exitOK {
+				t.Errorf("Vault asked %t, %s, and the response is missing: the report clears userpass-bina: %+v", vault, name, got)
+			}
+		}
+	}
+}
+
+// TestLeak_WrappedWithANewline: echo "$token" > note.txt; vault write -wrap-ttl=60 sys/wrapping/wrap note=@note.txt.
+func TestLeak_WrappedWithANewline(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for _, end := range []string{"", "\n"} {
+		got := search(t, Token(1), file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			note := map[string]any{"note": Token(1) + end}
+			l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: note, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", note))
+		}, tuned()...)))
+		if got.code == exitOK && !strings.Contains(got.given, "bina") {
+			t.Errorf("%q: userpass-bina unwrapped the token, and the report clears her: %+v", end, got)
+		}
+	}
+}
+
+// TestLeak_RejectedIDWithANewline: rejected_token_id=@id.txt, on a mount that does not show that parameter.
+func TestLeak_RejectedIDWithANewline(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for _, form := range []string{"%", "%\n"} {
+		id := strings.ReplaceAll(form, "%", tokenID(Token(1)))
+		got := search(t, Token(1), file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(Request{By: people[1], Operation: "update", Mount: mountPath, Path: "token/billing", Lease: true,
+				Data: map[string]any{"rejected_token_id": id}, Answer: l.Answer(Token(2), "gst")})
+		}, tuned()...)))
+		if got.code == exitOK {
+			t.Errorf("%q: userpass-bina named the token, and the report clears her: %+v", form, got)
+		}
+	}
+}
+
+// TestLeak_LogBeginsWithinAnEarlierRequest: the log begins within a read, a month before the token was issued. No file that could matter is missing.
+func TestLeak_LogBeginsWithinAnEarlierRequest(t *testing.T) {
+	withoutVault(t)
+	r := runWith(t, Token(1), "-token-file=-", logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[2], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(9), "gst"), Lease: true, NoRequest: true})
+		l.Wait(30 * 24 * time.Hour)
+		l.Other(People()[2])
+		l.Wait(time.Hour)
+		l.Read(People()[0], "billing", Token(1), "gst")
+	}, tuned()...))
+	if r.code != exitOK {
+		t.Errorf("exit code %d:\n%s", r.code, r.stdout)
+	}
+}
+
+// TestLeak_PublicPathOfTheMountsName: the CA of a PKI mount whose path ends like the mount's needs no Vault token, and anybody may have it wrapped.
+func TestLeak_PublicPathOfTheMountsName(t *testing.T) {
+	withoutVault(t)
+	for _, mount := range []string{"pki/", "pki-mastersindia/"} {
+		text := logOf(t, "", func(l *Log) {
+			l.Read(People()[0], "billing", Token(1), "gst")
+			l.Do(Request{By: Caller{Remote: "10.1.1.1"}, Operation: "read", Mount: mount, Path: "ca", Wrap: "w"})
+		}, tuned()...)
+		text = regexp.MustCompile(`"client_token(_accessor)?":"`+(&Log{Key: "audit-device-key"}).HMAC("external ")+`",`).ReplaceAllString(text, "")
+		text = strings.NewReplacer(`"mount_type":"pki-mastersindia"`, `"mount_type":"pki"`, "pki-mastersindia_0a1b2c3d", "pki_1b2c3d4e").Replace(text)
+		if r := runWith(t, Token(1), "-token-file=-", file(t, text)); r.code != exitOK {
+			t.Errorf("%s: exit code %d:\n%s", mount, r.code, r.stdout)
+		}
+	}
+}
+
+// TestLeak_MaskedByOneOfTwo: one device's file is complete, the other's went through a collector that masks what is behind the mount, or both names.
+func TestLeak_MaskedByOneOfTwo(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	reads := func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[1], "29ABCDE1234F2Z5", Token(1), "gst")
+	}
+	full, other := logOf(t, "key", reads, tuned()...), logOf(t, "other key", reads, tuned()...)
+	for name, mask := range map[string]*strings.Replacer{
+		"behind the mount": strings.NewReplacer(`"path":"mastersindia/token/29ABCDE1234F2Z5"`, `"path":"mastersindia/***"`),
+		"both":             strings.NewReplacer(`"path":"mastersindia/token/29ABCDE1234F2Z5"`, `"path":"***"`, `"mount_point":"mastersindia/"`, `"mount_point":"***"`),
+		"path":             strings.NewReplacer(`"path":"mastersindia/token/29ABCDE1234F2Z5"`, `"path":"***"`),
+	} {
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), file(t, full), file(t, mask.Replace(other))), exitOK, "userpass-asha userpass-bina", "")
+	}
+}
+
+// TestLeak_MaskedWrapping: the wrapped read's path is masked behind the mount, and what was unwrapped has HMACs of a former salt.
+func TestLeak_MaskedWrapping(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	first := logOf(t, "key", func(l *Log) { l.Read(people[0], "billing", Token(1), "gst") })
+	second := logOf(t, "former key", func(l *Log) {
+		l.n = 50
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/29ABCDE1234F2Z5", Wrap: "w"})
+		l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
+	})
+	for _, path := range []string{"mastersindia/token/29ABCDE1234F2Z5", "mastersindia/***"} {
+		text := strings.ReplaceAll(second, "mastersindia/token/29ABCDE1234F2Z5", path)
+		if got := search(t, Token(1), file(t, first+text)); got.code == exitOK {
+			t.Errorf("%s: userpass-bina unwrapped a token, and the report clears her: %+v", path, got)
+		}
 	}
 }

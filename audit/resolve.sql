@@ -5,7 +5,7 @@
 
 -- Names of the leaked token and of revoked ones, whether the log has them or not.
 INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
-  UNION SELECT lower(text), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
+  UNION SELECT rtrim(lower(text), char(10)), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 
 -- Here unite fills the table class.
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
@@ -100,7 +100,7 @@ DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM requ
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
 FROM named n JOIN request r ON r.key = n.request
-WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE lower(text) = leaked))
+WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE rtrim(lower(text), char(10)) = leaked))
   AND r.caller NOT IN (SELECT caller FROM request JOIN leak ON leak.request = key AND verdict = 'yes');
 -- Who unwraps it may be given it where the log does not show what they got, and somebody else may be where it does not show who does.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', CASE r.kind WHEN 'wrap' THEN 'it wraps the leaked token, and that is not unwrapped in the log' ELSE 'it unwraps the leaked token, and the log does not show what it got' END

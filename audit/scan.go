@@ -105,7 +105,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
 		if file.began != 0 {
-			err = cmp.Or(err, s.insert("span", file.name, file.began, timeOfLine(file.last)))
+			err = cmp.Or(err, s.insert("begin", file.name, file.began))
 		}
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
@@ -166,7 +166,6 @@ type source struct {
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
 	began   int64        // the time of its first line, in nanoseconds since 1970
-	last    []byte       // its last line
 	damaged atomic.Int64 // lines
 }
 
@@ -231,10 +230,9 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		s.isLog = s.isLog || mayBeEntry(line)
 		deep := isDeep(line)
 		if s.isLog && s.began == 0 && !deep {
-			s.began = timeOfLine(line)
-		}
-		if len(line) > 1 && !deep {
-			s.last = append(s.last[:0], line...)
+			if entries, _ := decode(line); len(entries) > 0 {
+				s.began = entries[0].at.UnixNano()
+			}
 		}
 		switch {
 		case !deep && f.wants(line):
@@ -360,14 +358,6 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 		line, from = rest, 0
 	}
 	return entries, damaged || mayBeEntry(line)
-}
-
-// timeOfLine is the time of the first entry in a line, in nanoseconds since 1970; 0 where it has none.
-func timeOfLine(line []byte) int64 {
-	if entries, _ := decode(line); len(entries) > 0 {
-		return entries[0].at.UnixNano()
-	}
-	return 0
 }
 
 // isValid reports whether this is an entry, of a time that the database can have: nanoseconds since 1970 in 64 bits.

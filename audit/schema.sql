@@ -27,7 +27,7 @@ CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE span (file TEXT PRIMARY KEY, first INTEGER, last INTEGER); -- of a file, whatever its lines are about
+CREATE TABLE begin (file TEXT PRIMARY KEY, ns INTEGER); -- when a file begins, whatever its first line is about
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
@@ -48,7 +48,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
 -- The HMACs of Vault's audit devices: of the leaked token (leaked), of token_ids (id), and of texts that the log is likely to have (text), which tell
 -- whether a line was made by a device as it is today.
 CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
-CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', value FROM setting, json_each(json_array(leaked, upper(leaked))) WHERE leaked <> ''
+CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', value FROM setting, json_each(json_array(leaked, upper(leaked), leaked || char(10))) WHERE leaked <> ''
   UNION VALUES ('text', 'JWT'), ('text', 'Bearer')
   UNION SELECT * FROM (SELECT 'text', value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
     UNION SELECT 'text', config FROM seen_token WHERE config <> ''
