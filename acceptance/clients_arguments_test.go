@@ -28,6 +28,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 	for name, content := range map[string]string{
 		"latin1.json": "{\"name\": \"Z\xfcrich\"}", "empty.json": "", "bom.json": "\ufeff" + invoice, "rare.json": rareJSON(),
 		"zero.json": invoice + "\x00",
+		"openbao":   "s.Invented0Token0Of0OpenBao\n",
 		"utf16":     "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
 	} {
 		check.NoError(t, os.WriteFile(w.file(name), []byte(content), 0o600))
@@ -81,6 +82,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{
 				"its own token of OpenBao in a header", "for Vault alone", []string{"-d", invoice, "-H", "X-Key: s.Invented0Token0Of0OpenBao", name, good},
 				[]string{"VAULT_TOKEN=s.Invented0Token0Of0OpenBao"},
+			},
+			{
+				"a token of OpenBao from its file in a header", "for Vault alone", []string{"-d", invoice, "-H", "X-Key: s.Invented0Token0Of0OpenBao", name, good},
+				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + w.file("openbao")},
 			},
 			{"a letter beyond ASCII in the URL", "percent-encode", []string{"-d", invoice, name, good + "?name=é"}, nil},
 			{"a percent sign of its own in the URL", "percent-encode", []string{"-d", invoice, name, good + "?key=" + secret + "&of=100%"}, nil},

@@ -157,7 +157,7 @@ def run(name):
         print(interrupt, file=sys.stderr)
     setattr(program, name, own)
 run("_refused")
-run("_vault_token")
+run("_hidden")
 program._print, sys.argv = interrupted, ["", "-d", "{}", "billing", api]
 program.main()`
 	command := exec.CommandContext(t.Context(), "python3", "-B", "-c", code)

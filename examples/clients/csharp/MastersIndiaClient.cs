@@ -212,7 +212,16 @@ public sealed class MastersIndiaClient
             }
         }
         var sent = url + " " + string.Join(" ", headers?.Values ?? new string[0]) + " " + body;
-        if (Regex.IsMatch(sent, MastersIndiaException.VaultToken) || Env("VAULT_TOKEN").Length > 20 && sent.Contains(Env("VAULT_TOKEN")))
+        var own = "";
+        try
+        {
+            own = VaultToken(VaultTokenSource());
+        }
+        catch (MastersIndiaException)
+        {
+            own = ""; // said where it is needed
+        }
+        if (Regex.IsMatch(sent, MastersIndiaException.VaultToken) || own.Length > 20 && sent.Contains(own)) // one of OpenBao has another form
         {
             throw new MastersIndiaException("a Vault token is for Vault alone: take it out of URL, headers and body");
         }

@@ -15,14 +15,11 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/hashicorp/vault/api"
 )
 
 // call is a request to the API, without the token.
@@ -260,8 +257,8 @@ func (what call) check() error {
 		}
 	}
 	said := what.url + " " + strings.Join(slices.Concat(slices.Collect(maps.Values(what.header))...), " ") + " " + string(what.body)
-	own := strings.TrimSpace(os.Getenv(api.EnvVaultToken))
-	const shortest = 20 // of OpenBao's tokens, which have another form
+	own, _, _ := ownVaultToken() // an error is returned where it is needed
+	const shortest = 20          // of OpenBao's tokens, which have another form
 	switch {
 	case vaultToken().MatchString(said), len(own) > shortest && strings.Contains(said, own):
 		return errors.New("a Vault token is for Vault alone: take it out of URL, headers and body")

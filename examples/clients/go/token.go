@@ -152,10 +152,11 @@ func (c *client) token(ctx context.Context, rejected string) (token, error) {
 
 // read reads the token from Vault, and returns the seconds of its lease with it.
 func (c *client) read(ctx context.Context, rejected string) (t token, lease int, err error) {
-	source, err := useVaultToken(c.vault)
+	own, source, err := ownVaultToken()
 	if err != nil {
 		return token{}, 0, err
 	}
+	c.vault.SetToken(own)
 	query := map[string][]string{}
 	if rejected != "" {
 		query["rejected_token_id"] = []string{rejected}
@@ -204,29 +205,28 @@ func (e vaultError) Error() string {
 	return fmt.Sprintf("Vault returned %d to a read of %s: %s%s", e.response.StatusCode, shown(e.response.URL), reasons, hint)
 }
 
-// useVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps, and returns which of them
+// ownVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps, and returns which of them
 // it was. The token is in no message.
-func useVaultToken(vault *api.Client) (source string, err error) {
-	name, text := "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
+func ownVaultToken() (text, name string, err error) {
+	name, text = "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
 	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
 		if beginsAsToken(file) {
-			return "", errors.New("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
+			return "", "", errors.New("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
 		}
 		content, err := os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 		if err != nil {
-			return "", fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
+			return "", "", fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
 		}
 		name, text = "VAULT_TOKEN_FILE", strings.TrimSpace(string(content))
 		if text == "" {
-			return "", fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running?", file)
+			return "", "", fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running?", file)
 		}
 	}
 	if text == "" {
-		return "", errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
+		return "", "", errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
 	}
 	if !regexp.MustCompile(`^[\w.-]+$`).MatchString(text) {
-		return "", fmt.Errorf("%s has a blank, quote, slash or another character in it that no Vault token has", name)
+		return "", "", fmt.Errorf("%s has a blank, quote, slash or another character in it that no Vault token has", name)
 	}
-	vault.SetToken(text)
-	return name, nil
+	return text, name, nil
 }

@@ -158,7 +158,13 @@ export function check(url, body, headers) {
       throw new ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
     }
   }
-  const sent = [url, ...Object.values(headers ?? {}), body].join(" "), own = (process.env.VAULT_TOKEN ?? "").trim();
+  const sent = [url, ...Object.values(headers ?? {}), body].join(" ");
+  let own = "";
+  try {
+    own = vaultToken().token;
+  } catch {
+    // said where it is needed
+  }
   if (vaultTokens.test(sent) || (own.length > 20 && sent.includes(own))) { // one of OpenBao has another form
     throw new ClientError("a Vault token is for Vault alone: take it out of URL, headers and body");
   }

@@ -262,7 +262,11 @@ def check(url, body=None, headers=None):
             raise ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
     if body is not None and not isinstance(body, str):
         raise ClientError("body: must be a str: give json.dumps(...)")
-    sent, own = " ".join([url, *map(str, (headers or {}).values()), body or ""]), _Secret(os.environ.get("VAULT_TOKEN", "").strip())
+    sent = " ".join([url, *map(str, (headers or {}).values()), body or ""])
+    try:
+        own = _vault_token()[0]
+    except ClientError:  # said where it is needed
+        own = ""
     if re.search(VAULT_TOKEN, sent) or len(own) > 20 and own in sent:  # one of OpenBao has another form
         raise ClientError("a Vault token is for Vault alone: take it out of URL, headers and body")
     if body is None:
