@@ -100,6 +100,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"two invoices", "body: is not JSON", []string{"-d", invoice + invoice, name, good}, nil},
 			{"a type that others send too", "body: is not JSON", []string{"-d", "invoice.json", "-H", "content-type: application/JSON", name, good}, nil},
 			{"a zero byte", "body: is not", []string{"-d", "@" + w.file("zero.json"), name, good}, nil},
+			{"a URL twice", "URL: is given twice", []string{"-d", invoice, name, good, good + "?2", good}, nil},
 			{"two bodies", "-d: is given twice", []string{"-d", invoice, "-d", invoice, name, good}, nil},
 			{"a header twice", "-H: a header is given twice", []string{"-d", invoice, "-H", "gstin: a", "-H", "Gstin: b", name, good}, nil},
 			{"a directory as the file of the Vault token", "VAULT_TOKEN_FILE", []string{"-d", invoice, name, good}, []string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=/tmp"}},

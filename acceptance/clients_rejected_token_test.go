@@ -214,7 +214,7 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 	role := c.name + "-metadata"
 	c.writeRole(t, role, c.name, "metadata=Gstin=29ABCDE1234F2Z5", "metadata=productid=arap", "metadata=ttl=1", "metadata=token_id=none")
 	seen := c.call(t, exampleCall{
-		role: role, paths: []string{"/accepted", "/accepted"},
+		role: role, paths: []string{"/accepted", "/accepted?2"},
 		options: []string{"-d", "@" + c.file("invoice.json"), "-H", "productid: enterprises", "-H", "7: seven"},
 	})
 	seen.want(t, wanted{calls: 2, reads: 1, responses: 2})
@@ -382,7 +382,7 @@ func (c *exampleClient) replacesATokenThatWasKilled(t *testing.T) {
 	case <-t.Context().Done():
 		t.Fatal(t.Context().Err())
 	}
-	seen := c.run(t, c.name, "/accepted", "/accepted", "/killed", "/accepted")
+	seen := c.run(t, c.name, "/accepted", "/accepted?2", "/killed", "/accepted?3")
 	seen.want(t, wanted{calls: 5, reads: 2, logins: 1, responses: 4})
 	check.Equal(t, c.api.refusals(), 1, "%s: the API has refused N calls", c.name)
 	check.True(t, seen.tokenID != seen.lastTokenID, "%s was given the same token again", c.name)

@@ -597,6 +597,7 @@ public sealed class MastersIndiaClient
         if (method == "") method = body == null ? "GET" : "POST";
         var client = new MastersIndiaClient(rest[0]);
         foreach (var url in rest.Skip(1)) Check(url, body, headers);
+        if (InDoubt(method) != "" && rest.Skip(1).Distinct().Count() < rest.Count - 1) throw new MastersIndiaException("URL: is given twice");
         foreach (var url in rest.Skip(1))
         {
             var reply = await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false);

@@ -122,10 +122,13 @@ func run(ctx context.Context, out io.Writer, every time.Duration, what call, rol
 	if err != nil {
 		return err
 	}
-	for _, url := range urls {
+	for n, url := range urls {
 		what.url = url
 		if err := what.check(); err != nil {
 			return err
+		}
+		if what.doubt() != "" && slices.Contains(urls[:n], url) {
+			return errors.New("URL: is given twice")
 		}
 	}
 	for {

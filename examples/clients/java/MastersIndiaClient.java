@@ -604,6 +604,9 @@ public final class MastersIndiaClient {
         for (String url : rest.subList(1, rest.size())) {
             check(url, body, headers);
         }
+        if (!inDoubt(verb).isEmpty() && rest.stream().skip(1).distinct().count() < rest.size() - 1) {
+            throw new ClientException("URL: is given twice", 0);
+        }
         for (String url : rest.subList(1, rest.size())) {
             System.out.println(client.call(url, verb, body, headers, options.getOrDefault("-f", "")));
             if (System.out.checkError()) {

@@ -401,6 +401,7 @@ async function main() {
   process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   for (const url of urls) check(url, body, headers);
   const method = options["-X"] || (body === undefined ? "GET" : "POST");
+  if (inDoubt(method) && new Set(urls).size < urls.length) throw new ClientError("URL: is given twice");
   for (const url of urls) {
     await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
     if (interrupted.signal.aborted) throw new ClientError("interrupted, after the response was written");

@@ -444,6 +444,7 @@ if (debug_backtrace() === []) { // required by no other file
         foreach ($urls as $url) {
             MastersIndiaClient::check($url, $body, $headers);
         }
+        MastersIndiaClient::inDoubt($method) === '' || array_unique($urls) === $urls || throw new MastersIndiaError('URL: is given twice');
         foreach ($urls as $url) {
             $reply = $client->call($url, $method, $body, $headers, $options['f'] ?? '') . "\n";
             @fwrite(STDOUT, $reply) === strlen($reply)

@@ -418,6 +418,8 @@ def main():
         client, urls, method = Client(rest[0]), rest[1:], options.get("-X") or ("GET" if body is None else "POST")
         for url in urls:
             check(url, body, headers)
+        if _doubt(method) and len(set(urls)) < len(urls):
+            raise ClientError("URL: is given twice")
         for url in urls:
             try:
                 _print(client.call(url, method, body, headers, options.get("-f", "")), _doubt(method))
