@@ -446,7 +446,7 @@ public sealed class MastersIndiaClient
     static string VaultToken(string name)
     {
         string token = Env(name);
-        if (name == "VAULT_TOKEN_FILE" && Regex.IsMatch(token, BeginOfToken))
+        if (name == "VAULT_TOKEN_FILE" && Regex.IsMatch(token, BeginOfToken + "|^-----BEGIN|[\r\n]"))
         {
             throw new MastersIndiaException("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
         }

@@ -85,6 +85,9 @@ func newClient(role string) (*client, error) {
 	if os.Getenv(api.EnvVaultSkipVerify) != "" {
 		return nil, errors.New("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
 	}
+	if !isFileName(os.Getenv(api.EnvVaultCACert)) {
+		return nil, errors.New("VAULT_CACERT: must be the name of a file")
+	}
 	config := api.DefaultConfig()
 	if config.Error != nil && os.Getenv(api.EnvVaultCACert) != "" {
 		return nil, fmt.Errorf("VAULT_CACERT cannot be used: %w", config.Error)
@@ -113,6 +116,11 @@ func vaultOfEnvironment() string {
 // beginsAsToken reports whether a text has a token in place of a name: in a message it would be shown.
 func beginsAsToken(text string) bool {
 	return regexp.MustCompile(`(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)`).MatchString(text)
+}
+
+// isFileName reports whether a text may be the name of a file: what should be in the file would be shown in its place.
+func isFileName(text string) bool {
+	return !beginsAsToken(text) && !regexp.MustCompile(`^-----BEGIN|[\r\n]`).MatchString(text)
 }
 
 func (c *client) mount() string {
@@ -210,7 +218,7 @@ func (e vaultError) Error() string {
 func ownVaultToken() (text, name string, err error) {
 	name, text = "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
 	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
-		if beginsAsToken(file) {
+		if !isFileName(file) {
 			return "", "", errors.New("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
 		}
 		content, err := os.ReadFile(file) //nolint:gosec // named by the user who starts the program

@@ -58,6 +58,7 @@ public final class MastersIndiaClient {
     private static final String OWN_HEADERS = // which nobody else may set
         "(?i)accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
     private static final String TOKEN = "(.*/)?(hv[sbr]\\.|[sbr]\\.[\\w-]{20}|eyJ).*"; // how one begins: in a message it would be shown
+    private static final String NO_FILE = TOKEN + "|(?s)-----BEGIN.*|.*[\r\n].*"; // what should be in a file, in place of its name
     private static final String USAGE =
         "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
 
@@ -317,6 +318,9 @@ public final class MastersIndiaClient {
         if (!env("VAULT_SKIP_VERIFY").isEmpty()) {
             throw new ClientException("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault", 0);
         }
+        if (env("VAULT_CACERT").matches(NO_FILE)) {
+            throw new ClientException("VAULT_CACERT: must be the name of a file", 0);
+        }
         String source = vaultTokenSource();
         Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(source), "X-Vault-Request", "true"));
         if (!env("VAULT_NAMESPACE").isEmpty()) {
@@ -404,7 +408,7 @@ public final class MastersIndiaClient {
     /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
     private static String vaultToken(String name) throws ClientException {
         String token = env(name);
-        if (name.equals("VAULT_TOKEN_FILE") && token.matches(TOKEN)) {
+        if (name.equals("VAULT_TOKEN_FILE") && token.matches(NO_FILE)) {
             throw new ClientException("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN", 0);
         }
         if (name.equals("VAULT_TOKEN_FILE")) {

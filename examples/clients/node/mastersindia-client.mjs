@@ -19,6 +19,7 @@ import { inspect } from "node:util";
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
 const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
+const noFile = new RegExp(`${beginOfToken.source}|^-----BEGIN|[\\r\\n]`); // what should be in a file, in place of its name
 const fieldName = /^[A-Za-z_][\w.-]{0,23}$/; // what is longer may be a token
 
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
@@ -286,6 +287,7 @@ async function read(path, rejected) {
 function caFile() {
   const name = process.env.VAULT_CACERT;
   if (!name) return undefined;
+  if (noFile.test(name)) throw new ClientError("VAULT_CACERT: must be the name of a file");
   try {
     const text = readFileSync(name, "utf8");
     if (text.includes("BEGIN CERTIFICATE")) return text;
@@ -302,7 +304,7 @@ function vaultToken() {
   if (!token && process.env.VAULT_TOKEN_FILE) {
     const file = process.env.VAULT_TOKEN_FILE.trim();
     name = "VAULT_TOKEN_FILE";
-    if (beginOfToken.test(process.env[name])) throw new ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
+    if (noFile.test(file)) throw new ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
     try {
       token = readFileSync(file, "utf8").trim();
     } catch (problem) {

@@ -32,6 +32,7 @@ final class MastersIndiaClient
 
     private const FIELD = '/^([A-Za-z_][\w.-]{0,23})?\z/'; // what is longer may be a token
     public const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
+    private const NO_FILE = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)|^-----BEGIN|[\r\n]~'; // what should be in a file, in place of its name
 
     private const LOCAL = '~^https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~'; // nothing sent there leaves the machine
     private const NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
@@ -276,6 +277,7 @@ final class MastersIndiaClient
         self::env('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
             'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
         $ca = self::env('VAULT_CACERT') ?: null;
+        !preg_match(self::NO_FILE, $ca ?? '') || throw new MastersIndiaError('VAULT_CACERT: must be the name of a file');
         $ca === null || str_contains((string) @file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
             "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
         [$vaultToken, $source] = self::vaultToken();
@@ -329,7 +331,7 @@ final class MastersIndiaClient
         [$name, $token] = ['VAULT_TOKEN', self::env('VAULT_TOKEN')];
         if ($token === '' && self::env('VAULT_TOKEN_FILE')) {
             [$name, $file] = ['VAULT_TOKEN_FILE', self::env('VAULT_TOKEN_FILE')];
-            !preg_match(self::TOKEN, $file) || throw new MastersIndiaError('VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN');
+            !preg_match(self::NO_FILE, $file) || throw new MastersIndiaError('VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN');
             $token = trim(self::contents($name, $file, ': is Vault Agent running?'));
             $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running?");
         }

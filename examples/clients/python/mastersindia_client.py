@@ -26,6 +26,7 @@ NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token"
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
 TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
+NO_FILE = TOKEN + "|^-----BEGIN|[\r\n]"  # what should be in a file, in place of its name
 FIELD = r"[A-Za-z_][\w.-]{0,23}"  # what is longer may be a token
 VAULT_TOKEN = r"(?<![\w-])hv[sbr]\.[\w-]{20,}"
 LOCAL = r"https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)"  # nothing sent there leaves the machine
@@ -142,6 +143,8 @@ class Client:
         _check_url("VAULT_ADDR", address)
         if os.environ.get("VAULT_SKIP_VERIFY"):
             raise ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
+        if re.search(NO_FILE, os.environ.get("VAULT_CACERT", "")):
+            raise ClientError("VAULT_CACERT: must be the name of a file")
         vault_token, source = _vault_token()
         headers = {"X-Vault-Token": vault_token, "X-Vault-Request": "true"}
         if os.environ.get("VAULT_NAMESPACE"):
@@ -198,7 +201,7 @@ def _vault_token():
     token, name = os.environ.get("VAULT_TOKEN", ""), "VAULT_TOKEN"
     if not token.strip() and os.environ.get("VAULT_TOKEN_FILE"):
         name = "VAULT_TOKEN_FILE"
-        if re.search(TOKEN, os.environ[name]):
+        if re.search(NO_FILE, os.environ[name]):
             raise ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
         try:
             with open(os.environ[name], encoding="utf-8", errors="replace") as file:
