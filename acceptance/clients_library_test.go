@@ -8,10 +8,12 @@ package acceptance
 import (
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -344,4 +346,46 @@ show(Client("billing").token)`
 		t.Errorf("%v after %d errors, want 7 and no token:\n%s", err, n, out)
 	}
 	check.True(t, strings.Contains(string(out), "through the proxy of http_proxy failed: "), "the proxy is not named:\n%s", out)
+}
+
+// TestClients_TrustNoMoreThanTheyDecide runs clients in programs that have turned verification off for all that uses the defaults
+// of the runtime.
+func TestClients_TrustNoMoreThanTheyDecide(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
+	t.Parallel()
+	var asked atomic.Int64
+	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
+			"token_id": "0123456789abcdef", "ttl": 60, "expires_in": 60}}`) // a client that has gone shows in its own output
+	}))
+	defer vault.Close()
+	other := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	other.Config.ErrorLog = log.New(io.Discard, "", 0)
+	other.StartTLS()
+	defer other.Close()
+	dir := t.TempDir()
+	clients := check.Value(filepath.Abs("../examples/clients"))(t)
+	for name, text := range map[string]string{
+		"recipe.cjs": `require("https").globalAgent.options.rejectUnauthorized = false;`,
+		"recipe.go": `package main
+import ("crypto/tls"; "net/http")
+func init() { http.DefaultTransport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true} }`,
+		"overlay.json": fmt.Sprintf(`{"Replace": {%q: %q}}`, clients+"/go/recipe.go", dir+"/recipe.go"),
+	} {
+		check.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	for program, args := range map[string][]string{
+		"node": {"-r", dir + "/recipe.cjs", clients + "/node/mastersindia-client.mjs"},
+		"go":   {"run", "-overlay", dir + "/overlay.json", "../examples/clients/go"},
+	} {
+		if !runtimeOf(t, program, program) {
+			continue
+		}
+		for _, address := range []string{vault.URL, other.URL} {
+			command := exec.CommandContext(t.Context(), program, append(slices.Clone(args), "-d", "{}", "billing", other.URL+"/api")...)
+			command.Env = append(os.Environ(), "VAULT_ADDR="+address, "VAULT_TOKEN=hvs.of-the-test", "VAULT_NAMESPACE=")
+			out, err := command.CombinedOutput()
+			check.True(t, err != nil && strings.Contains(string(out), "certificate") && asked.Load() == 0,
+				"%s: %v after %d requests with a token to anyone:\n%s", program, err, asked.Load(), out)
+		}
+	}
 }

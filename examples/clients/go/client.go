@@ -177,7 +177,7 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	// net/http would send a call again that has no body, or one that it can read anew: over HTTP/2, or with an Idempotency-Key.
+	// net/http would send a call again that has an Idempotency-Key, and no body or one that it can read anew.
 	request.GetBody = nil
 	if sent == nil && what.doubt() != "" {
 		request.Body = io.NopCloser(bytes.NewReader(nil))

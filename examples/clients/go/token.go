@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,7 +105,10 @@ func newClient(role string) (*client, error) {
 	}
 	return &client{
 		vault: vault, path: path, where: vaultOfEnvironment(),
-		api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect},
+		api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect, Transport: &http.Transport{
+			// Not the default one, which other parts of a program may tell to trust any certificate. HTTP/2 would repeat requests.
+			Proxy: http.ProxyFromEnvironment, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+		}},
 	}, nil
 }
 

@@ -329,6 +329,8 @@ function reasons(body) {
 // Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.
 const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 300 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
 
+const agents = { "http:": new http.Agent(), "https:": new https.Agent() }; // what a program sets of the global ones does not count
+
 const interrupted = new AbortController(); // by a signal, where this is the program
 
 // fetch takes no CA of its own. These follow no redirect, which would take the token along.
@@ -338,7 +340,7 @@ async function send(url, { body, ...options }, timeout) {
   try {
     return await new Promise((resolve, reject) => {
       const { request } = url.startsWith("https:") ? https : http;
-      sent = request(url, { ...options, signal, rejectUnauthorized: true }, (answer) => { // whatever NODE_TLS_REJECT_UNAUTHORIZED is
+      sent = request(url, { ...options, agent: agents[new URL(url).protocol], signal, rejectUnauthorized: true }, (answer) => { // whatever NODE_TLS_REJECT_UNAUTHORIZED is
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
           .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
