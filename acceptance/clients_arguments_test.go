@@ -144,6 +144,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			},
 			{"a key as the CA of Vault", "VAULT_CACERT: must be the name of a file", []string{"-d", invoice, name, good}, []string{"VAULT_CACERT=" + key}},
 			{"a Vault token in quotes", "no Vault token has", []string{"-d", invoice, name, good}, []string{`VAULT_TOKEN="` + c.token + `"`}},
+			{
+				"a proxy whose password is not encoded", "vault.invalid", []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=https://vault.invalid", "https_proxy=http://erp:" + secret + "#1@127.0.0.1:1"},
+			},
 			{"an address with a password", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://me:" + secret + "@127.0.0.1:1"}},
 		} {
 			if name == "csharp" && try.name == "a key as the CA of Vault" {

@@ -360,7 +360,7 @@ final class MastersIndiaClient
         ] + (preg_match(self::LOCAL, $url) ? [CURLOPT_PROXY => ''] : []) + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
-            $reason = self::$interrupted ? 'interrupted' : curl_error($curl);
+            $reason = self::$interrupted ? 'interrupted' : preg_replace("~('|//).*@~", '$1<hidden>@', curl_error($curl)); // of the proxy
             $doubt = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 ? '' : self::inDoubt($method); // 0: no byte was sent
             throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . $reason . $doubt);
         }
