@@ -29,12 +29,15 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 	_, python, _ := strings.Cut(string(text), "```python\n")
 	python, _, _ = strings.Cut(python, "```")
 	python = fmt.Sprintf("import json\nurl, invoice = %q, json.loads(%q)\n%sprint(reply.text)\n", c.api.url+"/api/v1/einvoice/", invoice, python)
-	for name, content := range map[string]string{invoiceFile: invoice, snippet: python} {
+	netrc, tokenFile := filepath.Join(dir, "netrc"), filepath.Join(dir, "vault-token")
+	for name, content := range map[string]string{
+		invoiceFile: invoice, snippet: python, netrc: "default login me password invented\n", tokenFile: c.token + "\n",
+	} {
 		check.NoError(t, os.WriteFile(name, []byte(content), 0o600))
 	}
 	var commands []string
 	if hasHVAC(t) {
-		commands = append(commands, "/usr/bin/python3 "+snippet)
+		commands = append(commands, fmt.Sprintf("NETRC=%s VAULT_TOKEN= VAULT_TOKEN_FILE=%s /usr/bin/python3 %s", netrc, tokenFile, snippet))
 	}
 	inReadme := commandsIn(t, string(text))
 	for client := range built {
