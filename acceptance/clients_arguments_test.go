@@ -124,6 +124,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				[]string{"VAULT_ADDR=" + strings.TrimPrefix(c.Addr, "http://")},
 			},
 			{"an address of two lines", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=" + c.Addr + "\n" + c.Addr}},
+			{"an address whose host is none", "", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=https://[zz]"}},
 			{"an address with a port that is none", "", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://127.0.0.1:99999"}},
 			{
 				"a Vault token in UTF-16", map[bool]string{true: "403", false: "no Vault token has"}[name == "csharp"], // .NET reads that

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -320,6 +321,8 @@ def show(what, **given):
 http.client.HTTPConnection.debuglevel = 1 # as of others in the same program
 client = Client("billing")
 show(client.call, url="http://127.0.0.1:1/", body="{}")
+show(client.call, url="https://api..example.invalid/", body="{}")
+show(client.call, url="https://127.0.0.1:12a/", body="{}")
 show(client.call, url="http://127.0.0.1:1/", body="{}", field="access_token")
 show(client.call, url="http://127.0.0.1:1/", body="{}", headers={"Productid": "arap"})
 show(Client("kv/token/other").token)
@@ -342,9 +345,11 @@ show(Client("billing").token)`
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + vault.URL, "VAULT_TOKEN=the-token"}
 	out, err := command.CombinedOutput()
 	n := strings.Count(string(out), "ClientError: ") + strings.Count(string(out), "\nTimeIsOver\n")
-	if err != nil || n != 7 || strings.Contains(string(out), "the-token") {
-		t.Errorf("%v after %d errors, want 7 and no token:\n%s", err, n, out)
+	if err != nil || n != 9 || strings.Contains(string(out), "the-token") {
+		t.Errorf("%v after %d errors, want 9 and no token:\n%s", err, n, out)
 	}
+	inDoubt := regexp.MustCompile(`ClientError: calling https:.*(api\.\.example|:12a).*may have been issued`)
+	check.True(t, !inDoubt.Match(out), "nothing was sent to what is no host, but it says:\n%s", inDoubt.Find(out))
 	check.True(t, strings.Contains(string(out), "through the proxy of http_proxy failed: "), "the proxy is not named:\n%s", out)
 }
 

@@ -336,6 +336,10 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
 def _send(url, method, body, headers, timeout, ca_file=None):
     """Returns the HTTP status and the body, whatever the status is."""
     try:
+        urllib.parse.urlsplit(url).port  # fails where there is none
+    except ValueError:
+        raise ClientError(f"{_shown(url)} is no URL") from None
+    try:
         plain = urllib.request.HTTPHandler(debuglevel=0)  # that of http.client would show the tokens
         trust = urllib.request.HTTPSHandler(debuglevel=0, context=ssl.create_default_context(cafile=ca_file or None))
     except OSError as problem:
@@ -349,7 +353,7 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
     except (OSError, ValueError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
-        unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError))
+        unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
         raise ClientError(f"calling {_shown(url)}{_proxy(url)} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
     except BaseException as problem:  # a job's time is over: the library's own variables have the tokens in clear
         raise problem.with_traceback(None) from None
