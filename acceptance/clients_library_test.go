@@ -208,8 +208,18 @@ foreach ([['Gstin: A', 'X-Request-Id' => 'b'], ['Gstin' => ['A']], ['Gstin' => t
   try { MastersIndiaClient::check('https://api.example.com/', null, $headers); echo 'accepted,'; } catch (MastersIndiaError $e) { echo 'refused,'; }
 }
 try { (new MastersIndiaClient('billing'))->call('https://api.example.com/', 'POST', json_encode(["Z\xfcrich"])); }
-catch (MastersIndiaError $e) { echo strtok($e->getMessage(), ','); }`},
-			"header: must be given as ['NAME' => 'VALUE']\nrefused,refused,refused,body: is false: json_encode failed: Malformed UTF-8 characters"},
+catch (MastersIndiaError $e) { echo strtok($e->getMessage(), ','); }
+set_error_handler(fn ($level, $message) => throw new ErrorException($message));
+putenv('VAULT_ADDR=http://127.0.0.1:1');
+putenv('VAULT_TOKEN=');
+putenv('VAULT_TOKEN_FILE=/none');
+foreach (['', '/none'] as $ca) {
+  putenv("VAULT_CACERT=$ca");
+  try { (new MastersIndiaClient('billing'))->token(); } catch (MastersIndiaError $e) { echo "\n", $e->getMessage(); }
+}`},
+			"header: must be given as ['NAME' => 'VALUE']\nrefused,refused,refused,body: is false: json_encode failed: Malformed UTF-8 characters" +
+				"\nVAULT_TOKEN_FILE cannot be read: /none: No such file or directory: is Vault Agent running?" +
+				"\nVAULT_CACERT cannot be used: /none: it cannot be read, or has no certificate"},
 		"python3": {[]string{"-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError, check

@@ -278,7 +278,7 @@ final class MastersIndiaClient
             'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
         $ca = self::env('VAULT_CACERT') ?: null;
         !preg_match(self::NO_FILE, $ca ?? '') || throw new MastersIndiaError('VAULT_CACERT: must be the name of a file');
-        $ca === null || str_contains((string) @file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
+        $ca === null || is_readable($ca) && !is_dir($ca) && str_contains((string) file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
             "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
         [$vaultToken, $source] = self::vaultToken();
         $headers = ['X-Vault-Token' => $vaultToken, 'X-Vault-Request' => 'true'];
@@ -320,8 +320,13 @@ final class MastersIndiaClient
     /** Reads a file; its name and the system's reason are in the error. */
     public static function contents(string $what, #[\SensitiveParameter] string $file, string $hint = ''): string
     {
-        $content = $file === '' || is_dir($file) ? false : @file_get_contents($file);
-        $reason = $file === '' ? 'the name is empty' : (is_dir($file) ? 'it is a directory' : preg_replace('/.*: /', '', error_get_last()['message'] ?? 'no reason given'));
+        $reason = $file === '' ? 'the name is empty' : (is_dir($file) ? 'it is a directory' : 'no reason given');
+        set_error_handler(function (int $level, string $message) use (&$reason): bool { // that of a program may throw
+            $reason = preg_replace('/.*: /', '', $message);
+            return true;
+        });
+        $content = $file === '' || is_dir($file) ? false : file_get_contents($file);
+        restore_error_handler();
         return $content !== false ? $content : throw new MastersIndiaError("$what cannot be read: $file: $reason$hint");
     }
 
