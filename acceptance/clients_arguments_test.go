@@ -180,7 +180,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			got := c.api.lastHeader().Values("Content-Type")
 			check.True(t, seen.calls != 0 && seen.reads != 0 && len(got) == 1 && got[0] == "text/xml",
 				"%d calls, %d reads, Content-Type %q:\n%s", seen.calls, seen.reads, got, seen.stderr)
-			ofBrowser := []string{"VAULT_ADDR=" + c.Addr + "/ui/vault/secrets"}
+			ofBrowser := []string{"VAULT_ADDR=" + c.Addr + "/ui/vault/secrets", "VAULT_WRAP_TTL=60s"} // which the vault command heeds
 			c.call(t, exampleCall{role: name, paths: []string{"/accepted"}, env: ofBrowser}).want(t, wanted{calls: 1, reads: 1, responses: 1})
 			if seen = c.call(t, exampleCall{arguments: []string{"-d", "@" + w.file("rare.json"), name, good}}); seen.calls != 1 {
 				t.Errorf("it does not send JSON of all kinds:\n%s", seen.stderr)

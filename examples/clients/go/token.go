@@ -103,6 +103,7 @@ func newClient(role string) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", err)
 	}
+	vault.SetWrappingLookupFunc(func(string, string) string { return "" }) // VAULT_WRAP_TTL would hide the token
 	return &client{
 		vault: vault, path: path, where: vaultOfEnvironment(),
 		api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect, Transport: &http.Transport{
