@@ -31,7 +31,7 @@ const (
 	rehearsalStep     = "Rehearse it, before it is called installed"
 	mendStep          = "When a node has no file, or another one"
 	// mendCommands are those of mendStep that mend the file. Those after them prove it, and the rest ends the leases that were left.
-	mendCommands, proofCommands = 4, 3
+	mendCommands, proofCommands = 3, 3
 )
 
 const (
