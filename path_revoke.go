@@ -152,9 +152,10 @@ func (b *backend) warnOfTokensFromBefore(ctx context.Context, resp *logical.Resp
 	if err != nil {
 		return
 	}
-	n, until := 0, b.clock().Wall
+	now := b.clock().Wall
+	n, until := 0, now
 	for _, e := range issued {
-		if _, is := known.Out[e.TokenID]; is || e.Upstream != "" || !e.ExpiresAt.After(b.clock().Wall) {
+		if _, is := known.Out[e.TokenID]; is || e.Upstream != "" || !e.ExpiresAt.After(now) {
 			continue
 		}
 		n++

@@ -161,19 +161,19 @@ func (e *entry) missing(by caller, reported, mount, path string) (names string) 
 		return ""
 	}
 	// Elsewhere some paths need no Vault token.
-	isEngine := e.ofPlugin() || (mount == "" || mount == reported) && strings.HasPrefix(path, reported)
+	ofEngine := e.ofPlugin() || (mount == "" || mount == reported) && strings.HasPrefix(path, reported)
 	for _, field := range [][2]string{{"auth.policies", strings.Join(e.Auth.Policies, ",")},
 		{"auth.accessor", cmp.Or(by.entity, by.accessor, by.client, by.inbound)},
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
 		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.text("id")},
 		{"request.operation", operationName.FindString(r.Operation)}} {
-		if field[1] == "" && (isEngine || strings.HasPrefix(field[0], "request.")) {
+		if field[1] == "" && (ofEngine || strings.HasPrefix(field[0], "request.")) {
 			names += " " + field[0]
 		}
 	}
 	below := strings.TrimPrefix(path, cmp.Or(mount, reported))
 	isMasked := !strings.HasPrefix(path+"/", mount) || mount != "" && !strings.HasSuffix(mount, "/")
-	if isMasked || isEngine && !enginePath.MatchString(below) {
+	if isMasked || ofEngine && !enginePath.MatchString(below) {
 		names += " request.path" // it is masked, or the mount is
 	}
 	return strings.TrimPrefix(names, " ")

@@ -183,11 +183,23 @@ func search(t *testing.T, token string, args ...string) leak {
 // vaultWith is a Vault whose audit devices have these keys, by name. It answers sys/audit and sys/audit-hash only.
 func vaultWith(t *testing.T, devices map[string]string) {
 	t.Helper()
+	vaultOf(t, devices, nil)
+}
+
+// deviceWith is a Vault with one audit device of these options, whose key is "key".
+func deviceWith(t *testing.T, options map[string]string) {
+	t.Helper()
+	vaultOf(t, map[string]string{"file": "key"}, options)
+}
+
+// vaultOf is a Vault with audit devices of these options, by name, and the keys of their HMACs.
+func vaultOf(t *testing.T, devices, options map[string]string) {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/sys/audit" && len(devices) > 0 {
 			all := map[string]any{}
 			for name := range devices {
-				all[name+"/"] = map[string]any{"type": "file", "path": name + "/"}
+				all[name+"/"] = map[string]any{"type": "file", "path": name + "/", "options": options}
 			}
 			_ = json.NewEncoder(w).Encode(map[string]any{"data": all})
 			return

@@ -9,8 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -454,17 +452,7 @@ func TestLeak_IssuedBeforeTheLogAsItTells(t *testing.T) {
 
 // TestLeak_DeviceWithAFilter: Vault lists the options of its audit devices, and one with a filter does not log everything.
 func TestLeak_DeviceWithAFilter(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/", "options": map[string]string{"filter": `operation == "update"`}}}
-		var asked struct{ Input string }
-		if r.Method != http.MethodGet && json.NewDecoder(r.Body).Decode(&asked) == nil {
-			data = map[string]any{"hash": (&Log{Key: "key"}).HMAC(asked.Input)}
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
-	}))
-	t.Cleanup(server.Close)
-	t.Setenv("VAULT_ADDR", server.URL)
-	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	deviceWith(t, map[string]string{"filter": `operation == "update"`})
 	path := file(t, logOf(t, "key", func(l *Log) {
 		l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
 	}))
@@ -1286,22 +1274,6 @@ func TestLeak_RejectedTokenIDInAnyForm(t *testing.T) {
 		t.Logf("%q", id)
 		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
 	}
-}
-
-// deviceWith is a Vault with one audit device of these options, whose key is "key".
-func deviceWith(t *testing.T, options map[string]string) {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/", "options": options}}
-		var asked struct{ Input string }
-		if r.Method != http.MethodGet && json.NewDecoder(r.Body).Decode(&asked) == nil {
-			data = map[string]any{"hash": (&Log{Key: "key"}).HMAC(asked.Input)}
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
-	}))
-	t.Cleanup(server.Close)
-	t.Setenv("VAULT_ADDR", server.URL)
-	t.Setenv("VAULT_TOKEN", "invented-vault-token")
 }
 
 // TestLeak_DeviceThatExcludesRequestData: a device leaves out what callers sent (exclude), so that who named or wrapped the token is not in the log.

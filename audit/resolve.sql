@@ -82,7 +82,7 @@ CREATE TABLE unjudged AS SELECT key AS request, CASE
 FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
-  AND (kind = 'read' OR seen_token <> 0 AND coalesce((SELECT kind = 'read' OR path LIKE '%token/%' OR path LIKE 'sys/wrapping/wrap' FROM request o WHERE o.key = r.origin), 1) OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
+  AND (kind = 'read' OR seen_token <> 0 AND coalesce((SELECT path LIKE '%token/%' OR path = 'sys/wrapping/wrap' FROM request o WHERE o.key = r.origin), 1) OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
   OR kind = 'rewrap' AND origin IS NULL AND (mount <> '' OR outcome < 3 AND NOT followed OR outcome = 5 AND path LIKE '%unwrap') AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 

@@ -16,17 +16,24 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
+// stop is what an operator does to a config in an incident.
+type stop struct {
+	name string
+	op   logical.Operation
+	data map[string]any
+}
+
+func stops() []stop {
+	return []stop{
+		{"pause", logical.UpdateOperation, map[string]any{"paused": true, "pause_reason": "leak"}},
+		{"delete", logical.DeleteOperation, nil},
+	}
+}
+
 // TestConfigCancel_VerificationHangs pauses or deletes a config, in an incident, while the login of somebody's write hangs.
 func TestConfigCancel_VerificationHangs(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name string
-		op   logical.Operation
-		data map[string]any
-	}{
-		{"pause", logical.UpdateOperation, map[string]any{"paused": true, "pause_reason": "leak"}},
-		{"delete", logical.DeleteOperation, nil},
-	} {
+	for _, c := range stops() {
 		timed(t, c.name, func(t *testing.T) {
 			s := gstMount(t, time.Hour, "request_timeout", "60s")
 			s.token("app")
@@ -75,14 +82,7 @@ func TestConfigCancel_VerificationNotBegun(t *testing.T) {
 
 // A pause cancels a write that verifies, whose login has hung for longer than readers wait: 409.
 func TestConfigCancel_LateIs409(t *testing.T) { //nolint:tparallel // timed calls it
-	for _, c := range []struct {
-		name string
-		op   logical.Operation
-		data map[string]any
-	}{
-		{"pause", logical.UpdateOperation, map[string]any{"paused": true, "pause_reason": "leak"}},
-		{"delete", logical.DeleteOperation, nil},
-	} {
+	for _, c := range stops() {
 		for _, after := range []time.Duration{time.Second, 20 * time.Second} {
 			timed(t, c.name+" "+after.String(), func(t *testing.T) {
 				s := gstMount(t, time.Hour, "request_timeout", "60s")

@@ -31,8 +31,9 @@ final class MastersIndiaClient
     private const OWN_HEADERS = 'accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
     private const FIELD = '/^([A-Za-z_][\w.-]{0,23})?\z/'; // what is longer may be a token
-    public const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
-    private const NO_FILE = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)|^-----BEGIN|[\r\n]~'; // what should be in a file, in place of its name
+    private const BEGIN = '(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)';
+    public const TOKEN = '~' . self::BEGIN . '~'; // how one begins: in a message it would be shown
+    private const NO_FILE = '~' . self::BEGIN . '|^-----BEGIN|[\r\n]~'; // what should be in a file, in place of its name
 
     private const LOCAL = '~^https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~'; // nothing sent there leaves the machine
     private const NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
