@@ -129,7 +129,9 @@ type history struct {
 	changing   atomic.Int64 // changes that have not returned
 	setBack    atomic.Int64 // when the wall clock was last set back, by the upstream's clock
 	suspended  atomic.Int64 // when the machine was last suspended, likewise
-	blurred    atomic.Int64 // setBack, once the plugin was restarted after it; or suspended, which a clock that is set back hides
+	blurred    atomic.Int64 // setBack, once the plugin was restarted after it; or suspended, where a clock set back hides it
+	slept      time.Time    // when the machine was last suspended, by its own monotonic clock
+	turned     time.Time    // when the wall clock was last set back, likewise
 	unsure     bool         // whether there is a config
 	forced     []time.Time  // when an operator did what makes the engine log in anew
 	restarts   []time.Time
@@ -247,14 +249,26 @@ func (w *history) apply(s step) {
 		w.Clock.Jump(s.span)
 		if s.span < 0 {
 			w.setBack.Store(w.upstreamNow().UnixNano())
-			w.blurred.Store(max(w.blurred.Load(), w.suspended.Load()))
+			w.turned = time.Now()
+			w.hide()
 		}
 	case "suspend":
 		w.jumped = true
 		w.suspended.Store(w.upstreamNow().UnixNano())
+		w.slept = time.Now()
+		w.hide()
 		w.Suspend(s.span)
 	default:
 		w.fault("no such step: %s", s.what)
+	}
+}
+
+// hide notes a suspension and a set-back of the clock that fell between two of the minute's checks, in whichever order: the wall
+// clock shows only their sum then, and no program can tell how long the machine slept.
+func (w *history) hide() {
+	apart := w.slept.Sub(w.turned).Abs()
+	if !w.slept.IsZero() && !w.turned.IsZero() && apart <= time.Minute {
+		w.blurred.Store(max(w.blurred.Load(), w.suspended.Load()))
 	}
 }
 
