@@ -251,6 +251,9 @@ func (w *history) apply(s step) {
 			w.setBack.Store(w.upstreamNow().UnixNano())
 			w.turned = time.Now()
 			w.hide()
+			if n := len(w.restarts); n > 0 && w.restarts[n-1].Equal(w.turned) { // before the new process has looked at it
+				w.blurred.Store(w.setBack.Load())
+			}
 		}
 	case "suspend":
 		w.jumped = true

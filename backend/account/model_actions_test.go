@@ -101,14 +101,16 @@ func (a *actions) effects() {
 				do(w, l)
 			})
 		}
-		login("the upstream gives a new token", func(w *modelWorld, l modelLogin) { w.gives(l, w.fresh("t"), modelLife) })
 		if l.cancelled {
 			login("it comes to nothing", func(*modelWorld, modelLogin) {})
-			if w.scenario.percent == 100 {
-				login("the upstream has made the session", func(w *modelWorld, l modelLogin) { w.loses(l) })
+			// An upstream makes sessions in the order of the logins: of one that it makes after a later one nobody can know.
+			if s.percent == 100 && l.work.ID != w.state.WorkID {
+				continue
 			}
+			login("the upstream gives a new token", func(w *modelWorld, l modelLogin) { w.gives(l, w.fresh("t"), modelLife) })
 			continue
 		}
+		login("the upstream gives a new token", func(w *modelWorld, l modelLogin) { w.gives(l, w.fresh("t"), modelLife) })
 		if s.repeats && up.id != "" {
 			login("the upstream gives the same token with a full life", func(w *modelWorld, l modelLogin) {
 				w.gives(l, up.id, modelLife)

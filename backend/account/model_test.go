@@ -116,6 +116,10 @@ func scenarios() []*scenario {
 			left: budget{crashes: 1, forced: 1, writes: 2, revokes: 1},
 		},
 		{
+			name: "single session and pauses", percent: 100, outages: lost, changes: []change{changeHeaders, changePaused}, verifies: true,
+			writesHere: true, left: budget{crashes: 1, writes: 3},
+		},
+		{
 			name: "standby", outages: down, standby: true, slowLoads: true, slowSaves: true, slowLedger: true, failures: true,
 			changes: settings, writesElsewhere: true, sweep: true, left: budget{crashes: 1, writes: 2},
 		},
