@@ -81,7 +81,7 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 	case rotation.TooSoon:
 		resp.AddWarning("No login was made, since rotate/ made one less than 10 seconds ago: this is the current token. " +
 			"Write again later.")
-	case rotation.Token.Repeated():
+	case rotation.Same && rotation.Token.Repeated():
 		resp.AddWarning("The token was not replaced: the upstream repeats its last token, and gives no other until that expires.")
 	case rotation.Same:
 		resp.AddWarning("The token was not replaced: the upstream gave the same one again, as some do within a second. " +

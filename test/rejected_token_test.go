@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -177,5 +178,35 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 				"%s reads: %s", whose, said)
 		}
 		check.Equal(t, s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`], 0.0, "rotations are counted")
+	})
+}
+
+// The token that is to be replaced lives on: it is served where its replacement takes longer than readers wait.
+func TestTokenRejected_KeptWhereReplacementTakesTooLong(t *testing.T) {
+	each(t, map[string]func(s *testMount){
+		"the upstream hangs": func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 30 * time.Second})
+			s.Storage.Slow(mounttest.Get, "role/", 100*time.Millisecond)
+		},
+		"storage hangs, so that no login begins": func(s *testMount) {
+			s.Storage.SetFault(func(_ int, access, _ string) mounttest.Fault {
+				if access == mounttest.Put {
+					return mounttest.Fault{Wait: 25 * time.Second}
+				}
+				return mounttest.Fault{Wait: 100 * time.Millisecond}
+			})
+		},
+	}, func(t *testing.T, hang func(s *testMount)) {
+		s := gstMount(t, time.Hour, "request_timeout", "40s")
+		a := s.token("app")
+		advance(5 * time.Minute)
+		s.Backend().InvalidateKey(t.Context(), "role/app") // reading the role takes a part of the time
+		hang(s)
+		began := time.Now()
+		resp, err := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "token/app", reject(a.id))).unpack()
+		check.Require(t, err == nil, "refused, while the token lives for another %s: %v", time.Until(a.expires), err)
+		check.True(t, time.Since(began) >= 14*time.Second, "it came after %s: nothing hung", time.Since(began))
+		check.True(t, resp.Data["token_id"] == a.id, "another token was served: %v", resp.Data["token_id"])
+		check.Contains(t, strings.Join(resp.Warnings, " "), "its replacement is not there yet")
 	})
 }

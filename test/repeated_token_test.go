@@ -106,6 +106,24 @@ func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 	})
 }
 
+// Settings that went to another account and back: rotate/ replaces the token of the other one, by one that was given before.
+func TestRepeatedToken_ReplacesThatOfAnotherAccount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"token-of-the-one-account","expires_in":3600}`)
+		one := s.token("app")
+		advance(2 * time.Minute)
+		s.loginsReturn(`{"token":"token-of-the-other-account","expires_in":3600}`)
+		s.write("config/gst", branch("7"))
+		two := s.token("app")
+		advance(2 * time.Minute)
+		s.loginsReturn(`{"token":"token-of-the-one-account","expires_in":3600}`)
+		resp := s.write("rotate/gst", nil)
+		check.Require(t, resp.Data["token_id"] == one.id && resp.Data["previous_token_id"] == two.id, "%v", resp.Data)
+		check.True(t, len(resp.Warnings) == 0, "rotate/ has replaced %s by %s, and warns: %v", two.id, one.id, resp.Warnings)
+	})
+}
+
 // Where the upstream tells no life, a corrected one counts, from when the token was first given.
 func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	passed := []time.Duration{30 * time.Minute, 59*time.Minute + 57*time.Second}

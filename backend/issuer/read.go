@@ -5,6 +5,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -44,18 +45,23 @@ func (i *Issuer) ReadRejected(ctx context.Context, name, tokenID string) (Result
 func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error) {
 	w := i.acquire(name)
 	defer w.release()
-	r := account.Reader{Rejected: rejected, Arrived: i.clock()}
-	w.LastRead.Store(r.Arrived.Wall.UnixNano()) // a read that fails is a sign of use as well
+	began := i.clock()
+	r := account.Reader{Rejected: rejected, Arrived: began}
+	if deadline, ok := ctx.Deadline(); ok { // counts from when the request came
+		r.Arrived.Elapsed -= max(0, account.ReadWait-time.Until(deadline))
+	}
+	w.LastRead.Store(began.Wall.UnixNano()) // a read that fails is a sign of use as well
 	a, err := w.await(ctx, &r)
 	counted := err
-	if ctx.Err() != nil && i.clock().Elapsed-r.Arrived.Elapsed < account.ReadWait-time.Second { // a deadline of the caller's own
+	if err != nil && ctx.Err() != nil && i.clock().Elapsed-began.Elapsed < account.ReadWait-time.Second { // a deadline of the caller's own
 		counted = ctx.Err()
 	}
 	w.count(counted, a.Now)
 	return a, err
 }
 
-// await asks the state what the reader gets, and waits until something has changed where that is nothing yet.
+// await asks the state what the reader gets, and waits until something has changed where that is nothing yet. Where the time is
+// over, the state has the last word: a token that was to be replaced may live on.
 func (w *worker) await(ctx context.Context, r *account.Reader) (Result, error) {
 	w.do(func(l *locked) { r.Loads, r.Logins = l.state.Loads, l.state.Logins })
 	for active := false; ; {
@@ -73,7 +79,7 @@ func (w *worker) await(ctx context.Context, r *account.Reader) (Result, error) {
 		w.issuer.waiting.Add(1)
 		err := w.wait(ctx, changed, v.Bound)
 		w.issuer.waiting.Add(-1)
-		if err != nil {
+		if err != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return Result{}, err
 		}
 	}
