@@ -34,14 +34,17 @@ func TestClients_AsLibrary(t *testing.T) { //nolint:tparallel // its only subtes
 		args   []string
 		called []string // method, Gstin and body of the calls, sorted
 	}{
-		"node": {[]string{"--input-type=module", "-e", `import { Client } from "../examples/clients/node/mastersindia-client.mjs";
+		"node": {[]string{"--input-type=module", "-e", `import { inspect } from "node:util";
+import { Client } from "../examples/clients/node/mastersindia-client.mjs";
 const api = process.env.VAULT_ADDR + "/api", client = new Client("billing"), headers = {}, calls = [];
 for (const gstin of ["A", "B"]) {
   headers.Gstin = gstin;
   calls.push(client.call(api, { method: "POST", body: "{}", headers }));
 }
 await Promise.all(calls);
-try { (await client.token()).metadata.Gstin = "changed"; } catch { /* it is frozen */ }
+const token = await client.token();
+try { token.metadata.Gstin = "changed"; } catch { /* it is frozen */ }
+if ((JSON.stringify({ token, copy: { ...token } }) + inspect(token)).includes("the-token") || token.access_token !== "the-token") console.log("it shows");
 await client.call(api, { method: "DELETE", body: "{}" });
 const say = (problem) => console.log(problem.message.split(/[,:] (?=16|a process)/)[0]);
 await client.token("the-token").catch(say);
@@ -113,6 +116,8 @@ func TestClients_RunUnderAnyName(t *testing.T) { //nolint:tparallel // its only 
 		{"node", "ln -s $PWD/" + node + " $DIR/call.mjs; node --preserve-symlinks-main $DIR/call.mjs", "usage: "},
 		{"node", "node --input-type=module - -d {} <" + node, "not from standard input"},
 		{"node", "sed 's/^export //' " + node + " >$DIR/bundle.mjs; node $DIR/bundle.mjs && echo silent >&2 && false", "silent\n"},
+		{"node", "sed 's/^export //' " + node + " >$DIR/copy.mjs; node $DIR/copy.mjs -d {} billing http://127.0.0.1:1/", "nothing was sent"},
+		{"node", "(sed 's/^export //' " + node + "; echo 'new Client(\"billing\")') >$DIR/own.mjs; node $DIR/own.mjs http://127.0.0.1:1/ && echo silent >&2 && false", "silent\n"},
 		{"php", "cp " + php + " $DIR/einvoice; php $DIR/einvoice", "usage: "},
 		{"php", "ln -s $PWD/" + php + " $DIR/call; php $DIR/call", "usage: "},
 		{"php", "php <" + php, "not from standard input"},

@@ -14,7 +14,6 @@ import http from "node:http";
 import https from "node:https";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { inspect } from "node:util";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
@@ -24,6 +23,8 @@ const fieldName = /^[A-Za-z_][\w.-]{0,23}$/; // what is longer may be a token
 
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
 const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
+
+let isUsed = false; // by a program
 
 /** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
 export class ClientError extends Error {
@@ -44,6 +45,7 @@ export class Client {
 
   /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
   constructor(role) {
+    isUsed = true;
     role = String(role ?? "").trim().replace(/^\/*(v1\/)?|\/+$/g, "");
     if (!/^[\w.][\w./-]*$/.test(role) || beginOfToken.test(role)) { // no token goes into a URL
       throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
@@ -275,7 +277,7 @@ async function read(path, rejected) {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
     Object.freeze(token.metadata); // what a caller changes would be in all calls
-    Object.defineProperty(token, inspect.custom, { value: () => `<token ${token.token_id}>` }); // it stays out of logs
+    for (const name of ["access_token", "authorization"]) Object.defineProperty(token, name, { enumerable: false }); // out of logs and JSON
     // A newer token is there after ttl seconds. A role may be without leases: 0.
     return { token: Object.freeze(token), keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
   } catch {
@@ -412,18 +414,20 @@ async function main() {
   }
 }
 
-// Reports whether this is the program, under whatever name: neither a module of another, nor in a bundle with it, where the exports
-// stand elsewhere.
-function isProgram() {
+// Reports whether Node was started with this file, under whatever name, and whether that is as it came. In a bundle of another
+// program, which runs by itself, the exports stand elsewhere.
+function program() {
   try {
     const file = fileURLToPath(import.meta.url);
-    return createRequire(file).resolve(process.argv[1]) === file && /\bexport class [C]lient\b/.test(readFileSync(file, "utf8"));
+    const isMain = createRequire(file).resolve(process.argv[1]) === file;
+    return { isMain, isWhole: /\bexport class [C]lient\b/.test(readFileSync(file, "utf8")) };
   } catch { // the first argument is no file
-    return false;
+    return { isMain: false };
   }
 }
 
-if (isProgram()) {
+const { isMain, isWhole } = program();
+if (isMain && isWhole) {
   process.stdout.on("error", () => {}); // which print reports
   try {
     await main();
@@ -433,6 +437,12 @@ if (isProgram()) {
     process.exitCode = 1;
     if (interrupted.signal.aborted) process.kill(process.pid, interrupted.signal.reason); // a shell ends a loop around this only so
   }
+} else if (isMain) {
+  process.on("exit", () => {
+    if (isUsed || !/^https?:/.test(process.argv.at(-1))) return;
+    console.error("mastersindia-client: nothing was sent, as this copy was bundled or changed: run the file as it came");
+    process.exitCode = 1;
+  });
 } else if (/\/\[eval\d+\]$/.test(import.meta.url)) {
   console.error("mastersindia-client: run it from a file, not from standard input");
   process.exitCode = 1;
