@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 

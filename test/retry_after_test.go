@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )

@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -189,5 +192,42 @@ func TestRevoke_SaysThatRefreshIsThrottled(t *testing.T) {
 		check.RequireEqual(t, s.Simulator.Counters().Refreshes, before, "refreshes")
 		s.says(warningsOf(resp), "throttles refresh_url, and is asked from 2000-01-01T00:3")
 		s.says(s.lookUp("token_id", second).Advice, "throttles refresh_url, and is asked from 2000-01-01T00:3")
+	})
+}
+
+// A write with another refresh_url has brought a token when revoke/ comes, and that endpoint refuses its refresh token.
+func TestRevoke_RefusedByEndpointThatIsBeingStored(t *testing.T) {
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		first := s.token("app")
+		s.Storage.Slow(mounttest.Put, "config/", 10*time.Second)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+			"refresh_url": "http://other-host.test/api/v2/api-token-refresh/", "password": "pass-of-clerk",
+		})
+		advance(time.Second)
+		s.respond(401, `{"error":true,"message":"invalid_grant: the refresh token is not valid"}`)
+		out, _ := s.revoke("")
+		_, err := s.wait(write).unpack()
+		check.NoError(t, err)
+		check.Require(t, len(out) == 2, "want the token in use and the one of the write: %v", out)
+		delete(out, first.id)
+		for id, r := range out {
+			check.True(t, r.upstream == "refused", "the upstream has refused the refresh token of %s, and revoke/ says %s", id, r.upstream)
+		}
+	})
+}
+
+// revoke/ finds the upstream down, then refresh_url is changed, and revoke/ is run again, to which the former endpoint responds.
+func TestRevoke_RefusedByFormerEndpoint(t *testing.T) {
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		a := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		out, _ := s.revoke("")
+		check.Require(t, out[a.id].upstream == "unknown", "%v", out)
+		s.write("config/gst", map[string]any{
+			"refresh_url": "http://other-host.test/api/v2/api-token-refresh/", "password": "pass-of-clerk", "verify_connection": false,
+		})
+		s.respond(401, `{"error":true,"message":"invalid_grant: the refresh token is not valid"}`)
+		out, _ = s.revoke("")
+		check.True(t, out[a.id].upstream == "refused", "the upstream has refused the refresh token, and revoke/ says %s", out[a.id].upstream)
 	})
 }

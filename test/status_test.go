@@ -452,3 +452,34 @@ func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
 		check.True(t, !strings.Contains(message, "the last one was refused by an API"), "it was replaced by rotate/: %s", message)
 	})
 }
+
+// A login has ended, and storage is taking note of that, when other settings are written.
+func TestStatus_CountsLoginWhoseSettingsChanged(t *testing.T) {
+	eachNamed(t, map[string]bool{"refused": true, "succeeded": false}, func(t *testing.T, _ string, refused bool) {
+		s := gstMount(t, time.Hour)
+		if refused {
+			s.changePassword()
+		}
+		letLoginGo := s.Upstream.Hold()
+		read := s.async("token/app")
+		advance(time.Second)
+		caught, release := s.Storage.HoldNextPut("token/gst")
+		letLoginGo()
+		advance(time.Second)
+		check.Require(t, closed(caught), "the write was not held: this tests nothing")
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", branch("7", "verify_connection", false))
+		advance(time.Second)
+		release()
+		_, err := s.wait(write).unpack()
+		check.NoError(t, err)
+		s.wait(read)
+		advance(time.Second)
+		wanted, status := int64(1), s.status()
+		if !refused {
+			wanted = 2 // the reader is given one by the new settings
+		}
+		check.Equal(t, int64(len(s.Upstream.LoginTimes())), wanted, "logins upstream")
+		check.True(t, status["logins"] == wanted, "status/ says %v logins (%v failed), the upstream got %d", status["logins"],
+			status["login_failures"], wanted)
+	})
+}

@@ -6,6 +6,7 @@ package test
 import (
 	"strings"
 	"testing"
+
 	"vault-plugin-secrets-mastersindia/internal/check"
 
 	"github.com/hashicorp/vault/sdk/logical"

@@ -68,7 +68,7 @@ func (t *transition) endLogin(err error) {
 }
 
 // cancelWork gives the login in flight up. The upstream may have made it all the same, and what it has brought already stays
-// known: a token can be revoked, and a failure holds.
+// known: a token can be revoked, a failure holds, and both count.
 func (t *transition) cancelWork() {
 	w := t.Work
 	if w == nil {
@@ -91,7 +91,7 @@ func (t *transition) cancelWork() {
 	t.Work = nil
 	t.changed()
 	t.emit(Wake{})
-	t.emit(Report{Reason: w.Reason})
+	t.emit(Report{Reason: w.Reason, Token: w.Token, Failure: w.Failure, Took: w.Took, Err: w.Err})
 }
 
 // apply looks at what a login brought. It is stored first and the callers get it then: so no crash leaves readers with a token

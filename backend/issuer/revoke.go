@@ -84,7 +84,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
 		outcome := s.Outcome(t.ID)
-		if outcome != account.Killed && !r.settings.CanRevoke(t) && !i.IsRevoking(name, t.ID) {
+		if outcome != account.Killed && !slices.Contains(r.revocable, t) {
 			outcome = account.Unsupported // whatever the upstream responded while there was a refresh token
 		}
 		results = append(results, Revocation{
@@ -109,22 +109,27 @@ type revocation struct {
 	// settings are those under which the targets were found: newer ones may name another endpoint, to which the refresh tokens of
 	// these must not go.
 	settings *Account
-	version  uint64
+	// revocable are the targets that the upstream can be asked about, under these settings or former ones.
+	revocable []*Token
+	version   uint64
 }
 
 // revoke does step 1.
 func (l *locked) revoke(r *revocation) {
 	r.settings = l.state.Account
 	r.targets = l.state.Revocable(l.issuer.clock(), r.tokenID)
-	if r.tokenID == "" || len(r.targets) > 0 {
-		work := l.state.Work
-		l.apply(account.Revoke{TokenID: r.tokenID}, true)
-		r.version = l.state.Urgent
-		if work == nil || !slices.Contains(r.targets, work.Token) || r.settings.CanRevoke(work.Token) {
-			return
+	if r.tokenID != "" && len(r.targets) == 0 {
+		return
+	}
+	work := l.state.Work
+	l.apply(account.Revoke{TokenID: r.tokenID}, true)
+	r.version = l.state.Urgent
+	for _, t := range r.targets {
+		if work != nil && work.Token == t && !r.settings.CanRevoke(t) && work.Account.CanRevoke(t) { // settings that are not stored yet
+			l.former[work.Account] = []*Token{t}
 		}
-		if work.Account.CanRevoke(work.Token) { // with settings that are not stored yet
-			l.former[work.Account] = []*Token{work.Token}
+		if r.settings.CanRevoke(t) || l.isFormer(t.ID) {
+			r.revocable = append(r.revocable, t)
 		}
 	}
 }
