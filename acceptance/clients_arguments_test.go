@@ -187,6 +187,14 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			}
 			piped := exampleCall{arguments: []string{"-d", "@-", name, good}, stdin: invoiceInFile()}
 			c.call(t, piped).want(t, wanted{calls: 1, reads: 1, responses: 1})
+			if name != "php" { // which opens no pipe
+				piped.arguments[1] = "@/dev/stdin"
+				c.call(t, piped).want(t, wanted{calls: 1, reads: 1, responses: 1})
+			}
+			ofNothing := exampleCall{arguments: []string{"-H", "Content-Type: application/json", name, c.api.url + "/accepted"}}
+			if seen = c.call(t, ofNothing); seen.calls != 1 {
+				t.Errorf("it does not send a GET with a Content-Type:\n%s", seen.stderr)
+			}
 			piped.stdin = "{\"name\": \"Z\xfcrich\"}"
 			c.call(t, piped).want(t, wanted{code: 1, said: []string{"body: is not UTF-8"}})
 		})

@@ -121,6 +121,7 @@ func TestClients_RunUnderAnyName(t *testing.T) { //nolint:tparallel // its only 
 		{"php", "cp " + php + " $DIR/einvoice; php $DIR/einvoice", "usage: "},
 		{"php", "ln -s $PWD/" + php + " $DIR/call; php $DIR/call", "usage: "},
 		{"php", "php <" + php, "not from standard input"},
+		{"php", "echo '<?php echo \"a page\\n\"; exit(3);' >$DIR/page.php; php -d auto_prepend_file=$PWD/" + php + " $DIR/page.php", "a page"},
 		{"php", "php -- -d {} billing http://127.0.0.1:1/ <" + php, "not from standard input"},
 		{"python3", "cp python/mastersindia_client.py $DIR/einvoice; python3 -B $DIR/einvoice", "usage: "},
 		{"python3", "python3 -B - <python/mastersindia_client.py", "usage: "},

@@ -320,9 +320,9 @@ public sealed class MastersIndiaClient
         foreach (var header in headers)
         {
             bool fit = !header.Value.Any(char.IsControl);
-            bool ofContent = header.Key.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) && request.Content != null;
-            if (!fit || !(ofContent ? request.Content.Headers.TryAddWithoutValidation(header.Key, header.Value)
-                : request.Headers.TryAddWithoutValidation(header.Key, header.Value)))
+            // What .NET keeps with the content, such as Content-Type, says nothing where there is none.
+            if (!fit || !(request.Headers.TryAddWithoutValidation(header.Key, header.Value) || request.Content == null
+                || request.Content.Headers.TryAddWithoutValidation(header.Key, header.Value)))
             {
                 throw new MastersIndiaException("header " + header.Key + " cannot be sent: give one line of text, as NAME: VALUE");
             }
@@ -463,7 +463,7 @@ public sealed class MastersIndiaClient
         }
         if (token == "" && name == "VAULT_TOKEN_FILE")
         {
-            throw new MastersIndiaException(name + " is empty: " + Env(name) + ": is Vault Agent running?");
+            throw new MastersIndiaException(name + " is empty: " + Env(name) + ": is Vault Agent running? A pipe can be read only once");
         }
         if (token == "") throw new MastersIndiaException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
         if (!Regex.IsMatch(token, @"\A[A-Za-z0-9_.-]+\z"))
@@ -584,8 +584,13 @@ public sealed class MastersIndiaClient
             {
                 throw new MastersIndiaException("-d @: must be the name of a file, not a token");
             }
-            if (body == "@-") body = await new StreamReader(Console.OpenStandardInput(), Strict).ReadToEndAsync().ConfigureAwait(false);
-            else if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = Strict.GetString(File.ReadAllBytes(body.Substring(1)));
+            if (body != null && body.StartsWith("@", StringComparison.Ordinal))
+            {
+                using (var content = body == "@-" ? Console.OpenStandardInput() : File.OpenRead(body.Substring(1)))
+                {
+                    body = await new StreamReader(content, Strict, false).ReadToEndAsync().ConfigureAwait(false);
+                }
+            }
             else if (body != null && body.Contains("\ufffd")) throw new DecoderFallbackException(); // of an argument nothing else can be seen
         }
         catch (DecoderFallbackException)

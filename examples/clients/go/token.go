@@ -232,7 +232,7 @@ func ownVaultToken() (text, name string, err error) {
 		}
 		name, text = "VAULT_TOKEN_FILE", strings.TrimSpace(string(content))
 		if text == "" {
-			return "", "", fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running?", file)
+			return "", "", fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running? A pipe can be read only once", file)
 		}
 	}
 	if text == "" {

@@ -420,7 +420,7 @@ public final class MastersIndiaClient {
             }
         }
         if (token.isEmpty() && name.equals("VAULT_TOKEN_FILE")) {
-            throw new ClientException(name + " is empty: " + env(name) + ": is Vault Agent running?", 0);
+            throw new ClientException(name + " is empty: " + env(name) + ": is Vault Agent running? A pipe can be read only once", 0);
         }
         if (token.isEmpty()) {
             throw new ClientException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes", 0);

@@ -313,7 +313,7 @@ function vaultToken() {
       throw new ClientError(`${name} cannot be read: ${process.env[name]}: ${problem.code}: is Vault Agent running?`);
     }
   }
-  if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${process.env[name]}: is Vault Agent running?`);
+  if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${process.env[name]}: is Vault Agent running? A pipe can be read only once`);
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
   if (!/^[\w.-]+$/.test(token)) throw new ClientError(`${name} has a blank, quote, slash or another character in it that no Vault token has`);
   return { token, source: name };

@@ -339,7 +339,7 @@ final class MastersIndiaClient
             [$name, $file] = ['VAULT_TOKEN_FILE', self::env('VAULT_TOKEN_FILE')];
             !preg_match(self::NO_FILE, $file) || throw new MastersIndiaError('VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN');
             $token = trim(self::contents($name, $file, ': is Vault Agent running?'));
-            $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running?");
+            $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running? A pipe can be read only once");
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
         preg_match('/^[\w.-]+\z/', $token)
@@ -407,7 +407,9 @@ final class MastersIndiaClient
     }
 }
 
-if (debug_backtrace() === []) { // required by no other file
+// Required by no other file, and neither preloaded nor prepended; '' is standard input.
+$started = $_SERVER['SCRIPT_FILENAME'] ?? null;
+if (debug_backtrace() === [] && ($started === '' || $started !== null && realpath($started) === __FILE__)) {
     if (PHP_SAPI !== 'cli' || !is_file(__FILE__)) {
         file_put_contents('php://stderr', "mastersindia_client: run it with the php of the command line (php-cli), not as a page, and not from standard input\n");
         http_response_code(500);

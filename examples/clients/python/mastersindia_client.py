@@ -210,7 +210,7 @@ def _vault_token():
             raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {os.environ[name]}: {problem.strerror}: is Vault Agent running?") from None
     token = _Secret(token.strip())  # many a file or variable ends in a newline
     if not token and name == "VAULT_TOKEN_FILE":
-        raise ClientError(f"VAULT_TOKEN_FILE is empty: {os.environ[name]}: is Vault Agent running?")
+        raise ClientError(f"VAULT_TOKEN_FILE is empty: {os.environ[name]}: is Vault Agent running? A pipe can be read only once")
     if not token:
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
     if not re.fullmatch(r"[\w.-]+", token, re.ASCII):
