@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -52,10 +53,12 @@ type role struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
-// equal reports whether two roles have the same settings.
+// newRole is one with the defaults.
+func newRole() *role { return &role{Schema: roleSchema, Lease: true} }
+
+// equal reports whether two roles have the same settings: those that a read shows.
 func (r *role) equal(other *role) bool {
-	return r.Schema == other.Schema && r.Config == other.Config && r.MaxTTL == other.MaxTTL && r.Lease == other.Lease &&
-		maps.Equal(r.Metadata, other.Metadata)
+	return r.Schema == other.Schema && reflect.DeepEqual(r.data(), other.data())
 }
 
 // data is what a read shows.
@@ -223,7 +226,7 @@ func warnOfLostPairs(resp *logical.Response, path, field string, old, next map[s
 
 // mergeRole is what old (nil for a new role) becomes under the parameters.
 func mergeRole(old *role, p params) *role {
-	next := &role{Schema: roleSchema, Lease: true}
+	next := newRole()
 	if old != nil {
 		*next = *old
 	}
@@ -253,6 +256,11 @@ func checkRole(r *role, wrong *problems) {
 	between(wrong, "max_ttl", r.MaxTTL, 0, mostTokenTTL, "0s for no limit, or from 1s to 9600h")
 	if !r.Lease && r.MaxTTL != 0 {
 		wrong.add("max_ttl", "limits leases, but with lease=false there are none: set it to 0s")
+	}
+	for name, value := range r.data() {
+		if text, ok := value.(string); ok && name != "config" && (!isOneLine(text) || holdsToken(text)) {
+			wrong.add(name, "must be one line of text without a token, which all who read the role would see")
+		}
 	}
 	checkMetadata(r.Metadata, wrong)
 }
@@ -326,9 +334,9 @@ func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *frame
 	}
 	resp := new(logical.Response)
 	if old != nil {
-		if old.MaxTTL != 0 || !old.Lease || len(old.Metadata) > 0 { // its settings are lost
-			resp.AddWarning(fmt.Sprintf("The role is deleted: to undo this: vault write %srole/%s %s",
-				req.MountPoint, name, old.arguments()))
+		if arguments := old.arguments(); len(arguments) > 0 { // its settings are lost
+			resp.AddWarning(fmt.Sprintf("The role is deleted: to undo this: vault write %srole/%s config=%s %s",
+				req.MountPoint, name, old.Config, strings.Join(arguments, " ")))
 		}
 		return warned(resp), nil
 	}
@@ -338,19 +346,27 @@ func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *frame
 	return resp, nil
 }
 
-// arguments are those of a vault write that makes the role again, as a shell takes them.
-func (r *role) arguments() string {
-	given := []string{"config=" + r.Config}
-	if r.MaxTTL != 0 {
-		given = append(given, fmt.Sprintf("max_ttl=%ds", r.MaxTTL))
+// arguments are those of a vault write that makes the role again, besides its config, as a shell takes them.
+func (r *role) arguments() []string {
+	data, defaults := r.data(), newRole().data()
+	defaults["config"] = r.Config
+	var given []string
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if reflect.DeepEqual(data[name], defaults[name]) {
+			continue
+		}
+		switch value := data[name].(type) {
+		case map[string]string:
+			for _, pair := range slices.Sorted(maps.Keys(value)) {
+				given = append(given, name+"="+pair+"="+shell.Quote(value[pair]))
+			}
+		case int: // a duration
+			given = append(given, fmt.Sprintf("%s=%ds", name, value))
+		default:
+			given = append(given, name+"="+shell.Quote(fmt.Sprint(value)))
+		}
 	}
-	if !r.Lease {
-		given = append(given, "lease=false")
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Metadata)) {
-		given = append(given, fieldMetadata+"="+name+"="+shell.Quote(r.Metadata[name]))
-	}
-	return strings.Join(given, " ")
+	return given
 }
 
 func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

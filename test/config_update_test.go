@@ -6,6 +6,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -314,6 +315,13 @@ func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 				heard := w.heard()
 				check.Require(t, len(heard)-asked == want,
 					"%d logins, want %d: does %s count in account() of config.go, and in loginOf of backend/account/account.go?", len(heard)-asked, want, c.field)
+				to := func(n int) string {
+					address, err := url.Parse(heard[n].URL)
+					check.NoError(t, err)
+					return address.Scheme + address.Host
+				}
+				check.True(t, c.secrets || want == 0 || to(asked) == to(asked-1),
+					"whoever may only write %s has the stored secrets sent to another host: say moves in config.go, and secrets in changes()", c.field)
 				isSame := want == 0 || slices.Contains([]string{upstream.FieldRefreshURL, "ca_cert", "proxy_url"}, c.field)
 				check.True(t, isSame || heard[asked].Text() != heard[asked-1].Text(),
 					"the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)

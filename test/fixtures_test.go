@@ -286,7 +286,7 @@ func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
 			set := slices.ContainsFunc(variants(), func(f fixture) bool {
 				return f.config["protocol"] == string(spec.Protocol) && f.config[field.Name] != nil
 			})
-			check.True(t, set || field.Default != "", "no fixture of protocol %s sets %s: add it to one, or no test knows it",
+			check.True(t, set || field.Default != "", "no fixture of protocol %s sets %s: add one with it, or no test knows it",
 				spec.Protocol, field.Name)
 		}
 	}

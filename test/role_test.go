@@ -48,18 +48,29 @@ func TestRole_ReadAsWritten(t *testing.T) {
 
 func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) { //nolint:tparallel // eachNamed calls it
 	type testCase struct{ written, read any }
-	eachNamed(t, map[string]testCase{
+	changes := map[string]testCase{
 		"config":   {"other", "other"},
 		"max_ttl":  {"10m", 600.0},
+		"lease":    {false, false},
 		"metadata": {map[string]any{"mode": "Seller"}, map[string]any{"mode": "Seller"}},
-	}, func(t *testing.T, field string, change testCase) {
+	}
+	eachNamed(t, changes, func(t *testing.T, field string, change testCase) {
 		w := jwtV1().mounted(t)
 		w.write("config/other", jwtConfig("verify_connection", false))
-		old := map[string]any{"gstin": "29ABCDE1234F2Z5"}
-		w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
+		w.write("role/limited", map[string]any{"config": "gst", "max_ttl": 3600, "metadata": "gstin=29ABCDE1234F2Z5"})
+		if field == "lease" { // without which there is no limit
+			w.write("role/limited", map[string]any{"max_ttl": 0})
+		}
+		before := overTheWire(t, w.read("role/limited").Data)
+		for name := range before {
+			_, known := changes[name]
+			check.True(t, known, "say here another value of %s", name)
+		}
 		w.write("role/limited", map[string]any{field: change.written})
-		want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
+		want := with(before, field, change.read)
 		check.Equal(t, overTheWire(t, w.read("role/limited").Data), want, "the role")
+		w.Reload()
+		check.Equal(t, overTheWire(t, w.read("role/limited").Data), want, "after a restart the role")
 	})
 	timed(t, "lease", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -6,6 +6,7 @@ package account
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,42 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 		}
 		want := len(revoked.Superseded)
 		check.True(t, told >= want && want >= 200, "refresh tokens of %d bytes: the outbox has %d of %d revocations", size, told, want)
+	}
+}
+
+// What is stored of a token or a failed login is read again: no field of theirs is written in one place only.
+func TestRecord_ReadAsWritten(t *testing.T) {
+	t.Parallel()
+	var token StoredToken
+	fill(t, reflect.ValueOf(&token).Elem())
+	s := State{RefreshTarget: "the endpoint"}
+	check.Equal(t, s.storeToken(token.token(s.RefreshTarget)), token, "a token")
+	var failed StoredFailedLogin
+	fill(t, reflect.ValueOf(&failed).Elem())
+	check.Equal(t, storeFailure(failed.failed(Reading{})), failed, "a failed login")
+}
+
+// fill gives each field a value of its own.
+func fill(t *testing.T, v reflect.Value) {
+	t.Helper()
+	for n := range v.NumField() {
+		switch field := v.Field(n); field.Interface().(type) {
+		case time.Time:
+			field.Set(reflect.ValueOf(time.Date(2026, 1, n+1, 0, 0, 0, 0, time.UTC)))
+		default:
+			switch field.Kind() {
+			case reflect.String:
+				field.SetString(fmt.Sprint("value ", n))
+			case reflect.Int, reflect.Int64:
+				field.SetInt(int64(n + 1))
+			case reflect.Bool:
+				field.SetBool(true)
+			case reflect.Struct:
+				fill(t, field)
+			default:
+				t.Fatalf("say here another value of a %s", field.Kind())
+			}
+		}
 	}
 }
 
