@@ -53,8 +53,8 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error
 	w.LastRead.Store(began.Wall.UnixNano()) // a read that fails is a sign of use as well
 	a, err := w.await(ctx, &r)
 	counted := err
-	if err != nil && ctx.Err() != nil && i.clock().Elapsed-began.Elapsed < account.ReadWait-time.Second { // a deadline of the caller's own
-		counted = ctx.Err()
+	if err != nil && ctx.Err() != nil && i.clock().Elapsed-began.Elapsed < account.ReadWait-time.Second {
+		counted = ctx.Err() // a deadline of the caller's own
 	}
 	w.count(counted, a.Now)
 	return a, err
