@@ -79,7 +79,6 @@ func (c *classifier) classify(e *entry) *fact {
 	f := &fact{
 		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.text("path")),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
-		missing: e.missing(by, c.mount, mount, path),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -93,6 +92,7 @@ func (c *classifier) classify(e *entry) *fact {
 		f.row("wrapping", made)
 	}
 	c.judge(f, e, answered)
+	f.missing = e.missing(f.outcome, by, c.mount, mount, path)
 	switch {
 	case strings.HasSuffix(f.missing, "request.path"):
 		f.kind = "other" // it may be one of those below
@@ -155,7 +155,7 @@ func (c *classifier) location(e *entry) (mount, path string) {
 }
 
 // missing names the fields that Vault writes where it serves a request, and that an option of the device (exclude) leaves out.
-func (e *entry) missing(by caller, reported, mount, path string) (names string) {
+func (e *entry) missing(outcome int, by caller, reported, mount, path string) (names string) {
 	r := e.Request
 	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
 		return ""
@@ -173,8 +173,8 @@ func (e *entry) missing(by caller, reported, mount, path string) (names string) 
 	}
 	below := strings.TrimPrefix(path, cmp.Or(mount, reported))
 	isMasked := !strings.HasPrefix(path+"/", mount) || mount != "" && !strings.HasSuffix(mount, "/")
-	if isMasked || ofEngine && !enginePath.MatchString(below) {
-		names += " request.path" // it is masked, or the mount is
+	if outcome != refused && (isMasked || ofEngine && !enginePath.MatchString(below)) {
+		names += " request.path" // it is masked, or the mount is; what the engine refuses may be misspelt
 	}
 	return strings.TrimPrefix(names, " ")
 }

@@ -137,3 +137,18 @@ func TestLeak_OneDeviceKeepsDisplayNamesOnly(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, full)), exitOK, strings.TrimSpace(strings.Repeat("approle ", 8)), "")
 	wantLeak(t, search(t, Token(1), file(t, full+left)), exitOK, strings.TrimSpace(strings.Repeat("approle ", 8)), "")
 }
+
+// TestMasked_MisspeltPathIsNot: the engine refuses a path that it does not have. Nothing is left out by that.
+func TestMasked_MisspeltPathIsNot(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		for path, operation := range map[string]string{"tokens/billing": "read", "configs/gst": "update"} {
+			l.Do(Request{By: People()[1], Operation: operation, Mount: mountPath, Path: path, Answer: map[string]any{"error": "there is no such path"}})
+		}
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha", "")
+	if r := mustJSON(t, "", file(t, text)); r.count("refused") != 2 || len(r["notes"]) != 0 {
+		t.Errorf("want two refused requests and no note, got %v, %v", r["summary"], r["notes"])
+	}
+}
