@@ -45,6 +45,7 @@ func (c *classifier) safe(text string) string {
 	}
 	if c.leaked != "" {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
+		text = strings.ReplaceAll(strings.ReplaceAll(text, url.QueryEscape(c.leaked), withheld), url.PathEscape(c.leaked), withheld)
 	}
 	if len(text) >= 40 || strings.Contains(text, "eyJ") {
 		text = vendorPattern.ReplaceAllString(text, withheld)
@@ -174,7 +175,8 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), len(text) > 9 && vendorPattern.MatchString(text):
 			f.row("secret", strings.ToLower(c.text(name))+where)
-		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
+		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query),
+			strings.HasSuffix(name, "_url") && (strings.ContainsRune(text, '@') || pairPattern.MatchString(text)):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
 		case headersName.MatchString(name) && secretHeader.MatchString(text):
 			f.row("secret", name)
