@@ -155,7 +155,8 @@ func (b *backend) warnOfTokensFromBefore(ctx context.Context, resp *logical.Resp
 	now := b.clock().Wall
 	n, until := 0, now
 	for _, e := range issued {
-		if _, is := known.Out[e.TokenID]; is || e.Upstream != "" || !e.ExpiresAt.After(now) {
+		_, is := known.Out[e.TokenID]
+		if is || e.Upstream == string(account.Killed) || !e.ExpiresAt.After(now) || b.issuer.IsRevoking(name, e.TokenID) {
 			continue
 		}
 		n++

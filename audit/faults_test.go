@@ -377,7 +377,7 @@ func TestMount_Moved(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha userpass-bina", "")
 	r := mustJSON(t, text, "-")
 	if r.count("given") != 2 || !strings.Contains(r.all("changes", "path"), "sys/remount") ||
-		!strings.Contains(r.all("notes", "text"), "at mastersindia/ until") || r.all("objects", "path") != "tax/config/gst" {
+		!strings.Contains(r.all("notes", "text"), "to mastersindia/ until") || r.all("objects", "path") != "tax/config/gst" {
 		t.Errorf("the move is not followed: %v %v %v", r["changes"], r["notes"], r["objects"])
 	}
 }

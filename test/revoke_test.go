@@ -462,6 +462,22 @@ func TestRevoke_WarnsOfTokensFromBefore(t *testing.T) {
 	})
 }
 
+// Revoked here, and valid upstream, as the deletion says.
+func TestRevoke_WarnsOfRevokedTokensFromBefore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		for range 2 {
+			s.token("app")
+			s.revoke("")
+		}
+		deleted := s.remove("config/gst")
+		s.says(deleted, "2 of its tokens")
+		s.write("config/gst", jwtConfig("verify_connection", false))
+		_, warnings := s.revoke("")
+		s.says(strings.Join(warnings, "\n"), "More tokens of config gst may be valid upstream (2, the last until")
+	})
+}
+
 // revoke/ answers within 30 s whatever the upstream does.
 func TestRevoke_AnswersWithin30s(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
