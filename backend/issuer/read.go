@@ -47,14 +47,15 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error
 	defer w.release()
 	began := i.clock()
 	r := account.Reader{Rejected: rejected, Arrived: began}
-	if deadline, ok := ctx.Deadline(); ok { // counts from when the request came
+	deadline, limited := ctx.Deadline()
+	if limited { // counts from when the request came
 		r.Arrived.Elapsed -= max(0, account.ReadWait-time.Until(deadline))
 	}
 	w.LastRead.Store(began.Wall.UnixNano()) // a read that fails is a sign of use as well
 	a, err := w.await(ctx, &r)
-	counted := err
-	if err != nil && ctx.Err() != nil && i.clock().Elapsed-began.Elapsed < account.ReadWait-time.Second {
-		counted = ctx.Err() // a deadline of the caller's own
+	counted, isOver := err, limited && time.Until(deadline) <= 0
+	if err != nil && (isOver || ctx.Err() != nil) && i.clock().Elapsed-began.Elapsed < account.ReadWait-time.Second {
+		counted = context.Canceled // by the caller, or by a deadline of the caller's own
 	}
 	w.count(counted, a.Now)
 	return a, err
