@@ -321,7 +321,7 @@ func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 					return address.Scheme + address.Host
 				}
 				check.True(t, c.secrets || want == 0 || to(asked) == to(asked-1),
-					"whoever may only write %s has the stored secrets sent to another host: say moves in config.go, and secrets in changes()", c.field)
+					"a write of %s alone sends the stored secrets to another host: say moves in config.go, and secrets in changes()", c.field)
 				isSame := want == 0 || slices.Contains([]string{upstream.FieldRefreshURL, "ca_cert", "proxy_url"}, c.field)
 				check.True(t, isSame || heard[asked].Text() != heard[asked-1].Text(),
 					"the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)

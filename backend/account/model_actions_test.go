@@ -107,10 +107,11 @@ func (a *actions) effects() {
 			if s.percent == 100 && l.work.ID != w.state.WorkID {
 				continue
 			}
-			login("the upstream gives a new token", func(w *modelWorld, l modelLogin) { w.gives(l, w.fresh("t"), modelLife) })
-			continue
 		}
 		login("the upstream gives a new token", func(w *modelWorld, l modelLogin) { w.gives(l, w.fresh("t"), modelLife) })
+		if l.cancelled {
+			continue
+		}
 		if s.repeats && up.id != "" {
 			login("the upstream gives the same token with a full life", func(w *modelWorld, l modelLogin) {
 				w.gives(l, up.id, modelLife)

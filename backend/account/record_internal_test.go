@@ -87,22 +87,22 @@ func TestRecord_ReadAsWritten(t *testing.T) {
 func fill(t *testing.T, v reflect.Value) {
 	t.Helper()
 	for n := range v.NumField() {
-		switch field := v.Field(n); field.Interface().(type) {
-		case time.Time:
+		field := v.Field(n)
+		if field.Type() == reflect.TypeFor[time.Time]() {
 			field.Set(reflect.ValueOf(time.Date(2026, 1, n+1, 0, 0, 0, 0, time.UTC)))
+			continue
+		}
+		switch field.Kind() {
+		case reflect.String:
+			field.SetString(fmt.Sprint("value ", n))
+		case reflect.Int, reflect.Int64:
+			field.SetInt(int64(n + 1))
+		case reflect.Bool:
+			field.SetBool(true)
+		case reflect.Struct:
+			fill(t, field)
 		default:
-			switch field.Kind() {
-			case reflect.String:
-				field.SetString(fmt.Sprint("value ", n))
-			case reflect.Int, reflect.Int64:
-				field.SetInt(int64(n + 1))
-			case reflect.Bool:
-				field.SetBool(true)
-			case reflect.Struct:
-				fill(t, field)
-			default:
-				t.Fatalf("say here another value of a %s", field.Kind())
-			}
+			t.Fatalf("say here another value of a %s", field.Kind())
 		}
 	}
 }
