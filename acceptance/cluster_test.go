@@ -53,14 +53,13 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 			view.Vault = node
 			view.searchLeaks(t)
 		}
+		if t.Failed() {
+			for _, node := range w.cluster.Nodes {
+				t.Logf("the end of %s:\n%s", node.ServerLog(), harness.Tail(node.ServerLog(), 15))
+			}
+		}
 		if err := w.cluster.Stop(); err != nil {
 			t.Error(err)
-		}
-		if !t.Failed() {
-			return
-		}
-		for _, node := range w.cluster.Nodes {
-			t.Logf("the end of %s:\n%s", node.ServerLog(), harness.Tail(node.ServerLog(), 15))
 		}
 	})
 	w.root = w.clients(t, w.Token)

@@ -27,13 +27,16 @@ const (
 	// recoveryTimeout bounds the wait for a good read after a kill. The backoff after an interrupted login is about a second;
 	// the rest is for a loaded machine.
 	recoveryTimeout = 30 * time.Second
-	// shortPause is the longest backoff after an interrupted login: a second and its jitter, and the rounding of the
-	// time in the message.
+	// shortPause is the longest that a message may announce of the backoff after an interrupted login: a second and its
+	// jitter, and the rounding of the time in the message.
 	shortPause = 2500 * time.Millisecond
 	// cutOff is the reason in the message.
 	cutOff = "cut off when the plugin stopped"
 	// storeTimeout bounds how long after the upstream has responded to a login its token may still be on its way into storage.
 	storeTimeout = time.Second
+	// arriveTimeout bounds how long after a kill a login that was sent before it may reach the upstream. It is shorter than a
+	// start of the plugin.
+	arriveTimeout = 100 * time.Millisecond
 )
 
 // TestCrash_TwentyUnderReaders kills the plugin's process again and again, under readers: while they read, in the middle of a
@@ -81,15 +84,21 @@ type crashes struct {
 	cold, turning source
 
 	began       time.Time
-	killed      []int           // process ids
-	windows     []window        // from each kill to the recovery from it
+	kills       []crash
 	recovered   []time.Duration // from each kill to the next good read
 	interrupted int             // reads that were under way at a kill
 	asked       int             // logins that an operator requested and that succeeded
 	coldOnes    int             // logins that cold's readers needed
-	cutLogins   map[string]int  // by account: logins in the middle of which the plugin was killed
 	paused      int             // responses that report the short backoff
 	ended       []string        // leases that were ended right after a kill
+}
+
+// crash is one kill of the plugin.
+type crash struct {
+	window // from the kill to the recovery from it
+
+	pid       int
+	loggingIn []source // accounts in the middle of whose login it was meant to be
 }
 
 func newCrashes(t *testing.T) *crashes {
@@ -99,7 +108,7 @@ func newCrashes(t *testing.T) *crashes {
 		t.Skip(err)
 	}
 	client := w.rootClient(t)
-	c := &crashes{testVault: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
+	c := &crashes{testVault: w, client: client, began: time.Now()}
 	add := func(name string, account simulator.Account, config ...string) source {
 		account = w.upstream.addAccount(t, account)
 		w.writeConfig(t, name, account, config...)
@@ -132,32 +141,41 @@ func (c *crashes) kill(t *testing.T, loggingIn ...source) {
 func (c *crashes) find(t *testing.T) int {
 	t.Helper()
 	pid, err := c.PluginPID()
-	check.Require(t, err == nil, "kill %d: %v; the server's log is %s", len(c.killed)+1, err, c.ServerLog())
+	check.Require(t, err == nil, "kill %d: %v; the server's log is %s", len(c.kills)+1, err, c.ServerLog())
 	return pid
 }
 
-// killProcess ends the plugin's process. What is under way at that moment is counted: the logins of the given accounts, and a
-// rotation of turning, whose time may come at any kill.
+// killProcess ends the plugin's process. What is under way at that moment is counted.
 func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
 	c.interrupted += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
 	check.NoError(t, harness.KillProcess(pid))
-	c.killed = append(c.killed, pid)
-	c.windows = append(c.windows, window{from: began})
-	rotations := c.upstream.loginTimes(c.upstream.moments, c.turning.account.Protocol)
-	if !slices.Contains(loggingIn, c.turning) && began.Sub(rotations[len(rotations)-1]) < storeTimeout {
-		loggingIn = append(loggingIn, c.turning)
+	c.kills = append(c.kills, crash{window{from: began}, pid, loggingIn})
+}
+
+// cutLogins counts the kills in the middle of a login of the source: those that were meant to be, and those that hit a rotation
+// of turning, whose time may come at any kill.
+func (c *crashes) cutLogins(s source) (cut int) {
+	var rotations []time.Time
+	if s == c.turning {
+		rotations = c.upstream.loginTimes(c.upstream.moments, s.account.Protocol)
 	}
-	for _, s := range loggingIn {
-		c.cutLogins[s.owner()]++
+	for _, k := range c.kills {
+		hit := func(moment time.Time) bool {
+			return moment.After(k.from.Add(-storeTimeout)) && moment.Before(k.from.Add(arriveTimeout))
+		}
+		if slices.Contains(k.loggingIn, s) || slices.ContainsFunc(rotations, hit) {
+			cut++
+		}
 	}
+	return cut
 }
 
 // recover waits for a good read of the source and then of all others, and returns the errors that came before the first.
 func (c *crashes) recover(t *testing.T, first source) []error {
 	t.Helper()
-	last := &c.windows[len(c.windows)-1]
+	last := &c.kills[len(c.kills)-1]
 	failed := c.readers.waitForGood(t, first, recoveryTimeout)
 	c.recovered = append(c.recovered, time.Since(last.from))
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
@@ -197,8 +215,9 @@ func (c *crashes) twice(t *testing.T, _ int) {
 	c.readers.burst(t, c.steady[0])
 	c.kill(t)
 	c.readers.waitForGood(t, c.steady[0], recoveryTimeout)
-	c.windows[len(c.windows)-1].to = time.Now()
+	first := len(c.kills) - 1
 	c.kill(t)
+	c.kills[first].to = c.kills[first+1].from
 	c.recover(t, c.steady[0])
 }
 
@@ -311,7 +330,7 @@ func (c *crashes) duringRotation(t *testing.T, _ int) {
 // attempt that is seconds away.
 func (c *crashes) wantShortPause(t *testing.T) {
 	t.Helper()
-	last, seen := c.windows[len(c.windows)-1], 0
+	last, seen := c.kills[len(c.kills)-1], 0
 	for _, f := range failed(c.readers.all()) {
 		if f.end.Before(last.from) || !strings.Contains(f.err.Error(), cutOff) {
 			continue
@@ -323,7 +342,7 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			continue
 		}
 		next := check.Value(time.Parse(time.RFC3339, match[1]))(t)
-		pause := next.Sub(f.begin)
+		pause := next.Sub(f.end) // a read that began at the kill has waited for the plugin's start
 		check.True(t, pause <= shortPause, "the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 	}
 	check.True(t, seen != 0, "no reader got the error that a login was cut off")
@@ -345,8 +364,11 @@ func mentions(failed []error, words string) bool {
 
 func (c *crashes) wantTwentyKills(t *testing.T) {
 	t.Helper()
-	check.True(t, len(c.killed) == 20 && len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) == 20,
-		"killed the processes %v, want 20 different ones", c.killed)
+	killed := map[int]bool{}
+	for _, k := range c.kills {
+		killed[k.pid] = true
+	}
+	check.True(t, len(c.kills) == 20 && len(killed) == 20, "killed %d times %d processes, want 20 different ones", len(c.kills), len(killed))
 	check.True(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
@@ -357,7 +379,7 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 	t.Helper()
 	lasted := time.Since(c.began)
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
-		counts, cut := c.countsOf(s), c.cutLogins[s.owner()]
+		counts, cut := c.countsOf(s), c.cutLogins(s)
 		lost := counts.Logins - counts.LoginsOK
 		t.Logf("%s: %d logins, %d of them cut off, %d good reads", s.config, counts.Logins, lost, c.readers.goodReads(s))
 		needed := 1
@@ -378,11 +400,15 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
 	interrupted, paused := 0, 0
+	windows := make([]window, len(c.kills))
+	for n, k := range c.kills {
+		windows[n] = k.window
+	}
 	said := map[string]int{}
 	for _, f := range failed(c.readers.all()) {
 		said[fmt.Sprintf("%d %s", statusOf(f.err), shortened(f.err.Error()))]++
 		switch {
-		case !f.within(c.windows):
+		case !f.within(windows):
 			t.Errorf("%s failed although nothing was killed: %s", f.source.path, f.err.Error())
 		case strings.Contains(f.err.Error(), cutOff) && f.source.path == c.cold.path:
 			paused++

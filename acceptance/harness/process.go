@@ -149,18 +149,18 @@ type test interface {
 	Logf(format string, args ...any)
 }
 
-// EndWith ends a process with the test, which shows the end of its log where it has failed.
+// EndWith ends a process with the test, which shows where it has failed the last that the process logged before that.
 func EndWith(t test, p interface {
 	Stop() error
 	Log() string
 }) {
 	t.Helper()
 	t.Cleanup(func() {
+		if t.Failed() { // before the dozens of lines about the stop
+			t.Logf("the end of %s:\n%s", p.Log(), Tail(p.Log(), 15))
+		}
 		if err := p.Stop(); err != nil {
 			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of %s:\n%s", p.Log(), Tail(p.Log(), 40))
 		}
 	})
 }
