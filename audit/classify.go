@@ -31,7 +31,7 @@ var (
 	forwards      = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 	operationName = regexp.MustCompile("^[a-z-]+$")
 	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
-	leavesOut     = regexp.MustCompile(`"(filter|exclude)"`)
+	leavesOut     = regexp.MustCompile(`"(filter|exclude|fallback)"`)
 	denial        = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.
 	cutOff  = regexp.MustCompile("^(rpc error: code = (Canceled|DeadlineEx|Unavailable)|context (canceled|deadline ex))")

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDocs_QueriesRun runs the queries of docs/audit-queries.sql on the database of a day.
@@ -39,14 +40,24 @@ func TestDocs_QueriesRun(t *testing.T) {
 	if len(queries) < 11 {
 		t.Fatalf("the document has %d queries", len(queries)-1)
 	}
-	// Who unwrapped a read was given the token, and who asked for it was not.
-	wrapped := logFile(t, func(l *Log) {
-		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "permission denied", Denied: true})
-		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
-		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
-	})
-	for n, want := range map[int]int{0: 1, 3: 0} {
-		if got := countRows(t, wrapped, queries[n]); got != want {
+	// Who unwrapped a read was given the token, who asked for it was not, and what was denied changed nothing.
+	few := logFile(t, func(l *Log) {
+		asha, bina, cron, erp, omar := People()[0], People()[1], People()[2], People()[3], People()[4]
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Error: "permission denied", Denied: true})
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(bina, "w", l.Answer(Token(1), "gst")))
+		l.Do(Request{By: cron, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "v"})
+		l.Do(unwrap(cron, "v", l.Answer(Token(1), "gst")))
+		l.Do(Request{By: bina, Operation: "update", Mount: mountPath, Path: "config/gst", Error: "permission denied", Denied: true,
+			Data: map[string]any{"token_url": "https://elsewhere.example.com/"}})
+		l.Do(Request{By: omar, Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{"upstream": "unsupported"}}}})
+		l.Wait(14 * time.Hour)
+		l.Do(Request{By: erp, Operation: "read", Mount: mountPath, Path: "token/billing", Error: "permission denied", Denied: true})
+		l.Do(Request{By: erp, Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true, NoRequest: true})
+	}, tuned()...)
+	for n, want := range []int{2, 5, 0, 1, 1, 3, 1, 1, 1, 0} {
+		if got := countRows(t, few, queries[n]); got != want {
 			t.Errorf("want %d rows, got %d: %s", want, got, queries[n])
 		}
 	}

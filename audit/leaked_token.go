@@ -127,9 +127,9 @@ func (s *store) devices(ctx context.Context, client *api.Client, devices []strin
 	}
 	for name, device := range listed {
 		devices = append(devices, strings.TrimSuffix(name, "/"))
-		if device.Options["filter"]+device.Options["exclude"] != "" {
-			err = cmp.Or(err, s.note(true, "The audit device "+name+" has a filter or excludes fields: what it leaves out is "+
-				"not known. If these are the files of another one, name that with -audit-device."))
+		if device.Options["filter"]+device.Options["exclude"]+device.Options["fallback"] != "" {
+			err = cmp.Or(err, s.note(true, "The audit device "+name+" has a filter, excludes fields or is a fallback: what it "+
+				"leaves out is not known. If these are the files of another one, name that with -audit-device."))
 		}
 	}
 	slices.Sort(devices)

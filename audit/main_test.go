@@ -158,7 +158,7 @@ func TestNamespaces_AreToldApart(t *testing.T) {
 	withoutVault(t)
 	text := logOf(t, "", (*Log).Day)
 	other := strings.ReplaceAll(text, `"namespace":{"id":"root"}`, `"namespace":{"id":"x1","path":"team/"}`)
-	other = strings.ReplaceAll(other, `-0000-4000-8000-`, `-1111-4000-8000-`)
+	other = strings.ReplaceAll(strings.ReplaceAll(other, "_0a1b2c3d", "_4e5f6a7b"), `-0000-4000-8000-`, `-1111-4000-8000-`)
 	other = strings.ReplaceAll(other, `"mount_point":"`, `"mount_point":"team/`) // as Vault does; paths are without it
 	for namespace, want := range map[string]int{"*": 84, "team": 42, "team/": 42, "root": 42, "none": 0} {
 		if r := mustJSON(t, text+other, "-namespace="+namespace, "-"); r.count("given") != want {

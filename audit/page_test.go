@@ -197,3 +197,34 @@ func TestNothingInALogRunsInThePage(t *testing.T) {
 		t.Errorf("want one complaint, that of the policy, got %q", b.complaints)
 	}
 }
+
+// TestThePageHidesNoReceiver: filters and cards leave what is about a receiver, whatever line of the log tells of it.
+func TestThePageHidesNoReceiver(t *testing.T) {
+	withoutVault(t)
+	asha, bina, cron, erp, omar := People()[0], People()[1], People()[2], People()[3], People()[4]
+	log := logFile(t, func(l *Log) {
+		l.Read(asha, "billing", Token(1), "gst")
+		l.Do(Request{By: cron, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
+		l.Do(Request{By: bina, Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+		l.Do(Request{By: omar, Operation: "delete", Mount: mountPath, Path: "role/x", Answer: map[string]any{}})
+		l.Do(Request{By: omar, Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{"upstream": "unsupported"}}}})
+	}, tuned()...)
+	b := openPage(t, pageOf(t, log, Token(1), "-token-file=-"))
+	card := func(n int) string { return fmt.Sprintf(`document.querySelectorAll(".card")[%d].click()`, n) }
+	for _, c := range []struct{ do, section, want string }{
+		{card(0), "readings", erp.Name},
+		{card(0), "receivers", erp.Name},
+		{card(4), "changes", "role/x"},
+		{choose("who", asha.Name+" · "+asha.Entity), "revocations", asha.Name},
+		{choose("token", tokenID(Token(1))), "possible", bina.Name},
+		{choose("from", "2026-03-01T08:00:00+05:30"), "receivers", asha.Name},
+	} {
+		b.eval(t, c.do)
+		b.want(t, fmt.Sprintf(`document.getElementById(%q).innerText.includes(%q)`, c.section, c.want), true)
+		b.want(t, `document.getElementById("f-from").className`, "")
+		b.eval(t, `document.getElementById("reset").click()`)
+	}
+	b.wantNoComplaints(t)
+}

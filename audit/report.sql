@@ -33,10 +33,10 @@ FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1 WHERE 
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
   CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
-    SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
+    SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text || iif(n.outcome = 2, ' (not known)', '') AS text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
       FROM object_write n JOIN parameter p ON p.request = n.key WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
         SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
-    ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (not known)' ELSE '' END AS state
+    ) WHERE age = 1), '') END || iif(w.kind = 'delete' AND w.outcome = 2, ' (not known)', '') AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
@@ -52,14 +52,14 @@ WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SE
   OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id))
 GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
-  coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
+  iif(v.token_id IN (SELECT token_id FROM token WHERE token_id <> ''), coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
     WHERE t.token_id = v.token_id AND t.token_id <> '')),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
     (SELECT 'not known for ' || n || ' requests that name or wrap it' FROM passed_on p WHERE p.token_id = v.token_id),
     (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0) + 2)), ''),
-    'not known') AS receivers
-FROM requests q JOIN (SELECT * FROM revoked UNION ALL SELECT key, coalesce((SELECT value FROM parameter p WHERE p.request = key
+    'not known'), 'not known') AS receivers
+FROM requests q JOIN (SELECT * FROM revoked UNION ALL SELECT key, coalesce((SELECT lower(trim(value, ' "''' || char(9, 10, 13))) FROM parameter p WHERE p.request = key
   AND p.name = 'token_id' AND p.state = 'shown'), ''), 'not known', '' FROM request WHERE kind = 'revoke' AND outcome = 2) v ON v.request = q.key
 WHERE q.kind = 'revoke' AND q.outcome IN ('ok', 'not known') AND q.in_span;
 CREATE VIEW tokens AS SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
@@ -103,10 +103,10 @@ INSERT OR REPLACE INTO note
 SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
 UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))
-UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
+UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' AND m.age = 1 HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: requests came to ' || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch') || ', and to ' || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' until ' || datetime(n.last / 1000000000, 'unixepoch') || ' (UTC).', 0
-FROM mount m JOIN mount n USING (accessor, namespace) WHERE m.path <> n.path AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
+UNION ALL SELECT 'The mount was moved: requests came to ' || m.namespace || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch') || ', and to ' || n.namespace || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' until ' || datetime(n.last / 1000000000, 'unixepoch') || ' (UTC).', 0
+FROM mount m JOIN mount n USING (accessor) WHERE (m.namespace, m.path) <> (n.namespace, n.path) AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
 FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))

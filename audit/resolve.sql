@@ -11,6 +11,7 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
 CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
   row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age FROM line WHERE accessor <> '' AND ended GROUP BY 1, 2, 3;
+CREATE TABLE own AS SELECT DISTINCT accessor FROM mount m JOIN setting p ON m.path = p.mount AND p.namespace IN ('*', m.namespace); -- also where it has gone from there
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
@@ -23,7 +24,7 @@ CREATE TABLE request (
   mine INTEGER, in_span INTEGER, origin INTEGER, opened_by INTEGER, followed INTEGER);
 INSERT INTO request
 SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
-  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
+  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.path = 'sys/remount') OR m.accessor IN (SELECT accessor FROM own),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
     coalesce(max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
@@ -34,7 +35,7 @@ FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
 UPDATE request SET accessor = coalesce(
     (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1), (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
-UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace) AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
+UPDATE request SET mine = 1 WHERE NOT mine AND accessor IN (SELECT accessor FROM own);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
 UPDATE request SET origin = o.key FROM (SELECT wrapping, min(key) AS key FROM request WHERE wrapping IS NOT NULL AND kind NOT IN ('unwrap', 'rewrap') GROUP BY wrapping) o
@@ -44,7 +45,7 @@ UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key =
 UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine FROM request o WHERE o.key = request.origin AND o.kind = 'read';
 -- Without the wrapped read in the log, the lease told mount and role. Without a lease, the shape of the response tells the engine.
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
-  AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
+  AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount JOIN own USING (accessor))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
 -- A standby forwards what only the active node can do, which logs it under an id of its own: within a second, and clocks differ by a second.
 CREATE INDEX request_caller ON request (caller, coalesce(began, ns));
@@ -57,7 +58,7 @@ CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
-INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')) FILTER (WHERE s.id > 0), min(nullif(hidden_id, '')) FILTER (WHERE s.id > 0), ''), max(config),
+INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')) FILTER (WHERE s.id > 0), min(nullif(hidden_id, '')) FILTER (WHERE s.id > 0), ''), coalesce(group_concat(DISTINCT nullif(config, '') ORDER BY config), ''),
     -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
     CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;

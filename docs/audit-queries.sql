@@ -19,27 +19,27 @@ SELECT DISTINCT r.who
 FROM requests d JOIN requests r USING (identity)
 WHERE d.outcome = 'denied' AND r.kind IN ('read', 'unwrap') AND r.outcome = 'ok' AND r.token NOT LIKE '(wrapped%' AND r.time > d.time;
 
--- Who read at night (UTC)?
+-- Who was given a token at night (UTC)?
 SELECT time, who, name FROM requests
-WHERE kind IN ('read', 'unwrap') AND substr(time, 12, 2) NOT BETWEEN '06' AND '20';
+WHERE kind IN ('read', 'unwrap') AND outcome = 'ok' AND token NOT LIKE '(wrapped%' AND substr(time, 12, 2) NOT BETWEEN '06' AND '20';
 
--- Who reads most in an hour?
+-- Who was given most tokens in an hour?
 SELECT substr(time, 1, 13) AS hour, who, count(*) FROM requests
-WHERE kind = 'read' GROUP BY 1, 2 ORDER BY 3 DESC;
+WHERE kind IN ('read', 'unwrap') AND outcome = 'ok' AND token NOT LIKE '(wrapped%' GROUP BY 1, 2 ORDER BY 3 DESC;
 
--- What did a caller do in the ten minutes around a change?
+-- What did a caller do in the ten minutes around a change of their own?
 SELECT b.time, b.path FROM requests a JOIN requests b USING (identity)
-WHERE a.kind = 'write' AND abs(b.ns - a.ns) < 600000000000;
+WHERE a.key IN (SELECT key FROM request WHERE change AND outcome IN (2, 5)) AND abs(b.ns - a.ns) < 600000000000;
 
--- Who unwrapped what somebody else had asked for?
+-- Who unwrapped what was asked for under another name?
 SELECT time, asked_by, who, name FROM requests
-WHERE kind = 'unwrap';
+WHERE kind = 'unwrap' AND outcome = 'ok' AND asked_by <> who;
 
--- Which tokens were given after their revocation? A read that began before is in time.
+-- Which tokens were given after their revocation? A read that began up to five minutes before its response may be in time.
 SELECT q.token_id, q.time, q.who
-FROM requests q JOIN request r USING (key) JOIN token t ON t.id = r.token
-WHERE q.kind IN ('read', 'unwrap') AND q.outcome = 'ok' AND r.began > t.revoked_ns;
+FROM requests q JOIN request r USING (key) JOIN token t ON t.id = r.token LEFT JOIN request asked ON asked.key = r.origin
+WHERE q.kind IN ('read', 'unwrap') AND q.outcome = 'ok' AND coalesce(asked.began, r.began, r.ns - 300000000000) > t.revoked_ns;
 
--- Where did a config point over time?
-SELECT r.time, r.who, r.path, p.name, p.value FROM requests r JOIN parameter p ON p.request = r.key
-WHERE r.kind = 'write' ORDER BY 3, 1;
+-- Where did a config or role point over time?
+SELECT r.time, r.outcome, r.who, r.path, p.name, p.value FROM requests r JOIN parameter p ON p.request = r.key
+WHERE r.kind = 'write' AND r.outcome IN ('ok', 'not known') ORDER BY 4, 1;

@@ -33,8 +33,7 @@
   };
   const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes }), readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
   const bound = (name) => {
-    const text = state[name].trim();
-    const at = text ? Date.parse(text.replace(" ", "T").replace(/Z?$/, "Z")) : NaN;
+    const text = state[name].trim(), at = text ? Date.parse(text.replace(" ", "T").replace(/(Z|[+-]\d\d:\d\d)?$/, (zone) => zone || "Z")) : NaN;
     byId("f-" + name).classList.toggle("wrong", text !== "" && Number.isNaN(at));
     return at;
   };
@@ -43,8 +42,8 @@
     const from = bound("from"), until = bound("until"), text = state.text.toLowerCase();
     return (r) => {
       const first = ms(r.first || r.time), last = ms(r.last || r.time);
-      return (!state.who || r.who === undefined || whoKey(r) === state.who) && (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
-        (!state.token || r.token === undefined || tokenName(r) === state.token) && (!state.kind || !r.kind || r.kind === state.kind) && (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
+      return (!state.who || r.who === undefined || r.receivers || whoKey(r) === state.who) && (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
+        (!state.token || r.token === undefined || r.why || tokenName(r) === state.token) && (!state.kind || !r.kind || r.kind === state.kind || r.kind === "unwrap" && state.kind === "read") && (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
         (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) && (!text || JSON.stringify(r).toLowerCase().includes(text));
     };
   };
@@ -67,8 +66,7 @@
     return el("td", { class: isWide(name) ? "wide" : "mono" }, plain(short(value)));
   };
   const table = ({ id, title, columns }) => {
-    const data = report[id], names = columns.filter((name) => name !== "identity");
-    if (data.length === 0) return;
+    const data = report[id], names = columns.filter((name) => name !== "identity"); if (data.length === 0) return;
     const count = el("span", { class: "count" }), body = el("tbody"), head = el("tr");
     const more = el("button", { type: "button", class: "more", onclick: () => { t.shown += 5 * pageSize; t.draw(t.test); } });
     const empty = el("p", { class: "empty" }, "nothing matches"), by = ["last", "time", "path"].find((name) => names.includes(name));
@@ -109,7 +107,7 @@
     byId("notices").append(...report.notes.map((n) => el("li", {}, plain(n.text))));
     const cards = [
       ["tokens handed out", s.given, { kind: "read", outcome: "ok" }], ["callers who got one", s.callers, {}], ["denied by Vault", s.denied, { outcome: "denied" }, true],
-      ["refused", s.refused, { outcome: "refused" }, true], ["configs, roles, mount changed", s.changes, { outcome: "ok", kind: "write" }],
+      ["refused", s.refused, { outcome: "refused" }, true], ["configs, roles, mount changed", s.changes, { outcome: "ok" }],
       ["rotations", s.rotations, { kind: "rotate", outcome: "ok" }], ["revocations", s.revocations, { kind: "revoke", outcome: "ok" }],
       ["no answer in the log", s.unanswered, { outcome: "unanswered" }, true],
     ];

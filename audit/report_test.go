@@ -1,0 +1,119 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// readByAsha is a read that is known to have given the first token.
+func readByAsha(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
+
+// TestMovedMount_FromAnotherNamespace: -namespace names where the mount is now, and who read from it before is listed, too.
+func TestMovedMount_FromAnotherNamespace(t *testing.T) {
+	withoutVault(t)
+	before := strings.ReplaceAll(logOf(t, "", readByAsha, tuned()...), `"namespace":{"id":"root"}`, `"namespace":{"id":"x1","path":"team/"}`)
+	before = strings.ReplaceAll(before, `"mount_point":"`, `"mount_point":"team/`)
+	after := logOf(t, "", func(l *Log) {
+		l.n, l.issued[Token(1)] = 50, l.now
+		l.Wait(time.Hour)
+		l.Do(Request{By: People()[4], Operation: "update", Mount: "sys/", Path: "remount",
+			Data: map[string]any{"from": "team/" + mountPath, "to": mountPath}, Answer: map[string]any{}})
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	for _, namespace := range []string{"root", "*"} {
+		r := mustJSON(t, before+after, "-namespace="+namespace, "-")
+		if who := r.all("readings", "who"); who != "userpass-bina; userpass-asha" {
+			t.Errorf("-namespace=%s: want both readers, got %q", namespace, who)
+		}
+		if notes := r.all("notes", "text"); !strings.Contains(notes, "requests came to team/"+mountPath+" until") {
+			t.Errorf("-namespace=%s: no note says that the mount was moved: %s", namespace, notes)
+		}
+	}
+	wantLeak(t, search(t, Token(1), file(t, ofTheEngine(before+after))), exitOK, "userpass-asha userpass-bina", "")
+}
+
+// TestObjects_WriteWithoutAnswer: what such a write may have stored stays in doubt after the next write.
+func TestObjects_WriteWithoutAnswer(t *testing.T) {
+	withoutVault(t)
+	write := func(name, value string, noResponse bool) Request {
+		return Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "role/billing", NoResponse: noResponse,
+			Data: map[string]any{name: value}}
+	}
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(write("config", "gst", false))
+		l.Do(write("config", "other", true))
+		l.Do(write("max_ttl", "5m", false))
+	}, tuned()...))
+	if got := r.all("objects", "state"); got != "config=other (not known), max_ttl=5m" {
+		t.Errorf("billing may point to gst, and the report says %q", got)
+	}
+}
+
+// TestTokens_OfTwoConfigs: one token may come from two configs, and neither is named for the other.
+func TestTokens_OfTwoConfigs(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		readByAsha(l)
+		l.Read(People()[1], "filing", Token(1), "other")
+	}, tuned()...))
+	if got := r.all("tokens", "config"); got != "gst,other" {
+		t.Errorf("want both configs, got %q", got)
+	}
+}
+
+// TestRevocations_WithoutAnswer: which tokens such a revocation ended is not known, nor who had them, or it names who had the one.
+func TestRevocations_WithoutAnswer(t *testing.T) {
+	withoutVault(t)
+	id := tokenID(Token(1))
+	for name, c := range map[string]struct {
+		data map[string]any
+		want string
+	}{
+		"all":         {nil, "not known"},
+		"one":         {map[string]any{"token_id": id}, "userpass-asha"},
+		"in capitals": {map[string]any{"token_id": " " + strings.ToUpper(id) + "\n"}, "userpass-asha"},
+	} {
+		r := mustJSON(t, "", logFile(t, func(l *Log) {
+			readByAsha(l)
+			l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Data: c.data, NoResponse: true})
+		}, append(tuned(), "token_id")...))
+		if got := r.all("revocations", "receivers"); !strings.HasPrefix(got, c.want) || c.data == nil && got != c.want {
+			t.Errorf("%s: want the receivers %s, got %q", name, c.want, got)
+		}
+	}
+}
+
+// TestNames_WithLettersOfTokens: the first letters of a JWT within a name are none.
+func TestNames_WithLettersOfTokens(t *testing.T) {
+	withoutVault(t)
+	by := Caller{Name: "ldap-mickeyJohansson", Entity: "11111111-0000-4000-8000-000000000077", Remote: "10.0.0.1", Policies: []string{"default"}}
+	report := must(t, "", logFile(t, func(l *Log) {
+		l.Read(by, "moneyJarBilling01", Token(1), "gst")
+		l.Read(by, "moneyJarBilling02", Token(1), "gst")
+	}, tuned()...))
+	if !strings.Contains(report, by.Name) || !strings.Contains(report, "moneyJarBilling02") || strings.Contains(report, "Alarm") {
+		t.Errorf("a name is taken for a secret:\n%s", report)
+	}
+}
+
+// TestFallback_HasNotAll: such a device has only what the filters of all others left out.
+func TestFallback_HasNotAll(t *testing.T) {
+	deviceWith(t, map[string]string{"fallback": "true"})
+	if got := search(t, Token(1), file(t, logOf(t, "key", readByAsha, tuned()...))); got.code != exitIncomplete {
+		t.Errorf("Vault lists a fallback device: %+v", got)
+	}
+	withoutVault(t)
+	got := search(t, Token(1), logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: "sys/", Path: "audit/rest", Answer: map[string]any{}, Data: map[string]any{
+			"type": "file", "options": map[string]any{"file_path": "/var/log/audit.log", "fallback": "true"}}})
+		readByAsha(l)
+	}, tuned()...))
+	if got.code != exitIncomplete {
+		t.Errorf("the log tells of a fallback device: %+v", got)
+	}
+}
