@@ -226,5 +226,8 @@ func TestThePageHidesNoReceiver(t *testing.T) {
 		b.want(t, `document.getElementById("f-from").className`, "")
 		b.eval(t, `document.getElementById("reset").click()`)
 	}
+	b.eval(t, `location.hash = "#kind=read&who=somebody+else"`) // of the view of another report
+	b.wait(t, `document.getElementById("f-kind").value === "read"`)
+	b.want(t, lines("receivers"), 2)
 	b.wantNoComplaints(t)
 }

@@ -80,7 +80,7 @@ FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.see
 WHERE (r.kind = 'read' AND r.opened_by IS NULL OR r.kind = 'unwrap' AND o.kind = 'read') AND r.outcome = 5 AND r.mine AND t.revoked_ns IS NOT NULL
   AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns GROUP BY t.token_id, s.display, c.identity, r.name;
 CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,
-  count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5) AS callers,
+  count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL) AS callers,
   count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles,
   count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
   count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused,

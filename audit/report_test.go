@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -115,5 +116,39 @@ func TestFallback_HasNotAll(t *testing.T) {
 	}, tuned()...))
 	if got.code != exitIncomplete {
 		t.Errorf("the log tells of a fallback device: %+v", got)
+	}
+}
+
+// TestExclude_WholeRequest: a line without its request is none of those that are known to be about something else.
+func TestExclude_WholeRequest(t *testing.T) {
+	withoutVault(t)
+	var less strings.Builder
+	lost := logOf(t, "", func(l *Log) {
+		l.n, l.issued[Token(1)] = 50, l.now
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+	}, tuned()...)
+	for line := range strings.Lines(lost) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		delete(e, "request")
+		text, _ := json.Marshal(e)
+		less.Write(append(text, '\n'))
+	}
+	if got := search(t, Token(1), file(t, logOf(t, "", readByAsha, tuned()...)+less.String())); got.code != exitIncomplete {
+		t.Errorf("a line lacks its request: %+v", got)
+	}
+}
+
+// TestSummary_WhoAskedForAWrappedToken was given none, unless nobody is seen to unwrap it.
+func TestSummary_WhoAskedForAWrappedToken(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
+	}, tuned()...))
+	if r.count("callers") != 1 {
+		t.Errorf("want 1 caller who got a token, got %d", r.count("callers"))
 	}
 }

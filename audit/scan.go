@@ -371,7 +371,8 @@ func (e *entry) isValid() bool {
 // isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.
 func isCut(line []byte) bool {
 	start := bytes.IndexByte(line, '{')
-	whole := start >= 0 && bytes.IndexByte(line, 0) < 0 && // a power loss leaves zeros
+	whole := start >= 0 && bytes.IndexByte(line, 0) < 0 && // a power loss leaves zeros, and a device may leave out the path
+		(bytes.Contains(line, []byte(`"path"`)) || !bytes.Contains(line, []byte(`"type":"re`))) &&
 		(bytes.Count(line, []byte("{")) == bytes.Count(line, []byte("}")) || json.Valid(line[start:])) // texts have braces, too
 	return !whole && mayBeEntry(line)
 }

@@ -28,7 +28,7 @@
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
   const state = {}, tables = [];
   const set = (changes) => {
-    for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
+    for (const name of filterNames) { const f = byId("f-" + name); f.value = changes[name] ?? state[name] ?? ""; state[name] = f.value; }
     history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value))); draw();
   };
   const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes }), readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
@@ -62,8 +62,7 @@
     const value = r[name];
     if (name === "outcome") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
     if (isNumber(name)) return el("td", { class: "num" }, number(value));
-    if (isTime(name)) return el("td", { class: "time", title: plain(value) }, clock(value));
-    return el("td", { class: isWide(name) ? "wide" : "mono" }, plain(short(value)));
+    return isTime(name) ? el("td", { class: "time", title: plain(value) }, clock(value)) : el("td", { class: isWide(name) ? "wide" : "mono" }, plain(short(value)));
   };
   const table = ({ id, title, columns }) => {
     const data = report[id], names = columns.filter((name) => name !== "identity"); if (data.length === 0) return;
