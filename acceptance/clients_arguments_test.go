@@ -104,6 +104,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a name without quotes", "body: is not JSON", []string{"-d", `{value: 1}`, name, good}, nil},
 			{"two invoices", "body: is not JSON", []string{"-d", invoice + invoice, name, good}, nil},
 			{"a type that others send too", "body: is not JSON", []string{"-d", "invoice.json", "-H", "content-type: application/JSON", name, good}, nil},
+			{"a header glued to its option", "usage: ", []string{"-HX-Of: " + secret, "-d", invoice, name, good}, nil},
 			{"a zero byte", "body: is not", []string{"-d", "@" + w.file("zero.json"), name, good}, nil},
 			{"a URL twice", "URL: is given twice", []string{"-d", invoice, name, good, good + "?2", good}, nil},
 			{"two bodies", "-d: is given twice", []string{"-d", invoice, "-d", invoice, name, good}, nil},

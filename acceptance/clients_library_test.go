@@ -353,7 +353,9 @@ for one in waiting:
     one.connect_ex(silent.getsockname())
 signal.setitimer(signal.ITIMER_REAL, 3)
 show(client.call, url=f"http://127.0.0.1:{silent.getsockname()[1]}/", body="{}")
-os.environ.update(http_proxy="http://127.0.0.1:1", VAULT_ADDR="http://vault.invalid")
+os.environ.update(http_proxy="http:/joe:the-token@127.0.0.1:1", VAULT_ADDR="http://vault.invalid")
+show(Client("billing").token)
+os.environ["http_proxy"] = "http://127.0.0.1:1"
 show(Client("billing").token)
 os.environ["VAULT_TOKEN"] = "the-token €"
 show(Client("billing").token)`
@@ -361,8 +363,8 @@ show(Client("billing").token)`
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + vault.URL, "VAULT_TOKEN=the-token"}
 	out, err := command.CombinedOutput()
 	n := strings.Count(string(out), "ClientError: ") + strings.Count(string(out), "\nTimeIsOver\n")
-	if err != nil || n != 9 || strings.Contains(string(out), "the-token") {
-		t.Errorf("%v after %d errors, want 9 and no token:\n%s", err, n, out)
+	if err != nil || n != 10 || strings.Contains(string(out), "the-token") {
+		t.Errorf("%v after %d errors, want 10 and no token:\n%s", err, n, out)
 	}
 	inDoubt := regexp.MustCompile(`ClientError: calling https:.*(api\.\.example|:12a).*may have been issued`)
 	check.True(t, !inDoubt.Match(out), "nothing was sent to what is no host, but it says:\n%s", inDoubt.Find(out))

@@ -193,7 +193,7 @@ func (c *exampleClient) isToldWhatVaultSays(t *testing.T) {
 // sendsTheTokenWhereItsHostWantsIt issues an e-invoice by the older API, which wants the token in the body, and asks the
 // verification API, which wants the client_id beside it.
 func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
-	role := "mastersindia/token/" + c.name + "-oauth" // a full path is taken as well
+	role := "mastersindia/token/" + c.name + "-oauth/" // a full path is taken as well, and a slash at the end
 	seen := c.call(t, exampleCall{
 		role: role, paths: []string{"/generateEinvoice"}, options: []string{"-d", invoice, "-f", "access_token"},
 	})

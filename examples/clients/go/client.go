@@ -108,7 +108,7 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		err = errors.New("interrupted")
 	}
 	if err != nil {

@@ -22,10 +22,13 @@ import (
 	"time"
 )
 
+const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] [-every TIME] ROLE URL..."
+
 func main() {
 	log.SetFlags(0)
 	log.SetOutput(hiding{os.Stderr})
-	flag.CommandLine.SetOutput(hiding{os.Stderr})
+	flag.CommandLine.Init("", flag.ContinueOnError)
+	flag.CommandLine.SetOutput(io.Discard) // it shows what is written without a blank behind an option, such as a token
 	what := call{header: make(http.Header)}
 	given := make(map[string]int) // flag takes the last one
 	option := func(name, usage string, set func(string) error) {
@@ -41,7 +44,9 @@ func main() {
 	option("d", "body, or @file", func(text string) error { body = append(body, text); return nil })
 	option("f", "put the token into this field of the JSON body", func(text string) error { what.field = text; return nil })
 	every := flag.Duration("every", 0, "call again and again, so often")
-	flag.Parse()
+	if flag.CommandLine.Parse(os.Args[1:]) != nil {
+		log.Fatal(usage)
+	}
 	for name, times := range given {
 		if times > 1 {
 			log.Fatalf("-%s: is given twice", name)
@@ -63,7 +68,7 @@ func main() {
 		log.Fatal("-every: must be a time such as 1s, and repeats no call that may issue something, such as a POST")
 	}
 	if flag.NArg() < 2 {
-		log.Fatal("usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...")
+		log.Fatal(usage)
 	}
 	signal.Ignore(syscall.SIGPIPE) // what cannot be written is reported
 	if *every == 0 {

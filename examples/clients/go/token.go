@@ -61,6 +61,9 @@ type token struct {
 // String keeps the token out of logs.
 func (t token) String() string { return "token " + t.ID }
 
+// MarshalText does the same for logs in JSON.
+func (t token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // hide keeps it out of messages: an API may repeat in its error what it was sent.
 func (t token) hide(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte(t.Access), []byte("<token>"))
