@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -30,9 +31,10 @@ func (b *backend) cancelVerification(name string) {
 	}
 }
 
-// verify logs in with settings, and calls commit with the token. In between the config is not locked, which it is before.
+// verify logs in with settings, and calls commit with the token. In between the config is not locked, which it is before: commit
+// is not called if it is another one than old by then, whoever has stored that.
 func (b *backend) verify(
-	ctx context.Context, settings *issuer.Account, unlock func(), commit func(context.Context, *issuer.Token) error,
+	ctx context.Context, old *config, settings *issuer.Account, unlock func(), commit func(context.Context, *issuer.Token) error,
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -51,7 +53,11 @@ func (b *backend) verify(
 			return err
 		}
 		defer unlock()
-		if isCancelled() {
+		now, err := b.store.config(patient, settings.Name)
+		if err != nil {
+			return err
+		}
+		if isCancelled() || !reflect.DeepEqual(now, old) {
 			return issuer.ErrChanged
 		}
 		return commit(patient, token)

@@ -174,7 +174,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return b.storeConfig(ctx, resp, req.MountPoint, next, settings, token)
 	}
 	if verify {
-		err = b.verify(ctx, settings, unlock, commit)
+		err = b.verify(ctx, old, settings, unlock, commit)
 	} else {
 		err = commit(ctx, nil)
 	}

@@ -419,3 +419,15 @@ func TestConfigVerify_RefusedStaysWithClockAhead(t *testing.T) {
 		s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
 	})
 }
+
+// The clock of an upstream that refuses a login is of use as well: for an assertion it may be the reason.
+func TestClock_SkewOfAFailedLogin(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		advance(2 * time.Minute)
+		s.changePassword()
+		s.Simulator.SetClockOffset(time.Hour)
+		_ = s.failedRotate()
+		between(t, s.status()["clock_skew_seconds"].(int64), 3599, 3601, "clock_skew_seconds")
+	})
+}

@@ -118,3 +118,20 @@ func TestConfigCancel_NotByARefusedPause(t *testing.T) {
 		check.NoError(t, err)
 	})
 }
+
+// A config that somebody else stores during a verification is not overwritten by what was made of the former one, whoever that is
+// and however: no cluster knows of the writes of another.
+func TestConfigCancel_StoredElsewhere(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		s.slow(5 * time.Second)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+		advance(time.Second)
+		s.put("config/gst", strings.Replace(s.stored()["config/gst"], "{", `{"paused":true,`, 1))
+		_, err := s.wait(write).unpack()
+		check.Equal(t, codeOf(err), http.StatusConflict, "code of the write that verified meanwhile")
+		config := s.read("config/gst").Data
+		check.Equal(t, config["paused"], any(true), "paused")
+		check.Equal(t, len(config["headers"].(map[string]string)), 0, "headers of the write that was refused")
+	})
+}

@@ -288,7 +288,7 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 	})
 }
 
-// A write whose verification waits for settings that storage does not give ends.
+// A write whose verification waits for settings that storage does not give ends, and overwrites nothing unseen.
 func TestConfigVerify_BoundedWhileSettingsCannotBeRead(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -308,6 +308,8 @@ func TestConfigVerify_BoundedWhileSettingsCannotBeRead(t *testing.T) {
 		release()
 		advance(10 * time.Minute)
 		check.Require(t, len(ended) == 1, "the write hangs for ten minutes")
-		check.NoError(t, <-ended)
+		err := <-ended
+		check.Require(t, err != nil, "the write has stored what it could not compare")
+		check.Contains(t, err.Error(), mounttest.ErrStorage().Error())
 	})
 }

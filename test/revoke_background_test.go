@@ -286,3 +286,35 @@ func TestRevoke_AskedAgainAfterAFailedWrite(t *testing.T) {
 		atMost(t, time.Since(began), 3*time.Minute, "the upstream was asked again (%d requests)", len(s.Upstream.Requests()))
 	})
 }
+
+// What the upstream has said of a token is told also where its config is deleted while revoke/ waits for another one.
+func TestRevoke_ConfigDeletedMeanwhile(t *testing.T) {
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		first := s.token("app")
+		advance(time.Minute)
+		s.mustRotate()
+		second := s.token("app")
+		var exchanges atomic.Int32
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "refresh") && exchanges.Add(1) == 2 {
+				advance(5 * time.Second)
+			}
+			s.Simulator.ServeHTTP(w, r)
+		})
+		revocation := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		advance(2 * time.Second)
+		s.remove("config/gst")
+		resp, err := s.wait(revocation).unpack()
+		check.NoError(t, err)
+		tokens := resp.Data["tokens"].(map[string]any)
+		killed := 0
+		for _, a := range []tokenResponse{first, second} {
+			said := tokens[a.id].(map[string]any)["upstream"]
+			if !s.Simulator.TokenAlive(a.access) {
+				killed++
+				check.Equal(t, said, any("killed"), "what is said of a token that is dead upstream")
+			}
+		}
+		check.True(t, killed != 0, "no token is dead")
+	})
+}

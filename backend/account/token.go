@@ -107,6 +107,9 @@ func (t *Token) String() string { return "token " + t.ID }
 // GoString does the same for %#v.
 func (t *Token) GoString() string { return t.String() }
 
+// MarshalText does the same for JSON.
+func (t *Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // Life is how long the token lives in all.
 func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 

@@ -46,13 +46,17 @@ func (w *worker) reportLogin(e account.Report) {
 		logger.Info("logged in upstream", "config", w.name, "reason", e.Reason, "token_id", e.Token.ID,
 			"expires_at", e.Token.ExpiresAt.Format(time.RFC3339), "duration", rounded(e.Took))
 	}
-	skew, known := e.Token.Skew()
-	w.Skew.Store(int64(skew))
-	w.SkewKnown.Store(known)
+	w.noteSkew(e.Token.Skew())
 	w.countLogin(counters.OK, e)
 	if e.Err != nil {
 		logger.Warn("the shared token could not be stored: a restart will log in again", "config", w.name, "error", e.Err)
 	}
+}
+
+// noteSkew is for status/.
+func (w *worker) noteSkew(skew time.Duration, known bool) {
+	w.Skew.Store(int64(skew))
+	w.SkewKnown.Store(known)
 }
 
 // isUpstream reports whether the upstream was asked.
@@ -74,6 +78,9 @@ func (w *worker) reportFailure(e account.Report) {
 	result := string(f.Kind)
 	if failed, ok := errors.AsType[*upstream.Error](e.Err); ok {
 		result = string(failed.Kind)
+		if failed.SkewKnown {
+			w.noteSkew(failed.ClockSkew, true)
+		}
 	}
 	w.countLogin(result, e)
 }

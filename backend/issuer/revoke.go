@@ -77,13 +77,11 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	}
 	w.revokeUpstream(r.settings, r.targets)
 	w.retryRevocations() // some of the targets may be known to former settings only
-	w.awaitRevocations(ctx, r.targets)
-	// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
-	s, _ := w.look()
+	responses := w.awaitRevocations(ctx, r.targets)
 	why := w.whyNotRevoked()
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
-		outcome := s.Outcome(t.ID)
+		outcome := responses[t.ID]
 		if outcome != account.Killed && !slices.Contains(r.revocable, t) {
 			outcome = account.Unsupported // whatever the upstream responded while there was a refresh token
 		}
@@ -233,17 +231,25 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// awaitRevocations waits until the upstream has responded about all tokens, or ctx ends. What is left goes on.
-func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
+// awaitRevocations waits until the upstream has responded about all tokens, or ctx ends, and returns what is known of each by
+// then. What is left goes on. A token may be gone from the account before the last one is done, with its config.
+func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) map[string]Outcome {
+	responses := make(map[string]Outcome)
 	for {
 		waiting := false
 		var changed <-chan struct{}
 		w.do(func(l *locked) {
 			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return l.revoking[t.ID] })
 			changed = l.changed
+			for _, t := range tokens {
+				// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
+				if outcome := l.state.Outcome(t.ID); outcome != account.Unknown || responses[t.ID] == "" {
+					responses[t.ID] = outcome
+				}
+			}
 		})
 		if !waiting || w.wait(ctx, changed, 0) != nil {
-			return
+			return responses
 		}
 	}
 }

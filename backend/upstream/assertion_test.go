@@ -213,7 +213,7 @@ func TestGateway_ErrorsAreToldApart(t *testing.T) {
 	}{
 		{401, "API-Sec-001", "rejected"}, {401, "API-Sec-002", "rejected"}, {400, "API-Sec-002", "rejected"},
 		{400, "API-Sec-003", "invalid"}, {400, "API-Sec-004", "rejected"}, {404, "API-Sec-005", "invalid"},
-		{403, "API-Sec-006", "malformed"}, {401, "API-Sec-007", "rejected"}, {403, "API-Sec-008", "rejected"},
+		{403, "API-Sec-006", "malformed"}, {401, "API-Sec-006", "malformed"}, {401, "API-Sec-007", "rejected"}, {403, "API-Sec-008", "rejected"},
 		{429, "API-Sec-009", "throttled"}, {429, "API-Sec-010", "throttled"}, {429, "API-Sec-011", "throttled"},
 		{429, "API-Sec-012", "throttled"}, {400, "API-Sec-013", "malformed"},
 	}

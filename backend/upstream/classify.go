@@ -94,6 +94,7 @@ func statusOf(v any) int {
 // failure returns the error that a response is which has not succeeded.
 func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 	e := &Error{Op: op, Status: a.status}
+	e.ClockSkew, e.SkewKnown = a.skew()
 	e.Kind, e.Cause = a.classify(op, r)
 	if e.Kind == Throttled {
 		e.RetryAfter = a.retryAfter()
@@ -114,6 +115,7 @@ func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 func (a *response) malformed(op string, r *grant, s *scrubber, problem problemText) *Error {
 	r.problem = problem
 	e := &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.describe(op, r, s)}
+	e.ClockSkew, e.SkewKnown = a.skew()
 	if problem == problemLife {
 		sum := sha256.Sum256([]byte(r.token))
 		e.TokenID = hex.EncodeToString(sum[:8])
@@ -137,7 +139,9 @@ func (a *response) classify(op string, r *grant) (Kind, Cause) {
 // classifyFault sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own
 // code, then the body's shape and the status together.
 func (a *response) classifyFault(op string, f *fault) (Kind, Cause) {
-	if kind, cause := a.classifyStatus(); kind != "" && (f == nil || f.kind == "" || kind != Unavailable) {
+	kind, cause := a.classifyStatus()
+	codeKnows := f != nil && f.kind != "" && (kind == Unavailable || kind == Rejected && f.kind == Malformed)
+	if kind != "" && !codeKnows {
 		return kind, cause
 	}
 	switch {
@@ -157,8 +161,8 @@ func (a *response) classifyFault(op string, f *fault) (Kind, Cause) {
 	}
 }
 
-// classifyStatus sorts by the status alone, where that suffices whatever the body is. Only for a 5xx may a code in the body
-// know better.
+// classifyStatus sorts by the status alone, where that suffices whatever the body is. Only for a 5xx, and for a 401, which the
+// gateway gives for replayed assertions too, may a code in the body know better.
 func (a *response) classifyStatus() (Kind, Cause) {
 	switch {
 	case a.throttled():

@@ -64,6 +64,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// TokenID is set where a token came whose life is too short to use it: the first 16 hex digits of its SHA-256.
 	TokenID string
+	// ClockSkew is the upstream's Date minus ours, to the second; meaningful only where SkewKnown.
+	ClockSkew time.Duration
+	SkewKnown bool
 }
 
 // Error says in one sentence, without a secret, what went wrong.

@@ -384,6 +384,9 @@ func TestRedacted_NothingPrintsSecrets(t *testing.T) {
 			var b bytes.Buffer
 			slog.New(handler(&b)).Info("x", "value", values[name])
 			show(how+" of "+name, b.String())
+			nested, err := json.Marshal(map[string]any{"settings": []any{values[name]}})
+			check.NoError(t, err)
+			show("JSON with "+name+" in it", string(nested))
 		}
 	}
 	for name, text := range map[string]string{

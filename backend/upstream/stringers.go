@@ -6,13 +6,12 @@ package upstream
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 )
 
 // An Account or a Token that ends up in a log line or an error by mistake must not take its secrets along. The methods here
-// cover package fmt and log/slog. What they do not reach: a value in an unexported field of another struct, for which fmt
-// calls no methods (keep those behind a pointer), and encoding to JSON, since tokens have to be stored.
+// cover package fmt and whatever encodes to text or JSON, as hclog and log/slog do. What they do not reach: a value in an
+// unexported field of another struct, for which fmt calls no methods (keep those behind a pointer).
 
 // String names the account's protocol and nothing else.
 func (a Account) String() string {
@@ -23,8 +22,8 @@ func (a Account) String() string {
 // are not covered. go vet reports those.
 func (a Account) GoString() string { return a.String() }
 
-// LogValue is String for log/slog.
-func (a Account) LogValue() slog.Value { return slog.StringValue(a.String()) }
+// MarshalText is String for loggers.
+func (a Account) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // String returns only the token's times.
 func (t Token) String() string {
@@ -38,8 +37,8 @@ func (t Token) GoString() string { return t.String() }
 // Format prints String, whatever the verb that fmt asks a value about: all but %T and %p.
 func (t Token) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.String()) }
 
-// LogValue is String for log/slog.
-func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+// MarshalText is String for loggers.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // String names the client's protocol and nothing else.
 func (c *client) String() string {
@@ -49,5 +48,5 @@ func (c *client) String() string {
 // Format prints String, whatever the verb.
 func (c *client) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
 
-// LogValue is String for log/slog.
-func (c *client) LogValue() slog.Value { return slog.StringValue(c.String()) }
+// MarshalText is String for loggers.
+func (c *client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
