@@ -12,6 +12,7 @@ import (
 // fastRead is the fast path: the read of a role and a token that are both in memory. It returns nil for everything else, which
 // goes through the SDK's router to tokenRead and gets the same response. The router asks the host for the replication state on
 // every request, which is a round trip between two processes and about a quarter of a read.
+// What tokenRead refuses a reader is to be refused here too.
 //
 // The router uses the state to decide whether to forward the request to the active node. See activeNode for why it need not be
 // asked for each time.

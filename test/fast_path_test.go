@@ -68,27 +68,47 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	})
 }
 
-func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
+func TestFastPath_SameResponseAsSlowPath(t *testing.T) { //nolint:tparallel // fixturesTest calls it
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
 		w.write("role/free", map[string]any{"config": "gst", "lease": false})
 		w.read("token/app")
 		w.read("token/free")
 		advance(time.Minute)
-		for _, path := range []string{"token/app", "token/free"} {
-			warm := w.read(path)
-			// A parameter of Vault's own changes nothing, but is not for the short way.
-			cold, err := w.tryRead(path, map[string]any{"version": "0"})
-			check.NoError(t, err)
-			check.Equal(t, warm.Data, cold.Data, "%s: the response", path)
-			check.Require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
-			if warm.Secret == nil {
-				continue
-			}
-			check.Equal(t, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions, "%s: the lease", path)
-			check.True(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
-		}
+		w.sameByBothPaths("token/app")
+		w.sameByBothPaths("token/free")
 	})
+	// What a role's setting refuses or changes, it does by both paths.
+	for field, change := range roleChanges() {
+		timed(t, field, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.write("config/other", jwtConfig("verify_connection", false))
+			w.read("token/app")
+			w.write("role/app", map[string]any{field: change.written})
+			w.sameByBothPaths("token/app")
+		})
+	}
+}
+
+// sameByBothPaths checks that a read gets the same response or error by the fast path as by the slow one.
+func (w *testMount) sameByBothPaths(path string) {
+	w.t.Helper()
+	_, _ = w.tryRead(path, nil) // fills the caches
+	warm, warmErr := w.tryRead(path, nil)
+	// A parameter of Vault's own changes nothing, but is not for the fast path.
+	cold, coldErr := w.tryRead(path, map[string]any{"version": "0"})
+	check.Require(w.t, (warmErr == nil) == (coldErr == nil), "%s: %v by the fast path, %v by the slow one", path, warmErr, coldErr)
+	if warmErr != nil {
+		check.Equal(w.t, warmErr.Error(), coldErr.Error(), "%s: the error", path)
+		return
+	}
+	check.Equal(w.t, warm.Data, cold.Data, "%s: the response", path)
+	check.Require(w.t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
+	if warm.Secret == nil {
+		return
+	}
+	check.Equal(w.t, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions, "%s: the lease", path)
+	check.True(w.t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
 }
 
 // A caller may modify its response.

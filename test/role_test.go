@@ -46,15 +46,22 @@ func TestRole_ReadAsWritten(t *testing.T) {
 	})
 }
 
-func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) { //nolint:tparallel // eachNamed calls it
-	type testCase struct{ written, read any }
-	changes := map[string]testCase{
+// roleChange is another value of a role's field, as it is written and as it is read.
+type roleChange struct{ written, read any }
+
+// roleChanges are one for each field of a role. TestRole_UpdateChangesOnlyNamedFields checks that none is missing.
+func roleChanges() map[string]roleChange {
+	return map[string]roleChange{
 		"config":   {"other", "other"},
 		"max_ttl":  {"10m", 600.0},
 		"lease":    {false, false},
 		"metadata": {map[string]any{"mode": "Seller"}, map[string]any{"mode": "Seller"}},
 	}
-	eachNamed(t, changes, func(t *testing.T, field string, change testCase) {
+}
+
+func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) { //nolint:tparallel // eachNamed calls it
+	changes := roleChanges()
+	eachNamed(t, changes, func(t *testing.T, field string, change roleChange) {
 		w := jwtV1().mounted(t)
 		w.write("config/other", jwtConfig("verify_connection", false))
 		w.write("role/limited", map[string]any{"config": "gst", "max_ttl": 3600, "metadata": "gstin=29ABCDE1234F2Z5"})
