@@ -71,39 +71,79 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 	}
 }
 
-// What is stored of a token or a failed login is read again: no field of theirs is written in one place only.
+// What is stored is read again: no field is written in one place only.
 func TestRecord_ReadAsWritten(t *testing.T) {
 	t.Parallel()
 	var token StoredToken
-	fill(t, reflect.ValueOf(&token).Elem())
+	fill(t, reflect.ValueOf(&token).Elem(), new(int))
 	s := State{RefreshTarget: "the endpoint"}
 	check.Equal(t, s.storeToken(token.token(s.RefreshTarget)), token, "a token")
 	var failed StoredFailedLogin
-	fill(t, reflect.ValueOf(&failed).Elem())
+	fill(t, reflect.ValueOf(&failed).Elem(), new(int))
 	check.Equal(t, storeFailure(failed.failed(Reading{})), failed, "a failed login")
+
+	var record Record
+	fill(t, reflect.ValueOf(&record).Elem(), new(int))
+	record.Schema = SchemaVersion
+	record.Attempt = nil                            // see TestRecord_AttemptReadAsWritten
+	record.Failure, record.Verifications = nil, nil // are read, and not written any more
+	record.Superseded[0].Revocation = ""            // would be remembered as revoked too
+	restored := &transition{env: Env{Reading: Reading{Wall: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+	restored.restore(&record, nil)
+	got, want := reflect.ValueOf(*restored.record(restored.env)), reflect.ValueOf(record)
+	for n := range want.NumField() {
+		check.Equal(t, got.Field(n).Interface(), want.Field(n).Interface(), "a record's %s", want.Type().Field(n).Name)
+	}
 }
 
-// fill gives each field a value of its own.
-func fill(t *testing.T, v reflect.Value) {
+// All that is stored of a login under way makes a difference where it is found at start.
+func TestRecord_AttemptReadAsWritten(t *testing.T) {
+	t.Parallel()
+	now := Reading{Wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	a := &Account{RotationPercent: 100} // single session
+	s := State{Known: known, Account: a, Work: &Work{Reason: ReasonVerification, Step: loggingIn, Account: a, Began: now}}
+	found := func(attempt StoredAttempt) *transition {
+		t := &transition{State: State{Current: &Token{IssuedAt: now.Wall, ExpiresAt: now.Wall.Add(time.Hour)}}, env: Env{Reading: now}}
+		t.unfinished(&attempt, nil)
+		return t
+	}
+	whole := *s.record(Env{Reading: now}).Attempt
+	for n := range reflect.TypeFor[StoredAttempt]().NumField() {
+		less := whole
+		field, name := reflect.ValueOf(&less).Elem().Field(n), reflect.TypeFor[StoredAttempt]().Field(n).Name
+		check.True(t, !field.IsZero(), "%s is not written", name)
+		field.SetZero()
+		check.True(t, !reflect.DeepEqual(found(whole), found(less)), "%s is not read", name)
+	}
+}
+
+// fill gives each field a value of its own. n counts those that have one.
+func fill(t *testing.T, v reflect.Value, n *int) {
 	t.Helper()
-	for n := range v.NumField() {
-		field := v.Field(n)
-		if field.Type() == reflect.TypeFor[time.Time]() {
-			field.Set(reflect.ValueOf(time.Date(2026, 1, n+1, 0, 0, 0, 0, time.UTC)))
-			continue
+	*n++
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		v.Set(reflect.ValueOf(time.Date(2026, 1, *n, 0, 0, 0, 0, time.UTC)))
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(fmt.Sprint("value ", *n))
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(*n))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(t, v.Index(0), n)
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			fill(t, field, n)
 		}
-		switch field.Kind() {
-		case reflect.String:
-			field.SetString(fmt.Sprint("value ", n))
-		case reflect.Int, reflect.Int64:
-			field.SetInt(int64(n + 1))
-		case reflect.Bool:
-			field.SetBool(true)
-		case reflect.Struct:
-			fill(t, field)
-		default:
-			t.Fatalf("say here another value of a %s", field.Kind())
-		}
+	default:
+		t.Fatalf("say here another value of a %s", v.Kind())
 	}
 }
 
