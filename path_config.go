@@ -294,7 +294,7 @@ func (b *backend) warnUnverified(resp *logical.Response, mount, name string, isN
 
 // warnOfLostRefresh warns of a write that changes where refresh tokens go: those of the tokens that are out go nowhere else.
 func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
-	if old == nil || old.RefreshURL == next.RefreshURL && old.CACert == next.CACert && old.ProxyURL == next.ProxyURL {
+	if old == nil || sameRefreshTarget(old, next) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
@@ -474,6 +474,11 @@ func (b *backend) setGeneration(old, next *config) {
 func sameLogin(a, b *config) bool {
 	one, other := a.account("").Upstream, b.account("").Upstream
 	return account.SameLogin(&one, &other)
+}
+
+func sameRefreshTarget(a, b *config) bool {
+	one, other := a.account("").Upstream, b.account("").Upstream
+	return account.SameRefreshTarget(&one, &other)
 }
 
 func (b *backend) configRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {

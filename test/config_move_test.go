@@ -95,7 +95,7 @@ func TestConfigMove_SigningSecretNotSent(t *testing.T) {
 	})
 }
 
-func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
+func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) { //nolint:tparallel // eachOf calls it
 	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
 		f := jwtV2()
 		w := f.mounted(t)
@@ -121,6 +121,22 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 		}
 		check.True(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
 	})
+	// Whatever needs the secrets again ends the refresh tokens too, but for token_url, where none is sent.
+	f := jwtV2()
+	for _, c := range f.changes(t) {
+		if !c.secrets || c.field == "token_url" {
+			continue
+		}
+		timed(t, c.field, func(t *testing.T) {
+			w := f.mounted(t)
+			old := tokenID(text(t, w.read("token/app").Data, "access_token"))
+			w.write("config/gst", with(f.onlySecrets(), c.field, c.written, "verify_connection", false))
+			w.quiet(func() {
+				revoked, _ := w.revoke(old)
+				check.Equal(t, revoked[old].upstream, "unsupported", "revoke of a token from before another %s", c.field)
+			})
+		})
+	}
 }
 
 // refreshToken is the refresh token that a login got.

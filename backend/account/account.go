@@ -134,3 +134,6 @@ func SameLogin(a, b *upstream.Account) bool { return loginOf(a) == loginOf(b) }
 func refreshTarget(a *upstream.Account) string {
 	return shortDigest(a.RefreshURL, a.CACert, a.ProxyURL)
 }
+
+// SameRefreshTarget reports whether the refresh tokens of both accounts go to the same place.
+func SameRefreshTarget(a, b *upstream.Account) bool { return refreshTarget(a) == refreshTarget(b) }
