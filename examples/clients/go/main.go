@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] [-every TIME] ROLE URL..."
+const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] " +
+	"[-every TIME] ROLE URL..."
 
 func main() {
 	log.SetFlags(0)

@@ -62,7 +62,7 @@ type token struct {
 func (t token) String() string { return "token " + t.ID }
 
 // MarshalText does the same for logs in JSON.
-func (t token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+func (t token) MarshalText() ([]byte, error) { return []byte(t.String()), nil } //nolint:unparam // encoding.TextMarshaler
 
 // hide keeps it out of messages: an API may repeat in its error what it was sent.
 func (t token) hide(text []byte) []byte {
