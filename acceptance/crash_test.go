@@ -34,6 +34,8 @@ const (
 	cutOff = "cut off when the plugin stopped"
 	// storeTimeout bounds how long after the upstream has responded to a login its token may still be on its way into storage.
 	storeTimeout = time.Second
+	// forcedEvery is how soon after an operator's login that has succeeded the next one is made.
+	forcedEvery = 10 * time.Second
 	// arriveTimeout bounds how long after a kill a login that was sent before it may reach the upstream. It is shorter than a
 	// start of the plugin.
 	arriveTimeout = 100 * time.Millisecond
@@ -277,8 +279,11 @@ func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()
 	})
 }
 
-// duringForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
+// duringForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself, mostly in vain.
 func (c *crashes) duringForcedLogin(t *testing.T, _ int) {
+	if c.asked > 0 { // the one before has succeeded
+		<-time.After(forcedEvery)
+	}
 	c.duringLogin(t, func() error {
 		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/rotate/"+c.cold.config, nil)
 		return err
