@@ -32,7 +32,7 @@ func (b *backend) cancelVerification(name string) {
 }
 
 // verify logs in with settings, and calls commit with the token. In between the config is not locked, which it is before: commit
-// is not called if it is another one than old by then, whoever has stored that.
+// is not called if the stored config is no longer old.
 func (b *backend) verify(
 	ctx context.Context, old *config, settings *issuer.Account, unlock func(), commit func(context.Context, *issuer.Token) error,
 ) error {

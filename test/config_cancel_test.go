@@ -119,8 +119,8 @@ func TestConfigCancel_NotByARefusedPause(t *testing.T) {
 	})
 }
 
-// A config that somebody else stores during a verification is not overwritten by what was made of the former one, whoever that is
-// and however: no cluster knows of the writes of another.
+// A config that another writer stores during a verification is not overwritten by what was made of the former one: no cluster
+// knows of the writes of another.
 func TestConfigCancel_StoredElsewhere(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

@@ -287,7 +287,7 @@ func TestRevoke_AskedAgainAfterAFailedWrite(t *testing.T) {
 	})
 }
 
-// What the upstream has said of a token is told also where its config is deleted while revoke/ waits for another one.
+// revoke/ returns what the upstream has said of a token also where its config is deleted while it waits for another one.
 func TestRevoke_ConfigDeletedMeanwhile(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")

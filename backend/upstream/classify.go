@@ -91,10 +91,16 @@ func statusOf(v any) int {
 	return int(n)
 }
 
-// failure returns the error that a response is which has not succeeded.
-func (a *response) failure(op string, r *grant, s *scrubber) *Error {
+// newError is an error of this response, without its kind.
+func (a *response) newError(op string) *Error {
 	e := &Error{Op: op, Status: a.status}
 	e.ClockSkew, e.SkewKnown = a.skew()
+	return e
+}
+
+// failure returns the error that a response is which has not succeeded.
+func (a *response) failure(op string, r *grant, s *scrubber) *Error {
+	e := a.newError(op)
 	e.Kind, e.Cause = a.classify(op, r)
 	if e.Kind == Throttled {
 		e.RetryAfter = a.retryAfter()
@@ -114,8 +120,8 @@ func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 // malformed is the error of a response that looked like a success and is none.
 func (a *response) malformed(op string, r *grant, s *scrubber, problem problemText) *Error {
 	r.problem = problem
-	e := &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.describe(op, r, s)}
-	e.ClockSkew, e.SkewKnown = a.skew()
+	e := a.newError(op)
+	e.Kind, e.Detail = Malformed, a.describe(op, r, s)
 	if problem == problemLife {
 		sum := sha256.Sum256([]byte(r.token))
 		e.TokenID = hex.EncodeToString(sum[:8])
