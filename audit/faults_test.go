@@ -54,7 +54,7 @@ func TestLeak_OtherDeviceOrFormerSalt(t *testing.T) {
 // TestLeak_NobodyIsNotAnAllClear: a token that leaked was given to somebody.
 func TestLeak_NobodyIsNotAnAllClear(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
-	log := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
+	log := file(t, logOf(t, "key", readByAsha))
 	wantLeak(t, search(t, Token(7), log), exitIncomplete, "", "")
 	if text := must(t, Token(1)[:20], "-token-file=-", log); !strings.Contains(text, "not the whole token") {
 		t.Errorf("a part of a token is in no log, and no note tells: %s", text)
@@ -626,7 +626,7 @@ func TestAlarm_CredentialInAQuery(t *testing.T) {
 func TestAlarm_SecretInTheRequestURI(t *testing.T) {
 	withoutVault(t)
 	for _, query := range []string{"rejected_token_id=" + Token(1), "rejected_token_id=eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x", "token=" + Token(1)} {
-		text := strings.ReplaceAll(logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }),
+		text := strings.ReplaceAll(logOf(t, "", readByAsha),
 			`"path":"mastersindia/token/billing"`, `"path":"mastersindia/token/billing","request_uri":"/v1/mastersindia/token/billing?`+query+`"`)
 		if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "use vault write") || strings.Contains(got, "audit_non_hmac") {
 			t.Errorf("the log shows %s, want an alarm that names the cause, got %q", query, got)
@@ -722,7 +722,7 @@ func TestAlarm_UnwrappedInClearWithoutItsRead(t *testing.T) {
 // TestAlarm_OfARawDevice: what a device with log_raw=true shows is mended at the device, and not at the mount.
 func TestAlarm_OfARawDevice(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+	text := logOf(t, "", readByAsha)
 	text = strings.ReplaceAll(text, (&Log{Key: "audit-device-key"}).HMAC("external userpass-asha"), "hvs.CAESIinventedinventedinvented")
 	if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "client_token") || !strings.Contains(got, "log_raw") {
 		t.Errorf("want an alarm for client_token that names log_raw, got %q", got)
@@ -894,7 +894,7 @@ func TestVault_SettingsOfTheShell(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "invented-vault-token")
 	t.Setenv("VAULT_NAMESPACE", "team/tax")
 	t.Setenv("VAULT_WRAP_TTL", "60s")
-	path := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
+	path := file(t, logOf(t, "key", readByAsha))
 	if r := runWith(t, Token(1), "-token-file=-", path); r.code != exitOK {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
@@ -924,14 +924,14 @@ func TestFiles_EmptyGzip(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	log := logFile(t, readByAsha, tuned()...)
 	wantLeak(t, search(t, Token(1), log, empty), exitIncomplete, "userpass-asha", "")
 }
 
 // TestLines_BeforeBadGzip: what was read of a file counts, also where something behind it only begins like gzip.
 func TestLines_BeforeBadGzip(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	text := logOf(t, "", readByAsha, tuned()...)
 	wantLeak(t, search(t, Token(1), file(t, text+"\x1f\x8b and no more\n")), exitIncomplete, "userpass-asha", "")
 }
 
@@ -955,7 +955,7 @@ func TestDenied_WithoutOperation(t *testing.T) {
 func TestFiles_RotatedOneMissing(t *testing.T) {
 	withoutVault(t)
 	dir := t.TempDir()
-	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	text := logOf(t, "", readByAsha, tuned()...)
 	for names, missing := range map[string]string{
 		"audit.log audit.log.2":               "audit.log.1",
 		"audit.log.4 audit.log.1 audit.log":   "audit.log.2",
@@ -983,7 +983,7 @@ func TestFiles_RotatedOneMissing(t *testing.T) {
 // TestLines_OfTheServersLog: a Vault server that logs as JSON, at level trace, to the same standard output as an audit device.
 func TestLines_OfTheServersLog(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	text := logOf(t, "", readByAsha, tuned()...)
 	other := `{"@level":"trace","@message":"handle request","@module":"secrets.vault-plugin-secrets-mastersindia.mastersindia_1"}` + "\n"
 	wantLeak(t, search(t, Token(1), file(t, other+text+other)), exitOK, "userpass-asha", "")
 }
@@ -991,7 +991,7 @@ func TestLines_OfTheServersLog(t *testing.T) {
 // TestLines_NestedTooDeep: to decode a line of millions of brackets would take a stack of gigabytes, or try it from each of them. It is damaged.
 func TestLines_NestedTooDeep(t *testing.T) {
 	withoutVault(t)
-	good := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	good := logOf(t, "", readByAsha, tuned()...)
 	many := strings.Repeat("[", 3<<20)
 	for _, bad := range []string{
 		`{"x":"mastersindia","request":` + strings.Repeat(`{"a":`, 1<<20), `{"x":"other","request":` + strings.Repeat(`{"a":`, 1<<20),

@@ -42,6 +42,9 @@ func logOf(t *testing.T, key string, fill func(*Log), names ...string) string {
 	return text.String()
 }
 
+// readByAsha is a read that is known to have given the first token.
+func readByAsha(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
+
 // file writes a file for a test and returns its name.
 func file(t *testing.T, text string) string {
 	t.Helper()

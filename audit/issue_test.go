@@ -71,16 +71,15 @@ func TestIssue_ClaimsOfTheVendors(t *testing.T) {
 // a file that is not here.
 func TestIssue_RepeatedByTheUpstream(t *testing.T) {
 	withoutVault(t)
-	read := func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
 	for name, fill := range map[string]func(l *Log){
 		"issued twice": func(l *Log) {
-			read(l)
+			readByAsha(l)
 			l.Wait(25 * time.Hour)
 			clear(l.issued)
-			read(l)
+			readByAsha(l)
 		},
 		"an error says so": func(l *Log) {
-			read(l)
+			readByAsha(l)
 			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing",
 				Error: "1 error occurred:\n\t* config \"gst\": the upstream repeats its last token, which is about to expire, and gives no other\n\n"})
 		},
@@ -89,7 +88,7 @@ func TestIssue_RepeatedByTheUpstream(t *testing.T) {
 			t.Errorf("%s: it may have been given in an earlier life, and the report is complete: %+v", name, got)
 		}
 	}
-	wantLeak(t, search(t, Token(1), logFile(t, read, tuned()...)), exitOK, "userpass-asha", "")
+	wantLeak(t, search(t, Token(1), logFile(t, readByAsha, tuned()...)), exitOK, "userpass-asha", "")
 }
 
 // TestIssue_OfARevokedToken: the same holds for who had a token that was revoked.

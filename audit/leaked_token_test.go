@@ -57,8 +57,7 @@ func TestLeak_NobodyIsClearedUnjudged(t *testing.T) {
 // TestLeak_HalvesOfTwoDevices: what one device has of the response may be all that there is of it.
 func TestLeak_HalvesOfTwoDevices(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
-	read := func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
-	asked, answered := strings.SplitAfter(logOf(t, "key", read), "\n"), strings.SplitAfter(logOf(t, "former key", read), "\n")
+	asked, answered := strings.SplitAfter(logOf(t, "key", readByAsha), "\n"), strings.SplitAfter(logOf(t, "former key", readByAsha), "\n")
 	wantLeak(t, search(t, Token(1), file(t, asked[0]+answered[1])), exitIncomplete, "", "userpass-asha")
 	wantLeak(t, search(t, Token(1), file(t, answered[0]+asked[1])), exitOK, "userpass-asha", "")
 }
@@ -206,7 +205,7 @@ func TestLeak_AnyMountOfTheEngine(t *testing.T) {
 			l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst")})
 		}))
 	}
-	mine := logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+	mine := logOf(t, "key", readByAsha)
 	wantLeak(t, search(t, Token(1), file(t, mine+tax("former key"))), exitIncomplete, "userpass-asha", "userpass-bina")
 	wantLeak(t, search(t, Token(1), file(t, mine+tax("key"))), exitOK, "userpass-asha userpass-bina", "")
 }
@@ -228,8 +227,7 @@ func TestLeak_LogBeginsTooLate(t *testing.T) {
 // TestLeak_LogBeginsWithinARequest: a response without its request tells that a file before is missing, and who is in it is not known.
 func TestLeak_LogBeginsWithinARequest(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
-	read := func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
-	_, cut, _ := strings.Cut(logOf(t, "key", read), "\n")
+	_, cut, _ := strings.Cut(logOf(t, "key", readByAsha), "\n")
 	wantLeak(t, search(t, Token(1), file(t, cut)), exitIncomplete, "userpass-asha", "")
 }
 
@@ -259,7 +257,7 @@ func TestLeak_ForwardedTwiceAnsweredOnce(t *testing.T) {
 // TestLeak_ResponseWithoutCaller: a response may lack what its request has, and who it was is known all the same.
 func TestLeak_ResponseWithoutCaller(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
-	lines := strings.SplitAfter(logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }), "\n")
+	lines := strings.SplitAfter(logOf(t, "key", readByAsha), "\n")
 	bare := logOf(t, "key", func(l *Log) { l.Read(Caller{Remote: "10.1.0.11"}, "billing", Token(1), "gst") })
 	wantLeak(t, search(t, Token(1), file(t, lines[0]+strings.SplitAfter(bare, "\n")[1])), exitOK, "userpass-asha", "")
 }
@@ -505,7 +503,7 @@ func TestLeak_ConfigsOfTwoMounts(t *testing.T) {
 // TestLines_TailOfAResponse: a file that begins in the middle of a line says that something is missing, however little of it is left.
 func TestLines_TailOfAResponse(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
-	text := logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+	text := logOf(t, "key", readByAsha)
 	for _, tail := range []string{
 		`/token/billing/0a1b2c3d"}},"time":"2026-03-01T08:00:00Z","type":"response"}`,
 		`"lease_id":"mastersindia/token/billing/0a1b2c3d"}},"time":"2026-03-01T08:00:00Z","type":"response"}`,
@@ -1093,7 +1091,7 @@ func TestLeak_CubbyholeOfAWrapping(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	for _, left := range []string{`"policies":\[[^]]*\],`, `"auth":\{.*?\},("error"|"request")`, `"operation":"read",`} {
 		wrapping := Caller{Name: "w", Remote: "10.9.9.9", Policies: []string{"response-wrapping"}}
-		read := logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+		read := logOf(t, "key", readByAsha)
 		text := logOf(t, "key", func(l *Log) {
 			l.n = 50
 			l.Do(Request{By: wrapping, Operation: "read", Mount: "cubbyhole/", Path: "response", Answer: map[string]any{"response": "{}"}})
@@ -1504,7 +1502,7 @@ func TestLeak_PathMasked(t *testing.T) {
 // TestLeak_HMACOfTheLog: the token_hmac of the report is one that the log has, so that its lines can be found by it.
 func TestLeak_HMACOfTheLog(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key", "a": "a", "b": "b", "c": "c", "d": "d"})
-	text := logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+	text := logOf(t, "key", readByAsha)
 	if got := mustJSON(t, Token(1), "-token-file=-", file(t, text)).all("receivers", "token_hmac"); !strings.Contains(text, got) {
 		t.Errorf("the HMAC of the report is in no line: %s", got)
 	}

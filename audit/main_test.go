@@ -470,7 +470,7 @@ func TestSpan_OutsideOfTheLog(t *testing.T) {
 			t.Errorf("%s: the log has nothing of that time, and the report says %v, with exit code 0 and without a note", span, r["summary"])
 		}
 	}
-	path = logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	path = logFile(t, readByAsha, tuned()...)
 	for span, want := range map[string]int{"-since=2026-02-20": exitOK, "-since=2026-03-05": exitIncomplete, "-until=2026-02-20": exitIncomplete} {
 		if r := runWith(t, Token(1), "-token-file=-", span, path); r.code != want {
 			t.Errorf("%s: want exit code %d for a leaked token, got %d: %s", span, want, r.code, r.stdout)

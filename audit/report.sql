@@ -52,13 +52,13 @@ WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SE
   OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id))
 GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
-  iif(v.token_id IN (SELECT token_id FROM token WHERE token_id <> ''), coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
+  coalesce(iif(v.token_id IN (SELECT token_id FROM token WHERE token_id <> ''), nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
     WHERE t.token_id = v.token_id AND t.token_id <> '')),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
     (SELECT 'not known for ' || n || ' requests that name or wrap it' FROM passed_on p WHERE p.token_id = v.token_id),
-    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0) + 2)), ''),
-    'not known'), 'not known') AS receivers
+    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0) + 2)), ''), NULL),
+    'not known') AS receivers
 FROM requests q JOIN (SELECT * FROM revoked UNION ALL SELECT key, coalesce((SELECT lower(trim(value, ' "''' || char(9, 10, 13))) FROM parameter p WHERE p.request = key
   AND p.name = 'token_id' AND p.state = 'shown'), ''), 'not known', '' FROM request WHERE kind = 'revoke' AND outcome = 2) v ON v.request = q.key
 WHERE q.kind = 'revoke' AND q.outcome IN ('ok', 'not known') AND q.in_span;

@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// readByAsha is a read that is known to have given the first token.
-func readByAsha(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
-
 // TestMovedMount_FromAnotherNamespace: -namespace names where the mount is now, and who read from it before is listed, too.
 func TestMovedMount_FromAnotherNamespace(t *testing.T) {
 	withoutVault(t)
