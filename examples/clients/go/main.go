@@ -22,14 +22,17 @@ import (
 	"time"
 )
 
-const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] " +
-	"[-every TIME] ROLE URL..."
+const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
 func main() {
 	log.SetFlags(0)
 	log.SetOutput(hiding{os.Stderr})
-	flag.CommandLine.Init("", flag.ContinueOnError)
 	flag.CommandLine.SetOutput(io.Discard) // it shows what is written without a blank behind an option, such as a token
+	flag.Usage = func() {
+		log.Print(usage)
+		flag.CommandLine.SetOutput(os.Stderr)
+		flag.PrintDefaults()
+	}
 	what := call{header: make(http.Header)}
 	given := make(map[string]int) // flag takes the last one
 	option := func(name, usage string, set func(string) error) {
@@ -45,9 +48,7 @@ func main() {
 	option("d", "body, or @file", func(text string) error { body = append(body, text); return nil })
 	option("f", "put the token into this field of the JSON body", func(text string) error { what.field = text; return nil })
 	every := flag.Duration("every", 0, "call again and again, so often")
-	if flag.CommandLine.Parse(os.Args[1:]) != nil {
-		log.Fatal(usage)
-	}
+	flag.Parse()
 	for name, times := range given {
 		if times > 1 {
 			log.Fatalf("-%s: is given twice", name)

@@ -354,9 +354,10 @@ def _send(url, method, body, headers, timeout, ca_file=None):
     except (OSError, ValueError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
-        if _proxy(url) and isinstance(problem, (ValueError, http.client.InvalidURL)):
+        proxy = _proxy(url)
+        if proxy and isinstance(problem, (ValueError, http.client.InvalidURL)):
             reason = "it is no URL such as http://proxy.example.com:3128"  # and what is wrong with it may show its password
-        raise ClientError(f"calling {_shown(url)}{_proxy(url)} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
+        raise ClientError(f"calling {_shown(url)}{proxy} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
     except BaseException as problem:  # a job's time is over: the library's own variables have the tokens in clear
         raise problem.with_traceback(None) from None
 
