@@ -53,10 +53,8 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 			view.Vault = node
 			view.searchLeaks(t)
 		}
-		if t.Failed() {
-			for _, node := range w.cluster.Nodes {
-				t.Logf("the end of %s:\n%s", node.ServerLog(), harness.Tail(node.ServerLog(), 15))
-			}
+		for _, node := range w.cluster.Nodes {
+			harness.ShowEnd(t, node.ServerLog())
 		}
 		if err := w.cluster.Stop(); err != nil {
 			t.Error(err)

@@ -149,6 +149,14 @@ type test interface {
 	Logf(format string, args ...any)
 }
 
+// ShowEnd shows the end of a log where the test has failed.
+func ShowEnd(t test, log string) {
+	t.Helper()
+	if t.Failed() {
+		t.Logf("the end of %s:\n%s", log, Tail(log, 15))
+	}
+}
+
 // EndWith ends a process with the test, which shows where it has failed the last that the process logged before that.
 func EndWith(t test, p interface {
 	Stop() error
@@ -156,9 +164,7 @@ func EndWith(t test, p interface {
 }) {
 	t.Helper()
 	t.Cleanup(func() {
-		if t.Failed() { // before the dozens of lines about the stop
-			t.Logf("the end of %s:\n%s", p.Log(), Tail(p.Log(), 15))
-		}
+		ShowEnd(t, p.Log()) // before the dozens of lines about the stop
 		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
