@@ -77,7 +77,7 @@ func (c *classifier) classify(e *entry) *fact {
 	r, by := e.Request, c.callerOf(e)
 	mount, path := c.location(e)
 	f := &fact{
-		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.text("path")),
+		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
 	}
 	if f.id == "" {
@@ -147,9 +147,9 @@ func (c *classifier) classify(e *entry) *fact {
 // location is the mount and the path of a request, in its namespace. The mount is empty where the line does not tell it.
 func (c *classifier) location(e *entry) (mount, path string) {
 	r := e.Request
-	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.text("path")), r.Path
+	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.Path), r.Path
 	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
-		path = strings.TrimPrefix(path, r.Namespace.text("path"))
+		path = strings.TrimPrefix(path, r.Namespace.Path)
 	}
 	return mount, path
 }
@@ -165,7 +165,7 @@ func (e *entry) missing(outcome int, by caller, reported, mount, path string) (n
 	for _, field := range [][2]string{{"auth.policies", strings.Join(e.Auth.Policies, ",")},
 		{"auth.accessor", cmp.Or(by.entity, by.accessor, by.client, by.inbound)},
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
-		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.text("id")},
+		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID},
 		{"request.operation", operationName.FindString(r.Operation)}} {
 		if field[1] == "" && (ofEngine || strings.HasPrefix(field[0], "request.")) {
 			names += " " + field[0]
@@ -202,25 +202,25 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
 	f.name, f.kind = c.text(name), "view"
-	switch strings.NewReplacer("create", "update", "patch", "update").Replace(e.Request.Operation) + " " + prefix {
-	case "read token", "update token":
+	switch write := slices.Contains([]string{"create", "update", "patch"}, e.Request.Operation); {
+	case prefix == "token" && (write || e.Request.Operation == "read"):
 		f.kind = "read"
-	case "update config", "update role":
+	case (prefix == "config" || prefix == "role") && write:
 		f.kind = "write"
-	case "delete config", "delete role":
+	case (prefix == "config" || prefix == "role") && e.Request.Operation == "delete":
 		f.kind = "delete"
-	case "update rotate", "update revoke":
+	case (prefix == "rotate" || prefix == "revoke") && write:
 		f.kind = prefix
 	}
 }
 
 // judge fills in how the request ended, and which token it gave.
 func (c *classifier) judge(f *fact, e *entry, answered fields) {
-	failure, policies, allowed := answered.text("error"), e.Auth.PolicyResults, string(e.Auth.PolicyResults["allowed"]) == "true"
+	failure, policies := answered.text("error"), e.Auth.PolicyResults
 	switch {
 	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
-	case e.Error != "" && (policies == nil && denial.MatchString(e.Error) || policies != nil && !allowed):
+	case e.Error != "" && (policies == nil && denial.MatchString(e.Error) || policies != nil && !policies.Allowed):
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
@@ -252,7 +252,7 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	r, data := e.Request, e.Response.Data
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
-	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.text("path")+c.mount
+	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.Path+c.mount
 	if !sure && data["access_token"] == nil {
 		return t // a token_id is no secret
 	}

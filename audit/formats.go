@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -81,7 +80,7 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return err
 	}
-	return s.query(ctx, "SELECT 1 FROM note WHERE incomplete", func([]string, row) error { return errIncomplete })
+	return s.query(ctx, "SELECT 1 FROM note WHERE incomplete", func([]string, []*any) error { return errIncomplete })
 }
 
 // notes writes alarms and notes. CSV has no place for them.
@@ -100,13 +99,14 @@ func (s *store) table(ctx context.Context, o options, out io.Writer) error {
 		columns := strings.ReplaceAll(strings.ToUpper(strings.Join(part.Columns, "\t")), "_", " ")
 		head := "\n" + strings.ToUpper(part.Title) + "\n  " + columns + "\n"
 		n := 0
-		err = errors.Join(err, s.query(ctx, part.query, func(_ []string, r row) error {
+		err = errors.Join(err, s.query(ctx, part.query, func(names []string, values []*any) error {
 			if n++; n > mostLines && !part.all {
 				return nil
 			}
 			cells := make([]string, len(part.Columns))
 			for i, name := range part.Columns {
-				cells[i] = cmp.Or(clean(timePattern.ReplaceAllString(hmacPattern.ReplaceAllString(r.text(name), "hmac:$1…"), "$1 $2")), "-")
+				value := hmacPattern.ReplaceAllString(text(values[slices.Index(names, name)]), "hmac:$1…")
+				cells[i] = cmp.Or(clean(timePattern.ReplaceAllString(value, "$1 $2")), "-")
 			}
 			fmt.Fprintf(grid, "%s  %s\n", head, strings.Join(cells, "\t"))
 			head = ""
@@ -123,7 +123,6 @@ func (s *store) table(ctx context.Context, o options, out io.Writer) error {
 }
 
 var (
-	internal    = regexp.MustCompile("^(key|ns|token_key|opened_by|in_span|verdict)$") // columns that only join tables
 	hmacPattern = regexp.MustCompile(hmacPrefix + "([0-9a-f]{12})[0-9a-f]+")
 	unprintable = regexp.MustCompile(`[^\pL\pM\pN\pP\pS ]`)
 	formula     = regexp.MustCompile(`^[=+\-@|%]`) // what a spreadsheet takes for one
@@ -143,14 +142,14 @@ func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 		query = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL" + readingsOrder
 	}
 	var head []string
-	err := s.query(ctx, query, func(names []string, r row) error {
+	err := s.query(ctx, query, func(names []string, values []*any) error {
 		if head == nil {
-			head = slices.DeleteFunc(slices.Clone(names), internal.MatchString)
+			head = names
 			_ = lines.Write(head) // Error tells
 		}
 		cells := make([]string, len(head))
-		for n, name := range head {
-			cells[n] = formula.ReplaceAllString(clean(r.text(name)), "'$0")
+		for n := range cells {
+			cells[n] = formula.ReplaceAllString(clean(text(values[n])), "'$0")
 		}
 		return lines.Write(cells)
 	})
@@ -167,27 +166,28 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		section{ID: "requests", Title: "requests",
 			Columns: strings.Fields("time kind outcome who remote_address path token lease_id error written"),
 			query:   `SELECT * FROM requests WHERE key IN (SELECT key FROM newest) ORDER BY time, request_id`})
-	head, err := json.Marshal(map[string]string{"mount": o.mount, "namespace": o.namespace, "version": version})
-	columns, failed := json.Marshal(parts)
-	if err = errors.Join(err, failed); err != nil {
-		return err
-	}
+	head, _ := json.Marshal(map[string]string{"mount": o.mount, "namespace": o.namespace, "version": version}) // texts never fail
+	columns, _ := json.Marshal(parts)
 	fmt.Fprintf(out, "%s,\n\"sections\": %s", strings.TrimSuffix(string(head), "}"), columns)
 	for _, p := range parts {
 		fmt.Fprintf(out, ",\n%q: [", p.ID)
 		between := "\n  "
-		if err := s.query(ctx, p.query, func(_ []string, r row) error {
-			maps.DeleteFunc(r, func(name string, _ any) bool { return internal.MatchString(name) })
-			text, err := json.Marshal(r)
-			fmt.Fprintf(out, "%s%s", between, text)
+		if err := s.query(ctx, p.query, func(names []string, values []*any) error {
+			text, open := []byte(between), byte('{')
+			for n, name := range names {
+				text = append(strconv.AppendQuote(append(text, open), name), ':')
+				text, _ = json.Append(text, *values[n], json.EscapeHTML) // a text, a number or nil
+				open = ','
+			}
 			between = ",\n  "
+			_, err := out.Write(append(text, '}'))
 			return err
 		}); err != nil {
 			return err
 		}
 		fmt.Fprint(out, "]")
 	}
-	_, err = fmt.Fprint(out, "\n}\n")
+	_, err := fmt.Fprint(out, "\n}\n")
 	return err
 }
 

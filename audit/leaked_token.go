@@ -90,8 +90,8 @@ func (s *store) askVault(ctx context.Context, o options) error {
 			texts = append(texts, [2]string{"leaked", fmt.Sprintf(form, o.leaked)})
 		}
 	}
-	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(_ []string, r row) error {
-		texts = append(texts, [2]string{r.text("kind"), r.text("text")})
+	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(_ []string, values []*any) error {
+		texts = append(texts, [2]string{text(values[0]), text(values[1])})
 		return nil
 	}); err != nil {
 		return err

@@ -36,7 +36,7 @@ func TestMemory_BelowHundredMegabytes(t *testing.T) {
 				l.Do(Request{By: People()[n%5], Operation: "update", Mount: mountPath, Path: fmt.Sprint("config/", n%3000), Data: data})
 			}
 		},
-		"40 MB, half of it the mount's, 5,000 callers": func(l *Log) { l.Long(40<<20, 2, 5000) },
+		"40 MB, half of it the mount's, 5,000 callers": func(l *Log) { l.Long(40<<20, 2, 5000, 200) },
 	} {
 		in, out := io.Pipe()
 		command := exec.CommandContext(t.Context(), program, "-format=json", "-")

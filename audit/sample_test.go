@@ -297,9 +297,9 @@ func (l *Log) Day() {
 	l.Do(Request{By: omar, Operation: "read", Mount: mount, Path: "status/gst", Answer: map[string]any{"state": "ready"}})
 }
 
-// Long writes a log of at least size bytes, of which one request in every is on the mount, by so many callers, with a new token
-// after each 200 reads.
-func (l *Log) Long(size int64, every, callers int) {
+// Long writes a log of at least size bytes, of which one request in every is on the mount, by so many callers through ten roles, with a new
+// token after so many reads.
+func (l *Log) Long(size int64, every, callers, readsPerToken int) {
 	people := make([]Caller, callers)
 	for n := range people {
 		text := fmt.Sprint(n)
@@ -313,7 +313,7 @@ func (l *Log) Long(size int64, every, callers int) {
 		by := people[l.random.IntN(len(people))]
 		if n%every == 0 {
 			reads++
-			l.Read(by, "role-"+fmt.Sprint(reads%5), Token(reads/200), "gst")
+			l.Read(by, "role-"+by.Name[len(by.Name)-1:], Token(reads/readsPerToken), "gst")
 		} else {
 			l.Other(by)
 		}

@@ -47,9 +47,9 @@ type filter [][]byte
 func newFilter(mount string) filter {
 	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
 	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
-	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them. Mounts are moved and disabled, their leases
-	// revoked, and audit devices disabled by lines that need not have the mount's name. Tokens of the engine have a rotation.
-	words := bytes.Fields([]byte("wrap cubbyhole/response remount mounts revoke audit last_vault_rotation " + pluginName))
+	// Wrappings, moves, ends of leases and of audit devices, and tokens of other mounts need not have the mount's name: these are in
+	// wrap, cubbyhole/response, remount, mounts, revoke, audit and last_vault_rotation. A word that begins rarely is found sooner.
+	words := bytes.Fields([]byte("wrap yhole/response remount unts voke udit vault_rotation " + pluginName))
 	return append(slices.DeleteFunc(words, func(word []byte) bool { return bytes.Contains(word, longest) }), longest)
 }
 
@@ -301,7 +301,9 @@ type auth struct {
 	DisplayName   string   `json:"display_name"`
 	EntityID      string   `json:"entity_id"`
 	Policies      []string `json:"policies"`
-	PolicyResults fields   `json:"policy_results"`
+	PolicyResults *struct {
+		Allowed bool `json:"allowed"`
+	} `json:"policy_results"`
 }
 
 type request struct {
@@ -317,7 +319,10 @@ type request struct {
 	RequestURI          string `json:"request_uri"`
 	Data                fields `json:"data"`
 	Headers             fields `json:"headers"`
-	Namespace           fields `json:"namespace"` // id, and the path unless it is the root
+	Namespace           struct {
+		ID   string `json:"id"`
+		Path string `json:"path"` // unless it is the root
+	} `json:"namespace"`
 }
 
 type response struct {

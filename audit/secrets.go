@@ -18,6 +18,9 @@ const (
 	withheld   = "[withheld]"   // stands for a secret that the log shows
 	hmacPrefix = "hmac-sha256:" // begins every value that the audit device has hashed
 	mostText   = 400            // bytes that are kept of a text that callers of Vault may have chosen
+	// secretNames are those of parameters, fields of a response and headers whose value is a secret.
+	secretNames = " password secret client_secret token access_token refresh_token client_token id_token x_vault_token " +
+		"authorization proxy_authorization client_assertion api_key apikey x_api_key x_apikey cookie "
 )
 
 func isHidden(value string) bool {
@@ -118,12 +121,8 @@ func tokenID(token string) string {
 }
 
 var (
-	// secretName finds parameters, fields of a response and headers whose value is a secret.
-	secretName = regexp.MustCompile("(?i)^(password|(client_)?secret|((access|refresh|client|id|x-vault)[_-])?token|" +
-		"(proxy-)?authorization|client_assertion|(x-)?api[_-]?key|cookie)$")
 	// secretHeader finds headers of a config whose values are likely credentials.
 	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
-	headersName  = regexp.MustCompile("^(refresh_)?headers$")
 	// parameterName finds parameters that a config, a role or a mount has.
 	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +
 		"default_token_ttl|(refresh_)?headers|lease|ledger_retention|max_(token_)?ttl|metadata|password|paused|pause_reason|preset|" +
@@ -135,8 +134,11 @@ var (
 
 // isSecret reports whether a value is a secret by its name, or is a token in place of its token_id.
 func isSecret(name, text string) bool {
-	return secretName.MatchString(name) || strings.HasSuffix(name, "token_id") && len(strings.Trim(text, "\"' \t\r\n")) > 16
+	return strings.Contains(secretNames, " "+strings.ReplaceAll(strings.ToLower(name), "-", "_")+" ") ||
+		strings.HasSuffix(name, "token_id") && len(strings.Trim(text, "\"' \t\r\n")) > 16
 }
+
+func isHeaders(name string) bool { return name == "headers" || name == "refresh_headers" }
 
 // eachText calls found with each text or number in values, at any depth, and its name.
 func eachText(values fields, found func(name, text string)) {
@@ -146,14 +148,14 @@ func eachText(values fields, found func(name, text string)) {
 			found("a token as a name", outer)
 		}
 		for t := json.NewTokenizer(value); t.Next(); {
-			text, inner := "", fields{}
+			text, inner := "", fields(nil)
 			if t.Value.Number() {
 				text = string(t.Value)
 			} else if t.Value.String() {
 				_ = json.Unmarshal(t.Value, &text)
 			}
 			switch {
-			case t.IsKey && headersName.MatchString(outer) && secretHeader.MatchString(text):
+			case t.IsKey && isHeaders(outer) && secretHeader.MatchString(text):
 				name = "authorization" // whatever its name
 			case t.IsKey && len(text) <= 30:
 				name = text
@@ -174,12 +176,13 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
-		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), len(text) > 9 && vendorPattern.MatchString(text):
+		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked),
+			(len(text) >= 40 || strings.Contains(text, "eyJ")) && vendorPattern.MatchString(text):
 			f.row("secret", strings.ToLower(c.text(name))+where)
-		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query),
+		case strings.ContainsRune(address, '@'), query != "" && pairPattern.MatchString(query),
 			strings.HasSuffix(name, "_url") && (strings.ContainsRune(text, '@') || pairPattern.MatchString(text)):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
-		case headersName.MatchString(name) && secretHeader.MatchString(text):
+		case isHeaders(name) && secretHeader.MatchString(text):
 			f.row("secret", name)
 		}
 	}
@@ -212,7 +215,7 @@ func (c *classifier) parameters(f *fact, asked fields) {
 			state = "hidden"
 		case secret && s != "":
 			state = "in clear"
-		case headersName.MatchString(name) || name == "metadata":
+		case isHeaders(name) || name == "metadata":
 			text = withheld
 		case strings.HasSuffix(name, "_url"):
 			text = c.text(safeURL(s))

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver
@@ -126,39 +127,34 @@ func (s *store) note(incomplete bool, text string) error { return s.insert("note
 
 // print writes the column text of a query, a line for each row.
 func (s *store) print(ctx context.Context, out io.Writer, query string) error {
-	return s.query(ctx, query, func(_ []string, r row) error {
-		_, err := fmt.Fprintln(out, clean(r.text("text")))
+	return s.query(ctx, query, func(_ []string, values []*any) error {
+		_, err := fmt.Fprintln(out, clean(text(values[0])))
 		return err
 	})
 }
 
-// row is a row of a query: string, int64, float64 or nil by the name of the column.
-type row map[string]any
+// text is a value that query hands out.
+func text(value *any) string { return fmt.Sprint(cmp.Or(*value, any(""))) }
 
-func (r row) text(name string) string {
-	if r[name] == nil {
-		return ""
-	}
-	return fmt.Sprint(r[name])
-}
-
-// query hands each row to take, with the names of the columns in their order. take must not keep the row.
-func (s *store) query(ctx context.Context, query string, take func(names []string, r row) error) error {
+// query hands each row to take, but for columns that only join tables. Values are text, numbers or nil, until the next row.
+func (s *store) query(ctx context.Context, query string, take func(names []string, values []*any) error) error {
 	found, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
-	names, err := found.Columns()
-	values, pointers, r := make([]any, len(names)), make([]any, len(names)), make(row)
-	for n := range values {
-		pointers[n] = &values[n]
+	var names []string
+	var values []*any
+	var all []any
+	columns, err := found.Columns()
+	for _, name := range columns {
+		value := new(any)
+		if all = append(all, value); !slices.Contains([]string{"key", "ns", "token_key", "opened_by", "in_span", "verdict"}, name) {
+			names, values = append(names, name), append(values, value)
+		}
 	}
 	for err == nil && found.Next() {
-		if err = found.Scan(pointers...); err == nil {
-			for n, name := range names {
-				r[name] = values[n]
-			}
-			err = take(names, r)
+		if err = found.Scan(all...); err == nil {
+			err = take(names, values)
 		}
 	}
 	return errors.Join(err, found.Err(), found.Close())
@@ -178,17 +174,12 @@ func (s *store) close() (err error) {
 
 // resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options) error {
-	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked), issuedAt(o.leaked)); err != nil {
-		return err
-	}
+	err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked), issuedAt(o.leaked))
 	if err := s.askVault(ctx, o); err != nil {
 		return errors.New((&classifier{leaked: o.leaked}).safe(err.Error())) // VAULT_ADDR may have a password
 	}
 	names, rest, _ := strings.Cut(part("resolve.sql"), "-- Here unite fills the table class.")
-	if err := s.exec(ctx, names); err != nil {
-		return err
-	}
-	if err := s.unite(ctx); err != nil {
+	if err = cmp.Or(err, s.exec(ctx, names), s.unite(ctx)); err != nil {
 		return err
 	}
 	return s.exec(ctx, rest+part("report.sql"))
@@ -208,9 +199,9 @@ func (s *store) unite(ctx context.Context) error {
 		}
 		return id
 	}
-	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(_ []string, r row) error {
-		a, _ := r["a"].(int64)
-		b, _ := r["b"].(int64)
+	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(_ []string, values []*any) error {
+		a, _ := (*values[0]).(int64)
+		b, _ := (*values[1]).(int64)
 		if a, b = find(a), find(b); a != b {
 			parent[max(a, b)] = min(a, b)
 		}
