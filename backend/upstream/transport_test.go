@@ -405,6 +405,17 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 	})
 }
 
+// TestCertificates_NoneOfTheSystem: ca_cert is instead of the CAs of the system, of which each could certify another server.
+func TestCertificates_NoneOfTheSystem(t *testing.T) {
+	t.Parallel()
+	text := check.Value(simulator.NewCA())(t).CertPEM()
+	want := x509.NewCertPool()
+	check.True(t, want.AppendCertsFromPEM(text), "the certificate is not read")
+	got := check.Value(upstream.Certificates(string(text)))(t)
+	check.True(t, got.Equal(want), "ca_cert is not all that is trusted")
+	check.True(t, !check.Value(x509.SystemCertPool())(t).Equal(x509.NewCertPool()), "this system trusts no CA, so that this test cannot fail")
+}
+
 func TestTLS_PlainServerNamed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))

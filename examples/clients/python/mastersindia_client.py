@@ -9,6 +9,7 @@ As a module:
 As a program (README.md has the options and the environment):
     mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 """
+import functools
 import http.client
 import json
 import os
@@ -42,9 +43,23 @@ class ClientError(Exception):
 
 
 class _Secret(str):
-    """A text that reports of the variables of a program do not show."""
+    """A text that reports of the variables of a program do not show, nor a part of it."""
     def __repr__(self):
         return "<secret>"
+
+    def __getitem__(self, key):
+        return _Secret(super().__getitem__(key))
+
+
+def _without_frames(function):
+    """Frappe, rich and others report the variables of each function that an error went through: none that has a secret is among these."""
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except BaseException as problem:  # also one that a job raises when its time is over
+            raise problem.with_traceback(None) from None
+    return wrapper
 
 
 class Token(dict):
@@ -63,6 +78,7 @@ class Client:
         self._vault = _vault()
         self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
 
+    @_without_frames
     def token(self, rejected=""):
         """Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
         rejected is the token_id of a token that the API has refused."""
@@ -85,6 +101,7 @@ class Client:
         self._kept = (token, time.time() + keep, time.time() + life)
         return _copied(token)
 
+    @_without_frames
     def call(self, url, method="", body=None, headers=None, field=""):
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
@@ -196,6 +213,7 @@ def _hidden(data):
     return {name: _Secret(value) if isinstance(value, str) else value for name, value in data.items()}
 
 
+@_without_frames
 def _vault_token():
     """The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message."""
     token, name = os.environ.get("VAULT_TOKEN", ""), "VAULT_TOKEN"
@@ -251,6 +269,7 @@ def _with_field(body, field, value):
     return _Secret("{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest)
 
 
+@_without_frames
 def check(url, body=None, headers=None):
     """Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret."""
     _check_url("URL", url)
@@ -358,8 +377,6 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         if proxy and isinstance(problem, (ValueError, http.client.InvalidURL)):
             reason = "it is no URL such as http://proxy.example.com:3128"  # and what is wrong with it may show its password
         raise ClientError(f"calling {_shown(url)}{proxy} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
-    except BaseException as problem:  # a job's time is over: the library's own variables have the tokens in clear
-        raise problem.with_traceback(None) from None
 
 
 def _proxy(url):
