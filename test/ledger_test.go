@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 func TestLedger_OneEntryWithReason(t *testing.T) {
@@ -152,6 +153,29 @@ func TestLedger_ManyTokensInOrder(t *testing.T) {
 			found := w.lookUp("token_id", tokens[n].ID)
 			check.True(t, found.ID == tokens[n].ID && found.Config == "gst", "token %d is not found", n)
 		}
+	})
+}
+
+// TestLedger_ReasonOfARetriedLogin: the first login fails, and the engine's own retry brings the first token.
+func TestLedger_ReasonOfARetriedLogin(t *testing.T) {
+	eachNamed(t, map[string]string{"first read": "first_read", "after revoke": "after_revoke"}, func(t *testing.T, _ string, want string) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		if want == "after_revoke" {
+			s.token("app")
+			advance(time.Minute)
+			s.revoke("")
+		}
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		s.failed("app")
+		advance(100 * time.Millisecond)
+		s.failed("app")
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(10 * time.Second)
+		s.token("app")
+		got := s.reasons()
+		check.True(t, got[len(got)-1] == want, "reasons %q, want the last %s", got, want)
+		check.Equal(t, s.scrape().counted("rotations_total"), map[string]float64{}, "rotations")
 	})
 }
 

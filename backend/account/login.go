@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ func (Force) apply(t *transition) { t.startIfAllowed(ReasonForced) }
 // apply begins a rotation, now that the account has a slot, if it still wants one.
 func (Due) apply(t *transition) {
 	if t.Known == known && t.InUse(t.env) {
-		t.startIfAllowed(ReasonRotation)
+		t.startIfAllowed(cmp.Or(t.neededReason(t.env.Reading, ""), ReasonRotation))
 	}
 }
 

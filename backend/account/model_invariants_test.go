@@ -550,7 +550,7 @@ func (w *modelWorld) checkStatus() {
 	}
 	env := w.env()
 	env.Active = true
-	why := s.MayLogin(env, s.readReason(now, ""), s.Account)
+	why := s.MayLogin(env, s.neededReason(now, ""), s.Account)
 	_, isHeld := errors.AsType[*LoginError](why)
 	isHeld = isHeld || why != nil && s.Failure != nil && errors.Is(why, s.Failure.err)
 	f := s.LastFailure(now)

@@ -48,7 +48,7 @@ func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	case s.Work != nil:
 		return false
 	}
-	if reason := s.readReason(env.Reading, r.Rejected); reason != "" && s.MayLogin(env, reason, s.Account) == nil {
+	if reason := s.neededReason(env.Reading, r.Rejected); reason != "" && s.MayLogin(env, reason, s.Account) == nil {
 		return true
 	}
 	if _, wrong := s.Current.corrected(env.Reading); wrong {
@@ -93,7 +93,7 @@ func (s *State) Decide(env Env, r *Reader) Decision {
 	if s.Work != nil {
 		return wait(ReadWait)
 	}
-	switch err := s.MayLogin(env, s.readReason(env.Reading, ""), s.Account); {
+	switch err := s.MayLogin(env, s.neededReason(env.Reading, ""), s.Account); {
 	case errors.Is(err, errLeasesRunning):
 		return wait(s.Current.Remaining(env.Reading) - Margin)
 	case errors.Is(err, ErrGivenUp):
@@ -152,13 +152,13 @@ func (e Read) apply(t *transition) {
 		t.load()
 		return
 	}
-	if reason := t.readReason(t.env.Reading, e.Rejected); reason != "" {
+	if reason := t.neededReason(t.env.Reading, e.Rejected); reason != "" {
 		t.startIfAllowed(reason)
 	}
 }
 
-// readReason is why a read causes a login; "" where it needs none.
-func (s *State) readReason(now Reading, rejected string) Reason {
+// neededReason is why a login is needed at once, also by one who is not a reader; "" where none is.
+func (s *State) neededReason(now Reading, rejected string) Reason {
 	switch {
 	case s.Usable(now) && rejected == s.Current.ID:
 		return ReasonRejected
