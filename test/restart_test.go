@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -155,6 +156,28 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		check.Equal(t, time.Since(began), time.Duration(0), "the readers were let go after")
 		advance(time.Hour)
 		s.wantLogins(many, "after the stop")
+	})
+}
+
+// TestStop_TokenThatIsBeingStoredIsKept: the upstream has given it, and without the record neither revoke/ nor lookup would know it.
+func TestStop_TokenThatIsBeingStoredIsKept(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		puts := 0
+		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+			if kind == mounttest.Put && key == "token/gst" {
+				puts++ // the first takes note of the login
+			}
+			return mounttest.Fault{Wait: time.Duration(max(0, puts-1)) * time.Second}
+		})
+		s.async("token/app")
+		advance(500 * time.Millisecond)
+		check.RequireEqual(t, puts, 2, "writes of the record")
+		s.Stop()
+		advance(3 * time.Second)
+		s.Storage.Heal()
+		s.Reload()
+		s.token("app")
+		s.wantLogins(1, "since the token was being stored when the plugin stopped")
 	})
 }
 

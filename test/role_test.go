@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 func TestRole_ReadAsWritten(t *testing.T) {
@@ -116,6 +117,22 @@ func TestRole_DeletedGivesNoToken(t *testing.T) {
 		w.wantAbsent("role/app")
 		w.Reload()
 		w.badRequest(logical.ReadOperation, "token/app", nil, "app", "vault write mastersindia/role/app")
+	})
+}
+
+// TestRole_WrittenBesideARead: what a read has found of the role before a write of it is not kept for later reads.
+func TestRole_WrittenBesideARead(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.write("config/other", jwtConfig("verify_connection", false))
+		s.Reload()
+		s.Storage.On(mounttest.Get, "role/app", mounttest.Fault{Late: true, Wait: time.Second})
+		first := s.async("token/app")
+		advance(500 * time.Millisecond)
+		s.Storage.Heal()
+		s.write("role/app", map[string]any{"config": "other"})
+		former := check.Value(s.wait(first).unpack())(t)
+		check.Equal(t, former.Data["config"], any("gst"), "the read that began before the write is of config")
+		check.Equal(t, s.token("app").config, "other", "the next read is of config")
 	})
 }
 

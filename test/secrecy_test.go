@@ -209,6 +209,9 @@ func (w *testMount) collectMessages(f fixture) []string {
 		said = append(said, string(encoded))
 	}
 	readAll := func() {
+		if r, err := w.do(w.t.Context(), logical.ReadOperation, "token/app", nil); err == nil {
+			send(logical.UpdateOperation, "token/app", map[string]any{"rejected_token_id": r.Data["token_id"]})
+		}
 		for _, path := range []string{"config/gst", "role/app", "status/gst", "ledger/gst", "token/app"} {
 			send(logical.ReadOperation, path, nil)
 		}

@@ -46,7 +46,8 @@ type heldPut struct {
 
 type access struct{ kind, key string }
 
-// Fault is what becomes of one access: it fails where Err is set, though only after it was done where Late is set as well.
+// Fault is what becomes of one access: it takes time, and fails where Err is set. All this comes before it is done, or after it where
+// Late is set.
 type Fault struct {
 	Err  error
 	Late bool
@@ -212,28 +213,36 @@ func (p *processStorage) access(ctx context.Context, kind, key string, do func()
 	if p.lost.Load() {
 		return errors.New("storage: the process is dead")
 	}
-	if fault.Hold != nil {
+	if fault.Late {
+		if err := do(); err != nil {
+			return err
+		}
+		return fault.happen(ctx)
+	}
+	if err := fault.happen(ctx); err != nil {
+		return err
+	}
+	return do()
+}
+
+// happen takes the time of a fault, and returns its error.
+func (f Fault) happen(ctx context.Context) error {
+	if f.Hold != nil {
 		select {
-		case <-fault.Hold:
+		case <-f.Hold:
 		case <-ctx.Done():
 		}
 	}
-	if fault.Wait > 0 {
+	if f.Wait > 0 {
 		select {
-		case <-time.After(fault.Wait):
+		case <-time.After(f.Wait):
 		case <-ctx.Done():
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return errors.New("rpc error: " + err.Error()) // over gRPC it is no error of a context any more
 	}
-	if fault.Err != nil && !fault.Late {
-		return fault.Err
-	}
-	if err := do(); err != nil {
-		return err
-	}
-	return fault.Err
+	return f.Err
 }
 
 func (p *processStorage) List(ctx context.Context, prefix string) (keys []string, err error) {

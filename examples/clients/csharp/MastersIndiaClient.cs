@@ -30,7 +30,7 @@ public sealed class MastersIndiaException : Exception
     internal const string VaultToken = @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20,}";
 }
 
-/// <summary>What Vault gives. Fields that Vault did not give are null.</summary>
+/// <summary>What Vault gives. Fields that Vault did not give are null. JSON of it shows the token: log the TokenId.</summary>
 public sealed class MastersIndiaToken
 {
     public string AccessToken, Authorization, TokenId, Config, ClientId;

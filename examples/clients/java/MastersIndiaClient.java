@@ -73,7 +73,7 @@ public final class MastersIndiaClient {
         }
     }
 
-    /** What Vault gives; metadata are the role's. Text that Vault did not give is null. */
+    /** What Vault gives; metadata are the role's. Text that Vault did not give is null. JSON of it shows the token: log the tokenId. */
     public record Token(String accessToken, String authorization, String tokenId, String config, String clientId,
             Map<String, String> metadata) {
         @Override public String toString() { return "token " + tokenId; } // it stays out of logs

@@ -54,7 +54,8 @@ export class Client {
   }
 
   /**
-   * Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
+   * Returns what Vault gives: access_token, authorization, metadata and so on; a copy or JSON of it has not the first two.
+   * It is kept until there may be a newer one.
    * rejected is the token_id of a token that the API has refused.
    */
   async token(rejected = "") {
