@@ -149,12 +149,17 @@ type leak struct {
 // search searches the token in logs.
 func search(t *testing.T, token string, args ...string) leak {
 	t.Helper()
-	r := runWith(t, token, append([]string{"-token-file=-", "-format=csv"}, args...)...)
+	database := filepath.Join(t.TempDir(), "audit.db")
+	r := runWith(t, token, append([]string{"-token-file=-", "-format=csv", "-db=" + database}, args...)...)
 	if r.code == exitFailed || r.code == exitUsage {
 		t.Fatalf("%q: exit code %d: %s", args, r.code, r.stderr)
 	}
-	if strings.Contains(r.stdout+r.stderr, token) {
-		t.Errorf("the report shows the token")
+	stored, err := os.ReadFile(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(r.stdout+r.stderr+string(stored), token) {
+		t.Errorf("the report or its database shows the token")
 	}
 	rows, err := csv.NewReader(strings.NewReader(r.stdout)).ReadAll()
 	if err != nil {
