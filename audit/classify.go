@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/segmentio/encoding/json"
 )
@@ -23,7 +22,8 @@ const (
 )
 
 var (
-	hexID     = regexp.MustCompile("^[0-9a-f]{16}$")                // a token_id
+	hexID     = regexp.MustCompile("^[0-9a-f]{16}$") // a token_id
+	rfc3339   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 	tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
 	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
@@ -201,7 +201,7 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	mount = cmp.Or(mount, c.mount) // Vault does not route what it denies
 	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
-	f.name, f.kind = c.text(name), "view"
+	f.name, f.kind, f.why = c.text(name), "view", cmp.Or(f.why, c.errorText(strings.Join(e.Response.Warnings, "; ")))
 	switch write := slices.Contains([]string{"create", "update", "patch"}, e.Request.Operation); {
 	case prefix == "token" && (write || e.Request.Operation == "read"):
 		f.kind = "read"
@@ -256,8 +256,13 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	if !sure && data["access_token"] == nil {
 		return t // a token_id is no secret
 	}
-	if id = hexID.FindString(id); len(unmasked(shownAccess)) > 16 && (!sure || id == "") { // it may be a mask of any shape
+	switch id = hexID.FindString(id); {
+	case c.leaked != "" && strings.Contains(shownAccess, c.leaked):
+		id = tokenID(c.leaked)
+	case strings.HasPrefix(shownAccess, "eyJ") && (!sure || id == ""):
 		id = tokenID(shownAccess)
+	case !sure && unmasked(shownAccess) != "" && id != tokenID(shownAccess): // it may be a digest that a collector made
+		id = ""
 	}
 	if !sure && id != "" {
 		access, hiddenID = "", ""
@@ -270,17 +275,8 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	hiddenKind, kind := textOf(data, "token_type")
 	t.hiddenConfig, t.config = textOf(data, "config")
 	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
-	t.issued, t.expires = timeOf(data, "issued_at"), timeOf(data, "expires_at")
+	t.issued, t.expires = rfc3339.FindString(data.text("issued_at")), rfc3339.FindString(data.text("expires_at"))
 	return t
-}
-
-// timeOf is the time of that name in data, in RFC 3339, or empty.
-func timeOf(data fields, name string) string {
-	text := data.text(name)
-	if _, err := time.Parse(time.RFC3339, text); err != nil {
-		return ""
-	}
-	return text
 }
 
 func (c *classifier) revocations(f *fact, answered fields) {

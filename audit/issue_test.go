@@ -152,3 +152,41 @@ func TestIssue_DuringTheFirstRequest(t *testing.T) {
 		t.Errorf("the log is complete, and the exit code is %d:\n%.700s", r.code, r.stdout)
 	}
 }
+
+// TestIssue_RepeatedAsAWarningSays: the engine says also in warnings, which Vault logs in clear, that the upstream repeats tokens.
+func TestIssue_RepeatedAsAWarningSays(t *testing.T) {
+	withoutVault(t)
+	for name, w := range map[string]struct{ op, path, warning string }{
+		"rotate": {"update", "rotate/gst", "The token was not replaced: the upstream repeats its last token, and gives no other until that expires."},
+		"read": {"read", "token/billing", "Token " + tokenID(Token(1)) + " was rejected and is kept: the upstream repeats it, and gives no other until it expires at " +
+			"2026-03-02T08:00:00Z: ask the vendor to end its session."},
+	} {
+		text := logOf(t, "", func(l *Log) {
+			readByAsha(l)
+			r := Request{By: People()[0], Operation: w.op, Mount: mountPath, Path: w.path, Answer: map[string]any{"config": "gst"}}
+			if w.op == "read" {
+				r.Answer, r.Lease = l.Answer(Token(1), "gst"), true
+			}
+			l.Do(r)
+		}, tuned()...)
+		lines := strings.SplitAfter(text, "\n")
+		last := len(lines) - 2
+		lines[last] = strings.Replace(lines[last], `"response":{`, `"response":{"warnings":["`+w.warning+`"],`, 1)
+		if got := search(t, Token(1), file(t, strings.Join(lines, ""))); got.code != exitIncomplete {
+			t.Errorf("%s: it may have been given in an earlier life, and the report is complete: %+v", name, got)
+		}
+	}
+}
+
+// TestIssue_OfTwoMounts: one mount shows when it got the token. The other one, which the upstream gave the same token, does not, and may have
+// given it to others before the log begins.
+func TestIssue_OfTwoMounts(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	mine := logOf(t, "key", func(l *Log) { l.Other(People()[2]); l.Wait(time.Hour); readByAsha(l) })
+	tax := ofTheEngine(logOf(t, "key", func(l *Log) {
+		l.n, l.HideIssue = 50, true
+		l.Wait(2 * time.Hour)
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+	}))
+	wantLeak(t, search(t, Token(1), file(t, mine+tax)), exitIncomplete, "userpass-asha userpass-bina", "")
+}

@@ -183,3 +183,57 @@ func TestAlarm_PasswordInAnAddressWithoutScheme(t *testing.T) {
 		}
 	}
 }
+
+// pseudonymised is a log whose collector replaced the values of these fields by digests of them (fluentd's anonymizer, logstash's fingerprint).
+func pseudonymised(text string, fields ...string) string {
+	return regexp.MustCompile(`"(`+strings.Join(fields, "|")+`)":"([^"]*)"`).ReplaceAllStringFunc(text, func(pair string) string {
+		parts := strings.SplitN(pair, ":", 2)
+		return parts[0] + `:"` + digest(parts[1]) + digest(pair) + `"`
+	})
+}
+
+// TestMasked_Digest: a digest in place of a token says nothing against the HMAC of its token_id.
+func TestMasked_Digest(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	read := func(l *Log) { l.n = 70; l.Read(people[1], "billing", Token(1), "gst") }
+	unwrapped := func(l *Log) {
+		l.n = 70
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
+	}
+	mine := logOf(t, "key", readByAsha)
+	for name, text := range map[string]string{
+		"read, former salt":      logOf(t, "former key", read),
+		"read, today's salt":     logOf(t, "key", read),
+		"unwrapped, former salt": logOf(t, "former key", unwrapped),
+		"unwrapped, today's":     logOf(t, "key", unwrapped),
+	} {
+		got := search(t, Token(1), file(t, mine+pseudonymised(text, "access_token", "authorization")))
+		if !strings.Contains(got.given+got.possible, "bina") {
+			t.Errorf("%s: userpass-bina was given the token: %+v", name, got)
+		}
+	}
+}
+
+// TestMasked_DigestsOfAll: a rule replaces every field with token in its name by a digest. That is no token.
+func TestMasked_DigestsOfAll(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for _, shown := range [][]string{tuned(), nil} {
+		mine := logOf(t, "key", readByAsha, shown...)
+		for name, fill := range map[string]func(l *Log){
+			"read": func(l *Log) { l.n = 70; l.Read(people[1], "billing", Token(1), "gst") },
+			"unwrapped": func(l *Log) {
+				l.n = 70
+				l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+				l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
+			},
+		} {
+			text := pseudonymised(logOf(t, "key", fill, shown...), "access_token", "authorization", "token_id", "token_type")
+			if got := search(t, Token(1), file(t, mine+text)); !strings.Contains(got.given+got.possible, "bina") {
+				t.Errorf("%s, tuned %t: userpass-bina was given the token: %+v", name, shown != nil, got)
+			}
+		}
+	}
+}

@@ -231,3 +231,27 @@ func TestThePageHidesNoReceiver(t *testing.T) {
 	b.want(t, lines("receivers"), 2)
 	b.wantNoComplaints(t)
 }
+
+// TestThePageHidesNoReceiverOfUnknownRole: what is about a receiver is not hidden by what a filter of roles, tokens or kinds cannot know of it.
+func TestThePageHidesNoReceiverOfUnknownRole(t *testing.T) {
+	withoutVault(t)
+	asha, bina, cron, erp := People()[0], People()[1], People()[2], People()[3]
+	log := logFile(t, func(l *Log) {
+		l.Read(asha, "billing", Token(1), "gst")
+		l.Do(Request{By: cron, Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w"})
+		l.Do(unwrap(erp, "w", map[string]any{"note": Token(1)}))
+		l.Do(Request{By: bina, Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w2"})
+	}, append(tuned(), "note")...)
+	page := pageOf(t, log, Token(1), "-token-file=-")
+	b := openPage(t, page)
+	for _, c := range []struct{ do, section, want string }{
+		{choose("token", tokenID(Token(1))), "receivers", erp.Name},
+		{choose("name", "billing"), "receivers", erp.Name},
+		{choose("name", "billing"), "possible", bina.Name},
+		{`document.querySelectorAll(".card")[0].click()`, "possible", bina.Name},
+	} {
+		b.eval(t, c.do)
+		b.want(t, `document.getElementById("`+c.section+`").innerText.includes("`+c.want+`")`, true)
+		b.eval(t, `document.getElementById("reset").click()`)
+	}
+}

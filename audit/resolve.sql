@@ -50,7 +50,7 @@ UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS N
 -- A standby forwards what only the active node can do, which logs it under an id of its own: within a second, and clocks differ by a second.
 CREATE INDEX request_caller ON request (caller, coalesce(began, ns));
 UPDATE request SET followed = 1 WHERE outcome = 1 AND (
-  SELECT sum(CASE outcome WHEN 1 THEN -1 ELSE 1 END) FROM request a WHERE a.caller = request.caller AND a.path = request.path
+  SELECT sum(CASE outcome WHEN 1 THEN -1 WHEN 3 THEN 0 ELSE outcome = 5 OR kind <> 'unwrap' AND reason NOT LIKE 'rpc error%' END) FROM request a WHERE a.caller = request.caller AND a.path = request.path AND a.operation = request.operation
     AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
     AND coalesce(a.began, a.ns) BETWEEN coalesce(request.began, request.ns) - 1000000000 AND request.ns + 2000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
@@ -62,6 +62,8 @@ INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min
     -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
     CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
+-- When one mount was given it says nothing of another that shows no such time.
+UPDATE token SET issued = '' WHERE issued <> '' AND (SELECT count(DISTINCT accessor) FROM mount) > 1 AND id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
 -- Which requests gave which tokens. Who unwraps tokens that are under any other name was given them.
 CREATE TABLE given AS SELECT token, key AS request FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
   UNION SELECT coalesce(class, s.id), key FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;

@@ -40,10 +40,10 @@
   // One test for all tables: what a table does not have does not hide its lines.
   const matcher = () => {
     const from = bound("from"), until = bound("until"), text = state.text.toLowerCase();
-    return (r) => {
+    return (r, isSought) => { // what the log does not tell of a reader of the leaked token hides nobody
       const first = ms(r.first || r.time), last = ms(r.last || r.time);
-      return (!state.who || r.who === undefined || r.receivers || whoKey(r) === state.who) && (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
-        (!state.token || r.token === undefined || r.why || tokenName(r) === state.token) && (!state.kind || !r.kind || r.kind === state.kind || r.kind === "unwrap" && state.kind === "read") && (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
+      return (!state.who || r.who === undefined || r.receivers || whoKey(r) === state.who) && (isSought || (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
+        (!state.token || r.token === undefined || tokenName(r) === state.token) && (!state.kind || !r.kind || r.kind === state.kind || r.kind === "unwrap" && state.kind === "read") && (!state.outcome || !r.outcome || r.outcome === state.outcome)) &&
         (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) && (!text || JSON.stringify(r).toLowerCase().includes(text));
     };
   };
@@ -77,7 +77,7 @@
     }
     t.draw = (test) => {
       t.test = test;
-      const kept = data.filter(test);
+      const kept = data.filter((r) => test(r, id === "receivers" || id === "possible"));
       kept.sort((a, b) => ((a[t.by] ?? "") < (b[t.by] ?? "") ? -1 : (a[t.by] ?? "") > (b[t.by] ?? "") ? 1 : 0) * (t.down ? -1 : 1));
       [...head.children].forEach((th, n) => {
         if (names[n] === t.by) th.setAttribute("aria-sort", t.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
@@ -161,7 +161,7 @@
     box.append(root);
   };
   const draw = () => {
-    const test = matcher(); byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
+    const test = matcher(); byId("matches").textContent = number(rows.filter((r) => test(r)).length) + " of " + number(rows.length) + " listed requests";
     timeline(test, filterNames.some((name) => state[name])); for (const t of tables) t.draw(test);
   };
   fixed(); const listed = [...rows, ...report.readings, ...report.refusals];
