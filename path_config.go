@@ -536,14 +536,14 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		resp.AddWarning(b.nothingDeleted(ctx, mount, configPrefix, name))
 		return resp
 	}
-	switch roles, all, err := b.rolesOf(ctx, name); {
+	switch roles, unsearched, err := b.rolesOf(ctx, name); {
 	case len(roles) > 0:
 		resp.AddWarning(fmt.Sprintf("Reads of these roles fail now, since they name the deleted config: %s. To delete a role: "+
 			"vault delete %srole/%s; to move it to another config: vault write %srole/%s config=...",
-			rolesInWords(roles, all), mount, roles[0], mount, roles[0]))
-	case err == nil && !all:
-		resp.AddWarning(fmt.Sprintf("Reads of roles that name the deleted config fail now. None of the first %d roles does, and the "+
-			"others were not searched. To list all: vault list %srole", mostListDetails, mount))
+			rolesInWords(roles, unsearched == 0), mount, roles[0], mount, roles[0]))
+	case err == nil && unsearched > 0:
+		resp.AddWarning(fmt.Sprintf("Reads of roles that name the deleted config fail now. None of those searched does; not searched: "+
+			"%d. To list all: vault list %srole", unsearched, mount))
 	}
 	known, _ := b.issuer.Tokens(ctx, name)
 	alive, pending, until, revocable := 0, 0, time.Time{}, false

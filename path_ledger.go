@@ -138,6 +138,9 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	}
 	return listEntries(names, func(name string) (map[string]any, error) {
 		until, err := b.ledger.Until(ctx, name)
+		for _, u := range b.issuer.Unsent(name) {
+			until = max(until, ledgerEntry(u.Token).Until(u.Keep))
+		}
 		return map[string]any{"remembered_until": until}, err
 	})
 }

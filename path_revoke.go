@@ -112,10 +112,10 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 			resp.AddWarning(warning)
 		}
 	}
-	b.warnOfSharedTokens(advice, resp, req.MountPoint, name, revoked)
 	if tokenID == "" {
 		b.warnOfTokensFromBefore(advice, resp, req.MountPoint, name)
 	}
+	b.warnOfSharedTokens(advice, resp, req.MountPoint, name, revoked)
 	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
 		resp.AddWarning("No token is left to serve: " + statusMessage(req.MountPoint, name, s, b.clock().Wall))
 	}
@@ -126,8 +126,13 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 func (b *backend) warnOfSharedTokens(
 	ctx context.Context, resp *logical.Response, mount, name string, revoked []issuer.Revocation,
 ) {
-	for _, r := range revoked {
+	for n, r := range slices.Backward(revoked) {
 		found, _ := b.findIssued(ctx, r.TokenID) // without the ledger nothing is known of others
+		if ctx.Err() != nil {
+			resp.AddWarning(fmt.Sprintf("Vault's storage is slow: of %d of these tokens it is not known whether other configs were given "+
+				"them, too, and hand them out. To find out of one: vault write %slookup token_id=...", n+1, mount))
+			return
+		}
 		for _, f := range found {
 			if f.Config == name {
 				continue

@@ -171,15 +171,15 @@ func (b *backend) configNotRole(ctx context.Context, req *logical.Request, name 
 	if c == nil {
 		return "", nil
 	}
-	roles, all, err := b.rolesOf(ctx, name)
+	roles, unsearched, err := b.rolesOf(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	switch {
 	case len(roles) > 0:
-	case !all:
-		return fmt.Sprintf("role %q does not exist: that is a config, and none of the first %d roles names it; to list all: "+
-			"vault list %srole", name, mostListDetails, req.MountPoint), nil
+	case unsearched > 0:
+		return fmt.Sprintf("role %q does not exist: that is a config, and none of the roles searched names it; not searched: %d; "+
+			"to list all: vault list %srole", name, unsearched, req.MountPoint), nil
 	default:
 		return fmt.Sprintf("role %q does not exist: that is a config, and it has no role yet: vault write %srole/%s config=%s",
 			name, req.MountPoint, name, name), nil
@@ -212,24 +212,27 @@ func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (
 		config, orCreate(b.nameMeant(ctx, configPrefix, config)), mount, config, mount)
 }
 
-// rolesOf returns the first few roles of a config; all is false if there may be more. With very many roles it searches only the
-// first ones.
-func (b *backend) rolesOf(ctx context.Context, config string) (roles []string, all bool, err error) {
+// rolesOf returns the first few roles of a config, and how many were not searched: those behind the first ones, and all that there
+// was no time for.
+func (b *backend) rolesOf(ctx context.Context, config string) (roles []string, unsearched int, err error) {
 	names, err := b.store.list(ctx, rolePrefix)
 	if err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
-	for _, name := range names[:min(len(names), mostListDetails)] {
+	for n, name := range names {
+		if n == mostListDetails || len(roles) == mostRolesNamed {
+			return roles, len(names) - n, nil
+		}
 		r, err := b.store.role(ctx, name)
+		if ctx.Err() != nil {
+			return roles, len(names) - n, nil //nolint:nilerr // what has been found is worth more than the reason
+		}
 		if err != nil && !stored.IsDamaged(err) {
-			return nil, false, err
+			return nil, 0, err
 		}
-		if r == nil || r.Config != config {
-			continue
-		}
-		if roles = append(roles, name); len(roles) == mostRolesNamed {
-			return roles, false, nil
+		if r != nil && r.Config == config {
+			roles = append(roles, name)
 		}
 	}
-	return roles, len(names) <= mostListDetails, nil
+	return roles, 0, nil
 }

@@ -253,3 +253,39 @@ func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
 		check.Equal[any](t, s.list("ledger/").Data["keys"], []string{"gst"}, "the list")
 	})
 }
+
+// docs/reference.md: "A record is kept for ledger_retention after the token expires … A change of ledger_retention applies to new
+// tokens." The ledger takes no writes when the token is issued, the retention is lowered, and the token is revoked.
+func TestLedgerRetention_OfTokenIssuedBefore(t *testing.T) {
+	eachNamed(t, map[string]bool{"ledger takes writes": false, "ledger takes none": true}, func(t *testing.T, _ string, failing bool) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		if failing {
+			s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		}
+		a := s.token("app")
+		advance(time.Second)
+		s.write("config/gst", map[string]any{"ledger_retention": "0s"})
+		s.revoke(a.id)
+		s.Storage.Heal()
+		advance(5 * time.Minute)
+		found := s.lookUp("token_id", a.id)
+		check.Equal(t, found.State, "revoked", "state")
+		advance(3 * 24 * time.Hour)
+		_, refused := asRefusal(s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}))
+		check.True(t, !refused, "a token that was issued with a ledger_retention of 720h is forgotten after three days")
+	})
+}
+
+// in_use of a token that nobody has read since a restart.
+func TestLedgerFault_ListHasUnsent(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		s.token("app")
+		advance(time.Second)
+		s.remove("config/gst")
+		facts := s.listed("ledger/", "gst")
+		check.True(t, facts["remembered_until"] != "", "ledger/gst has tokens, and the list says that they are remembered until %q", facts["remembered_until"])
+	})
+}

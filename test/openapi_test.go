@@ -135,13 +135,21 @@ func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 		config := d.Paths["/config/{name}"]
 		body := d.schemaOf(config.Post.RequestBody.Content)
 		shown := d.schemaOf(config.Get.Responses[http.StatusOK].Content)
+		sensitive := func(schema *framework.OASSchema, field string) {
+			t.Helper()
+			property := schema.Properties[field]
+			check.True(t, property != nil && property.DisplayAttrs != nil && property.DisplayAttrs.Sensitive, "%s is not marked as sensitive", field)
+		}
 		for _, field := range secretFields() {
-			check.True(t, body.Properties[field].DisplayAttrs.Sensitive, "%s is not marked as sensitive", field)
+			sensitive(body, field)
 			_, there := shown.Properties[field]
 			check.True(t, !there, "%s is among the fields of a read", field)
 		}
 		lookup := d.schemaOf(d.Paths["/lookup"].Post.RequestBody.Content)
-		check.True(t, lookup.Properties["token"].DisplayAttrs.Sensitive, "the token of lookup is not marked as sensitive")
+		sensitive(lookup, "token")
+		for _, field := range []string{"access_token", "authorization"} {
+			sensitive(d.schemaOf(d.Paths["/token/{role}"].Get.Responses[http.StatusOK].Content), field)
+		}
 	})
 }
 

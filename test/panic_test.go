@@ -270,14 +270,17 @@ func TestPanic_InEachResult(t *testing.T) {
 
 // A panic below a write of storage is the end of the request, and not of the process.
 func TestPanic_BelowAWriteOfStorage(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+	bubble(t, func(t *testing.T) {
+		s, book := oauth().logged(t)
 		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
 			if kind == mounttest.Put && key == "role/other" {
-				panic("the storage of the test panics")
+				panic("what may be a secret")
 			}
 			return mounttest.Fault{}
 		})
 		_, err := s.do(context.WithoutCancel(t.Context()), logical.UpdateOperation, "role/other", map[string]any{"config": "gst"})
 		check.Equal(t, codeOf(err), 500, "code")
+		s.says(book.String(), "panic")
+		s.hides(book.String()+err.Error(), "what may be a secret")
 	})
 }

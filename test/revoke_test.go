@@ -491,3 +491,52 @@ func TestRevoke_AnswersWithin30s(t *testing.T) {
 		advance(2 * time.Minute)
 	})
 }
+
+// revoke/ warns of tokens from before the config was deleted and written again: also where many were rotated since, and storage
+// takes ten milliseconds over a read.
+func TestRevoke_WarnsOfTokensFromBeforeInTime(t *testing.T) {
+	eachOf(t, []int{3, 120}, func(t *testing.T, rotations int) {
+		s := gstMount(t, 24*time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.remove("config/gst")
+		s.write("config/gst", jwtConfig("verify_connection", false))
+		s.token("app")
+		for range rotations {
+			advance(11 * time.Second)
+			s.write("rotate/gst", nil)
+		}
+		s.Storage.Slow(mounttest.Get, "ledger/", 10*time.Millisecond)
+		_, warnings := s.revoke("")
+		said := strings.Join(warnings, " ")
+		check.True(t, strings.Contains(said, "More tokens of config gst may be valid upstream"), "with %d tokens there is no such warning", rotations+1)
+	})
+}
+
+// revoke/ warns that a twin hands out the same token: also where the config has many other tokens, and a read takes 10 ms.
+func TestRevoke_WarnsOfTwinInTime(t *testing.T) {
+	eachOf(t, []int{3, 120}, func(t *testing.T, rotations int) {
+		s := gstMount(t, 24*time.Hour)
+		s.EveryMinute()
+		s.write("config/twin", jwtConfig("verify_connection", false))
+		s.write("role/twin", map[string]any{"config": "twin"})
+		s.token("app")
+		for range rotations {
+			advance(11 * time.Second)
+			s.write("rotate/gst", nil)
+		}
+		advance(11 * time.Second)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.write("rotate/gst", nil)
+		a := s.token("app")
+		check.Equal(t, s.token("twin").id, a.id, "the token of the twin")
+		advance(time.Second)
+		s.Storage.Slow(mounttest.Get, "ledger/", 10*time.Millisecond)
+		_, warnings := s.revoke("")
+		s.Storage.Heal()
+		check.Equal(t, s.token("twin").id, a.id, "the token of the twin, after revoke/gst")
+		said := strings.Join(warnings, " ")
+		check.True(t, strings.Contains(said, "Config twin was given the same token"), "with %d tokens there is no warning that config twin hands out the revoked one", rotations+2)
+	})
+}

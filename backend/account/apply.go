@@ -149,6 +149,7 @@ func (t *transition) addToOutbox(token *Token, keep time.Duration) {
 	bare.Generation, bare.replaced = "", "" // the ledger does not keep them, and the record is small
 	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID }
 	if n := slices.IndexFunc(t.Outbox, same); n >= 0 {
+		keep = max(keep, t.Outbox[n].Keep) // a change of ledger_retention is for new tokens
 		if before := t.Outbox[n].Token; before.revocation == bare.revocation && !bare.ExpiresAt.After(before.ExpiresAt) {
 			return
 		}

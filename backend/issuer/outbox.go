@@ -132,10 +132,11 @@ func (i *Issuer) Unread() (names []string, ok bool) {
 	return *unread, true
 }
 
-// Unsent is an entry that the ledger does not have yet.
+// Unsent is an entry that the ledger does not have yet, and how long it is kept after the token expires.
 type Unsent struct {
 	Config string
 	Token  *Token
+	Keep   time.Duration
 }
 
 // Unsent returns what the ledger does not have yet, the latest entry of each token: of the config of that name, or of all where
@@ -146,7 +147,7 @@ func (i *Issuer) Unsent(config string) []Unsent {
 		s, _ := w.look()
 		for _, o := range slices.Backward(s.Outbox) {
 			if !slices.ContainsFunc(found, func(u Unsent) bool { return u.Config == w.name && u.Token.ID == o.Token.ID }) {
-				found = append(found, Unsent{Config: w.name, Token: o.Token})
+				found = append(found, Unsent{w.name, o.Token, o.Keep})
 			}
 		}
 	}

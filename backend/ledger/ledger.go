@@ -57,6 +57,9 @@ type Entry struct {
 	Upstream  string
 }
 
+// Until is the day, in UTC and such as 2006-01-02, until which the token is remembered if it is kept so long after it expires.
+func (e Entry) Until(keep time.Duration) string { return e.ExpiresAt.Add(keep).UTC().Format(dayLayout) }
+
 // Ledger keeps the entries of one mount. It is safe for concurrent use by one process.
 type Ledger struct {
 	view logical.Storage
@@ -82,7 +85,7 @@ func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Dur
 	if err != nil {
 		return err
 	}
-	day := e.ExpiresAt.Add(keep).UTC().Format(dayLayout)
+	day := e.Until(keep)
 	place, known := places.of(config)
 	if known {
 		isLonger := day > place.Day

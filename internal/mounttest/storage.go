@@ -46,8 +46,8 @@ type heldPut struct {
 
 type access struct{ kind, key string }
 
-// Fault is what becomes of one access: it takes time, and fails where Err is set. All this comes before it is done, or after it where
-// Late is set.
+// Fault is what becomes of one access: it takes time, and fails where Err is set. All this comes before it is done, or after it
+// where Late is set.
 type Fault struct {
 	Err  error
 	Late bool
