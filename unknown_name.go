@@ -212,8 +212,8 @@ func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (
 		config, orCreate(b.nameMeant(ctx, configPrefix, config)), mount, config, mount)
 }
 
-// rolesOf returns the first few roles of a config, and how many were not searched: those behind the first ones, and all that there
-// was no time for.
+// rolesOf returns the first few roles of a config, and how many were not searched: those behind the first ones, and all for which
+// there was no time.
 func (b *backend) rolesOf(ctx context.Context, config string) (roles []string, unsearched int, err error) {
 	names, err := b.store.list(ctx, rolePrefix)
 	if err != nil {

@@ -189,4 +189,11 @@ func TestIssue_OfTwoMounts(t *testing.T) {
 		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
 	}))
 	wantLeak(t, search(t, Token(1), file(t, mine+tax)), exitIncomplete, "userpass-asha userpass-bina", "")
+	wrapped := ofTheEngine(logOf(t, "key", func(l *Log) {
+		l.n, l.HideIssue = 50, true
+		l.Wait(2 * time.Hour)
+		l.Do(Request{By: People()[2], Operation: "read", Mount: "tax/", Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
+	}))
+	wantLeak(t, search(t, Token(1), file(t, mine+wrapped)), exitIncomplete, "userpass-asha userpass-bina", "")
 }
