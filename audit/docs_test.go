@@ -40,6 +40,16 @@ func TestDocs_QueriesRun(t *testing.T) {
 	if len(queries) < 11 {
 		t.Fatalf("the document has %d queries", len(queries)-1)
 	}
+	for n, query := range queries[:len(queries)-1] {
+		if !strings.Contains(query, "ORDER BY") {
+			t.Errorf("query %d has no ORDER BY, so that its rows come in any order", n+1)
+		}
+	}
+	for _, s := range sections(options{leaked: "x"}) {
+		if s.ID != "summary" && !strings.Contains(s.query, "ORDER BY") {
+			t.Errorf("the query of %s has no ORDER BY, so that its rows come in any order", s.ID)
+		}
+	}
 	// Who unwrapped a read was given the token, who asked for it was not, and what was denied changed nothing.
 	few := logFile(t, func(l *Log) {
 		asha, bina, cron, erp, omar := People()[0], People()[1], People()[2], People()[3], People()[4]

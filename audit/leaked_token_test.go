@@ -102,6 +102,8 @@ func TestLeak_WrappedUnderAnotherName(t *testing.T) {
 		"with an error":  {"error": "x", "access_token": Token(1)},
 		"nested":         {"a": map[string]any{"b": Token(1)}},
 		"a header":       {"h": "Bearer " + Token(1)},
+		"a header, JWT":  {"h": "JWT " + Token(1)},
+		"a line":         {"h": Token(1) + "\n"},
 		"beside a decoy": {"access_token": Token(2), "token_id": "x", "note": Token(1)},
 		"in clear":       {"shown": "it is " + Token(1)},
 	} {
