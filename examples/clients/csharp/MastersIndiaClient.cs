@@ -30,11 +30,20 @@ public sealed class MastersIndiaException : Exception
     internal const string VaultToken = @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20,}";
 }
 
-/// <summary>What Vault gives. Fields that Vault did not give are null. JSON of it shows the token: log the TokenId.</summary>
+/// <summary>
+/// What Vault gives. What it did not give is null. All calls share it, and nothing in it can be changed. JSON of it shows the token: log
+/// the TokenId.
+/// </summary>
 public sealed class MastersIndiaToken
 {
-    public string AccessToken, Authorization, TokenId, Config, ClientId;
-    public IReadOnlyDictionary<string, string> Metadata;
+    public readonly string AccessToken, Authorization, TokenId, Config, ClientId;
+    public readonly IReadOnlyDictionary<string, string> Metadata;
+
+    internal MastersIndiaToken(Func<string, string> text, IDictionary<string, string> metadata)
+    {
+        AccessToken = text("access_token"); Authorization = text("authorization"); TokenId = text("token_id");
+        Config = text("config"); ClientId = text("client_id"); Metadata = new ReadOnlyDictionary<string, string>(metadata);
+    }
 }
 
 /// <summary>
@@ -398,19 +407,13 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
         }
         var metadata = new Dictionary<string, string>();
-        var token = new MastersIndiaToken
-        {
-            Metadata = new ReadOnlyDictionary<string, string>(metadata), // what a caller changes would be in all calls
-            AccessToken = text("access_token"), Authorization = text("authorization"), TokenId = text("token_id"),
-            Config = text("config"), ClientId = text("client_id"),
-        };
         foreach (var pair in data.Elements("metadata").Elements())
         {
             metadata[(string)pair.Attribute("item") ?? pair.Name.LocalName] = pair.Value; // item: a name that XML cannot have
         }
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         double ttl = double.Parse(text("ttl")), lease = (double?)root.Element("lease_duration") ?? 0;
-        kept = token;
+        kept = new MastersIndiaToken(text, metadata);
         keepUntil = DateTime.UtcNow.AddSeconds(lease > 0 ? Math.Min(lease, ttl) : ttl);
         livesUntil = DateTime.UtcNow.AddSeconds(double.Parse(text("expires_in")) - 5);
     }

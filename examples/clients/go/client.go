@@ -34,6 +34,12 @@ type call struct {
 // call returns the body of the API's response. A token that the API refuses is replaced, and the call tried once more, never in
 // a loop.
 func (c *client) call(ctx context.Context, what call) ([]byte, error) {
+	header := make(http.Header)
+	for name, values := range what.header { // which a caller need not have made by Set
+		name = http.CanonicalHeaderKey(name)
+		header[name] = append(header[name], values...)
+	}
+	what.header = header
 	if err := what.check(); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -137,7 +138,8 @@ func (c *client) mount() string {
 }
 
 // token returns the token that is kept, or reads it. rejected is the token_id of a token that the API has refused.
-func (c *client) token(ctx context.Context, rejected string) (token, error) {
+func (c *client) token(ctx context.Context, rejected string) (current token, err error) {
+	defer func() { current.Metadata = maps.Clone(current.Metadata) }() // what a caller changes is not what is kept
 	if c.where != vaultOfEnvironment() {
 		return token{}, errors.New("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault " +
 			"and namespace")

@@ -1,0 +1,262 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// vaultAndAPI is a Vault and an API on one server. The token of Vault's first response is the-token.
+type vaultAndAPI struct {
+	*httptest.Server
+	ttl, life int // seconds
+	second    int // status of Vault's second response, and of those behind it; 0 for 200
+
+	mu      sync.Mutex
+	reads   int
+	calls   []string // method, path, Gstin and body
+	cookies []string
+}
+
+func newVaultAndAPI(t *testing.T) *vaultAndAPI {
+	t.Helper()
+	s := &vaultAndAPI{ttl: 60, life: 60}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // what has not come is not in the call
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status, response := http.StatusOK, "{}"
+	switch sent := r.Header.Get("Authorization"); {
+	case strings.HasPrefix(r.URL.Path, "/v1/"):
+		status, response = s.read(r)
+	case r.URL.Path == "/page":
+		response = "<html>you sent " + sent
+	case r.URL.Path == "/refuse":
+		status, response = http.StatusUnauthorized, `{"detail":"no such token: `+sent+`"}`
+	case r.URL.Path == "/storing":
+		status, response = http.StatusInternalServerError, `{"error":true,"message":"could not store the access token"}`
+	case r.URL.Path == "/slow":
+		<-time.After(2500 * time.Millisecond)
+	default:
+		http.SetCookie(rw, &http.Cookie{Name: "sessionid", Value: "of-another", Path: "/"}) //nolint:gosec // G124: it is not to be kept
+	}
+	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		s.calls = append(s.calls, fmt.Sprintf("%s %s %s %s", r.Method, r.URL.Path, r.Header.Get("Gstin"), body))
+		s.cookies = append(s.cookies, r.Header.Get("Cookie"))
+	}
+	rw.WriteHeader(status)
+	_, _ = io.WriteString(rw, response) //nolint:gosec // G705: no browser reads it; a client that has gone shows in its own output
+}
+
+func (s *vaultAndAPI) read(r *http.Request) (status int, response string) {
+	if s.reads++; s.reads > 1 && s.second != 0 {
+		return s.second, `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
+	}
+	id, token := "0123456789abcdef", "the-token"
+	if r.URL.Query().Get("rejected_token_id") != "" && !strings.HasSuffix(r.URL.Path, "/same") {
+		id, token = "fedcba9876543210", "the-token-behind-it"
+	}
+	return http.StatusOK, fmt.Sprintf(`{"lease_duration": 0, "data": {"authorization": "JWT %[1]s", "access_token": "%[1]s", "config": "gst",
+		"token_id": "%[2]s", "ttl": %[3]d, "expires_in": %[4]d, "metadata": {"Gstin": "ROLE"}}}`, token, id, s.ttl, s.life)
+}
+
+// run runs a program with this Vault, and returns what it says.
+func (s *vaultAndAPI) run(t *testing.T, program ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program[0], program[1:]...)
+	command.Env = append(os.Environ(), "VAULT_ADDR="+s.URL, "VAULT_TOKEN=hvs.of-the-test", "VAULT_NAMESPACE=")
+	out, _ := command.CombinedOutput() // most are to fail
+	return string(out)
+}
+
+// TestClients_Promises are those that each client makes, whatever its language.
+func TestClients_Promises(t *testing.T) {
+	t.Parallel()
+	for name, command := range exampleCommands(t) {
+		for what, promise := range map[string]struct {
+			set   func(s *vaultAndAPI)
+			role  string
+			more  []string
+			paths []string
+			calls int
+			says  string
+		}{
+			"a page that repeats the token is not shown":     {paths: []string{"/page"}, calls: 1, says: "no JSON"},
+			"a refusal that repeats the token is not shown":  {role: "gst/token/same", paths: []string{"/refuse"}, calls: 1, says: "no newer token yet"},
+			"a PUT that may have been executed is sent once": {more: []string{"-X", "PUT"}, paths: []string{"/storing"}, calls: 1, says: "may have been issued"},
+			"Vault's refusal counts, not what is kept": {func(s *vaultAndAPI) { s.ttl, s.second = 1, http.StatusForbidden },
+				"", nil, []string{"/slow", "/accepted"}, 1, "permission denied"},
+			"a token past its end is not sent": {func(s *vaultAndAPI) { s.ttl, s.life, s.second = 1, 6, http.StatusServiceUnavailable },
+				"", nil, []string{"/slow", "/accepted"}, 1, "503"},
+			"a cookie of one call is not in the next": {paths: []string{"/accepted", "/accepted?2"}, calls: 2},
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				s := newVaultAndAPI(t)
+				if promise.set != nil {
+					promise.set(s)
+				}
+				if promise.role == "" {
+					promise.role = "billing"
+				}
+				args := append(slices.Concat(command, promise.more), "-d", "{}", promise.role)
+				for _, path := range promise.paths {
+					args = append(args, s.URL+path)
+				}
+				out := s.run(t, args...)
+				check.True(t, len(s.calls) == promise.calls && strings.Contains(out, promise.says) && !strings.Contains(out, "the-token"),
+					"%q, want %d of them; it says, and not %q or the token:\n%s", s.calls, promise.calls, promise.says, out)
+				check.Equal(t, strings.Join(s.cookies, ""), "", "cookies")
+			})
+		}
+		t.Run(name+"/the query of an address is not shown", func(t *testing.T) {
+			t.Parallel()
+			out := newVaultAndAPI(t).run(t, append(slices.Clone(command), "-d", "{}", "billing", "http://127.0.0.1:1/?key=s3cret")...)
+			check.True(t, strings.Contains(out, "127.0.0.1:1") && !strings.Contains(out, "s3cret"), "it says:\n%s", out)
+		})
+	}
+}
+
+// TestClients_CACertReplacesTheSystems: a server that the system trusts, and VAULT_CACERT does not, is not sent the Vault token. Java
+// and C# know no SSL_CERT_FILE.
+func TestClients_CACertReplacesTheSystems(t *testing.T) {
+	t.Parallel()
+	s := newVaultAndAPI(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	dir := t.TempDir()
+	ofSystem, other := filepath.Join(dir, "system.pem"), filepath.Join(dir, "other.pem")
+	for _, file := range []string{other, ofSystem} {
+		ca := check.Value(simulator.NewCA())(t)
+		server.TLS = check.Value(ca.ServerTLS())(t)
+		check.NoError(t, os.WriteFile(file, ca.CertPEM(), 0o600))
+	}
+	server.StartTLS()
+	defer server.Close()
+	for name, command := range exampleCommands(t) {
+		if name == "java" || name == "csharp" {
+			continue
+		}
+		env := []string{"env", "VAULT_ADDR=" + server.URL, "VAULT_CACERT=" + other, "SSL_CERT_FILE=" + ofSystem}
+		out := s.run(t, append(slices.Concat(env, command), "-d", "{}", "billing", s.URL+"/accepted")...)
+		check.True(t, s.reads == 0 && strings.Contains(strings.ToLower(out), "cert"), "%s: %d reads of Vault; it says:\n%s", name, s.reads, out)
+		s.reads = 0
+	}
+}
+
+// TestClients_CompiledAsLibrary is TestClients_AsLibrary for Go, Java and C#.
+func TestClients_CompiledAsLibrary(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
+	t.Parallel()
+	clients := check.Value(filepath.Abs("../examples/clients"))(t)
+	for name, try := range map[string]struct {
+		program, file, text, run string
+	}{
+		"go": {"go", "own.go", `package main
+import ("context"; "fmt"; "net/http"; "os"; "strings")
+func main() {
+	ctx, address := context.Background(), os.Getenv("VAULT_ADDR") + "/accepted"
+	c, err := newClient("billing")
+	t, _ := c.token(ctx, "")
+	t.Metadata["Gstin"] = "changed"
+	for _, header := range []http.Header{nil, {"gstin": {"A"}}} {
+		_, err = c.call(ctx, call{url: address, body: []byte("{}"), header: header})
+	}
+	fmt.Println(err, t)
+	os.Setenv("VAULT_NAMESPACE", "team")
+	_, err = c.token(ctx, "")
+	fmt.Println(strings.Contains(fmt.Sprint(err), "has changed since"))
+}`, `cd "$CLIENTS/go" && echo '{"Replace": {"'$PWD'/own.go": "'$DIR'/own.go"}}' >"$DIR/overlay" && go run -overlay "$DIR/overlay" own.go client.go token.go`},
+		"java": {"javac", "Own.java", `public class Own { public static void main(String[] a) throws Exception {
+String address = System.getenv("VAULT_ADDR") + "/accepted";
+var client = new MastersIndiaClient("billing"); var headers = new java.util.HashMap<String, String>();
+try { client.token().metadata().put("Gstin", "changed"); } catch (UnsupportedOperationException e) { }
+client.call(address, "POST", "{}", headers, "");
+headers.put("Gstin", "A");
+client.call(address, "POST", "{}", headers, "");
+System.out.println("null " + client.token()); System.out.println(true); } }`,
+			`javac -d "$DIR" "$DIR/Own.java" "$CLIENTS/java/MastersIndiaClient.java" && java -cp "$DIR" Own`},
+		"csharp": {"mcs", "Own.cs", `using System; using System.Collections.Generic; using System.Threading.Tasks;
+public static class Own { public static void Main() { Run().GetAwaiter().GetResult(); }
+static async Task Run() {
+var address = Environment.GetEnvironmentVariable("VAULT_ADDR") + "/accepted";
+var client = new MastersIndiaClient("billing"); var headers = new Dictionary<string, string>();
+var token = await client.TokenAsync();
+try { ((IDictionary<string, string>)token.Metadata)["Gstin"] = "changed"; } catch (NotSupportedException) { }
+var first = client.CallAsync(address, "POST", "{}", headers); headers["Gstin"] = "A";
+await first; await client.CallAsync(address, "POST", "{}", headers);
+Console.WriteLine("null " + token);
+Environment.SetEnvironmentVariable("VAULT_NAMESPACE", "team");
+try { await client.TokenAsync(); } catch (MastersIndiaException e) { Console.WriteLine(e.Message.Contains("has changed since").ToString().ToLower()); }
+} }`, `mcs -main:Own -out:"$DIR/Own.exe" -r:System.Net.Http -r:System.Xml -r:System.Xml.Linq -r:System.Runtime.Serialization \
+"$DIR/Own.cs" "$CLIENTS/csharp/MastersIndiaClient.cs" && mono "$DIR/Own.exe"`},
+	} {
+		if !runtimeOf(t, name, try.program) {
+			continue
+		}
+		s, dir := newVaultAndAPI(t), t.TempDir()
+		check.NoError(t, os.WriteFile(filepath.Join(dir, try.file), []byte(try.text), 0o600))
+		out := s.run(t, "env", "DIR="+dir, "CLIENTS="+clients, "bash", "-c", try.run)
+		said := strings.ReplaceAll(strings.ReplaceAll(out, "<nil>", "null"), "MastersIndiaToken", "token 0123456789abcdef")
+		check.Equal(t, said, "null token 0123456789abcdef\ntrue\n", "%s says", name)
+		check.Equal(t, strings.Join(s.calls, "\n"), "POST /accepted ROLE {}\nPOST /accepted A {}", "%s: the calls", name)
+	}
+}
+
+// TestPHP_CacheIsOfOneCaller: what APCu keeps is of one role, Vault token and namespace.
+//
+//nolint:tparallel // its only subtest says that PHP is left out
+func TestPHP_CacheIsOfOneCaller(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "php", "php") {
+		t.Skip("there is no php")
+	}
+	s := newVaultAndAPI(t)
+	out := s.run(t, "php", "-d", "apc.enable_cli=1", "-r", `require '../examples/clients/php/mastersindia_client.php';
+$read = fn ($role) => (new MastersIndiaClient($role))->token();
+$read('billing'); $read('billing');
+$read('other');
+putenv('VAULT_TOKEN=hvs.of-another'); $read('billing');
+putenv('VAULT_NAMESPACE=team'); $read('billing');`)
+	check.Equal(t, s.reads, 4, "reads of Vault, one for each role, Vault token and namespace: %s", out)
+}
+
+// TestPython_ReplyShowsNoToken: what the API says is in the error, but for the token.
+//
+//nolint:tparallel // its only subtest says that Python is left out
+func TestPython_ReplyShowsNoToken(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "python", "python3") {
+		t.Skip("there is no python3")
+	}
+	s := newVaultAndAPI(t)
+	out := s.run(t, "python3", "-B", "-c", `import os, sys
+sys.path.insert(0, "../examples/clients/python")
+from mastersindia_client import Client, ClientError
+for role, path in (("billing", "page"), ("gst/token/same", "refuse"), ("billing", "refuse")):
+    try:
+        Client(role).call(os.environ["VAULT_ADDR"] + "/" + path, "POST", "{}")
+    except ClientError as error:
+        print(error.status, error.reply)`)
+	check.True(t, strings.Count(out, "<token>") == 3 && !strings.Contains(out, "the-token"), "the replies:\n%s", out)
+}
