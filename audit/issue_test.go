@@ -197,3 +197,37 @@ func TestIssue_OfTwoMounts(t *testing.T) {
 	}))
 	wantLeak(t, search(t, Token(1), file(t, mine+wrapped)), exitIncomplete, "userpass-asha userpass-bina", "")
 }
+
+// TestIssue_OfAMountKnownByItsLease: the other mount is known by the lease of an unwrapping only.
+func TestIssue_OfAMountKnownByItsLease(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	mine := logOf(t, "key", func(l *Log) { l.Other(People()[2]); l.Wait(time.Hour); readByAsha(l) })
+	tax := logOf(t, "key", func(l *Log) {
+		l.n, l.HideIssue = 50, true
+		l.Wait(2 * time.Hour)
+		q := unwrap(People()[1], "w", l.Answer(Token(1), "gst"))
+		q.Lease = true
+		l.Do(q)
+	})
+	tax = strings.ReplaceAll(tax, `"lease_id":"sys/wrapping/unwrap/`, `"lease_id":"tax/token/billing/`)
+	wantLeak(t, search(t, Token(1), file(t, mine+tax)), exitIncomplete, "userpass-asha userpass-bina", "")
+}
+
+// TestIssue_ThatIsNoTime: a mask keeps the form of a time.
+func TestIssue_ThatIsNoTime(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		for range 3 {
+			readByAsha(l)
+			l.Wait(time.Hour)
+		}
+	}, tuned()...)
+	lines := strings.SplitAfter(text, "\n")
+	late := strings.Join(lines[2:], "") // the first reader is in the file before
+	wantLeak(t, search(t, Token(1), file(t, late)), exitIncomplete, "userpass-asha", "")
+	for _, mask := range []string{"9999-99-99T99:99:99Z", "0000-00-00T00:00:00Z", "2099-13-01T00:00:00Z"} {
+		one := lines[2] + regexp.MustCompile(`"issued_at":"[^"]*"`).ReplaceAllString(lines[3], `"issued_at":"`+mask+`"`) + strings.Join(lines[4:], "")
+		t.Log(mask)
+		wantLeak(t, search(t, Token(1), file(t, one)), exitIncomplete, "userpass-asha", "")
+	}
+}

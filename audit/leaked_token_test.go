@@ -1693,3 +1693,35 @@ func TestLeak_ForwardedReadAndARefusedOne(t *testing.T) {
 		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
 	}
 }
+
+// TestLeak_WrappedAndVaultNotAsked: the log itself tells the HMAC of the leaked token, beside its token_id. Who wraps that passes it on.
+func TestLeak_WrappedAndVaultNotAsked(t *testing.T) {
+	people := People()
+	text := logOf(t, "key", func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w"})
+	}, tuned()...)
+	unwrapped := logOf(t, "key", func(l *Log) { l.n = 50; l.Wait(time.Minute); l.Do(unwrap(people[1], "w", nil)) })
+	shown := logOf(t, "key", func(l *Log) {
+		l.n = 50
+		l.Wait(time.Minute)
+		l.Do(unwrap(people[1], "w", map[string]any{"note": Token(1)}))
+	})
+	bywho := logOf(t, "key", func(l *Log) {
+		l.n = 70
+		l.Wait(time.Minute)
+		l.Do(Request{By: people[2], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w9"})
+		l.Do(unwrap(people[0], "w9", map[string]any{"note": Token(1)}))
+	})
+	for _, asked := range []bool{true, false} {
+		vaultWith(t, map[string]string{"file": "key"})
+		if !asked {
+			withoutVault(t)
+		}
+		t.Log("Vault asked", asked)
+		wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-asha", "userpass-asha")
+		wantLeak(t, search(t, Token(1), file(t, text+unwrapped)), exitIncomplete, "userpass-asha", "userpass-bina")
+		wantLeak(t, search(t, Token(1), file(t, text+shown)), exitOK, "userpass-asha userpass-bina", "")
+		wantLeak(t, search(t, Token(1), file(t, text+shown+bywho)), exitIncomplete, "userpass-asha userpass-asha userpass-bina", "approle") //nolint:dupword // given twice
+	}
+}

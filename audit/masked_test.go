@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -236,4 +237,59 @@ func TestMasked_DigestsOfAll(t *testing.T) {
 			}
 		}
 	}
+}
+
+// person is somebody in a crowd.
+func person(n int) Caller {
+	return Caller{
+		Name: fmt.Sprintf("userpass-recv%02d", n), Entity: fmt.Sprintf("33333333-0000-4000-8000-0000000000%02d", n), Method: "userpass",
+		Remote: fmt.Sprintf("10.77.0.%d", 100+n), Policies: []string{"billing", "default"},
+	}
+}
+
+var uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+
+// TestMasked_IDsOfTheirForm: a rule writes another UUID over every UUID.
+func TestMasked_IDsOfTheirForm(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Wait(time.Hour)
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	for _, mask := range []string{"00000000-0000-0000-0000-000000000000", "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "11111111-1111-1111-1111-111111111111", "########-####-####-####-############"} {
+		if got := search(t, Token(1), file(t, uuidPattern.ReplaceAllString(text, mask))); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+			t.Errorf("%s: two callers were given the token, and the report names %q", mask, got.given)
+		}
+	}
+}
+
+// TestMasked_Entities: the entities alone are masked; the callers are told apart by their accessors.
+func TestMasked_Entities(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(person(1), "billing", Token(2), "gst")
+		l.Read(person(2), "billing", Token(1), "gst")
+		l.Do(Request{By: person(1), Operation: "update", Mount: mountPath, Path: "token/billing", Data: map[string]any{"rejected_token_id": tokenID(Token(1))}, Answer: l.Answer(Token(2), "gst"), Lease: true})
+	}, append(tuned(), "rejected_token_id")...)
+	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, person(2).Name, person(1).Name)
+	for _, mask := range []string{"***", "00000000-0000-0000-0000-000000000000", "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"} {
+		masked := regexp.MustCompile(`"entity_id":"[^"]*"`).ReplaceAllString(text, `"entity_id":"`+mask+`"`)
+		t.Log(mask)
+		wantLeak(t, search(t, Token(1), file(t, masked)), exitIncomplete, person(2).Name, person(1).Name)
+	}
+}
+
+// TestMasked_IDsAsSHA1: a collector writes the SHA-1 of each UUID (logstash's fingerprint, fluentd's anonymizer). That has the form of a token.
+func TestMasked_IDsAsSHA1(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Wait(time.Hour)
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	sha1 := func(s string) string { return (digest(s) + digest(s+"x"))[:40] }
+	wantLeak(t, search(t, Token(1), file(t, uuidPattern.ReplaceAllStringFunc(text, sha1))), exitOK, "userpass-asha userpass-bina", "")
+	ids := regexp.MustCompile(`"id":"[0-9a-f-]{36}"`).ReplaceAllStringFunc(text, func(s string) string { return `"id":"` + sha1(s) + `"` })
+	wantLeak(t, search(t, Token(1), file(t, ids)), exitOK, "userpass-asha userpass-bina", "")
 }

@@ -60,10 +60,10 @@ INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')) FILTER (WHERE s.id > 0), min(nullif(hidden_id, '')) FILTER (WHERE s.id > 0), ''), coalesce(group_concat(DISTINCT nullif(config, '') ORDER BY config), ''),
     -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
-    CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) ELSE '' END, max(expires),
+    CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) FILTER (WHERE unixepoch(issued) > 0) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
 -- When one mount was given it says nothing of another that shows no such time.
-UPDATE token SET issued = '' WHERE issued <> '' AND (SELECT count(DISTINCT accessor) FROM mount) > 1 AND id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
+UPDATE token SET issued = '' WHERE issued <> '' AND ((SELECT count(DISTINCT accessor) FROM mount) > 1 OR EXISTS (SELECT 1 FROM request WHERE kind = 'unwrap' AND accessor = '' AND mount <> '')) AND id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
 -- Which requests gave which tokens. Who unwraps tokens that are under any other name was given them.
 CREATE TABLE given AS SELECT token, key AS request FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
   UNION SELECT coalesce(class, s.id), key FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
@@ -92,7 +92,7 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
-CREATE VIEW sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked');
+CREATE TABLE sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked') UNION SELECT access FROM seen_token s LEFT JOIN class USING (id) JOIN sought ON sought.id = coalesce(class, s.id) WHERE access <> '';
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));

@@ -51,7 +51,7 @@ func (c *classifier) safe(text string) string {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, url.QueryEscape(c.leaked), withheld), url.PathEscape(c.leaked), withheld)
 	}
 	if len(text) >= 40 || strings.Contains(text, "eyJ") {
-		text = vendorPattern.ReplaceAllString(text, withheld)
+		text = vendorPattern.ReplaceAllStringFunc(text, func(s string) string { return withheld + tokenID(s) })
 	}
 	if len(text) > 20 && strings.Contains(text, ".") {
 		text = vaultPattern.ReplaceAllString(text, withheld)
@@ -99,7 +99,8 @@ func pseudonym(value string) string {
 
 // unmasked is empty for a value that a program on the way has masked or shortened: what is left may be the same for many.
 func unmasked(value string) string {
-	short := len(value) < 20 && !strings.ContainsAny(value, "0123456789") || strings.Trim(value, "xX") == "" // IDs are longer
+	isOne := strings.Trim(value, value[:min(1, len(value))]+"-xX") == ""           // character, over and over
+	short := len(value) < 20 && !strings.ContainsAny(value, "0123456789") || isOne // IDs are longer
 	cut := strings.ContainsAny(value, "*[<#") || strings.Contains(value, "…") || strings.Contains(value, "...")
 	if !isHidden(value) && (short || cut || strings.HasPrefix(value, hmacPrefix)) {
 		return ""
