@@ -114,6 +114,9 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 			}
 		}
 	}
+	if u, err := url.Parse(c.AssertionAudience); err == nil && u.User != nil { // reads of the config show it
+		wrong.add(upstream.FieldAssertionAudience, "must not contain a user name or password")
+	}
 	checkProxy(c.ProxyURL, wrong)
 	checkPEM(c.CACert, wrong)
 	checkFormat(c, wrong)
@@ -172,6 +175,7 @@ func holdsToken(text string) bool {
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.
 func checkRequired(fields []configField, c *config, p params, wrong *problems) {
+	from := "=- on standard input" // from where only one can come
 	for n := range fields {
 		f := &fields[n]
 		use, used := f.use(c)
@@ -180,7 +184,8 @@ func checkRequired(fields []configField, c *config, p params, wrong *problems) {
 		case f.sensitive && p.named(f.name):
 			wrong.add(f.name, emptyRule)
 		case f.sensitive:
-			wrong.add(f.name, "is required by protocol %s: give it as %s=- on standard input", c.Protocol, f.name)
+			wrong.add(f.name, "is required by protocol %s: give it as %s%s", c.Protocol, f.name, from)
+			from = "=@file"
 		case f.name == upstream.FieldAssertionAudience:
 			wrong.add(f.name, "is required by %s: the token URL of the authorization server, which is not token_url", loginWords(f, c))
 		default:

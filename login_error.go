@@ -163,6 +163,9 @@ func remedy(mount, config string, f *issuer.Failure) string {
 			"vault write " + path + " ca_cert=@ca.pem " + secretArgs(f.Protocol)
 	case f.Cause == upstream.CauseDNS:
 		return "check the host of token_url, and the proxy if there is one: vault read " + path
+	case f.Cause == upstream.CauseToken:
+		return "it is the login endpoint that has responded so: check the clock of this host, or tell the vendor; to retry sooner: " +
+			"vault write -f " + mount + "rotate/" + config
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint: vault read -field=token_url " + path
 	default:

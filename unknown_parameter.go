@@ -7,15 +7,24 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
+
+// plainName is a name as people type one for a parameter. Anything else may be a secret, as where "token=" was forgotten.
+var plainName = regexp.MustCompile(`^[A-Za-z_-]{1,30}$`)
 
 // checkNames refuses unknown parameters, so that a typing error is not silently ignored.
 func checkNames(accepted []string, data map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(data)) {
 		if slices.Contains(accepted, name) || isVaultParameter(name) {
 			continue
+		}
+		meant := cmp.Or(closest(name, accepted), containing(name, accepted))
+		if meant == "" && !plainName.MatchString(name) {
+			return fmt.Errorf("unknown parameter: its name may be a secret, is not repeated here, and is in Vault's audit log now; this "+
+				"operation takes %s", cmp.Or(strings.Join(accepted, ", "), "no parameters"))
 		}
 		if strings.HasPrefix(name, "-") {
 			return fmt.Errorf("unknown parameter %s: options of the vault command go before the path, "+
@@ -28,7 +37,7 @@ func checkNames(accepted []string, data map[string]any) error {
 		if len(accepted) == 0 {
 			return fmt.Errorf("unknown parameter %s: this operation takes no parameters", quoteName(name))
 		}
-		if meant := cmp.Or(closest(name, accepted), containing(name, accepted)); meant != "" {
+		if meant != "" {
 			return fmt.Errorf("unknown parameter %s: did you mean %s?", quoteName(name), meant)
 		}
 		return fmt.Errorf("unknown parameter %s: this operation takes %s", quoteName(name), strings.Join(accepted, ", "))

@@ -281,3 +281,22 @@ func TestConfig_EndsOfRangesAccepted(t *testing.T) {
 		}
 	})
 }
+
+// Only one secret can come from standard input.
+func TestConfigRefused_TwoSecretsFromStandardInput(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newTestMount(t)
+		message := w.refused(logical.UpdateOperation, "config/new", map[string]any{
+			"protocol": "oauth", "token_url": "https://x.test/", "username": "u", "client_id": "c",
+		})
+		check.True(t, strings.Count(message, "=-") < 2, "both cannot come from standard input: %s", message)
+	})
+}
+
+// User info in any URL is refused.
+func TestConfigRefused_UserInfoInAudience(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := assertion().mounted(t)
+		w.refused(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "https://user:pass@as.test/token", "verify_connection": false})
+	})
+}

@@ -108,6 +108,9 @@ func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 	switch {
 	case e.Kind == Malformed:
 		e.Detail = a.describe(op, r, s)
+		if r.problem == problemReplay || r.problem == problemOutdated {
+			e.Cause = CauseToken
+		}
 	case r.fault != nil:
 		e.Code, e.Detail = r.fault.words(s)
 	default:
@@ -122,6 +125,9 @@ func (a *response) malformed(op string, r *grant, s *scrubber, problem problemTe
 	r.problem = problem
 	e := a.newError(op)
 	e.Kind, e.Detail = Malformed, a.describe(op, r, s)
+	if r.token != "" {
+		e.Cause = CauseToken
+	}
 	if problem == problemLife {
 		sum := sha256.Sum256([]byte(r.token))
 		e.TokenID = hex.EncodeToString(sum[:8])

@@ -31,7 +31,8 @@ type client struct {
 	network   network
 	userAgent string
 	now       func() time.Time
-	// skew is the upstream's clock minus ours, a time.Duration, from the last response with a Date.
+	// skew is what a login adds to our clock, a time.Duration: 0 unless a login by our clock was refused, and the response had
+	// another Date.
 	skew atomic.Int64
 }
 
@@ -108,10 +109,15 @@ func (c *client) Login(ctx context.Context, redact ...string) (*Token, error) {
 	until := time.Now().Add(c.account.RequestTimeout)
 	m := c.newLogin()
 	t, err := c.exchange(ctx, m, redact)
+	skew, isRefused := refusedAt(err)
+	if m.validAt(c.now().Add(skew)) {
+		skew = 0 // the Date was a front end's, and that clock is wrong
+	}
 	left := time.Until(until)
-	if !isRefusal(err) || m.validAt(c.upstreamTime()) || left <= 0 {
+	if !isRefused || m.validAt(c.now().Add(skew)) || left <= 0 {
 		return t, err
 	}
+	c.skew.Store(int64(skew))
 	m = c.newLogin()
 	m.timeout = left
 	return c.exchange(ctx, m, redact)
@@ -123,13 +129,17 @@ func (c *client) newLogin() *message {
 	return m
 }
 
-// isRefusal reports whether a response came, and says that it does not accept the request.
-func isRefusal(err error) bool {
+// refusedAt reports whether a response came, and says that it does not accept the request; and how its clock differs from ours, 0
+// where it has none.
+func refusedAt(err error) (skew time.Duration, is bool) {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Status != 0 && (e.Kind == Rejected || e.Kind == Invalid || e.Kind == Malformed)
+	if !ok || e.Status == 0 || e.Kind != Rejected && e.Kind != Invalid && e.Kind != Malformed {
+		return 0, false
+	}
+	return e.ClockSkew, true
 }
 
-// upstreamTime returns the time on the upstream's clock, and on ours as long as no response had one.
+// upstreamTime returns the time for the next login: on the upstream's clock, if one by ours was refused.
 func (c *client) upstreamTime() time.Time { return c.now().Add(time.Duration(c.skew.Load())) }
 
 // Refresh implements [Client].
@@ -151,9 +161,6 @@ func (c *client) exchange(ctx context.Context, m *message, redact []string) (*To
 	a, err := c.send(ctx, m)
 	if err != nil {
 		return nil, err
-	}
-	if skew, known := a.skew(); known {
-		c.skew.Store(int64(skew))
 	}
 	t, e := c.conclude(a, m.op, slices.Concat(c.account.Secrets(), m.secrets, redact))
 	if e != nil {

@@ -32,16 +32,17 @@ const (
 	Malformed Kind = "malformed"
 )
 
-// Cause narrows down an Unavailable failure, for messages that name what to mend. It is empty for other kinds.
+// Cause narrows down an Unavailable or Malformed failure, for messages that name what to mend. It is empty for other kinds.
 type Cause string
 
-// The causes of an Unavailable failure.
+// The causes of an Unavailable failure, and CauseToken of a Malformed one.
 const (
 	CauseTimeout Cause = "timeout"
 	CauseDNS     Cause = "dns"
 	CauseTLS     Cause = "tls"
 	CauseNetwork Cause = "network"
 	CauseServer  Cause = "server" // a 5xx, or an error body that says the same
+	CauseToken   Cause = "token"  // it is the login endpoint, and its token, or the assertion that it was sent, is of no use
 )
 
 // Error is a failed login or refresh. None of its fields, nor its text, holds a secret, a URL's query, or upstream text

@@ -26,9 +26,11 @@ const (
 	grantClientCredentials = "client_credentials"
 	assertionTypeJWT       = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-	// codeReplay is the gateway's error for an assertion that it has seen before.
-	codeReplay    = "API-Sec-006"
-	problemReplay = "the upstream reports that the assertion was used before (" + codeReplay + ")"
+	// codeReplay and codeOutdated are the gateway's errors for an assertion that it has seen before, and whose exp it does not take.
+	codeReplay      = "API-Sec-006"
+	codeOutdated    = "API-Sec-013"
+	problemReplay   = "the upstream reports that the assertion was used before (" + codeReplay + ")"
+	problemOutdated = "the upstream reports that the assertion has an invalid expiry (" + codeOutdated + ")"
 )
 
 func (firstVisionProtocol) name() Protocol { return FirstVision }
@@ -96,8 +98,12 @@ func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 
 func (firstVisionProtocol) read(body []byte, s Spec) *grant {
 	r := readJSON(body, s)
-	if r.fault != nil && r.fault.code == codeReplay {
+	switch {
+	case r.fault == nil:
+	case r.fault.code == codeReplay:
 		r.problem = problemReplay
+	case r.fault.code == codeOutdated:
+		r.problem = problemOutdated
 	}
 	return r
 }
@@ -110,7 +116,7 @@ func gatewayKind(code string) Kind {
 		return Rejected
 	case "API-Sec-003", "API-Sec-005":
 		return Invalid
-	case codeReplay, "API-Sec-013":
+	case codeReplay, codeOutdated:
 		return Malformed
 	case "API-Sec-009", "API-Sec-010", "API-Sec-011", "API-Sec-012":
 		return Throttled

@@ -65,7 +65,7 @@ func checkResponse(t *testing.T, c *client, op string, a *response) {
 func checkError(t *testing.T, e *Error) {
 	t.Helper()
 	check.True(t, slices.Contains([]Kind{Rejected, Invalid, Throttled, Malformed, Unavailable}, e.Kind), "an error of %q", e.Kind)
-	check.True(t, (e.Cause != "") == (e.Kind == Unavailable) && e.Op != "" && e.RetryAfter >= 0 && e.RetryAfter <= maxRetryAfter,
+	check.True(t, (e.Cause != "" && e.Cause != CauseToken) == (e.Kind == Unavailable) && e.Op != "" && e.RetryAfter >= 0 && e.RetryAfter <= maxRetryAfter,
 		"an error that does not make sense: %+v", *e)
 	check.True(t, e.Code == "" || looksLikeCode(e.Code), "a code %q", e.Code)
 	check.True(t, e.Kind == Malformed || characters(e.Detail) <= maxDetail+len(problemNoError), "a detail of %q", e.Detail)

@@ -262,7 +262,7 @@ func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error
 		var e *upstream.Error
 		check.Require(t, errors.As(err, &e) && token == nil && err.Error() == e.Error(),
 			"got token %v and error %v, want an *upstream.Error and no more", token, err)
-		check.True(t, e.Kind != "" && e.Op != "" && (e.Cause != "") == (e.Kind == upstream.Unavailable),
+		check.True(t, e.Kind != "" && e.Op != "" && (e.Cause != "" && e.Cause != upstream.CauseToken) == (e.Kind == upstream.Unavailable),
 			"the error %#v lacks its kind, its operation or its cause", *e)
 		return e
 	}
@@ -272,7 +272,7 @@ func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error
 func mustBe(t *testing.T, e *upstream.Error, want string) {
 	t.Helper()
 	got := string(e.Kind)
-	if e.Cause != "" {
+	if e.Cause != "" && e.Cause != upstream.CauseToken {
 		got += "/" + string(e.Cause)
 	}
 	check.True(t, got == want, "got kind %s, want %s (%v)", got, want, e)

@@ -23,6 +23,9 @@ func (a *response) throttled() bool {
 // clock may be off. 0 means that it has no usable value.
 func (a *response) retryAfter() time.Duration {
 	value := strings.TrimSpace(a.header.Get("Retry-After"))
+	if digits := strings.TrimLeft(value, "0"); digits != "" && strings.Trim(digits, "0123456789") == "" {
+		value = digits // RFC 9110 allows any number of zeros
+	}
 	if seconds, ok := parseNumber(value); ok {
 		return time.Duration(math.Ceil(max(0, min(seconds, maxRetryAfter.Seconds())))) * time.Second
 	}

@@ -57,7 +57,10 @@ func readSOAP(body []byte, spec Spec) *grant {
 		// A gateway before the SOAP server may speak JSON, and its status then means what it means elsewhere.
 		v, notJSON := decodeJSON(body)
 		r.isJSON = notJSON == ""
-		_, r.isObject = v.(map[string]any)
+		if _, r.isObject = v.(map[string]any); r.isJSON {
+			inner := readJSON(body, spec)
+			r.fault, r.tokens = inner.fault, append(r.tokens, inner.exposed()...)
+		}
 		return r
 	}
 	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])
