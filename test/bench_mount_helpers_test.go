@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -236,4 +237,14 @@ func (h *countedHost) DefaultLeaseTTL() time.Duration {
 func (h *countedHost) MaxLeaseTTL() time.Duration {
 	h.calls.Add(1)
 	return h.StaticSystemView.MaxLeaseTTL()
+}
+
+// heap is the memory in use.
+func heap() uint64 {
+	for range 3 {
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

@@ -69,16 +69,6 @@ func longAgo(raw []byte, _ string) []byte {
 	return changed
 }
 
-// heap is the memory in use.
-func heap() uint64 {
-	for range 3 {
-		runtime.GC()
-	}
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
-}
-
 // leastGrowth repeats a round of work, five times at most and until the heap grows by no more than enough bytes in one of them,
 // and returns by how much it grew in the best. The runtime keeps what it makes for goroutines, of which there are more at a time
 // in one round than in another on a busy machine. What the engine keeps would come on top in each round.
