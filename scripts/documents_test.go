@@ -138,3 +138,19 @@ func unguarded(commands string) []string {
 	}
 	return names
 }
+
+// TestExamples_AreSafe: no example turns the verification of certificates off, or gives or destroys more than it says.
+func TestExamples_AreSafe(t *testing.T) {
+	t.Parallel()
+	off := regexp.MustCompile(`(?i)(skip[-_]?(tls[-_]?)?verify|tls[-_]skip[-_]verify|insecure)\w*["']?\s*[:=]\s*"?(true|1)`)
+	for _, pattern := range []string{"../examples/kubernetes/*", "../examples/agent/*", "../examples/terraform/*", "../examples/monitoring/*.yml"} {
+		for _, file := range check.Value(filepath.Glob(pattern))(t) {
+			text := string(check.Value(os.ReadFile(file))(t))
+			check.True(t, !off.MatchString(text), "%s turns the verification of certificates off: %s", file, off.FindString(text))
+		}
+	}
+	check.True(t, strings.Contains(read(t, "../examples/terraform/main.tf"), "prevent_destroy = true"), "terraform destroy would remove the mount with all accounts")
+	check.True(t, strings.Contains(read(t, "../examples/kubernetes/agent-injector.yaml"), `agent-inject-perms-header: "0400"`), "the file of the injector")
+	mounts := regexp.MustCompile(`(?s)path "sys/mounts/\+" \{\s*capabilities = \[([^\]]*)\]`).FindStringSubmatch(read(t, "../examples/policies/installer.hcl"))
+	check.True(t, len(mounts) == 2 && mounts[1] == `"read"`, "the installer may %v mounts of others", mounts)
+}

@@ -7,6 +7,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"os"
@@ -15,10 +16,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/v1"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
 // built is an image that was written for a test.
@@ -175,5 +177,24 @@ func TestImage_RefusedOptions(t *testing.T) {
 		if err := run(args, &stdout); err == nil || !strings.Contains(err.Error(), why) || stdout.Len() > 0 {
 			t.Errorf("%v: %v: %s, wanted: %s", args, err, stdout.String(), why)
 		}
+	}
+}
+
+// TestRoots_WithLimitsAreLeftOut: a file cannot say that Mozilla trusts a root within limits only.
+func TestRoots_WithLimitsAreLeftOut(t *testing.T) {
+	text := value[[]byte](t)(roots())
+	limited := 0
+	for root := range bundle.Roots() {
+		if root.Constraint == nil {
+			continue
+		}
+		limited++
+		certificate := value[*x509.Certificate](t)(x509.ParseCertificate(root.Certificate))
+		if bytes.Contains(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate})) {
+			t.Errorf("the image trusts %s without limits", certificate.Subject)
+		}
+	}
+	if limited == 0 {
+		t.Error("no root has limits: nothing is proved")
 	}
 }
