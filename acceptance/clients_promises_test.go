@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,18 +27,29 @@ import (
 // vaultAndAPI is a Vault and an API on one server. The token of Vault's first response is the-token.
 type vaultAndAPI struct {
 	*httptest.Server
-	ttl, life int // seconds
-	second    int // status of Vault's second response, and of those behind it; 0 for 200
+	gives vaultGives
 
-	mu      sync.Mutex
-	reads   int
+	mu    sync.Mutex
+	heard heard
+}
+
+// vaultGives is what Vault responds.
+type vaultGives struct {
+	ttl, life int // seconds, 60 unless they are set
+	second    int // status of the second response, and of those behind it; 0 for 200
+}
+
+// heard is what has come to the server so far.
+type heard struct {
+	reads   int      // of Vault
 	calls   []string // method, path, Gstin and body
 	cookies []string
 }
 
-func newVaultAndAPI(t *testing.T) *vaultAndAPI {
+func newVaultAndAPI(t *testing.T, gives vaultGives) *vaultAndAPI {
 	t.Helper()
-	s := &vaultAndAPI{ttl: 60, life: 60}
+	gives.ttl, gives.life = cmp.Or(gives.ttl, 60), cmp.Or(gives.life, 60)
+	s := &vaultAndAPI{gives: gives}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
@@ -63,32 +75,35 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 		http.SetCookie(rw, &http.Cookie{Name: "sessionid", Value: "of-another", Path: "/"}) //nolint:gosec // G124: it is not to be kept
 	}
 	if !strings.HasPrefix(r.URL.Path, "/v1/") {
-		s.calls = append(s.calls, fmt.Sprintf("%s %s %s %s", r.Method, r.URL.Path, r.Header.Get("Gstin"), body))
-		s.cookies = append(s.cookies, r.Header.Get("Cookie"))
+		s.heard.calls = append(s.heard.calls, fmt.Sprintf("%s %s %s %s", r.Method, r.URL.Path, r.Header.Get("Gstin"), body))
+		s.heard.cookies = append(s.heard.cookies, r.Header.Get("Cookie"))
 	}
 	rw.WriteHeader(status)
 	_, _ = io.WriteString(rw, response) //nolint:gosec // G705: no browser reads it; a client that has gone shows in its own output
 }
 
 func (s *vaultAndAPI) read(r *http.Request) (status int, response string) {
-	if s.reads++; s.reads > 1 && s.second != 0 {
-		return s.second, `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
+	if s.heard.reads++; s.heard.reads > 1 && s.gives.second != 0 {
+		return s.gives.second, `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
 	}
 	id, token := "0123456789abcdef", "the-token"
 	if r.URL.Query().Get("rejected_token_id") != "" && !strings.HasSuffix(r.URL.Path, "/same") {
 		id, token = "fedcba9876543210", "the-token-behind-it"
 	}
 	return http.StatusOK, fmt.Sprintf(`{"lease_duration": 0, "data": {"authorization": "JWT %[1]s", "access_token": "%[1]s", "config": "gst",
-		"token_id": "%[2]s", "ttl": %[3]d, "expires_in": %[4]d, "metadata": {"Gstin": "ROLE"}}}`, token, id, s.ttl, s.life)
+		"token_id": "%[2]s", "ttl": %[3]d, "expires_in": %[4]d, "metadata": {"Gstin": "ROLE"}}}`, token, id, s.gives.ttl, s.gives.life)
 }
 
-// run runs a program with this Vault, and returns what it says.
-func (s *vaultAndAPI) run(t *testing.T, program ...string) string {
+// run runs a program with this Vault, and returns what it says, and what has come since the run before.
+func (s *vaultAndAPI) run(t *testing.T, program ...string) (said string, came heard) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), program[0], program[1:]...)
 	command.Env = append(os.Environ(), "VAULT_ADDR="+s.URL, "VAULT_TOKEN=hvs.of-the-test", "VAULT_NAMESPACE=")
 	out, _ := command.CombinedOutput() // most are to fail
-	return string(out)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	came, s.heard = s.heard, heard{}
+	return string(out), came
 }
 
 // TestClients_Promises are those that each client makes, whatever its language.
@@ -96,7 +111,7 @@ func TestClients_Promises(t *testing.T) {
 	t.Parallel()
 	for name, command := range exampleCommands(t) {
 		for what, promise := range map[string]struct {
-			set   func(s *vaultAndAPI)
+			gives vaultGives
 			role  string
 			more  []string
 			paths []string
@@ -106,34 +121,28 @@ func TestClients_Promises(t *testing.T) {
 			"a page that repeats the token is not shown":     {paths: []string{"/page"}, calls: 1, says: "no JSON"},
 			"a refusal that repeats the token is not shown":  {role: "gst/token/same", paths: []string{"/refuse"}, calls: 1, says: "no newer token yet"},
 			"a PUT that may have been executed is sent once": {more: []string{"-X", "PUT"}, paths: []string{"/storing"}, calls: 1, says: "may have been issued"},
-			"Vault's refusal counts, not what is kept": {func(s *vaultAndAPI) { s.ttl, s.second = 1, http.StatusForbidden },
+			"Vault's refusal counts, not what is kept": {vaultGives{ttl: 1, second: http.StatusForbidden},
 				"", nil, []string{"/slow", "/accepted"}, 1, "permission denied"},
-			"a token past its end is not sent": {func(s *vaultAndAPI) { s.ttl, s.life, s.second = 1, 6, http.StatusServiceUnavailable },
+			"a token past its end is not sent": {vaultGives{ttl: 1, life: 6, second: http.StatusServiceUnavailable},
 				"", nil, []string{"/slow", "/accepted"}, 1, "503"},
 			"a cookie of one call is not in the next": {paths: []string{"/accepted", "/accepted?2"}, calls: 2},
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
-				s := newVaultAndAPI(t)
-				if promise.set != nil {
-					promise.set(s)
-				}
-				if promise.role == "" {
-					promise.role = "billing"
-				}
-				args := append(slices.Concat(command, promise.more), "-d", "{}", promise.role)
+				s := newVaultAndAPI(t, promise.gives)
+				args := append(slices.Concat(command, promise.more), "-d", "{}", cmp.Or(promise.role, "billing"))
 				for _, path := range promise.paths {
 					args = append(args, s.URL+path)
 				}
-				out := s.run(t, args...)
-				check.True(t, len(s.calls) == promise.calls && strings.Contains(out, promise.says) && !strings.Contains(out, "the-token"),
-					"%q, want %d of them; it says, and not %q or the token:\n%s", s.calls, promise.calls, promise.says, out)
-				check.Equal(t, strings.Join(s.cookies, ""), "", "cookies")
+				out, came := s.run(t, args...)
+				check.True(t, len(came.calls) == promise.calls && strings.Contains(out, promise.says) && !strings.Contains(out, "the-token"),
+					"%q, want %d of them; it says, and not %q or the token:\n%s", came.calls, promise.calls, promise.says, out)
+				check.Equal(t, strings.Join(came.cookies, ""), "", "cookies")
 			})
 		}
 		t.Run(name+"/the query of an address is not shown", func(t *testing.T) {
 			t.Parallel()
-			out := newVaultAndAPI(t).run(t, append(slices.Clone(command), "-d", "{}", "billing", "http://127.0.0.1:1/?key=s3cret")...)
+			out, _ := newVaultAndAPI(t, vaultGives{}).run(t, append(slices.Clone(command), "-d", "{}", "billing", "http://127.0.0.1:1/?key=s3cret")...)
 			check.True(t, strings.Contains(out, "127.0.0.1:1") && !strings.Contains(out, "s3cret"), "it says:\n%s", out)
 		})
 	}
@@ -143,7 +152,7 @@ func TestClients_Promises(t *testing.T) {
 // and C# know no SSL_CERT_FILE.
 func TestClients_CACertReplacesTheSystems(t *testing.T) {
 	t.Parallel()
-	s := newVaultAndAPI(t)
+	s := newVaultAndAPI(t, vaultGives{})
 	server := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	dir := t.TempDir()
 	ofSystem, other := filepath.Join(dir, "system.pem"), filepath.Join(dir, "other.pem")
@@ -159,9 +168,8 @@ func TestClients_CACertReplacesTheSystems(t *testing.T) {
 			continue
 		}
 		env := []string{"env", "VAULT_ADDR=" + server.URL, "VAULT_CACERT=" + other, "SSL_CERT_FILE=" + ofSystem}
-		out := s.run(t, append(slices.Concat(env, command), "-d", "{}", "billing", s.URL+"/accepted")...)
-		check.True(t, s.reads == 0 && strings.Contains(strings.ToLower(out), "cert"), "%s: %d reads of Vault; it says:\n%s", name, s.reads, out)
-		s.reads = 0
+		out, came := s.run(t, append(slices.Concat(env, command), "-d", "{}", "billing", s.URL+"/accepted")...)
+		check.True(t, came.reads == 0 && strings.Contains(strings.ToLower(out), "cert"), "%s: %d reads of Vault; it says:\n%s", name, came.reads, out)
 	}
 }
 
@@ -214,12 +222,12 @@ try { await client.TokenAsync(); } catch (MastersIndiaException e) { Console.Wri
 		if !runtimeOf(t, name, try.program) {
 			continue
 		}
-		s, dir := newVaultAndAPI(t), t.TempDir()
+		s, dir := newVaultAndAPI(t, vaultGives{}), t.TempDir()
 		check.NoError(t, os.WriteFile(filepath.Join(dir, try.file), []byte(try.text), 0o600))
-		out := s.run(t, "env", "DIR="+dir, "CLIENTS="+clients, "bash", "-c", try.run)
+		out, came := s.run(t, "env", "DIR="+dir, "CLIENTS="+clients, "bash", "-c", try.run)
 		said := strings.ReplaceAll(strings.ReplaceAll(out, "<nil>", "null"), "MastersIndiaToken", "token 0123456789abcdef")
 		check.Equal(t, said, "null token 0123456789abcdef\ntrue\n", "%s says", name)
-		check.Equal(t, strings.Join(s.calls, "\n"), "POST /accepted ROLE {}\nPOST /accepted A {}", "%s: the calls", name)
+		check.Equal(t, strings.Join(came.calls, "\n"), "POST /accepted ROLE {}\nPOST /accepted A {}", "%s: the calls", name)
 	}
 }
 
@@ -231,14 +239,14 @@ func TestPHP_CacheIsOfOneCaller(t *testing.T) {
 	if !runtimeOf(t, "php", "php") {
 		t.Skip("there is no php")
 	}
-	s := newVaultAndAPI(t)
-	out := s.run(t, "php", "-d", "apc.enable_cli=1", "-r", `require '../examples/clients/php/mastersindia_client.php';
+	s := newVaultAndAPI(t, vaultGives{})
+	out, came := s.run(t, "php", "-d", "apc.enable_cli=1", "-r", `require '../examples/clients/php/mastersindia_client.php';
 $read = fn ($role) => (new MastersIndiaClient($role))->token();
 $read('billing'); $read('billing');
 $read('other');
 putenv('VAULT_TOKEN=hvs.of-another'); $read('billing');
 putenv('VAULT_NAMESPACE=team'); $read('billing');`)
-	check.Equal(t, s.reads, 4, "reads of Vault, one for each role, Vault token and namespace: %s", out)
+	check.Equal(t, came.reads, 4, "reads of Vault, one for each role, Vault token and namespace: %s", out)
 }
 
 // TestPython_ReplyShowsNoToken: what the API says is in the error, but for the token.
@@ -249,8 +257,8 @@ func TestPython_ReplyShowsNoToken(t *testing.T) {
 	if !runtimeOf(t, "python", "python3") {
 		t.Skip("there is no python3")
 	}
-	s := newVaultAndAPI(t)
-	out := s.run(t, "python3", "-B", "-c", `import os, sys
+	s := newVaultAndAPI(t, vaultGives{})
+	out, _ := s.run(t, "python3", "-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError
 for role, path in (("billing", "page"), ("gst/token/same", "refuse"), ("billing", "refuse")):
@@ -259,4 +267,28 @@ for role, path in (("billing", "page"), ("gst/token/same", "refuse"), ("billing"
     except ClientError as error:
         print(error.status, error.reply)`)
 	check.True(t, strings.Count(out, "<token>") == 3 && !strings.Contains(out, "the-token"), "the replies:\n%s", out)
+}
+
+// TestPHP_TraceOfACallShowsNoToken: error reports show the arguments of each function that an error went through.
+//
+//nolint:tparallel // its only subtest says that PHP is left out
+func TestPHP_TraceOfACallShowsNoToken(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "php", "php") {
+		t.Skip("there is no php")
+	}
+	s := newVaultAndAPI(t, vaultGives{})
+	out, _ := s.run(t, "php", "-d", "zend.exception_ignore_args=0", "-r", `require '../examples/clients/php/mastersindia_client.php';
+$show = function ($call) {
+  try { $call(); } catch (MastersIndiaError $error) { echo get_class($error), "\n"; print_r($error->getTrace()); }
+};
+foreach (['http://127.0.0.1:1/', getenv('VAULT_ADDR') . '/page', getenv('VAULT_ADDR') . '/refuse'] as $url) {
+  foreach (['', 'access_token'] as $field) {
+    $show(fn () => (new MastersIndiaClient('billing'))->call($url, 'POST', '{}', [], $field));
+  }
+}
+putenv('VAULT_ADDR=http://127.0.0.1:1');
+$show(fn () => (new MastersIndiaClient('billing'))->token());`)
+	n := strings.Count(out, "MastersIndiaError\n")
+	check.True(t, n == 7 && !strings.Contains(out, "the-token") && !strings.Contains(out, "hvs.of"), "%d errors, want 7 and no token:\n%s", n, out)
 }
