@@ -140,13 +140,9 @@ func TestClients_RunUnderAnyName(t *testing.T) { //nolint:tparallel // its only 
 }
 
 // TestPython_InterruptionAfterTheResponse interrupts a call between its response and what is done with it.
-//
-//nolint:tparallel // its only subtest says that Python is left out
 func TestPython_InterruptionAfterTheResponse(t *testing.T) {
 	t.Parallel()
-	if !runtimeOf(t, "python", "python3") {
-		t.Skip("there is no python3")
-	}
+	skipWithout(t, "python3")
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
 			"token_id": "0123456789abcdef", "ttl": 60, "expires_in": 60}}`) // a client that has gone shows in its own output
@@ -178,13 +174,9 @@ program.main()`
 }
 
 // TestPHP_TraceShowsNoToken gives tokens in place of other arguments, and shows the traces with their arguments, as error reports do.
-//
-//nolint:tparallel // its only subtest says that PHP is left out
 func TestPHP_TraceShowsNoToken(t *testing.T) {
 	t.Parallel()
-	if !runtimeOf(t, "php", "php") {
-		t.Skip("there is no php")
-	}
+	skipWithout(t, "php")
 	out, err := exec.CommandContext(t.Context(), "php", "-d", "zend.exception_ignore_args=0", "-r", `require '../examples/clients/php/mastersindia_client.php';
 putenv('VAULT_ADDR');
 $token = 'eyJ-the-token';
@@ -307,13 +299,9 @@ print(stored, vars(client), vars(copy.copy(client)))`},
 
 // TestPython_LocalsShowNoToken fails in each function that has a token at hand, and shows the variables of all frames, as error
 // reports do. It also checks that a proxy that refuses is named.
-//
-//nolint:tparallel // its only subtest says that Python is left out
 func TestPython_LocalsShowNoToken(t *testing.T) {
 	t.Parallel()
-	if !runtimeOf(t, "python", "python3") {
-		t.Skip("there is no python3")
-	}
+	skipWithout(t, "python3")
 	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		response := `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
 			"metadata": {}, "token_id": "0123456789abcdef", "config": "gst", "ttl": 60, "expires_in": 60}}`

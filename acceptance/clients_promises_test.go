@@ -232,13 +232,9 @@ try { await client.TokenAsync(); } catch (MastersIndiaException e) { Console.Wri
 }
 
 // TestPHP_CacheIsOfOneCaller: what APCu keeps is of one role, Vault token and namespace.
-//
-//nolint:tparallel // its only subtest says that PHP is left out
 func TestPHP_CacheIsOfOneCaller(t *testing.T) {
 	t.Parallel()
-	if !runtimeOf(t, "php", "php") {
-		t.Skip("there is no php")
-	}
+	skipWithout(t, "php")
 	s := newVaultAndAPI(t, vaultGives{})
 	out, came := s.run(t, "php", "-d", "apc.enable_cli=1", "-r", `require '../examples/clients/php/mastersindia_client.php';
 $read = fn ($role) => (new MastersIndiaClient($role))->token();
@@ -250,13 +246,9 @@ putenv('VAULT_NAMESPACE=team'); $read('billing');`)
 }
 
 // TestPython_ReplyShowsNoToken: what the API says is in the error, but for the token.
-//
-//nolint:tparallel // its only subtest says that Python is left out
 func TestPython_ReplyShowsNoToken(t *testing.T) {
 	t.Parallel()
-	if !runtimeOf(t, "python", "python3") {
-		t.Skip("there is no python3")
-	}
+	skipWithout(t, "python3")
 	s := newVaultAndAPI(t, vaultGives{})
 	out, _ := s.run(t, "python3", "-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
@@ -270,13 +262,9 @@ for role, path in (("billing", "page"), ("gst/token/same", "refuse"), ("billing"
 }
 
 // TestPHP_TraceOfACallShowsNoToken: error reports show the arguments of each function that an error went through.
-//
-//nolint:tparallel // its only subtest says that PHP is left out
 func TestPHP_TraceOfACallShowsNoToken(t *testing.T) {
 	t.Parallel()
-	if !runtimeOf(t, "php", "php") {
-		t.Skip("there is no php")
-	}
+	skipWithout(t, "php")
 	s := newVaultAndAPI(t, vaultGives{})
 	out, _ := s.run(t, "php", "-d", "zend.exception_ignore_args=0", "-r", `require '../examples/clients/php/mastersindia_client.php';
 $show = function ($call) {

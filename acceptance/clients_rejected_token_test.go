@@ -140,6 +140,14 @@ func missing(t *testing.T, programs ...string) error {
 	return nil
 }
 
+// skipWithout skips a test whose programs are not here.
+func skipWithout(t *testing.T, programs ...string) {
+	t.Helper()
+	if err := missing(t, programs...); err != nil {
+		t.Skip(err)
+	}
+}
+
 // runtimeOf reports whether the programs of a client are here. The test of one that is left out is shown as skipped.
 func runtimeOf(t *testing.T, name string, programs ...string) bool {
 	t.Helper()

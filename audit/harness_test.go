@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mountPath is the mount of the tests.
@@ -44,6 +45,13 @@ func logOf(t *testing.T, key string, fill func(*Log), names ...string) string {
 
 // readByAsha is a read that is known to have given the first token.
 func readByAsha(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
+
+// readByTwo are reads of that token by two callers, an hour apart.
+func readByTwo(l *Log) {
+	readByAsha(l)
+	l.Wait(time.Hour)
+	l.Read(People()[1], "billing", Token(1), "gst")
+}
 
 // file writes a file for a test and returns its name.
 func file(t *testing.T, text string) string {

@@ -99,12 +99,8 @@ func TestMasked_Wrappings(t *testing.T) {
 // TestMasked_IDs: a rule masks every UUID, so that all lines have the id of one request.
 func TestMasked_IDs(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Wait(time.Hour)
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}, tuned()...)
-	text = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`).ReplaceAllString(text, "[UUID]")
+	text := logOf(t, "", readByTwo, tuned()...)
+	text = uuidPattern.ReplaceAllString(text, "[UUID]")
 	if got := search(t, Token(1), file(t, text)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
 		t.Errorf("two callers were given the token, and the report names %q", got.given)
 	}
@@ -252,11 +248,7 @@ var uuidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 // TestMasked_IDsOfTheirForm: a rule writes another UUID over every UUID.
 func TestMasked_IDsOfTheirForm(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Wait(time.Hour)
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}, tuned()...)
+	text := logOf(t, "", readByTwo, tuned()...)
 	for _, mask := range []string{"00000000-0000-0000-0000-000000000000", "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "11111111-1111-1111-1111-111111111111", "########-####-####-####-############"} {
 		if got := search(t, Token(1), file(t, uuidPattern.ReplaceAllString(text, mask))); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
 			t.Errorf("%s: two callers were given the token, and the report names %q", mask, got.given)
@@ -283,11 +275,7 @@ func TestMasked_Entities(t *testing.T) {
 // TestMasked_IDsAsSHA1: a collector writes the SHA-1 of each UUID (logstash's fingerprint, fluentd's anonymizer). That has the form of a token.
 func TestMasked_IDsAsSHA1(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Wait(time.Hour)
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}, tuned()...)
+	text := logOf(t, "", readByTwo, tuned()...)
 	sha1 := func(s string) string { return (digest(s) + digest(s+"x"))[:40] }
 	wantLeak(t, search(t, Token(1), file(t, uuidPattern.ReplaceAllStringFunc(text, sha1))), exitOK, "userpass-asha userpass-bina", "")
 	ids := regexp.MustCompile(`"id":"[0-9a-f-]{36}"`).ReplaceAllStringFunc(text, func(s string) string { return `"id":"` + sha1(s) + `"` })

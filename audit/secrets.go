@@ -41,6 +41,8 @@ var (
 	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
+func mayHaveToken(text string) bool { return len(text) >= 40 || strings.Contains(text, "eyJ") } // vendorPattern takes longer
+
 // safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
 func (c *classifier) safe(text string) string {
 	if isHidden(text) {
@@ -50,7 +52,7 @@ func (c *classifier) safe(text string) string {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 		text = strings.ReplaceAll(strings.ReplaceAll(text, url.QueryEscape(c.leaked), withheld), url.PathEscape(c.leaked), withheld)
 	}
-	if len(text) >= 40 || strings.Contains(text, "eyJ") {
+	if mayHaveToken(text) {
 		text = vendorPattern.ReplaceAllStringFunc(text, func(s string) string { return withheld + tokenID(s) })
 	}
 	if len(text) > 20 && strings.Contains(text, ".") {
@@ -99,10 +101,10 @@ func pseudonym(value string) string {
 
 // unmasked is empty for a value that a program on the way has masked or shortened: what is left may be the same for many.
 func unmasked(value string) string {
-	isOne := strings.Trim(value, value[:min(1, len(value))]+"-xX") == ""           // character, over and over
-	short := len(value) < 20 && !strings.ContainsAny(value, "0123456789") || isOne // IDs are longer
+	repeated := strings.Trim(value, value[:min(1, len(value))]+"-xX") == "" // one character, as masks have
+	short := len(value) < 20 && !strings.ContainsAny(value, "0123456789")   // IDs are longer
 	cut := strings.ContainsAny(value, "*[<#") || strings.Contains(value, "…") || strings.Contains(value, "...")
-	if !isHidden(value) && (short || cut || strings.HasPrefix(value, hmacPrefix)) {
+	if !isHidden(value) && (repeated || short || cut || strings.HasPrefix(value, hmacPrefix)) {
 		return ""
 	}
 	return value
@@ -178,7 +180,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked),
-			(len(text) >= 40 || strings.Contains(text, "eyJ")) && vendorPattern.MatchString(text):
+			mayHaveToken(text) && vendorPattern.MatchString(text):
 			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), query != "" && pairPattern.MatchString(query),
 			strings.HasSuffix(name, "_url") && (strings.ContainsRune(text, '@') || pairPattern.MatchString(text)):

@@ -108,9 +108,6 @@ func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 	switch {
 	case e.Kind == Malformed:
 		e.Detail = a.describe(op, r, s)
-		if r.problem == problemReplay || r.problem == problemOutdated {
-			e.Cause = CauseToken
-		}
 	case r.fault != nil:
 		e.Code, e.Detail = r.fault.words(s)
 	default:
@@ -202,11 +199,16 @@ func classifyBody(f *fault) (Kind, Cause) {
 	return implied.classifyFault(opLogin, &fault{})
 }
 
+// causeOf is the cause of a failure whose kind the upstream's own code tells.
 func causeOf(kind Kind) Cause {
-	if kind == Unavailable {
+	switch kind {
+	case Unavailable:
 		return CauseServer
+	case Malformed:
+		return CauseToken
+	default:
+		return ""
 	}
-	return ""
 }
 
 func (a *response) redirect() bool { return a.status >= 300 && a.status <= 399 }
