@@ -228,6 +228,45 @@ func TestClock_SetBackAfterSuspendLengthensNoTokenLife(t *testing.T) {
 	})
 }
 
+// Nobody reads the account for hours, so that it leaves memory, and then the clock is set back into the life of its last token.
+func TestClock_SetBackBringsNothingBack(t *testing.T) {
+	const idle, back = 3 * time.Hour, -140 * time.Minute
+	each(t, map[string]func(s *testMount){
+		"idle":                    func(s *testMount) { advance(idle) },
+		"idle since before start": func(s *testMount) { advance(idle); s.Reload(); advance(2 * time.Minute) },
+		"set often": func(s *testMount) {
+			advance(idle - 40*time.Minute)
+			for n := range 40 {
+				s.Clock.Jump([]time.Duration{6 * time.Second, -6 * time.Second}[n%2])
+				advance(time.Minute)
+			}
+		},
+	}, func(t *testing.T, happens func(s *testMount)) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		dead := s.token("app")
+		happens(s)
+		s.Clock.Jump(back)
+		check.Require(t, s.Clock.Now().Before(dead.expires), "the clock was not set back far enough")
+		a := s.token("app")
+		check.True(t, a.id != dead.id && s.livesFor(a, a.lease), "a token that had been dead for hours is served")
+	})
+}
+
+// A hold that was over, and has left memory, does not begin again.
+func TestClock_SetBackBringsNoHoldBack(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 15 * time.Minute})
+		s.failed("app")
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(3 * time.Hour)
+		s.Clock.Jump(-3*time.Hour + time.Minute)
+		_, err := s.ask(t.Context(), "app", nil)
+		check.NoError(t, err)
+	})
+}
+
 const (
 	// localTime is how far the clock of a machine in India is ahead until NTP corrects it, where its hardware clock has local time.
 	localTime = 5*time.Hour + 30*time.Minute

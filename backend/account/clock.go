@@ -30,8 +30,8 @@ func SystemClock() Clock {
 }
 
 // withElapsed is a token that was read from storage, on the clocks of this process.
-func (t *Token) withElapsed(now Reading) *Token {
-	t.elapsed = now.Elapsed - t.Life() + min(t.Life(), t.ExpiresAt.Sub(now.Wall))
+func (t *Token) withElapsed(env Env) *Token {
+	t.elapsed, _ = env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
 	return t
 }
 

@@ -29,7 +29,8 @@ type Failure struct {
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
-	// elapsed is Reading.Elapsed at At, or when the failure was read from storage: no hold lasts longer than its length.
+	// elapsed is Reading.Elapsed at At or, where another process has stored the failure, when it was read: no hold lasts longer
+	// than its length.
 	elapsed time.Duration
 	// stored is NextAttempt as it was read from storage; zero for a failure of this process.
 	stored time.Time

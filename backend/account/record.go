@@ -193,9 +193,13 @@ func storeFailure(f failedLogin) StoredFailedLogin {
 	}
 }
 
-func (s StoredFailure) failure(now Reading) *Failure {
+func (s StoredFailure) failure(env Env) *Failure {
+	elapsed, running := env.Clocks.elapsedAt(s.At, env.Reading)
+	if !running {
+		elapsed = env.Elapsed // the clock at that time may have been another one
+	}
 	return &Failure{
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: max(s.Step, 1),
-		NextAttempt: s.NextAttempt, stored: s.NextAttempt, elapsed: now.Elapsed,
+		NextAttempt: s.NextAttempt, stored: s.NextAttempt, elapsed: elapsed,
 	}
 }

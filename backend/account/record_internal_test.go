@@ -80,7 +80,7 @@ func TestRecord_ReadAsWritten(t *testing.T) {
 	check.Equal(t, s.storeToken(token.token(s.RefreshTarget)), token, "a token")
 	var failed StoredFailedLogin
 	fill(t, reflect.ValueOf(&failed).Elem(), new(int))
-	check.Equal(t, storeFailure(failed.failed(Reading{})), failed, "a failed login")
+	check.Equal(t, storeFailure(failed.failed(Env{})), failed, "a failed login")
 
 	var record Record
 	fill(t, reflect.ValueOf(&record).Elem(), new(int))

@@ -14,17 +14,16 @@ var errUnfinished = errors.New("the last login was cut off when the plugin stopp
 
 // restore takes over a record. What it means under the present settings, nil for none, is for adopt.
 func (t *transition) restore(r *Record, a *Account) {
-	now := t.env.Reading
 	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
-	t.Failures = r.failures(now, a)
+	t.Failures = r.failures(t.env, a)
 	for _, revoked := range r.Revoked {
 		t.Revoked = append(t.Revoked, revokedToken(revoked))
 	}
 	for _, stored := range r.Superseded {
-		token := stored.token(r.RefreshTarget).withElapsed(now)
+		token := stored.token(r.RefreshTarget).withElapsed(t.env)
 		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
-			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
+			token.revokedAt = cmp.Or(r.RevokedAt, t.env.Wall)
 		}
 		if token.revocation != "" { // kept by tokens alone at first
 			t.rememberRevoked(token)
@@ -33,13 +32,13 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
-		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(now), Keep: keep})
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(t.env), Keep: keep})
 	}
 	if r.Current == nil {
 		return
 	}
-	t.Current = r.Current.token(r.RefreshTarget).withElapsed(now)
-	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
+	t.Current = r.Current.token(r.RefreshTarget).withElapsed(t.env)
+	t.Suspect = r.Suspect || t.Current.isFromFuture(t.env.Reading)
 	if t.IsRevoked(t.Current.ID) {
 		t.supersedeCurrent()
 	}
@@ -58,22 +57,22 @@ func (t *transition) unfinished(attempt *StoredAttempt, a *Account) {
 }
 
 // failures are the failed logins of a record.
-func (r *Record) failures(now Reading, a *Account) []failedLogin {
+func (r *Record) failures(env Env, a *Account) []failedLogin {
 	var all []failedLogin
 	add := func(f failedLogin) {
 		all = append(without(all, func(old failedLogin) bool { return old.isReplacedBy(f) }), f)
 	}
 	for _, v := range r.Verifications {
 		v.Verification = true
-		add(v.failed(now))
+		add(v.failed(env))
 	}
 	for _, f := range r.Failures {
-		add(f.failed(now))
+		add(f.failed(env))
 	}
 	if r.Failure == nil {
 		return all
 	}
-	own := failedLogin{r.Failure.failure(now), sent{Credentials: r.Failure.Credentials}}
+	own := failedLogin{r.Failure.failure(env), sent{Credentials: r.Failure.Credentials}}
 	switch {
 	case a == nil:
 	case a.Generation == r.Generation:
@@ -85,6 +84,6 @@ func (r *Record) failures(now Reading, a *Account) []failedLogin {
 	return all
 }
 
-func (s StoredFailedLogin) failed(now Reading) failedLogin {
-	return failedLogin{s.failure(now), sent{Login: s.Login, Credentials: s.Credentials, Verification: s.Verification}}
+func (s StoredFailedLogin) failed(env Env) failedLogin {
+	return failedLogin{s.failure(env), sent{Login: s.Login, Credentials: s.Credentials, Verification: s.Verification}}
 }

@@ -14,7 +14,9 @@ import (
 const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
-func (r revokedToken) isOver(env Env) bool { return !env.Doubtful && env.Wall.Sub(r.End) > revokedKept }
+func (r revokedToken) isOver(env Env) bool {
+	return !env.isDoubtful() && env.Wall.Sub(r.End) > revokedKept
+}
 
 // apply has the account loaded where it is not in memory.
 func (e Want) apply(t *transition) {

@@ -45,9 +45,8 @@ type Env struct {
 
 	// Active says that this node may log in and write to storage.
 	Active bool
-	// Doubtful says that the process has just started, or that the wall clock has jumped forward lately. The clock may be ahead
-	// then: nothing is forgotten because it is over.
-	Doubtful bool
+	// Clocks are what the process has seen of its clocks.
+	Clocks ClockHistory
 	// LastRead is when the account was last read, by the wall clock; zero for never.
 	LastRead time.Time
 	// Chance in [0, 1) spreads backoffs.
@@ -55,7 +54,10 @@ type Env struct {
 }
 
 // IsOver reports whether a token may be forgotten, as no upstream takes it any more.
-func (env Env) IsOver(t *Token) bool { return !env.Doubtful && !t.MayLive(env.Reading) }
+func (env Env) IsOver(t *Token) bool { return !env.isDoubtful() && !t.MayLive(env.Reading) }
+
+// isDoubtful reports whether the wall clock may be ahead: nothing is forgotten then because it is over.
+func (env Env) isDoubtful() bool { return env.Clocks.IsDoubtful(env.Reading) }
 
 // knowledge is what is known of an account's settings.
 type knowledge int

@@ -69,9 +69,8 @@ type Issuer struct {
 	sweeping atomic.Bool
 	unread   atomic.Pointer[[]string] // see Unread
 
-	// ahead is how far the wall clock was ahead of the elapsed time when it was last looked at, and doubted until when it is in
-	// doubt, in elapsed time; both in nanoseconds. See isDoubtful.
-	ahead, doubted atomic.Int64
+	watching sync.Mutex // guards clocks
+	clocks   account.ClockHistory
 
 	counters *counters.Set
 	waiting  atomic.Int64 // readers
@@ -110,22 +109,13 @@ func New(o Options) *Issuer {
 	return i
 }
 
-const (
-	// leastJump is how far the wall clock has to be set forward to be in doubt, and doubtedFor is for how long it is then.
-	leastJump  = time.Hour
-	doubtedFor = 24 * time.Hour
-	// doubtedAtStart is how long a process may need until the clock of its machine, which may have just started too, is set right.
-	doubtedAtStart = time.Hour
-)
-
-// isDoubtful reports whether the wall clock may be ahead, so that nothing is forgotten by it: at start, and when it has jumped
-// forward. That the machine was suspended looks the same.
-func (i *Issuer) isDoubtful(now Reading) bool {
-	ahead := now.Wall.UnixNano() - int64(now.Elapsed)
-	if before := i.ahead.Swap(ahead); before != 0 && ahead-before > int64(leastJump) {
-		i.doubted.Store(int64(now.Elapsed + doubtedFor))
-	}
-	return int64(now.Elapsed) < i.doubted.Load()
+// now looks at the clocks, and remembers what that has shown.
+func (i *Issuer) now() (now Reading, clocks account.ClockHistory) {
+	i.watching.Lock()
+	defer i.watching.Unlock()
+	now = i.clock()
+	i.clocks, _ = i.clocks.See(now)
+	return now, i.clocks
 }
 
 // newClient makes the client for an account's endpoint.

@@ -173,8 +173,8 @@ func (i *Issuer) trimLedger(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := i.clock()
-		if i.mayLogin() != nil || i.isDoubtful(now) {
+		now, clocks := i.now()
+		if i.mayLogin() != nil || clocks.IsDoubtful(now) {
 			continue
 		}
 		forgotten, err := 0, errPanic

@@ -65,6 +65,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	w := i.acquire(name)
 	defer w.release()
 	r := revocation{tokenID: strings.ToLower(tokenID)}
+	defer w.do(func(l *locked) { l.forget(&r) })
 	if err := w.ready(ctx, func(l *locked) { l.revoke(&r) }); err != nil {
 		return nil, err
 	}
@@ -77,19 +78,11 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	}
 	w.revokeUpstream(r.settings, r.targets)
 	w.retryRevocations() // some of the targets may be known to former settings only
-	responses := w.awaitRevocations(ctx, r.targets)
-	why := w.whyNotRevoked()
-	results := make([]Revocation, 0, len(r.targets))
-	for _, t := range r.targets {
-		outcome := responses[t.ID]
-		if outcome != account.Killed && !slices.Contains(r.revocable, t) {
-			outcome = account.Unsupported // whatever the upstream responded while there was a refresh token
-		}
-		results = append(results, Revocation{
-			TokenID: t.ID, Upstream: outcome, Why: why[t.ID], ValidUntil: t.ValidUntil(), Stored: stored == nil,
-		})
-		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
-			"valid_until", t.ValidUntil().Format(time.RFC3339))
+	results := w.awaitResponses(ctx, &r)
+	for n := range results {
+		results[n].Stored = stored == nil
+		i.logger.Warn("token revoked", "config", name, "token_id", results[n].TokenID, "upstream", results[n].Upstream,
+			"valid_until", results[n].ValidUntil.Format(time.RFC3339))
 	}
 	return results, nil
 }
@@ -107,9 +100,9 @@ type revocation struct {
 	// settings are those under which the targets were found: newer ones may name another endpoint, to which the refresh tokens of
 	// these must not go.
 	settings *Account
-	// revocable are the targets that the upstream can be asked about, under these settings or former ones.
-	revocable []*Token
-	version   uint64
+	version  uint64
+	// results are what is known of each target. The upstream's responses are noted as they come: see locked.note.
+	results []Revocation
 }
 
 // revoke does step 1.
@@ -126,10 +119,18 @@ func (l *locked) revoke(r *revocation) {
 		if work != nil && work.Token == t && !r.settings.CanRevoke(t) && work.Account.CanRevoke(t) { // settings that are not stored yet
 			l.former[work.Account] = []*Token{t}
 		}
-		if r.settings.CanRevoke(t) || l.isFormer(t.ID) {
-			r.revocable = append(r.revocable, t)
+		result := Revocation{TokenID: t.ID, Upstream: l.state.Outcome(t.ID), Why: l.revokeErrors[t.ID], ValidUntil: t.ValidUntil()}
+		if !r.settings.CanRevoke(t) && !l.isFormer(t.ID) && result.Upstream != account.Killed {
+			result.Upstream = account.Unsupported // whatever the upstream responded while there was a refresh token
 		}
+		r.results = append(r.results, result)
 	}
+	l.revocations = append(l.revocations, r)
+}
+
+// forget ends what revoke began.
+func (l *locked) forget(r *revocation) {
+	l.revocations = slices.DeleteFunc(l.revocations, func(other *revocation) bool { return other == r })
 }
 
 // revokeUpstream does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back.
@@ -142,7 +143,7 @@ func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 				continue
 			}
 			if err := l.notYet(settings); err != nil { // retryRevocations goes on
-				l.noteRevokeError(t.ID, err)
+				l.note(t.ID, err)
 				continue
 			}
 			l.revoking[t.ID] = true
@@ -217,7 +218,7 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	isNews := false
 	w.do(func(l *locked) {
 		delete(l.revoking, t.ID)
-		isNews = l.noteRevokeError(t.ID, err)
+		isNews = l.note(t.ID, err)
 		if revokeOutcome(err) != account.Unknown {
 			l.dropFormer(func(o *Token) bool { return o.ID == t.ID })
 		}
@@ -231,25 +232,19 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// awaitRevocations waits until the upstream has responded about all tokens, or ctx ends, and returns what is known of each by
-// then. What is left goes on. A token may be gone from the account before the last one is done, with its config.
-func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) map[string]Outcome {
-	responses := make(map[string]Outcome)
+// awaitResponses waits until the upstream has responded about all targets, or ctx ends, and returns what is known of each by then.
+// What is left goes on.
+func (w *worker) awaitResponses(ctx context.Context, r *revocation) []Revocation {
 	for {
-		waiting := false
+		var waiting bool
 		var changed <-chan struct{}
+		var known []Revocation
 		w.do(func(l *locked) {
-			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return l.revoking[t.ID] })
-			changed = l.changed
-			for _, t := range tokens {
-				// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
-				if outcome := l.state.Outcome(t.ID); outcome != account.Unknown || responses[t.ID] == "" {
-					responses[t.ID] = outcome
-				}
-			}
+			waiting = slices.ContainsFunc(r.targets, func(t *Token) bool { return l.revoking[t.ID] })
+			changed, known = l.changed, slices.Clone(r.results)
 		})
 		if !waiting || w.wait(ctx, changed, 0) != nil {
-			return responses
+			return known
 		}
 	}
 }

@@ -6,25 +6,29 @@ package issuer
 import (
 	"maps"
 	"slices"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
-// noteRevokeError remembers why the upstream has not revoked the token, nil if it has, and reports whether that is news. The same
-// is asked every minute, and must not be logged as often.
-func (l *locked) noteRevokeError(tokenID string, err error) (isNews bool) {
+// note remembers the upstream's response to the revocation of a token, nil where it has revoked it, and reports whether that is
+// news: the same is asked every minute, and must not be logged as often. Calls of Revoke that wait are given each response, since
+// the account may know nothing of the token any more when they come to look: its config may be deleted.
+func (l *locked) note(tokenID string, err error) (isNews bool) {
 	maps.DeleteFunc(l.revokeErrors, func(id, _ string) bool { return l.state.Find(id) == nil && !l.isFormer(id) })
 	why := ""
 	if err != nil {
 		why = err.Error()
 	}
+	for _, r := range l.revocations {
+		for n := range r.results {
+			if result := &r.results[n]; result.TokenID == tokenID && result.Upstream != account.Killed {
+				result.Upstream, result.Why = revokeOutcome(err), why
+			}
+		}
+	}
 	isNews = why != l.revokeErrors[tokenID]
 	l.revokeErrors[tokenID] = why
 	return isNews
-}
-
-// whyNotRevoked says why the upstream has not revoked tokens, by ID.
-func (w *worker) whyNotRevoked() (why map[string]string) {
-	w.do(func(l *locked) { why = maps.Clone(l.revokeErrors) })
-	return why
 }
 
 func (l *locked) isFormer(tokenID string) bool {

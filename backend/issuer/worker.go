@@ -55,6 +55,8 @@ type locked struct {
 	revokeAfter map[string]time.Duration
 	// revokeErrors says why the upstream has not revoked a token, by ID.
 	revokeErrors map[string]string
+	// revocations are the calls of Revoke that have not returned.
+	revocations []*revocation
 	// slot is set while the queue counts a login of this account.
 	slot   *fairqueue.Slot
 	cancel context.CancelFunc // of the login in flight
@@ -162,8 +164,8 @@ func (l *locked) apply(event account.Event, active bool) {
 
 func (w *worker) env(active bool) account.Env {
 	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
-	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: chance}
-	env.Doubtful = w.issuer.isDoubtful(env.Reading)
+	env := account.Env{Active: active, Chance: chance}
+	env.Reading, env.Clocks = w.issuer.now()
 	at := w.LastRead.Load()
 	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
