@@ -232,7 +232,7 @@ func TestClock_SetBackAfterSuspendLengthensNoTokenLife(t *testing.T) {
 func TestClock_SetBackBringsNothingBack(t *testing.T) {
 	const idle, back = 3 * time.Hour, -140 * time.Minute
 	each(t, map[string]func(s *testMount){
-		"idle":                    func(s *testMount) { advance(idle) },
+		"idle":                    func(*testMount) { advance(idle) },
 		"idle since before start": func(s *testMount) { advance(idle); s.Reload(); advance(2 * time.Minute) },
 		"set often": func(s *testMount) {
 			advance(idle - 40*time.Minute)

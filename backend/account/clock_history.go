@@ -18,8 +18,8 @@ const (
 	maxStretches = 16
 )
 
-// ClockHistory is how the wall clock has gone against the elapsed time since the process started. What was written by a wall clock
-// that was set since, and is read from storage again, is as old as it really is. It is immutable; the zero value has seen nothing.
+// ClockHistory is how the wall clock has gone against the elapsed time since the process started, so that what was stored by a
+// clock which was set since is as old as it really is. It is immutable; the zero value has seen nothing.
 type ClockHistory struct {
 	stretches []stretch
 	// doubted is until when the wall clock is in doubt, in elapsed time.
@@ -63,7 +63,7 @@ func (h ClockHistory) See(now Reading) (seen ClockHistory, wasSet bool) {
 // forward.
 func (h ClockHistory) IsDoubtful(now Reading) bool { return now.Elapsed < h.doubted }
 
-// elapsedAt is the elapsed time at which the wall clock has shown that time or, where it has done so more than once, the first; and
+// elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once, and
 // whether this process was running then.
 func (h ClockHistory) elapsedAt(wall time.Time, now Reading) (at time.Duration, running bool) {
 	at = min(now.Elapsed, now.Elapsed-now.Wall.Sub(wall))

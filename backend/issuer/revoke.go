@@ -232,7 +232,7 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// awaitResponses waits until the upstream has responded about all targets, or ctx ends, and returns what is known of each by then.
+// awaitResponses waits until the upstream has responded about all targets, or ctx ends, and returns what is known of each.
 // What is left goes on.
 func (w *worker) awaitResponses(ctx context.Context, r *revocation) []Revocation {
 	for {
