@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -231,22 +232,42 @@ func TestClock_SetBackAfterSuspendLengthensNoTokenLife(t *testing.T) {
 // Nobody reads the account for hours, so that it leaves memory, and then the clock is set back into the life of its last token.
 func TestClock_SetBackBringsNothingBack(t *testing.T) {
 	const idle, back = 3 * time.Hour, -140 * time.Minute
-	each(t, map[string]func(s *testMount){
-		"idle":                    func(*testMount) { advance(idle) },
-		"idle since before start": func(s *testMount) { advance(idle); s.Reload(); advance(2 * time.Minute) },
+	eachNamed(t, map[string]func(s *testMount){
+		"idle": func(s *testMount) { advance(idle); s.Clock.Jump(back) },
+		"idle since before start": func(s *testMount) {
+			advance(idle)
+			s.Reload()
+			advance(2 * time.Minute)
+			s.Clock.Jump(back)
+		},
+		"before a start": func(s *testMount) {
+			advance(idle)
+			s.Clock.Jump(back)
+			advance(2 * time.Minute)
+			s.Reload()
+		},
+		"before a start, while storage fails": func(s *testMount) {
+			advance(idle)
+			s.Clock.Jump(back)
+			s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage())
+			advance(2 * time.Minute)
+			s.Storage.Heal()
+			advance(2 * time.Minute)
+			s.Reload()
+		},
 		"set often": func(s *testMount) {
 			advance(idle - 40*time.Minute)
 			for n := range 40 {
 				s.Clock.Jump([]time.Duration{6 * time.Second, -6 * time.Second}[n%2])
 				advance(time.Minute)
 			}
+			s.Clock.Jump(back)
 		},
-	}, func(t *testing.T, happens func(s *testMount)) {
+	}, func(t *testing.T, _ string, happens func(s *testMount)) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		dead := s.token("app")
 		happens(s)
-		s.Clock.Jump(back)
 		check.Require(t, s.Clock.Now().Before(dead.expires), "the clock was not set back far enough")
 		a := s.token("app")
 		check.True(t, a.id != dead.id && s.livesFor(a, a.lease), "a token that had been dead for hours is served")

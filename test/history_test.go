@@ -129,7 +129,7 @@ type history struct {
 	changing   atomic.Int64 // changes that have not returned
 	setBack    atomic.Int64 // when the wall clock was last set back, by the upstream's clock
 	suspended  atomic.Int64 // when the machine was last suspended, likewise
-	blurred    atomic.Int64 // setBack, once the plugin was restarted after it; or suspended, where a clock set back hides it
+	blurred    atomic.Int64 // setBack, where the plugin was restarted soon after; or suspended, where a clock set back hides it
 	slept      time.Time    // when the machine was last suspended, by its own monotonic clock
 	turned     time.Time    // when the wall clock was last set back, likewise
 	unsure     bool         // whether there is a config
@@ -239,7 +239,9 @@ func (w *history) apply(s step) {
 		w.pause(s.what == "pause")
 	case "reload", "crash":
 		w.restarts = append(w.restarts, time.Now())
-		w.blurred.Store(w.setBack.Load())
+		if time.Since(w.turned) <= 2*time.Minute { // nothing has been corrected in storage yet
+			w.blurred.Store(w.setBack.Load())
+		}
 		if s.what == "crash" {
 			w.LoseStorage()
 		}

@@ -37,8 +37,8 @@ type stretch struct {
 // ahead is how far the wall clock is ahead of the elapsed time, counted from 1970.
 func (r Reading) ahead() time.Duration { return time.Duration(r.Wall.UnixNano()) - r.Elapsed }
 
-// See is the history with one more look at the clocks, and whether the wall clock was set since the last one.
-func (h ClockHistory) See(now Reading) (seen ClockHistory, wasSet bool) {
+// See is the history with one more look at the clocks, and whether the wall clock was set back since the last one.
+func (h ClockHistory) See(now Reading) (seen ClockHistory, setBack bool) {
 	next := stretch{ahead: now.ahead(), from: now.Elapsed}
 	n := len(h.stretches)
 	if n == 0 {
@@ -56,7 +56,7 @@ func (h ClockHistory) See(now Reading) (seen ClockHistory, wasSet bool) {
 		h.stretches[1] = stretch{ahead: max(h.stretches[0].ahead, h.stretches[1].ahead), from: h.stretches[0].from}
 		h.stretches = h.stretches[1:]
 	}
-	return h, true
+	return h, by < 0
 }
 
 // IsDoubtful reports whether the wall clock may be ahead, so that nothing is forgotten by it: at start, and when it has jumped

@@ -34,6 +34,7 @@ func (t *transition) restore(r *Record, a *Account) {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
 		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(t.env), Keep: keep})
 	}
+	defer t.correctClock() // it may have been set back since this process started
 	if r.Current == nil {
 		return
 	}

@@ -71,6 +71,7 @@ type Issuer struct {
 
 	watching sync.Mutex // guards clocks
 	clocks   account.ClockHistory
+	setBack  atomic.Bool // the wall clock was set back, and accounts that are not in memory were not corrected yet
 
 	counters *counters.Set
 	waiting  atomic.Int64 // readers
@@ -114,7 +115,10 @@ func (i *Issuer) now() (now Reading, clocks account.ClockHistory) {
 	i.watching.Lock()
 	defer i.watching.Unlock()
 	now = i.clock()
-	i.clocks, _ = i.clocks.See(now)
+	seen, setBack := i.clocks.See(now)
+	if i.clocks = seen; setBack {
+		i.setBack.Store(true)
+	}
 	return now, i.clocks
 }
 

@@ -43,11 +43,15 @@ func (i *Issuer) Sweep() {
 	if !i.goWork(func() {
 		defer i.sweeping.Store(false)
 		active := i.mayLogin() == nil
+		i.now() // also where no account is in memory, a clock that was set is noticed
 		i.outbox.retry()
 		for _, value := range i.workers.Range {
 			value.(*worker).sweep(active) //nolint:forcetypeassert // the map holds nothing else
 		}
 		i.queue.Signal()
+		if active && i.setBack.Swap(false) {
+			i.correctStored()
+		}
 	}) {
 		i.sweeping.Store(false)
 	}
@@ -63,5 +67,13 @@ func (w *worker) sweep(active bool) {
 	})
 	if active {
 		w.retryRevocations()
+	}
+}
+
+// correctStored has the accounts loaded that are not in memory, after the wall clock was set back: by the clock alone, the next
+// process would take tokens that have ended for ones that live.
+func (i *Issuer) correctStored() {
+	if _, ok := i.restoreFrom(i.ctx, nil); !ok {
+		i.setBack.Store(true)
 	}
 }
