@@ -2,7 +2,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 //
-// Calls an API with the token that a role of the mastersindia engine gives. PHP 8.1 or newer, with curl.
+// Calls an API with the token that a role of the mastersindia engine gives. PHP 8.2 or newer, with curl.
 //
 //   as a class:   $client = new MastersIndiaClient('billing');
 //                 $reply = $client->call('https://...', 'POST', json_encode($invoice, JSON_THROW_ON_ERROR));
@@ -49,6 +49,7 @@ final class MastersIndiaClient
         $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
         preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match(self::TOKEN, $role) // no token goes into a URL
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
+        PHP_VERSION_ID >= 80200 || throw new MastersIndiaError('PHP is ' . PHP_VERSION . ': an error of one before 8.2 has the token in its trace; install a newer one');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
         $this->vault = self::vault();
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
