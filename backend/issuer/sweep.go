@@ -50,7 +50,7 @@ func (i *Issuer) Sweep() {
 		}
 		i.queue.Signal()
 		if active && i.setBack.Swap(false) {
-			i.correctStored()
+			i.goWork(i.correctStored) // however long storage takes
 		}
 	}) {
 		i.sweeping.Store(false)
