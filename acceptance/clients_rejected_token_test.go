@@ -368,6 +368,8 @@ func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "It returned 200. It may have been issued", "0123"}})
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/never"}, options: []string{"-d", invoice, "-f", "access_token"}})
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "it was sent in the body field access_token"}})
+	seen = c.run(t, c.name, "/forbidden//api-platform.example") // where 403 is of a dead token
+	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "It returned 403"}})
 }
 
 // renew has the engine issue a token that is too young for it to believe that the API refuses it.

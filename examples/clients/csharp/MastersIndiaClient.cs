@@ -145,7 +145,7 @@ public sealed class MastersIndiaClient
         if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
-        if (Refused(answer, method))
+        if (Refused(answer, method, url))
         {
             var rejected = token.TokenId;
             try
@@ -164,7 +164,7 @@ public sealed class MastersIndiaClient
             }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         }
-        if (Refused(answer, method))
+        if (Refused(answer, method, url))
         {
             throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field) +
                 Said(token, answer, method), answer.Item1);
@@ -357,11 +357,12 @@ public sealed class MastersIndiaClient
 
     static string Quote(string text) { return "\"" + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""; }
 
-    /// <summary>Reports whether a response means an invalid token. A wrong path returns 401 too; some APIs say it in words.</summary>
-    static bool Refused(Tuple<int, string> answer, string method)
+    /// <summary>Reports whether a response means an invalid token. A wrong path returns 401 too, api-platform 403.</summary>
+    static bool Refused(Tuple<int, string> answer, string method, string url)
     {
         if (answer.Item1 >= 500 && InDoubt(method) != "") return false; // whatever it says: the call may have been executed
         if (answer.Item1 == 401) return !answer.Item2.Contains("Invalid Product");
+        if (answer.Item1 == 403 && url.Contains("//api-platform.")) return true;
         const string said = "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)";
         return answer.Item1 == 498 || Regex.IsMatch(answer.Item2, said, RegexOptions.IgnoreCase) &&
             !Regex.IsMatch(answer.Item2, "\"error\"\\s*:\\s*\"?false", RegexOptions.IgnoreCase);

@@ -227,14 +227,17 @@ func withField(object []byte, field, value string) ([]byte, error) {
 	return append(added, rest...), nil
 }
 
-// refused reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in
-// words.
+// refused reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some
+// APIs say it in words.
 func (what call) refused(status int, body []byte) bool {
 	if status >= http.StatusInternalServerError && what.doubt() != "" {
 		return false // whatever it says: the call may have been executed
 	}
 	if status == http.StatusUnauthorized {
 		return !bytes.Contains(body, []byte("Invalid Product"))
+	}
+	if status == http.StatusForbidden && strings.Contains(what.url, "//api-platform.") {
+		return true
 	}
 	const invalidToken = 498 // of FirstVision's gateway
 	said := regexp.MustCompile(`(?i)"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)`)

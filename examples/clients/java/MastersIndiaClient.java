@@ -142,7 +142,7 @@ public final class MastersIndiaClient {
         String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
         Answer answer = send(api, request(token, url, verb, body, headers, field));
-        if (refused(answer, verb)) {
+        if (refused(answer, verb, url)) {
             String rejected = token.tokenId;
             try {
                 token = token(rejected);
@@ -156,7 +156,7 @@ public final class MastersIndiaClient {
             }
             answer = send(api, request(token, url, verb, body, headers, field));
         }
-        if (refused(answer, verb)) {
+        if (refused(answer, verb, url)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field)
                 + said(token, answer, verb), answer.status);
         }
@@ -298,13 +298,16 @@ public final class MastersIndiaClient {
         "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)", Pattern.CASE_INSENSITIVE);
     private static final Pattern SAYS_FINE = Pattern.compile("\"error\"\\s*:\\s*\"?false", Pattern.CASE_INSENSITIVE);
 
-    /** Reports whether a response means that the token is invalid. A wrong path returns 401 too; some APIs say it in words. */
-    private static boolean refused(Answer answer, String verb) {
+    /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403. */
+    private static boolean refused(Answer answer, String verb, String url) {
         if (answer.status >= 500 && !inDoubt(verb, answer.status).isEmpty()) {
             return false; // whatever it says: the call may have been executed
         }
         if (answer.status == 401) {
             return !answer.body.contains("Invalid Product");
+        }
+        if (answer.status == 403 && url.contains("//api-platform.")) {
+            return true;
         }
         return answer.status == 498 || SAYS_REFUSED.matcher(answer.body).find() && !SAYS_FINE.matcher(answer.body).find();
     }

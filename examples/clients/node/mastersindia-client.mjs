@@ -102,7 +102,7 @@ export class Client {
     method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
-    if (refused(answer, method)) {
+    if (refused(answer, method, url)) {
       const rejected = token.token_id;
       try {
         token = await this.token(rejected);
@@ -116,7 +116,7 @@ export class Client {
       }
       answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     }
-    if (refused(answer, method)) {
+    if (refused(answer, method, url)) {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ` +
         `${this.#doubt(token, field)}${said(token, answer, method)}`, answer.status);
     }
@@ -242,10 +242,11 @@ function withField(body, field, value) {
   return `{${JSON.stringify(field)}: ${JSON.stringify(value)}${rest.startsWith("}") ? "" : ", "}${rest}`;
 }
 
-// Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words.
-function refused({ status, body }, method) {
+// Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it in words.
+function refused({ status, body }, method, url) {
   if (status >= 500 && inDoubt(method)) return false; // whatever it says: the call may have been executed
   if (status === 401) return !body.includes("Invalid Product");
+  if (status === 403 && url.includes("//api-platform.")) return true;
   return status === 498 || (/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i.test(body) &&
     !/"error"\s*:\s*"?false/i.test(body));
 }

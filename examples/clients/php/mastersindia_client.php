@@ -105,7 +105,7 @@ final class MastersIndiaClient
         $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
-        if (self::refused($status, $reply, $method)) {
+        if (self::refused($status, $reply, $method, $url)) {
             $rejected = $token['token_id'];
             try {
                 $token = $this->token($rejected);
@@ -120,7 +120,7 @@ final class MastersIndiaClient
             [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         }
         $id = $token['token_id'];
-        if (self::refused($status, $reply, $method)) {
+        if (self::refused($status, $reply, $method, $url)) {
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field)
                 . self::said($token, $status, $reply, $method), $status);
         }
@@ -252,14 +252,17 @@ final class MastersIndiaClient
         return '{' . json_encode($field) . ': ' . json_encode($value) . (str_starts_with($rest, '}') ? '' : ', ') . $rest;
     }
 
-    /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words. */
-    private static function refused(int $status, string $reply, string $method): bool
+    /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it in words. */
+    private static function refused(int $status, string $reply, string $method, #[\SensitiveParameter] string $url): bool
     {
         if ($status >= 500 && self::inDoubt($method) !== '') {
             return false; // whatever it says: the call may have been executed
         }
         if ($status === 401) {
             return !str_contains($reply, 'Invalid Product');
+        }
+        if ($status === 403 && str_contains($url, '//api-platform.')) {
+            return true;
         }
         return $status === 498
             || preg_match('/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i', $reply)

@@ -121,7 +121,7 @@ class Client:
 
     def _call(self, token, url, method, body, headers, field):
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
-        if _refused(status, reply, method):
+        if _refused(status, reply, method, url):
             refused = token["token_id"]
             try:
                 token = self.token(refused)
@@ -134,7 +134,7 @@ class Client:
                                   f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
                                   f"{_said(token, status, reply, method)}", status, _hide(token, reply))
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
-        if _refused(status, reply, method):
+        if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
                               f"{_said(token, status, reply, method)}", status, _hide(token, reply))
         if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
@@ -329,13 +329,16 @@ def _shown(url):
     return re.split("[?#]", url)[0]
 
 
-def _refused(status, reply, method):
-    """Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words."""
+def _refused(status, reply, method, url):
+    """Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it
+    in words."""
     if status >= 500 and _doubt(method):
         return False  # whatever it says: the call may have been executed
     if status == 401:
         return "Invalid Product" not in reply
     said = re.search(r'"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)', reply, re.IGNORECASE)
+    if status == 403 and "//api-platform." in url:
+        return True
     return status == 498 or bool(said) and not re.search(r'"error"\s*:\s*"?false', reply, re.IGNORECASE)
 
 
