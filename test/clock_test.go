@@ -5,6 +5,7 @@ package test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -489,5 +490,32 @@ func TestClock_SkewOfAFailedLogin(t *testing.T) {
 		s.Simulator.SetClockOffset(time.Hour)
 		_ = s.failedRotate()
 		between(t, s.status()["clock_skew_seconds"].(int64), 3599, 3601, "clock_skew_seconds")
+	})
+}
+
+// A machine that is suspended each night for longer than it may take to set a clock right: what has ended is forgotten all the
+// same, so that ledger and record do not grow, and errors have the upstream's words.
+func TestClock_SuspendedEachNightForgets(t *testing.T) {
+	ksaTest(t, 4*time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		s.write("config/gst", map[string]any{"ledger_retention": "24h"})
+		for range 30 {
+			for range 14 {
+				s.token("app")
+				advance(time.Hour)
+			}
+			s.Suspend(10 * time.Hour)
+			advance(time.Minute)
+		}
+		s.token("app")
+		for _, e := range s.ledgerOf("gst") {
+			check.True(t, e.ExpiresAt.After(s.Clock.Now().Add(-72*time.Hour)), "the ledger has a token that expired at %s", e.ExpiresAt)
+		}
+		entry, err := s.Storage.Entries.Get(t.Context(), "token/gst")
+		check.NoError(t, err)
+		atMost(t, strings.Count(string(entry.Value), `"refresh_token"`), 30, "refresh tokens are stored")
+		s.changePassword()
+		_, err = s.rotate()
+		check.True(t, err != nil && strings.Contains(err.Error(), "Unable to login"), "without the upstream's words: %v", err)
 	})
 }

@@ -9,27 +9,23 @@ import (
 )
 
 const (
-	// leastJump is how far the wall clock has to be set forward to be in doubt, and doubtedFor is for how long it is then.
-	leastJump  = time.Hour
+	// doubtedFor is how long it may take until a wall clock that was set forward by mistake is set right.
 	doubtedFor = 24 * time.Hour
 	// doubtedAtStart is how long a process may need until the clock of its machine, which may have just started too, is set right.
 	doubtedAtStart = time.Hour
-	// maxStretches bounds the history. Of more, the oldest count as one, on the clock that was furthest ahead.
+	// maxStretches bounds the history. Of more, the oldest count as one.
 	maxStretches = 16
 )
 
 // ClockHistory is how the wall clock has gone against the elapsed time since the process started, so that what was stored by a
 // clock which was set since is as old as it really is. It is immutable; the zero value has seen nothing.
-type ClockHistory struct {
-	stretches []stretch
-	// doubted is until when the wall clock is in doubt, in elapsed time.
-	doubted time.Duration
-}
+type ClockHistory struct{ stretches []stretch }
 
 // stretch is a time in which the wall clock was not set.
 type stretch struct {
-	// ahead is how far the wall clock is ahead of the elapsed time, counted from 1970.
-	ahead time.Duration
+	// ahead is how far the wall clock is ahead of the elapsed time, counted from 1970: the most where several stretches count as
+	// one, and least is the least.
+	ahead, least time.Duration
 	// from is when the stretch began, in elapsed time.
 	from time.Duration
 }
@@ -39,29 +35,37 @@ func (r Reading) ahead() time.Duration { return time.Duration(r.Wall.UnixNano())
 
 // See is the history with one more look at the clocks, and whether the wall clock was set back since the last one.
 func (h ClockHistory) See(now Reading) (seen ClockHistory, setBack bool) {
-	next := stretch{ahead: now.ahead(), from: now.Elapsed}
+	next := stretch{ahead: now.ahead(), least: now.ahead(), from: now.Elapsed}
 	n := len(h.stretches)
 	if n == 0 {
-		return ClockHistory{stretches: []stretch{next}, doubted: now.Elapsed + doubtedAtStart}, false
+		return ClockHistory{[]stretch{next}}, false
 	}
 	by := next.ahead - h.stretches[n-1].ahead
 	if by.Abs() <= Margin {
 		return h, false
 	}
-	if by > leastJump { // a machine that was suspended looks the same
-		h.doubted = now.Elapsed + doubtedFor
-	}
-	h.stretches = append(slices.Clone(h.stretches), next)
+	all := append(slices.Clone(h.stretches), next)
 	if n == maxStretches {
-		h.stretches[1] = stretch{ahead: max(h.stretches[0].ahead, h.stretches[1].ahead), from: h.stretches[0].from}
-		h.stretches = h.stretches[1:]
+		all[1] = stretch{ahead: max(all[0].ahead, all[1].ahead), least: min(all[0].least, all[1].least), from: all[0].from}
+		all = all[1:]
 	}
-	return h, by < 0
+	return ClockHistory{all}, by < 0
 }
 
-// IsDoubtful reports whether the wall clock may be ahead, so that nothing is forgotten by it: at start, and when it has jumped
-// forward.
-func (h ClockHistory) IsDoubtful(now Reading) bool { return now.Elapsed < h.doubted }
+// SurelyPast is a time that is over, also where the wall clock was set forward by mistake: nothing is forgotten by a later one. A
+// machine that was suspended looks the same. It is zero in a process that has just started.
+func (h ClockHistory) SurelyPast(now Reading) time.Time {
+	ahead := now.ahead()
+	for n, s := range h.stretches {
+		switch {
+		case n == 0 && now.Elapsed-s.from < doubtedAtStart:
+			return time.Time{}
+		case n+1 == len(h.stretches) || now.Elapsed-h.stretches[n+1].from < doubtedFor:
+			ahead = min(ahead, s.least)
+		}
+	}
+	return time.Unix(0, int64(ahead+now.Elapsed)).UTC()
+}
 
 // elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once, and
 // whether this process was running then.

@@ -14,9 +14,7 @@ import (
 const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
-func (r revokedToken) isOver(env Env) bool {
-	return !env.isDoubtful() && env.Wall.Sub(r.End) > revokedKept
-}
+func (r revokedToken) isOver(env Env) bool { return env.surelyPast().Sub(r.End) > revokedKept }
 
 // apply has the account loaded where it is not in memory.
 func (e Want) apply(t *transition) {

@@ -54,10 +54,12 @@ type Env struct {
 }
 
 // IsOver reports whether a token may be forgotten, as no upstream takes it any more.
-func (env Env) IsOver(t *Token) bool { return !env.isDoubtful() && !t.MayLive(env.Reading) }
+func (env Env) IsOver(t *Token) bool {
+	return !t.MayLive(Reading{Wall: env.surelyPast(), Elapsed: env.Elapsed})
+}
 
-// isDoubtful reports whether the wall clock may be ahead: nothing is forgotten then because it is over.
-func (env Env) isDoubtful() bool { return env.Clocks.IsDoubtful(env.Reading) }
+// surelyPast is a time that is over, whatever the wall clock says.
+func (env Env) surelyPast() time.Time { return env.Clocks.SurelyPast(env.Reading) }
 
 // knowledge is what is known of an account's settings.
 type knowledge int

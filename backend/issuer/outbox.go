@@ -173,12 +173,12 @@ func (i *Issuer) trimLedger(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now, clocks := i.now()
-		if i.mayLogin() != nil || clocks.IsDoubtful(now) {
+		if i.mayLogin() != nil {
 			continue
 		}
+		now, clocks := i.now()
 		forgotten, err := 0, errPanic
-		i.guard(func() { forgotten, err = i.outbox.ledger.Trim(ctx, now.Wall) })
+		i.guard(func() { forgotten, err = i.outbox.ledger.Trim(ctx, clocks.SurelyPast(now)) })
 		switch {
 		case ctx.Err() != nil:
 			return
