@@ -214,10 +214,14 @@ putenv('VAULT_TOKEN_FILE=/none');
 foreach (['', '/none'] as $ca) {
   putenv("VAULT_CACERT=$ca");
   try { (new MastersIndiaClient('billing'))->token(); } catch (MastersIndiaError $e) { echo "\n", $e->getMessage(); }
-}`},
+}
+ini_set('open_basedir', '/nowhere');
+putenv('VAULT_CACERT');
+try { (new MastersIndiaClient('billing'))->token(); } catch (MastersIndiaError $e) { echo "\n", $e->getMessage(); }`},
 			"header: must be given as ['NAME' => 'VALUE']\nrefused,refused,refused,body: is false: json_encode failed: Malformed UTF-8 characters" +
 				"\nVAULT_TOKEN_FILE cannot be read: /none: No such file or directory: is Vault Agent running?" +
-				"\nVAULT_CACERT cannot be used: /none: it cannot be read, or has no certificate"},
+				"\nVAULT_CACERT cannot be used: /none: No such file or directory" +
+				"\nVAULT_TOKEN_FILE cannot be read: /none: open_basedir forbids it: is Vault Agent running?"},
 		"python3": {[]string{"-B", "-c", `import os, sys
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError, check
@@ -324,8 +328,10 @@ def show(what, **given):
     except Exception as error:
         report = traceback.TracebackException.from_exception(error, capture_locals=True)
         print("".join(report.format()))
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            print(texts(frame.f_locals))
+        while error: # as Rollbar goes on, also where "from None" ends it
+            for frame, _ in traceback.walk_tb(error.__traceback__):
+                print(texts(frame.f_locals))
+            error = error.__cause__ or error.__context__
 def texts(value): # Frappe keeps a variable that is a text as it is
     return [texts(v) for v in value.values()] if isinstance(value, dict) else str.__str__(value) if isinstance(value, str) else value
 http.client.HTTPConnection.debuglevel = 1 # as of others in the same program

@@ -283,8 +283,8 @@ final class MastersIndiaClient
             'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
         $ca = self::env('VAULT_CACERT') ?: null;
         !preg_match(self::NO_FILE, $ca ?? '') || throw new MastersIndiaError('VAULT_CACERT: must be the name of a file');
-        $ca === null || is_readable($ca) && !is_dir($ca) && str_contains((string) file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
-            "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
+        $ca === null || str_contains(self::contents('VAULT_CACERT cannot be used', $ca), 'BEGIN CERTIFICATE')
+            || throw new MastersIndiaError("VAULT_CACERT cannot be used: $ca: it has no certificate");
         [$vaultToken, $source] = self::vaultToken();
         $headers = ['X-Vault-Token' => $vaultToken, 'X-Vault-Request' => 'true'];
         if (self::env('VAULT_NAMESPACE')) {
@@ -325,14 +325,16 @@ final class MastersIndiaClient
     /** Reads a file; its name and the system's reason are in the error. */
     public static function contents(string $what, #[\SensitiveParameter] string $file, string $hint = ''): string
     {
-        $reason = $file === '' ? 'the name is empty' : (is_dir($file) ? 'it is a directory' : 'no reason given');
+        $reason = $file === '' ? 'the name is empty' : null;
         set_error_handler(function (int $level, string $message) use (&$reason): bool { // that of a program may throw
-            $reason = preg_replace('/.*: /', '', $message);
+            $reason ??= str_contains($message, 'open_basedir') ? 'open_basedir forbids it' : preg_replace('/.*: /', '', $message);
             return true;
         });
-        $content = $file === '' || is_dir($file) ? false : file_get_contents($file);
+        $isDirectory = is_dir($file);
+        $content = $file === '' || $isDirectory ? false : file_get_contents($file);
         restore_error_handler();
-        return $content !== false ? $content : throw new MastersIndiaError("$what cannot be read: $file: $reason$hint");
+        $reason = $isDirectory ? 'it is a directory' : $reason ?? 'no reason given';
+        return $content !== false ? $content : throw new MastersIndiaError("$what: $file: $reason$hint");
     }
 
     /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message. */
@@ -342,7 +344,7 @@ final class MastersIndiaClient
         if ($token === '' && self::env('VAULT_TOKEN_FILE')) {
             [$name, $file] = ['VAULT_TOKEN_FILE', self::env('VAULT_TOKEN_FILE')];
             !preg_match(self::NO_FILE, $file) || throw new MastersIndiaError('VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN');
-            $token = trim(self::contents($name, $file, ': is Vault Agent running?'));
+            $token = trim(self::contents("$name cannot be read", $file, ': is Vault Agent running?'));
             $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running? A pipe can be read only once");
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
@@ -445,7 +447,7 @@ if (debug_backtrace() === [] && ($started === '' || $started !== null && realpat
         $body = $options['d'] ?? null;
         if ($body !== null && str_starts_with($body, '@')) {
             !preg_match(MastersIndiaClient::TOKEN, substr($body, 1)) || throw new MastersIndiaError('-d @: must be the name of a file, not a token');
-            $body = MastersIndiaClient::contents('the file of -d', $body === '@-' ? 'php://stdin' : substr($body, 1));
+            $body = MastersIndiaClient::contents('the file of -d cannot be read', $body === '@-' ? 'php://stdin' : substr($body, 1));
         }
         if (function_exists('pcntl_signal')) { // now: the read of a body would go on in spite of a signal that is handled
             pcntl_async_signals(true);

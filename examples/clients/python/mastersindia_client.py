@@ -58,6 +58,7 @@ def _without_frames(function):
         try:
             return function(*args, **kwargs)
         except BaseException as problem:  # also one that a job raises when its time is over
+            problem.__context__ = None  # which Rollbar follows, whatever "from" says
             raise problem.with_traceback(None) from None
     return wrapper
 
