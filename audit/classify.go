@@ -61,7 +61,7 @@ type caller struct{ entity, accessor, client, inbound, display, policies string 
 
 // token is how one line names the token that it hands out.
 type token struct {
-	id, hiddenID, access string // token_id, and the HMACs of that and of the token itself
+	id, hiddenID, access, authorization string // token_id, and the HMACs of that, of the token itself, and of it with its scheme
 	// kind, unless it is shown, and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made it.
 	kind, hiddenConfig, config, issued, expires string
 }
@@ -172,7 +172,8 @@ func (e *entry) missing(outcome int, by caller, reported, mount, path string) (n
 		}
 	}
 	below := strings.TrimPrefix(path, cmp.Or(mount, reported))
-	isMasked := !strings.HasPrefix(path+"/", mount) || mount != "" && !strings.HasSuffix(mount, "/")
+	inSys := strings.HasSuffix(mount, "/sys/") && strings.HasPrefix(path, "sys/") // of another namespace than the Vault token's
+	isMasked := !inSys && !strings.HasPrefix(path+"/", mount) || mount != "" && !strings.HasSuffix(mount, "/")
 	if outcome != refused && (isMasked || ofEngine && !enginePath.MatchString(below)) {
 		names += " request.path" // it is masked, or the mount is; what the engine refuses may be misspelt
 	}
@@ -273,7 +274,9 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 		return t
 	}
 	hiddenKind, kind := textOf(data, "token_type")
-	t.hiddenConfig, t.config = textOf(data, "config")
+	if t.hiddenConfig, t.config = textOf(data, "config"); sure {
+		t.authorization, _ = textOf(data, "authorization")
+	}
 	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
 	t.issued, t.expires = rfc3339.FindString(data.text("issued_at")), rfc3339.FindString(data.text("expires_at"))
 	return t

@@ -86,8 +86,10 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	}
 	var texts [][2]string // kind and text
 	if o.leaked != "" {
-		for _, form := range []string{"%s", "JWT %s", "Bearer %s", "%s\n"} {
-			texts = append(texts, [2]string{"leaked", fmt.Sprintf(form, o.leaked)})
+		for _, form := range strings.Split(`%s|JWT %s|Bearer %s|Authorization: JWT %s|Authorization: Bearer %s|"%s"`, "|") {
+			for _, end := range []string{"", "\n", "\r\n"} {
+				texts = append(texts, [2]string{"leaked", fmt.Sprintf(form, o.leaked) + end})
+			}
 		}
 	}
 	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(_ []string, values []*any) error {

@@ -144,7 +144,9 @@ func TestLeak_WrappedTogetherForTwoDevices(t *testing.T) {
 		l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: answer, Wrap: "w"})
 		l.Do(unwrap(people[0], "w", answer))
 	}
-	wantLeak(t, search(t, Token(1), file(t, logOf(t, "key", fill)+logOf(t, "other key", fill, tuned()...))), exitOK, "userpass-asha userpass-asha", "") //nolint:dupword // read and unwrapped
+	path := file(t, logOf(t, "key", fill)+logOf(t, "other key", fill, tuned()...))
+	wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha", "")
+	wantLeak(t, search(t, Token(2), path), exitOK, "approle userpass-asha", "")
 }
 
 // TestLeak_UnwrappedAndNotShown: the unwrapping of a read whose response the log leaves out clears neither reader nor asker.
@@ -1723,5 +1725,79 @@ func TestLeak_WrappedAndVaultNotAsked(t *testing.T) {
 		wantLeak(t, search(t, Token(1), file(t, text+unwrapped)), exitIncomplete, "userpass-asha", "userpass-bina")
 		wantLeak(t, search(t, Token(1), file(t, text+shown)), exitOK, "userpass-asha userpass-bina", "")
 		wantLeak(t, search(t, Token(1), file(t, text+shown+bywho)), exitIncomplete, "userpass-asha userpass-asha userpass-bina", "approle") //nolint:dupword // given twice
+	}
+}
+
+// What is wrapped is the value of a header, or what a program printed, and Vault is asked or not.
+func TestLeak_WrappedForms(t *testing.T) {
+	people := People()
+	for _, form := range []string{"%", "%\n", "%\r\n", "JWT %", "JWT %\n", "Bearer %\n", "Authorization: JWT %", `"%"`, "\"%\"\n"} {
+		note := map[string]any{"note": strings.ReplaceAll(form, "%", Token(1))}
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: note, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", note))
+		}, tuned()...))
+		vaultWith(t, map[string]string{"file": "key"})
+		t.Run(fmt.Sprintf("%q", form), func(t *testing.T) { wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha userpass-bina", "") })
+		if form == "%" || form == "JWT %" { // the line that gave the token has these two
+			withoutVault(t)
+			wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha userpass-bina", "")
+		}
+	}
+}
+
+// A standby that forwards while it checks the Vault token logs a response without a request.
+func TestLeak_ForwardedBeforeItsRequestIsLogged(t *testing.T) {
+	people := People()
+	text := logOf(t, "key", func(l *Log) {
+		l.Read(people[4], "billing", Token(1), "gst")
+		l.Do(Request{By: people[0], Operation: "read", Mount: mountPath, Path: "token/billing", NoRequest: true, Error: "please forward to the active node"})
+		l.Read(people[0], "billing", Token(1), "gst")
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha userpass-omar", "")
+	if got := must(t, "", file(t, text)); strings.Contains(got, "no request in the log") {
+		t.Errorf("a request is said to be missing:\n%s", got)
+	}
+}
+
+// A caller whose Vault token is of the root namespace unwraps in another one: the request has that one's mount, without its path.
+func TestLeak_UnwrappedInAnotherNamespace(t *testing.T) {
+	people := People()
+	vaultWith(t, map[string]string{"file": "key"})
+	lines := strings.SplitAfter(logOf(t, "key", func(l *Log) {
+		l.Read(people[4], "billing", Token(1), "gst")
+		l.Do(Request{By: people[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
+	}, tuned()...), "\n")
+	lines[4] = strings.ReplaceAll(lines[4], `"mount_point":"sys/"`, `"mount_point":"team/sys/"`)
+	got := must(t, "", file(t, strings.Join(lines[:5], ""))) // its response is in no file
+	if !strings.Contains(lines[4], "team/sys/") || strings.Contains(got, "Lines lack") {
+		t.Errorf("fields are said to be left out:\n%s", got)
+	}
+}
+
+// The device was enabled anew, and the token is unwrapped without a lease: Vault is not asked for the HMAC of a revoked token.
+func TestRevocations_UnwrappedWithoutLease(t *testing.T) {
+	people := People()
+	after := logOf(t, "key", func(l *Log) {
+		l.n = 50
+		l.Wait(time.Hour)
+		l.Do(Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Shown, l.HideIssue = nil, true
+		l.issued[Token(1)] = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+		l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
+		l.Shown = tuned()
+		l.Wait(time.Hour)
+		l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{
+			l.id(1): map[string]any{"upstream": "killed", "valid_until": "2026-03-02T12:00:00Z"}}}})
+	}, tuned()...)
+	path := file(t, logOf(t, "former key", readByAsha, tuned()...)+after)
+	vaultWith(t, map[string]string{"file": "key"})
+	for _, args := range [][]string{{path}, {"-audit-device=file", path}} {
+		got := mustJSON(t, "", args...).all("revocations", "receivers")
+		if !strings.Contains(got, "not known for 1 reads") {
+			t.Errorf("%q: userpass-bina unwrapped the token as well, and the receivers are %q", args, got)
+		}
 	}
 }

@@ -40,12 +40,12 @@ CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS 
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
-  ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM unjudged u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
+  ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM (SELECT request FROM unjudged UNION SELECT request FROM given JOIN token t ON t.id = given.token WHERE t.token_id = '' AND t.id NOT IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) WHERE hidden_id <> '')) u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
 CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
 CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(ns), 9e18) FROM begin)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 -- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
 CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
-FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id)
+FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id) UNION SELECT coalesce(class, id), authorization, 1 FROM seen_token LEFT JOIN class USING (id)
   UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
 JOIN token t USING (id) JOIN named USING (value) JOIN request o ON o.key = named.request
 WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.key IN (SELECT request FROM given WHERE token = t.id))
@@ -80,13 +80,9 @@ FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.see
 WHERE (r.kind = 'read' AND r.opened_by IS NULL OR r.kind = 'unwrap' AND o.kind = 'read') AND r.outcome = 5 AND r.mine AND t.revoked_ns IS NOT NULL
   AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns GROUP BY t.token_id, s.display, c.identity, r.name;
 CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,
-  count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL) AS callers,
-  count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles,
-  count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
-  count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused,
-  count(*) FILTER (WHERE outcome = 2 AND NOT change) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
-  count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes,
-  count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
+  count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL) AS callers, count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles, count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
+  count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused, count(*) FILTER (WHERE outcome = 2 AND NOT change) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
+  count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes, count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
   count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
 -- Requests over time, in at most 600 steps.
 CREATE VIEW histogram AS WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
@@ -112,7 +108,7 @@ FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') A
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', coalesce(max(ns) >= (SELECT since FROM sought_since) * 1000000000, 0)
-FROM request WHERE began IS NULL AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor LIKE '%mastersindia%') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
+FROM request WHERE began IS NULL AND outcome <> 1 AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor LIKE '%mastersindia%') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
 UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN since > 0 THEN 'from ' || datetime(since / 1000000000, 'unixepoch') END,
   CASE WHEN until < 9e18 THEN 'before ' || datetime(until / 1000000000, 'unixepoch') END) || ' (UTC). The log tells of the mount from ' || datetime(min(ns) / 1000000000, 'unixepoch')
   || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,

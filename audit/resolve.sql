@@ -4,7 +4,7 @@
 -- What the lines tell together. Nothing depends on their order.
 
 -- Names of the leaked token and of revoked ones, whether the log has them or not.
-INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
+INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
   UNION SELECT rtrim(lower(text), char(10)), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 
 -- Here unite fills the table class.
@@ -66,7 +66,7 @@ INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min
 UPDATE token SET issued = '' WHERE issued <> '' AND ((SELECT count(DISTINCT accessor) FROM mount) > 1 OR EXISTS (SELECT 1 FROM request WHERE kind = 'unwrap' AND accessor = '' AND mount <> '')) AND id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
 -- Which requests gave which tokens. Who unwraps tokens that are under any other name was given them.
 CREATE TABLE given AS SELECT token, key AS request FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
-  UNION SELECT coalesce(class, s.id), key FROM named JOIN seen_token s ON access = value LEFT JOIN class c ON c.id = s.id JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
+  UNION SELECT coalesce(class, s.id), key FROM named JOIN (SELECT id, access AS value FROM seen_token UNION SELECT id, authorization FROM seen_token) s USING (value) LEFT JOIN class c ON c.id = s.id JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
 CREATE INDEX given_token ON given (token);
 UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = key) WHERE kind = 'unwrap' AND token = 0 AND key IN (SELECT request FROM given);
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
@@ -79,8 +79,7 @@ CREATE TABLE unjudged AS SELECT key AS request, CASE
     WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
     WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
     WHEN kind = 'unwrap' AND reason <> '' THEN reason WHEN seen_token = 0 THEN 'its response shows no token'
-    WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
-    ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
+    WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token' ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
   END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
 FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
@@ -92,7 +91,7 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
-CREATE TABLE sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked') UNION SELECT access FROM seen_token s LEFT JOIN class USING (id) JOIN sought ON sought.id = coalesce(class, s.id) WHERE access <> '';
+CREATE TABLE sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked') UNION SELECT value FROM (SELECT id, access AS value FROM seen_token UNION SELECT id, authorization FROM seen_token) s LEFT JOIN class USING (id) JOIN sought ON sought.id = coalesce(class, s.id) WHERE value <> '';
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));

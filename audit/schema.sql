@@ -18,7 +18,7 @@ CREATE TABLE line (
   accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT, missing TEXT);
 -- A caller and a token as a line has them.
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);
-CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
+CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, authorization TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
 
 -- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or took, and the
 -- HMACs or token_ids of what it unwrapped or wrapped, or named as rejected.
