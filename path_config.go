@@ -549,7 +549,7 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 	alive, pending, until, revocable := 0, 0, time.Time{}, false
 	for _, t := range known.Out {
 		switch outcome, _ := t.Token.Revocation(); {
-		case outcome == account.Killed, !t.Token.ValidUntil().After(b.clock().Wall):
+		case outcome == account.Killed:
 		case outcome == account.Unknown && t.Revocable:
 			pending++
 		default:

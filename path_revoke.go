@@ -108,7 +108,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 			"would restore them. Run the command again.")
 	}
 	for _, r := range revoked {
-		if warning := revocationWarning(req.MountPoint, name, r); warning != "" && r.ValidUntil.After(b.clock().Wall) {
+		if warning := revocationWarning(req.MountPoint, name, r); warning != "" {
 			resp.AddWarning(warning)
 		}
 	}

@@ -5,6 +5,7 @@ package test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,12 @@ func TestClock_SetBackBringsNothingBack(t *testing.T) {
 			s.Storage.Heal()
 			advance(2 * time.Minute)
 			s.Reload()
+		},
+		"suspended past its end": func(s *testMount) {
+			advance(time.Minute)
+			s.Suspend(idle)
+			advance(20 * time.Minute)
+			s.Clock.Jump(-idle)
 		},
 		"set often": func(s *testMount) {
 			advance(idle - 40*time.Minute)
@@ -518,4 +525,21 @@ func TestClock_SuspendedEachNightForgets(t *testing.T) {
 		_, err = s.rotate()
 		check.True(t, err != nil && strings.Contains(err.Error(), "Unable to login"), "without the upstream's words: %v", err)
 	})
+}
+
+// The clock was behind and is put forward by more than a token's life: what lives on upstream is warned of all the same.
+func TestClock_PutForwardWarnsOfLiveTokens(t *testing.T) {
+	eachOf(t, []request{{op: logical.UpdateOperation, path: "revoke/gst"}, {op: logical.DeleteOperation, path: "config/gst"}},
+		func(t *testing.T, r request) {
+			s := gstMount(t, 4*time.Hour)
+			s.EveryMinute()
+			a := s.token("app")
+			advance(time.Minute)
+			s.Clock.Jump(localTime)
+			resp, err := s.do(t.Context(), r.op, r.path, r.data)
+			check.NoError(t, err)
+			check.Require(t, s.Simulator.TokenAlive(a.access), "the token is dead")
+			check.True(t, slices.ContainsFunc(resp.Warnings, func(w string) bool { return strings.Contains(w, "valid upstream") }),
+				"warnings %q, want one of the token that lives on", resp.Warnings)
+		})
 }

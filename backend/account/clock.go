@@ -31,7 +31,7 @@ func SystemClock() Clock {
 
 // withElapsed is a token that was read from storage, on the clocks of this process.
 func (t *Token) withElapsed(env Env) *Token {
-	t.elapsed, _ = env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
+	t.elapsed, t.missed, _ = env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
 	return t
 }
 

@@ -67,17 +67,25 @@ func (h ClockHistory) SurelyPast(now Reading) time.Time {
 	return time.Unix(0, int64(ahead+now.Elapsed)).UTC()
 }
 
-// elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once, and
-// whether this process was running then.
-func (h ClockHistory) elapsedAt(wall time.Time, now Reading) (at time.Duration, running bool) {
-	at = min(now.Elapsed, now.Elapsed-now.Wall.Sub(wall))
+// elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once; by how
+// much it was further ahead later, as after a suspension; and whether this process was running then.
+func (h ClockHistory) elapsedAt(wall time.Time, now Reading) (at, missed time.Duration, running bool) {
+	first := -1
 	for n, s := range h.stretches {
 		then := time.Duration(wall.UnixNano()) - s.ahead
 		if n > 0 && then < s.from || n+1 < len(h.stretches) && then > h.stretches[n+1].from {
 			continue
 		}
-		at = min(at, then)
+		if first < 0 || then < at {
+			first, at = n, then
+		}
 		running = running || then >= s.from
 	}
-	return at, running
+	if first < 0 { // the clock of another process, or one that was behind when this one started
+		return min(now.Elapsed, now.Elapsed-now.Wall.Sub(wall)), 0, false
+	}
+	for _, s := range h.stretches[first:] {
+		missed = max(missed, s.ahead-h.stretches[first].ahead)
+	}
+	return min(at, now.Elapsed), missed, running
 }

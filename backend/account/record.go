@@ -194,7 +194,7 @@ func storeFailure(f failedLogin) StoredFailedLogin {
 }
 
 func (s StoredFailure) failure(env Env) *Failure {
-	elapsed, running := env.Clocks.elapsedAt(s.At, env.Reading)
+	elapsed, _, running := env.Clocks.elapsedAt(s.At, env.Reading)
 	if !running {
 		elapsed = env.Elapsed // the clock at that time may have been another one
 	}

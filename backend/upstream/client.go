@@ -149,7 +149,7 @@ func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...str
 		return nil, ErrRefreshUnsupported
 	}
 	m := p.refresh(&c.account, refreshToken)
-	m.op = opRefresh
+	m.op, m.secrets = opRefresh, append(m.secrets, refreshToken)
 	return c.exchange(ctx, m, redact)
 }
 

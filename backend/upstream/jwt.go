@@ -58,7 +58,6 @@ func (jwtProtocol) refresh(a *Account, refreshToken string) *message {
 		contentType: contentType,
 		headers:     []map[string]string{a.Headers, a.RefreshHeaders},
 		body:        body,
-		secrets:     []string{refreshToken},
 	}
 }
 
