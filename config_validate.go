@@ -109,6 +109,7 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 		}
 		if text, ok := f.at(c).(*string); ok {
 			checkText(f, *text, wrong)
+			checkNoSecret(f, *text, c, wrong)
 			if isURL := strings.HasSuffix(f.name, "_url"); isURL && f.name != "proxy_url" {
 				checkURL(f.name, *text, c.AllowHTTP, f.name == "token_url", wrong)
 			}
@@ -171,6 +172,22 @@ func holdsToken(text string) bool {
 	return slices.ContainsFunc(words, func(word string) bool {
 		return isWholeVaultToken(word) || strings.HasPrefix(word, "eyJ") && strings.Count(word, ".") >= 2
 	})
+}
+
+// checkNoSecret refuses the config's own secrets where reads of the config show them. A word in the path of a URL may be the same.
+func checkNoSecret(f *configField, text string, c *config, wrong *problems) {
+	const leastSecret = 8
+	switch _, query, _ := strings.Cut(text, "?"); {
+	case strings.HasSuffix(f.name, "_url"):
+		text = query
+	case f.name != "pause_reason":
+		return
+	}
+	for _, secret := range []string{c.Password, c.ClientSecret} {
+		if len(secret) >= leastSecret && strings.Contains(text, secret) {
+			wrong.add(f.name, "has a secret of the config in it, which all who read the config would see")
+		}
+	}
 }
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.

@@ -93,10 +93,14 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 	return decoded, wrong
 }
 
-// warnOfUnits warns of durations that were typed without a unit and are brief: hours or days may have been meant; and of a
-// percentage of 1, which may have been meant as a share. A JSON number, as in an export, was not typed.
-func warnOfUnits(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
+// warnOfTyping warns of durations that were typed without a unit and are brief: hours or days may have been meant; of a percentage
+// of 1, which may have been meant as a share; and of nothing at all: Vault drops the query of a POST, and curl sends an empty body
+// where its file is missing. A JSON number, as in an export, was not typed.
+func warnOfTyping(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
 	const brief = 300
+	if len(data) == 0 {
+		resp.AddWarning("No field was given, and nothing was changed: write again with one in the body.")
+	}
 	for _, field := range slices.Sorted(maps.Keys(data)) {
 		typed, _ := data[field].(string)
 		n, err := strconv.Atoi(typed)

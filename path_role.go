@@ -190,7 +190,7 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	resp := new(logical.Response)
-	warnOfUnits(resp, d.Schema, req.Data)
+	warnOfTyping(resp, d.Schema, req.Data)
 	if old != nil {
 		b.warnOfChangedRole(ctx, resp, req.MountPoint, name, old, next)
 	}

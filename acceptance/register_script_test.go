@@ -216,6 +216,19 @@ func TestRegisterScript_OtherFileRefused(t *testing.T) {
 	}
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	r.readToken(t, "app")
+
+	page := filepath.Join(t.TempDir(), "page") // of a proxy, which a shell would execute
+	check.NoError(t, os.WriteFile(page, []byte("touch "+page+".ran\n"), 0o700))
+	check.Contains(t, r.register(t, 1, "-dry-run", page), page+" is no program")
+	_, err := os.Stat(page + ".ran")
+	check.True(t, os.IsNotExist(err), "the page was executed: %v", err)
+
+	// The file that Vault starts is cut off, on this node: it keeps its name, which the other nodes have.
+	good := readFile(t, r.oldFile)
+	check.NoError(t, os.WriteFile(built, good, 0o700))
+	check.NoError(t, os.Remove(r.oldFile))
+	check.NoError(t, os.WriteFile(r.oldFile, good[:len(good)/2], 0o700))
+	check.Contains(t, r.register(t, 1, built), "to mend it: install -m 0755 "+built+" "+r.oldFile+"\n")
 }
 
 // TestRegisterScript_SameVersionKeepsTheOldFile gives the script another build of the version that runs: the file that it says to

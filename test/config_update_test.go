@@ -295,6 +295,28 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 	})
 }
 
+// Vault drops the query of a POST, and curl sends an empty body where its file is missing.
+func TestConfigWrite_OfNothingWarns(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		for _, path := range []string{"config/gst", "role/app"} {
+			check.Contains(t, warningsOf(w.write(path, nil)), "nothing was changed: write again")
+		}
+	})
+}
+
+// What reads of the config show must not have its password.
+func TestConfigRefused_OwnSecretInAReadableField(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		secret, _ := jwtV1().config["password"].(string)
+		for field, value := range map[string]string{
+			"token_url": upstreamURL + "/api/v1/token-auth/?password=" + secret, "pause_reason": "the password " + secret + " leaked",
+		} {
+			refused := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": true, field: value}, field, "has a secret of the config in it")
+			check.True(t, !strings.Contains(fmt.Sprint(refused), secret), "the error has the secret")
+		}
+	})
+}
+
 // A change of a field that a login sends is verified, or the token of before would be served. A change of any other is not.
 func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 	t.Parallel()

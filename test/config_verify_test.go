@@ -277,7 +277,7 @@ func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
 // A write that asks for a verification, and changes nothing that a login sends, says that there was none.
 func TestConfigVerify_SaysThatNoLoginWasMade(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		for _, data := range []map[string]any{{}, {"ledger_retention": "1h"}} {
+		for _, data := range []map[string]any{{"rotation_percent": 66}, {"ledger_retention": "1h"}} {
 			s.quiet(func() {
 				check.Contains(t, warningsOf(s.write("config/gst", with(data, "verify_connection", true))),
 					"No login was made", "vault write -f mastersindia/rotate/gst")

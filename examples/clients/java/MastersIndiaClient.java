@@ -495,6 +495,9 @@ public final class MastersIndiaClient {
         String doubt = inDoubt(request.method());
         long seconds = request.timeout().orElse(API_TIMEOUT).toSeconds(); // which the client itself counts to the headers only
         CompletableFuture<HttpResponse<String>> sending;
+        if (Thread.currentThread().isInterrupted()) {
+            throw new ClientException("calling " + where + " failed: this thread is interrupted, and nothing was sent", 0);
+        }
         try {
             sending = client.sendAsync(request, HttpResponse.BodyHandlers.ofString());
         } catch (IllegalArgumentException e) { // such as a port that is none
