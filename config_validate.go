@@ -174,7 +174,7 @@ func holdsToken(text string) bool {
 	})
 }
 
-// checkNoSecret refuses the config's own secrets where reads of the config show them. A word in the path of a URL may be the same.
+// checkNoSecret refuses the config's own secrets where reads of it show them. A word in the path of a URL may be the same.
 func checkNoSecret(f *configField, text string, c *config, wrong *problems) {
 	const leastSecret = 8
 	switch _, query, _ := strings.Cut(text, "?"); {

@@ -93,9 +93,9 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 	return decoded, wrong
 }
 
-// warnOfTyping warns of durations that were typed without a unit and are brief: hours or days may have been meant; of a percentage
-// of 1, which may have been meant as a share; and of nothing at all: Vault drops the query of a POST, and curl sends an empty body
-// where its file is missing. A JSON number, as in an export, was not typed.
+// warnOfTyping warns of durations that were typed without a unit and are brief: hours or days may have been meant; of a
+// percentage of 1, which may have been meant as a share; and of nothing at all: Vault drops the query of a POST, and curl sends
+// an empty body where its file is missing. A JSON number, as in an export, was not typed.
 func warnOfTyping(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
 	const brief = 300
 	if len(data) == 0 {

@@ -61,7 +61,7 @@ type caller struct{ entity, accessor, client, inbound, display, policies string 
 
 // token is how one line names the token that it hands out.
 type token struct {
-	id, hiddenID, access, authorization string // token_id, and the HMACs of that, of the token itself, and of it with its scheme
+	id, hiddenID, access, header string // token_id, and the HMACs of that, of the token itself, and of it with its scheme
 	// kind, unless it is shown, and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made it.
 	kind, hiddenConfig, config, issued, expires string
 }
@@ -275,7 +275,7 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	}
 	hiddenKind, kind := textOf(data, "token_type")
 	if t.hiddenConfig, t.config = textOf(data, "config"); sure {
-		t.authorization, _ = textOf(data, "authorization")
+		t.header, _ = textOf(data, "authorization")
 	}
 	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
 	t.issued, t.expires = rfc3339.FindString(data.text("issued_at")), rfc3339.FindString(data.text("expires_at"))

@@ -86,7 +86,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	}
 	var texts [][2]string // kind and text
 	if o.leaked != "" {
-		for _, form := range strings.Split(`%s|JWT %s|Bearer %s|Authorization: JWT %s|Authorization: Bearer %s|"%s"`, "|") {
+		for form := range strings.SplitSeq(`%s|JWT %s|Bearer %s|Authorization: JWT %s|Authorization: Bearer %s|"%s"`, "|") {
 			for _, end := range []string{"", "\n", "\r\n"} {
 				texts = append(texts, [2]string{"leaked", fmt.Sprintf(form, o.leaked) + end})
 			}

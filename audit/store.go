@@ -80,13 +80,13 @@ func (s *store) add(f *fact) error {
 		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
 	}
 	if t != (token{}) {
-		given = key(t.id, t.hiddenID, t.access, t.authorization, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
+		given = key(t.id, t.hiddenID, t.access, t.header, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
 	}
 	err := errors.Join(
 		s.insert("line", request, f.began, f.ended, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
 			f.name, who, given, f.remote, f.lease, f.why, f.file, f.missing),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
-		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.authorization, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
+		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.header, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
 	for _, r := range f.rows {
 		table := fmt.Sprint(r[0])
 		r[0] = request

@@ -67,8 +67,8 @@ func (h ClockHistory) SurelyPast(now Reading) time.Time {
 	return time.Unix(0, int64(ahead+now.Elapsed)).UTC()
 }
 
-// elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once; by how
-// much it was further ahead later, as after a suspension; and whether this process was running then.
+// elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once; by
+// how much it was further ahead later, as after a suspension; and whether this process was running then.
 func (h ClockHistory) elapsedAt(wall time.Time, now Reading) (at, missed time.Duration, running bool) {
 	first := -1
 	for n, s := range h.stretches {
