@@ -117,7 +117,7 @@ func TestLookup_StateOfToken(t *testing.T) {
 		w.write("revoke/gst", map[string]any{"token_id": id})
 		advance(time.Minute)
 		until := end
-		if f.name == "jwt-v2" {
+		if f.config["refresh_url"] != nil {
 			until = revokedAt
 		}
 		for range 2 {
@@ -190,7 +190,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 		"deleted":    {func(w *testMount, _ fixture) { w.remove("config/gst") }, "was deleted", false},
 		"recreated":  {func(w *testMount, f fixture) { w.remove("config/gst"); w.mount(f) }, "valid upstream until", false},
 	}, fixtures(), func(t *testing.T, name string, c testCase, f fixture) {
-		killable := f.name == "jwt-v2"
+		killable := f.config["refresh_url"] != nil
 		w := f.mounted(t)
 		given := w.read("token/app").Data
 		token, id := text(t, given, "access_token"), text(t, given, "token_id")

@@ -196,7 +196,7 @@ func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 		s := serve(t, always(200, "application/json", `{}`))
 		a := accountFor(p, s.URL)
 		a.RefreshURL = ""
-		if p != upstream.JWT {
+		if spec, _ := upstream.SpecOf(p); !spec.Mentions(upstream.FieldRefreshURL) {
 			a.RefreshURL = s.URL
 		}
 		_, err := newClient(t, a).Refresh(context.Background(), "refresh-token")
