@@ -93,7 +93,6 @@ export class Client {
   async call(url, options) {
     let { method, body, headers, field, ...unknown } = options ?? {};
     if (Object.keys(unknown).length > 0) throw new ClientError("call: must be given (url, { method, body, headers, field })");
-    if (options && "body" in options && body === undefined) throw new ClientError("body: is undefined: leave it out for a call without one");
     check(url, body, headers);
     headers = { ...headers }; // the caller may fill it anew while this waits
     if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
