@@ -45,8 +45,7 @@ CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
 CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(ns), 9e18) FROM begin)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 -- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
 CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
-FROM (SELECT coalesce(class, id) AS id, access AS value, 1 AS whole FROM seen_token LEFT JOIN class USING (id) UNION SELECT coalesce(class, id), authorization, 1 FROM seen_token LEFT JOIN class USING (id)
-  UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
+FROM (SELECT id, value, 1 AS whole FROM hidden_token UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
 JOIN token t USING (id) JOIN named USING (value) JOIN request o ON o.key = named.request
 WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.key IN (SELECT request FROM given WHERE token = t.id))
   OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id))

@@ -65,8 +65,9 @@ INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min
 -- When one mount was given it says nothing of another that shows no such time.
 UPDATE token SET issued = '' WHERE issued <> '' AND ((SELECT count(DISTINCT accessor) FROM mount) > 1 OR EXISTS (SELECT 1 FROM request WHERE kind = 'unwrap' AND accessor = '' AND mount <> '')) AND id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
 -- Which requests gave which tokens. Who unwraps tokens that are under any other name was given them.
+CREATE VIEW hidden_token AS SELECT coalesce(class, id) AS id, value FROM (SELECT id, access AS value FROM seen_token UNION SELECT id, authorization FROM seen_token) LEFT JOIN class USING (id) WHERE value <> ''; -- its HMACs, also with its scheme
 CREATE TABLE given AS SELECT token, key AS request FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
-  UNION SELECT coalesce(class, s.id), key FROM named JOIN (SELECT id, access AS value FROM seen_token UNION SELECT id, authorization FROM seen_token) s USING (value) LEFT JOIN class c ON c.id = s.id JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
+  UNION SELECT h.id, key FROM named JOIN hidden_token h USING (value) JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
 CREATE INDEX given_token ON given (token);
 UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = key) WHERE kind = 'unwrap' AND token = 0 AND key IN (SELECT request FROM given);
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
@@ -91,7 +92,7 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
-CREATE TABLE sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked') UNION SELECT value FROM (SELECT id, access AS value FROM seen_token UNION SELECT id, authorization FROM seen_token) s LEFT JOIN class USING (id) JOIN sought ON sought.id = coalesce(class, s.id) WHERE value <> '';
+CREATE TABLE sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked') UNION SELECT value FROM hidden_token JOIN sought USING (id);
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));
