@@ -159,14 +159,13 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	b.cancelVerification(name)
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
+	warnOfTyping(resp, d.Schema, req.Data)
 	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
 		b.warnOfRefusal(resp, req.MountPoint, name)
 		warnOfNoLogin(resp, req.MountPoint, name, next, p)
-		warnOfTyping(resp, d.Schema, req.Data)
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
-	warnOfTyping(resp, d.Schema, req.Data)
 	b.warnOfLoss(ctx, resp, req.MountPoint, name, old, next, p)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)

@@ -34,15 +34,14 @@ func (t *transition) restore(r *Record, a *Account) {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
 		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(t.env), Keep: keep})
 	}
-	defer t.correctClock() // it may have been set back since this process started
-	if r.Current == nil {
-		return
+	if r.Current != nil {
+		t.Current = r.Current.token(r.RefreshTarget).withElapsed(t.env)
+		t.Suspect = r.Suspect || t.Current.isFromFuture(t.env.Reading)
+		if t.IsRevoked(t.Current.ID) {
+			t.supersedeCurrent()
+		}
 	}
-	t.Current = r.Current.token(r.RefreshTarget).withElapsed(t.env)
-	t.Suspect = r.Suspect || t.Current.isFromFuture(t.env.Reading)
-	if t.IsRevoked(t.Current.ID) {
-		t.supersedeCurrent()
-	}
+	t.correctClock() // it may have been set back since this process started
 }
 
 // unfinished counts a login that was cut off when the last process ended as one failure. a has the settings of now.

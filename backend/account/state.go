@@ -341,19 +341,6 @@ func (s *State) ToRevoke(env Env) []*Token {
 	})
 }
 
-// Outcome is what is known of the revocation of the token of that ID. One that has gone from memory meanwhile is in the outbox.
-func (s *State) Outcome(id string) Outcome {
-	if t := s.Find(id); t != nil {
-		return t.revocation
-	}
-	for _, o := range slices.Backward(s.Outbox) {
-		if o.Token.ID == id {
-			return o.Token.revocation
-		}
-	}
-	return Unknown
-}
-
 // latest is the token that was issued last: a change of the settings supersedes the token that is out.
 func (s *State) latest() *Token {
 	if n := len(s.Superseded); s.Current == nil && n > 0 {

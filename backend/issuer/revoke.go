@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,10 @@ func (l *locked) revoke(r *revocation) {
 		if work != nil && work.Token == t && !r.settings.CanRevoke(t) && work.Account.CanRevoke(t) { // settings that are not stored yet
 			l.former[work.Account] = []*Token{t}
 		}
-		result := Revocation{TokenID: t.ID, Upstream: l.state.Outcome(t.ID), Why: l.revokeErrors[t.ID], ValidUntil: t.ValidUntil()}
+		outcome, _ := cmp.Or(l.state.Find(t.ID), t).Revocation()
+		result := Revocation{
+			TokenID: t.ID, Upstream: cmp.Or(outcome, account.Unknown), Why: l.revokeErrors[t.ID], ValidUntil: t.ValidUntil(),
+		}
 		if !r.settings.CanRevoke(t) && !l.isFormer(t.ID) && result.Upstream != account.Killed {
 			result.Upstream = account.Unsupported // whatever the upstream responded while there was a refresh token
 		}
