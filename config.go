@@ -77,8 +77,7 @@ func (c *config) equal(other *config) bool {
 
 // sameCredentials reports whether two configs log in as the same user with the same secrets.
 func (c *config) sameCredentials(other *config) bool {
-	return c.Username == other.Username && c.Password == other.Password &&
-		c.ClientID == other.ClientID && c.ClientSecret == other.ClientSecret
+	return slices.Equal(c.account("").Upstream.Credentials(), other.account("").Upstream.Credentials())
 }
 
 // account is what the issuer must know of the config.
@@ -137,6 +136,8 @@ type configField struct {
 	declared bool
 	// moves is set if a change of the field changes where the secrets are sent, as that of each URL does.
 	moves bool
+	// identifies is set if another value most likely means another account of the vendor.
+	identifies bool
 	// filled is set if presets set the field, and ifSaid if only those presets do that have a value for it.
 	filled, ifSaid bool
 	// specs are what the protocols declare.
@@ -161,7 +162,15 @@ func protocols() []string {
 }
 
 // secretFields are the fields that no response shows.
-func secretFields() []string { return []string{upstream.FieldPassword, upstream.FieldClientSecret} }
+func secretFields() []string {
+	var names []string
+	for _, c := range (upstream.Account{}).Credentials() {
+		if c.Secret {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
 
 // configFields are all stored fields, in the order of the documentation. request_format stands before the fields that only some
 // formats use: a write is merged in this order.
@@ -176,12 +185,12 @@ func configFields() []configField {
 		},
 		{
 			name: "protocol", kind: framework.TypeString,
-			at: func(c *config) any { return &c.Protocol }, moves: true, filled: true,
+			at: func(c *config) any { return &c.Protocol }, moves: true, identifies: true, filled: true,
 			description: "Wire protocol of the login endpoint: " + protocolWords() + ".",
 		},
 		{
 			name: "token_url", kind: framework.TypeString,
-			at: func(c *config) any { return &c.TokenURL }, filled: true,
+			at: func(c *config) any { return &c.TokenURL }, identifies: true, filled: true,
 			description: "Full URL of the login endpoint, used exactly as given. Must be https unless allow_http is true.",
 		},
 		{
@@ -329,7 +338,12 @@ func configFields() []configField {
 
 // declare completes a field with what the protocols declare about it.
 func (f *configField) declare(specs []upstream.Spec) {
-	f.specs, f.sensitive = specs, slices.Contains(secretFields(), f.name)
+	f.specs = specs
+	for _, c := range (upstream.Account{}).Credentials() {
+		if c.Name == f.name {
+			f.sensitive, f.identifies = c.Secret, !c.Secret
+		}
+	}
 	if f.name == "protocol" {
 		for n := range specs {
 			f.allowed = append(f.allowed, string(specs[n].Protocol))

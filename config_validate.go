@@ -183,7 +183,7 @@ func checkNoSecret(f *configField, text string, c *config, wrong *problems) {
 	case f.name != "pause_reason":
 		return
 	}
-	for _, secret := range []string{c.Password, c.ClientSecret} {
+	for _, secret := range c.account("").Upstream.Secrets() {
 		if len(secret) >= leastSecret && strings.Contains(text, secret) {
 			wrong.add(f.name, "has a secret of the config in it, which all who read the config would see")
 		}

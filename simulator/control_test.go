@@ -192,8 +192,8 @@ func TestOnRequest(t *testing.T) {
 	b.call(http.MethodGet, "/"+token+"/x?access_token="+token, "")
 	next(simulator.RequestInfo{Method: "GET", Path: "/…/x", Status: 404})
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-	path, contentType, body := loginRequest(a)
-	_, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+	path, body, header := loginRequest(a)
+	_, err := b.try(http.MethodPost, path, body, header...)
 	check.True(t, err != nil, "want no response")
 	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 0, Account: name})
 }

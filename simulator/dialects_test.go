@@ -110,9 +110,9 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 			login := func(client *http.Client, limit time.Duration) error {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
-				path, contentType, body := loginRequest(a)
+				path, body, header := loginRequest(a)
 				request := check.Value(http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body)))(t)
-				request.Header.Set("Content-Type", contentType)
+				request.Header.Set(header[0], header[1])
 				response, err := client.Do(request)
 				if err != nil {
 					return err

@@ -105,8 +105,8 @@ func TestFault_Down(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
-		path, contentType, body := loginRequest(a)
-		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+		path, body, header := loginRequest(a)
+		got, err := b.try(http.MethodPost, path, body, header...)
 		check.True(t, errors.Is(err, io.EOF), "want no response at all, got %+v %v", got, err)
 		// The simulator still serves others.
 		check.Equal(t, b.call(http.MethodGet, "/_simulator/counters", "").status, http.StatusOK, "status")
@@ -128,8 +128,8 @@ func TestFault_Cut(t *testing.T) {
 	forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = true }, func(t *testing.T, b *bed, a simulator.Account) {
 		token := b.token(a)
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultCut, Remaining: 1})
-		path, contentType, body := loginRequest(a)
-		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+		path, body, header := loginRequest(a)
+		got, err := b.try(http.MethodPost, path, body, header...)
 		check.True(t, errors.Is(err, io.ErrUnexpectedEOF) && got.status == http.StatusOK && got.body != "",
 			"want half a response, got %+v %v", got, err)
 		// Upstream did log in: that is what makes a cut response worse than none.
@@ -198,7 +198,7 @@ func TestFault_Slow(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, _, body := loginRequest(a)
+		_, body, _ := loginRequest(a)
 		request := check.Value(http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body)))(t)
 		request.Header.Set("Content-Type", typeJSON)
 		began = time.Now()

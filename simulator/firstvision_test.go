@@ -63,7 +63,7 @@ func TestFirstVisionForms(t *testing.T) {
 	a := account(simulator.FirstVision, nil)
 	b := newBed(t, a)
 	auth := basic(a.ClientID, a.ClientSecret)
-	_, _, body := loginRequest(a)
+	_, body, _ := loginRequest(a)
 	tests := []struct {
 		name, path, body, scope string
 		header                  []string

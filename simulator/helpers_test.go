@@ -144,29 +144,32 @@ func (b *bed) try(method, path, body string, header ...string) (response, error)
 }
 
 const (
+	contentType = "Content-Type"
+
 	typeJSON = "application/json"
 	typeForm = "application/x-www-form-urlencoded"
 	typeXML  = "text/xml; charset=utf-8"
 )
 
-// loginRequest is the usual login of an account.
-func loginRequest(a simulator.Account) (path, contentType, body string) {
+// loginRequest is the usual login of an account. Headers are pairs of name and value, Content-Type first.
+func loginRequest(a simulator.Account) (path, body string, header []string) {
 	switch a.Protocol {
 	case simulator.JWT:
 		values := map[string]string{"username": a.Username, "password": a.Password}
-		return "/api/v1/token-auth/", typeJSON, toJSON(values)
+		return "/api/v1/token-auth/", toJSON(values), []string{contentType, typeJSON}
 	case simulator.OAuth:
-		return "/oauth/access_token", typeJSON, toJSON(oauthValues(a))
+		return "/oauth/access_token", toJSON(oauthValues(a)), []string{contentType, typeJSON}
 	case simulator.SOAP:
-		return "/api.einvoice.php", typeXML, soapLogin(a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
+		body := soapLogin(a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
+		return "/api.einvoice.php", body, []string{contentType, typeXML}
 	case simulator.FirstVision:
 		values := map[string]string{
 			"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "cards", "grant_type": "client_credentials",
 		}
-		return "/v1/api/oauth/token", typeJSON, toJSON(values)
+		return "/v1/api/oauth/token", toJSON(values), []string{contentType, typeJSON}
 	default: // all credentials in JSON
 		encoded, _ := json.Marshal(a)
-		return simulator.Logins(a.Protocol)[0].Path, typeJSON, string(encoded)
+		return simulator.Logins(a.Protocol)[0].Path, string(encoded), []string{contentType, typeJSON}
 	}
 }
 
@@ -198,8 +201,8 @@ func toForm(values map[string]string) string {
 
 func (b *bed) login(a simulator.Account) response {
 	b.t.Helper()
-	path, contentType, body := loginRequest(a)
-	return b.call(http.MethodPost, path, body, "Content-Type", contentType)
+	path, body, header := loginRequest(a)
+	return b.call(http.MethodPost, path, body, header...)
 }
 
 func (b *bed) token(a simulator.Account) string {

@@ -92,7 +92,7 @@ func TestJWTv2Pair(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b, a := newBed(t), account(simulator.JWT, nil)
-			_, _, body := loginRequest(a)
+			_, body, _ := loginRequest(a)
 			got := b.call(http.MethodPost, loginV2, body, append(test.header, "Content-Type", typeJSON)...)
 			var members map[string]any
 			got.json(t, &members)
@@ -152,7 +152,7 @@ func TestJWTLoginRefusals(t *testing.T) {
 func TestDjangoPaths(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.JWT, nil)
-	_, _, body := loginRequest(a)
+	_, body, _ := loginRequest(a)
 	for _, path := range []string{loginV1, loginV2, "/api/v2/api-token-refresh/", "/api/v1/einvoice/"} {
 		got := b.call(http.MethodPost, strings.TrimSuffix(path, "/")+"?a=b", body, "Content-Type", typeJSON)
 		check.True(t, got.status == http.StatusMovedPermanently && got.header.Get("Location") == path+"?a=b" && got.body == "",
@@ -228,7 +228,7 @@ const refreshPath = "/api/v2/api-token-refresh/"
 // ksaLogin gives a pair.
 func (b *bed) ksaLogin(a simulator.Account) (access, refresh string) {
 	b.t.Helper()
-	_, _, body := loginRequest(a)
+	_, body, _ := loginRequest(a)
 	got := b.call(http.MethodPost, loginV2, body, ksaHeader()...)
 	return got.member(b.t, "token"), got.member(b.t, "refresh_token")
 }

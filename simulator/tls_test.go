@@ -83,13 +83,13 @@ func TestTLSDown(t *testing.T) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	path, contentType, body := loginRequest(account(simulator.OAuth, nil))
-	response, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
+	path, body, _ := loginRequest(account(simulator.OAuth, nil))
+	response, err := client.Post(server.URL+path, typeJSON, strings.NewReader(body))
 	check.NoError(t, err)
 	response.Body.Close()
 	check.True(t, response.StatusCode == http.StatusOK && response.ProtoMajor == 1, "got %s %s", response.Proto, response.Status)
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-	second, err := client.Post(server.URL+path, contentType, strings.NewReader(body))
+	second, err := client.Post(server.URL+path, typeJSON, strings.NewReader(body))
 	if err == nil {
 		second.Body.Close()
 		t.Errorf("want no response, got %s", second.Status)

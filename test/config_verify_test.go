@@ -196,19 +196,15 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 
 func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
-		w := f.mounted(t, "verify_connection", true)
-		old := w.read("token/app").Data["token_id"]
-		a := f.account
-		change := map[string]any{"password": "pass-two", "verify_connection": false}
-		a.Password = "pass-two"
-		if !f.needs("password") {
-			change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
+		for name := range f.onlySecrets() {
+			w := f.mounted(t, "verify_connection", true)
+			old := w.read("token/app").Data["token_id"]
+			w.Simulator.SetAccount(f.accountWith(t, name, "secret-two"))
+			w.quiet(func() { w.write("config/gst", map[string]any{name: "secret-two", "verify_connection": false}) })
+			w.loggingIn(1, func() {
+				check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the old %s is served", name)
+			})
 		}
-		w.Simulator.SetAccount(a)
-		w.quiet(func() { w.write("config/gst", change) })
-		w.loggingIn(1, func() {
-			check.True(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
-		})
 	})
 }
 

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type fixture struct {
 	config  map[string]any
 	scheme  string
 	life    time.Duration // of a token, unless the account says otherwise
+	silent  time.Duration // of one whose response states none, by the vendor's page
 	// formats are the request formats that token_url takes besides that of the config.
 	formats []upstream.Format
 }
@@ -65,7 +67,7 @@ func fixtures() []fixture {
 }
 
 func jwtV1() fixture {
-	return fixture{"jwt-v1", jwtAccount(), jwtConfig(), "JWT", 24 * time.Hour, []upstream.Format{upstream.Form, upstream.Multipart}}
+	return fixture{"jwt-v1", jwtAccount(), jwtConfig(), "JWT", 24 * time.Hour, 24 * time.Hour, []upstream.Format{upstream.Form, upstream.Multipart}}
 }
 
 // jwtV2 is the product whose tokens come with a refresh token.
@@ -73,7 +75,7 @@ func jwtV2() fixture {
 	return fixture{"jwt-v2", jwtAccount(), jwtConfig(
 		"token_url", upstreamURL+"/api/v2/token-auth/", "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
 		"headers", "Productid=einvoicing_global", "refresh_headers", "Service=online_service",
-	), "JWT", 24 * time.Hour, []upstream.Format{upstream.Form, upstream.Multipart}}
+	), "JWT", 24 * time.Hour, 24 * time.Hour, []upstream.Format{upstream.Form, upstream.Multipart}}
 }
 
 func oauth() fixture {
@@ -87,7 +89,7 @@ func oauth() fixture {
 			"username": "oauth-clerk", "password": "pass-of-oauth-clerk",
 			"client_id": "oauth-app", "client_secret": "secret-of-oauth-app",
 		},
-		"Bearer", time.Hour, []upstream.Format{upstream.Form},
+		"Bearer", time.Hour, time.Hour, []upstream.Format{upstream.Form},
 	}
 }
 
@@ -102,7 +104,7 @@ func soap() fixture {
 			"username": "soap-clerk", "password": "pass-of-soap-clerk",
 			"client_id": "soap-app", "client_secret": "secret-of-soap-app",
 		},
-		"Bearer", 4 * time.Hour, nil,
+		"Bearer", 4 * time.Hour, 4 * time.Hour, nil,
 	}
 }
 
@@ -113,7 +115,7 @@ func firstVision() fixture {
 			"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
 			"client_id": "card-app", "client_secret": "secret-of-card-app", "scope": "accounts cards",
 		},
-		"Bearer", 7199 * time.Second, []upstream.Format{upstream.Query},
+		"Bearer", 7199 * time.Second, 2 * time.Hour, []upstream.Format{upstream.Query},
 	}
 }
 
@@ -131,7 +133,7 @@ func assertion() fixture {
 			"allow_http": true, "request_format": "assertion", "assertion_audience": assertionAudience,
 			"client_id": "emea-app", "client_secret": "secret-of-emea-app-as-long-as-hs256-wants", "scope": "emea_firstvision",
 		},
-		"Bearer", time.Hour, nil,
+		"Bearer", time.Hour, 2 * time.Hour, nil,
 	}
 }
 
@@ -143,7 +145,7 @@ func latam() fixture {
 			"protocol": "firstvision", "token_url": upstreamURL + "/cards/token", "allow_http": true, "request_format": "form",
 			"client_id": "latam-app", "client_secret": "secret-of-latam-app", "headers": "apikey=latam-app",
 		},
-		"Bearer", 1799 * time.Second, nil,
+		"Bearer", 1799 * time.Second, 2 * time.Hour, nil,
 	}
 }
 
@@ -177,6 +179,18 @@ func (f fixture) onlySecrets() map[string]any {
 		}
 	}
 	return data
+}
+
+// accountWith is the fixture's account with another value of a credential.
+func (f fixture) accountWith(t *testing.T, name, value string) simulator.Account {
+	t.Helper()
+	encoded, err := json.Marshal(f.account)
+	check.NoError(t, err)
+	var data map[string]any
+	check.NoError(t, json.Unmarshal(encoded, &data))
+	var a simulator.Account
+	recode(t, with(data, name, value), &a)
+	return a
 }
 
 // with is data with something added or replaced.

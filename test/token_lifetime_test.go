@@ -34,7 +34,7 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 			"told, and a longer limit":         {f, []any{"max_token_ttl", "48h"}, f.life},
 			"not told":                         {silent, []any{"default_token_ttl", "20m"}, 20 * time.Minute},
 			"not told, and a shorter limit":    {silent, []any{"default_token_ttl", "20m", "max_token_ttl", "10m"}, 10 * time.Minute},
-			"not told, with the usual default": {silent, nil, f.spec().DefaultTokenTTL},
+			"not told, with the usual default": {silent, nil, f.silent},
 			"told as two minutes":              {f.living(2 * time.Minute), nil, 2 * time.Minute},
 		} {
 			data := life.of.mounted(t, life.change...).read("token/app").Data

@@ -93,7 +93,7 @@ func loginOf(a *upstream.Account) string {
 	b := make([]byte, 0, 1024)
 	field := func(values ...string) { b = append(appendList(b, values...), '\n') }
 	field(string(a.Protocol), a.TokenURL, a.RefreshURL, string(a.Format), a.CACert, a.ProxyURL)
-	field(a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope)
+	field(append(credentials(a), a.Scope)...)
 	field(a.SOAPAction, a.SOAPUsernameElement, a.SOAPPasswordElement, a.AssertionAudience)
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		field(name, a.Headers[name])
@@ -105,7 +105,21 @@ func loginOf(a *upstream.Account) string {
 // credentialsOf names the credentials of an account and the host they are sent to. The circuit breaker is about this pair: other
 // headers or another path do not make refused credentials good. It is a digest, stored only in the sealed record.
 func credentialsOf(a *upstream.Account) string {
-	return shortDigest(string(a.Protocol), hostOf(a.TokenURL), a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope)
+	values := append([]string{string(a.Protocol), hostOf(a.TokenURL)}, credentials(a)...)
+	return shortDigest(append(values, a.Scope)...)
+}
+
+// credentials are the values for a digest. One that came with a later release counts only where it is set: otherwise the digests
+// that an earlier one has stored would match no account.
+func credentials(a *upstream.Account) []string {
+	const firstRelease = 4
+	var values []string
+	for n, c := range a.Credentials() {
+		if n < firstRelease || c.Value != "" {
+			values = append(values, c.Value)
+		}
+	}
+	return values
 }
 
 // shortDigest tells lists of values apart.

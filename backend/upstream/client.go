@@ -154,7 +154,15 @@ func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...str
 }
 
 // Secrets returns the account's secrets, which must appear in no message.
-func (a Account) Secrets() []string { return []string{a.Password, a.ClientSecret} }
+func (a Account) Secrets() []string {
+	var secrets []string
+	for _, c := range a.Credentials() {
+		if c.Secret {
+			secrets = append(secrets, c.Value)
+		}
+	}
+	return secrets
+}
 
 // exchange sends one request and makes a token of the response. Its error holds none of redact, nor another secret.
 func (c *client) exchange(ctx context.Context, m *message, redact []string) (*Token, error) {

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -211,12 +212,9 @@ func TestRedact_EchoedSecrets(t *testing.T) {
 
 // secretsOf are the secrets of an account, as its protocol may send them.
 func secretsOf(a upstream.Account) []string {
-	var secrets []string
-	if a.Password != "" {
-		secrets = append(secrets, a.Password)
-	}
+	secrets := slices.DeleteFunc(a.Secrets(), func(secret string) bool { return secret == "" })
 	if a.ClientSecret != "" {
-		secrets = append(secrets, a.ClientSecret, a.ClientID+":"+a.ClientSecret)
+		secrets = append(secrets, a.ClientID+":"+a.ClientSecret)
 	}
 	return secrets
 }

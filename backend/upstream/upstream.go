@@ -64,6 +64,23 @@ type Account struct {
 	ProxyURL string
 }
 
+// Credential is a setting that says as whom an account logs in.
+type Credential struct {
+	Name, Value string
+	Secret      bool
+}
+
+// Credentials returns all settings that say as whom an account logs in, those that its protocol does not use as well. What else
+// must know a credential or a secret asks here. A new one comes last: digests that are stored depend on the order.
+func (a Account) Credentials() []Credential {
+	return []Credential{
+		{FieldUsername, a.Username, false},
+		{FieldPassword, a.Password, true},
+		{FieldClientID, a.ClientID, false},
+		{FieldClientSecret, a.ClientSecret, true},
+	}
+}
+
 // Token is what a login or a refresh gave.
 type Token struct {
 	AccessToken string
