@@ -116,6 +116,15 @@ func warnOfTyping(resp *logical.Response, schema map[string]*framework.FieldSche
 	}
 }
 
+// warnOfReset warns of settings that were given empty, as by a variable that is not set, where that has changed them.
+func (p params) warnOfReset(resp *logical.Response, changed []string) {
+	names := slices.DeleteFunc(changed, func(field string) bool { return p[field] != reset{} })
+	if len(names) > 0 {
+		resp.AddWarning(fmt.Sprintf("%s: given empty, and reset to the default. If a value was meant, write again with it.",
+			fieldNames(names)))
+	}
+}
+
 // decodeValue returns the value, or what it should have been.
 func decodeValue(t framework.FieldType, raw any) (value any, expected string) {
 	switch t {

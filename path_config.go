@@ -204,7 +204,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 func (b *backend) warnOfLoss(
 	ctx context.Context, resp *logical.Response, mount, name string, old, next *config, p params,
 ) {
-	b.warnOfReplacement(resp, old, next)
+	b.warnOfReplacement(resp, old, next, p)
 	b.warnOfLostHeaders(resp, mount+configPrefix+name, old, next, p)
 	b.warnOfLostRefresh(ctx, resp, mount, name, old, next)
 }
@@ -362,23 +362,26 @@ func warnOfPause(mount, name string, old, next *config, p params) *logical.Respo
 }
 
 // warnOfReplacement warns of a write over the config of another account, most likely one that got the wrong name: the roles of
-// the config return the new account's token, and secrets that the new protocol does not use are lost.
-func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
+// the config return the new account's token, and secrets that the new protocol does not use are lost; and of other settings that
+// were given empty.
+func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config, p params) {
 	if old == nil {
 		return
 	}
-	var changed, deleted []string
+	var changed, deleted, others []string
 	for n := range b.fields {
 		f := &b.fields[n]
-		identifies := slices.Contains([]string{"protocol", "token_url", upstream.FieldUsername, upstream.FieldClientID}, f.name)
 		switch {
 		case f.empty(old):
 		case f.sensitive && f.empty(next):
 			deleted = append(deleted, f.name)
-		case identifies && f.value(old) != f.value(next):
+		case f.identifies && f.value(old) != f.value(next):
 			changed = append(changed, f.name)
+		case f.kind != framework.TypeKVPairs && f.name != "pause_reason" && f.value(old) != f.value(next):
+			others = append(others, f.name)
 		}
 	}
+	p.warnOfReset(resp, others)
 	if len(changed) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config was of another account: its %s changed, and its roles return the token of the "+
 			"new account.", inWords(changed, "and")))

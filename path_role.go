@@ -193,6 +193,14 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	warnOfTyping(resp, d.Schema, req.Data)
 	if old != nil {
 		b.warnOfChangedRole(ctx, resp, req.MountPoint, name, old, next)
+		var changed []string
+		if old.MaxTTL != next.MaxTTL {
+			changed = append(changed, "max_ttl")
+		}
+		if old.Lease != next.Lease {
+			changed = append(changed, "lease")
+		}
+		p.warnOfReset(resp, changed)
 	}
 	return warned(resp), nil
 }

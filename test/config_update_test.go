@@ -352,6 +352,29 @@ func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
 	}
 }
 
+// A variable that is not set must not reset a setting unseen. What is at its default already, or is cleared on purpose, is not
+// worth a warning.
+func TestConfigUpdate_EmptySettingWarns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := jwtV1().unserved(t, "request_timeout", "45s", "proxy_url", "http://proxy.test:3128", "paused", true, "pause_reason", "audit")
+		w.write("role/short", map[string]any{"config": "gst", "max_ttl": "1h"})
+		const rest = ": given empty, and reset to the default. If a value was meant, write again with it."
+		for _, c := range []struct {
+			path, field, warning string
+		}{
+			{"config/gst", "request_timeout", "request_timeout" + rest},
+			{"config/gst", "request_timeout", ""}, // by now the default
+			{"config/gst", "max_token_ttl", ""},
+			{"config/gst", "pause_reason", ""},
+			{"role/short", "max_ttl", "max_ttl" + rest},
+			{"role/short", "max_ttl", ""},
+			{"role/short", "metadata", ""},
+		} {
+			check.Equal(t, warningsOf(w.write(c.path, map[string]any{c.field: ""})), c.warning, "%s of %s: warnings", c.field, c.path)
+		}
+	})
+}
+
 func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		for name := range f.onlySecrets() {
@@ -363,11 +386,11 @@ func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 				logins := w.logins()
 				r := w.refusal(logical.UpdateOperation, "config/gst", map[string]any{name: fmt.Sprint("canary-of-a-wrong-secret-", n)})
 				got := w.logins() - logins
-				check.Require(t, got == 1, "%d logins (%q), want 1: does %s count in loginOf and credentialsOf?", got, r.message, name)
+				check.Require(t, got == 1, "%d logins (%q), want 1: is %s in Credentials() of backend/upstream/upstream.go?", got, r.message, name)
 			}
 			w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
 			after := moment(t, w.status(), "credentials_updated_at")
-			check.True(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
+			check.True(t, after.After(before), "credentials_updated_at is still %v: is %s in Credentials() of backend/upstream/upstream.go?", after, name)
 		}
 	})
 }
