@@ -218,3 +218,18 @@ func (s *State) supersede(token *Token, env Env) {
 	}
 	s.Superseded = next
 }
+
+// logIn sends the login whose start is stored. What was known of the account when it began may have changed since: it
+// waits for settings that are being read again, and a paused account makes none. A verification has its own.
+func (t *transition) logIn() {
+	w := t.Work
+	if w == nil || w.Step != noting || t.Saved < w.Version || t.Known == stale && !w.verifies() {
+		return
+	}
+	if !w.verifies() && t.Account.Paused {
+		t.cancelWork()
+		return
+	}
+	t.changeWork(func(w *Work) { w.Step = loggingIn })
+	t.emit(Login{Work: t.Work, Redact: t.Secrets()})
+}

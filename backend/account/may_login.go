@@ -120,3 +120,17 @@ func (a *Account) pausedError() error {
 	}
 	return &PausedError{Reason: a.PauseReason}
 }
+
+// mayReplace is MayLogin for a login that replaces a usable token.
+func (s *State) mayReplace(env Env, reason Reason) error {
+	switch {
+	case reason == ReasonRotation && s.isDue(env.Reading):
+		return nil
+	case reason != ReasonRejected:
+		return errNotDue
+	case env.Wall.Before(s.RejectedFrom(env.Reading)):
+		return ErrTooSoon
+	default:
+		return nil
+	}
+}

@@ -11,20 +11,6 @@ const (
 	rejectedEvery    = 5 * time.Minute
 )
 
-// mayReplace is MayLogin for a login that replaces a usable token.
-func (s *State) mayReplace(env Env, reason Reason) error {
-	switch {
-	case reason == ReasonRotation && s.isDue(env.Reading):
-		return nil
-	case reason != ReasonRejected:
-		return errNotDue
-	case env.Wall.Before(s.RejectedFrom(env.Reading)):
-		return ErrTooSoon
-	default:
-		return nil
-	}
-}
-
 // RejectedFrom is from when on the current token, which there must be, is replaced where an API has refused it.
 func (s *State) RejectedFrom(now Reading) time.Time {
 	from := s.Current.IssuedAt.Add(leastRejectedAge)

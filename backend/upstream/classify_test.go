@@ -277,15 +277,3 @@ func TestError_Text(t *testing.T) {
 		check.Equal(t, e.Timeout(), e.Cause == upstream.CauseTimeout, "Timeout() of %q", want)
 	}
 }
-
-// TestCharset_NamedByContentType has no XML declaration.
-func TestCharset_NamedByContentType(t *testing.T) {
-	t.Parallel()
-	_, body, _ := strings.Cut(soapResponse("access_tokenResponse", "acc\xe8s refus\xe9"), "?>")
-	for media, want := range map[string]string{
-		"text/xml; charset=ISO-8859-1": "rejected", `text/xml; charset="windows-1252"`: "rejected",
-		"text/xml; charset=utf-8": "malformed", "text/xml": "malformed", "text/xml; charset=koi8-r": "malformed",
-	} {
-		mustBe(t, mustFail(login(t, upstream.SOAP, always(200, media, body)))(t), want)
-	}
-}

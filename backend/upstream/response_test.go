@@ -444,3 +444,31 @@ func TestClock_NoMonotonicReading(t *testing.T) {
 		check.True(t, !strings.Contains(at.String(), "m="), "%s would stand still while the machine is suspended", at)
 	}
 }
+
+// The header scheme is up to the caller: no token_type, nor its absence, is in the way of a login.
+func TestResponse_TokenTypeIgnored(t *testing.T) {
+	t.Parallel()
+	for _, tokenType := range []string{`"bearer"`, `"Bearer"`, `"BearerToken"`, `"JWT"`, `null`, `7`} {
+		body := fmt.Sprintf(`{"access_token":%q,"expires_in":3600,"token_type":%s}`, testOpaqueToken, tokenType)
+		token, err := login(t, upstream.OAuth, always(200, "application/json", body))
+		check.True(t, err == nil && token.AccessToken == testOpaqueToken, "token_type %s: %v", tokenType, err)
+	}
+}
+
+func TestResponse_TypesOfErrorsDrift(t *testing.T) {
+	t.Parallel()
+	for _, none := range []string{
+		`"false"`, `false`, `null`, `""`, `" "`, `[]`, `{}`, `0`, `"0"`, `"0.0"`, `"None"`, `"null"`, `[""]`, `"[]"`, `{"code":0,"message":""}`,
+		`[{"code":"0"}]`,
+	} {
+		body := fmt.Sprintf(`{"error":%s,"code":"200","data":{"token":%q,"expires_in":"1799","error":%s}}`, none, testOpaqueToken, none)
+		token, err := login(t, upstream.JWT, always(200, "application/json", body))
+		check.Require(t, err == nil, "error %s: %v", none, err)
+		check.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "error %s: lives for", none)
+	}
+	for some, kind := range map[string]string{
+		`1`: "rejected", `["x"]`: "rejected", `{"a":1}`: "rejected", `"true"`: "unavailable/server", `true`: "unavailable/server",
+	} {
+		mustBe(t, mustFail(login(t, upstream.JWT, always(200, "application/json", `{"error":`+some+`}`)))(t), kind)
+	}
+}
