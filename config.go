@@ -208,7 +208,7 @@ func configFields() []configField {
 		{
 			name: upstream.FieldAssertionAudience, kind: framework.TypeString,
 			at: func(c *config) any { return &c.AssertionAudience }, filled: true, ifSaid: true, declared: true,
-			description: "Audience (aud) of the signed assertion: the token URL of the authorization server, which is not token_url.",
+			description: "Audience (aud) of the signed assertion: the authorization server's token URL, not token_url.",
 		},
 		{
 			name: upstream.FieldUsername, kind: framework.TypeString,

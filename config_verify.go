@@ -108,7 +108,7 @@ func correction(f *issuer.Failure) string {
 	case f.Kind == upstream.Rejected:
 		return "correct the credentials and write again"
 	case f.Cause == upstream.CauseToken:
-		return "it is the login endpoint that has responded so: check the clock of this host, or tell the vendor, and write again"
+		return "this is the response of the login endpoint: check the clock of the Vault server, or tell the vendor, and write again"
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint, and write again"
 	case f.Cause == upstream.CauseTLS:

@@ -51,9 +51,9 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 }
 
 // messageSetup is what Vault's refusal to write during setup means to an operator.
-const messageSetup = "Vault lets this mount read and not write: most likely the plugin's file was missing when this node " +
-	"became active; put it right on every node, then let another node become active: vault operator step-down (seal and unseal a " +
-	"single server)"
+const messageSetup = "this mount can read but not write: most likely the plugin's file was missing when this node " +
+	"became active; put the right file on every node, then let another node become active: vault operator step-down (seal and " +
+	"unseal a single server)"
 
 // messageUnusable is what to do about stored settings that cannot be used. The path of the config follows.
 const messageUnusable = "the upstream was not contacted: write that field, or go back to the version that wrote it: vault read "
@@ -130,9 +130,9 @@ func untried(f *issuer.LoginError) string {
 	}
 	last := ""
 	if f.NextAttempt.Before(f.ForcedAfter) {
-		last = ", and made one less than 10 seconds ago"
+		last = "made one less than 10 seconds ago, and "
 	}
-	return "; no new login was made: rotate/ logs in again from " + timeText(roundUp(f.ForcedAfter)) + " on" + last
+	return "; no new login was made: rotate/ " + last + "logs in again from " + timeText(roundUp(f.ForcedAfter)) + " on"
 }
 
 func when(t time.Time) string { return "at " + timeText(roundUp(t)) }
@@ -156,7 +156,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Kind == upstream.Throttled:
 		return "wait; to check the account: vault read " + mount + "status/" + config
 	case f.Cause == account.Repeated:
-		return "no setting is wrong: wait, or have the vendor end that token's session and then type: vault write -f " +
+		return "no setting is wrong: wait, or have the vendor end that token's session, and then: vault write -f " +
 			mount + "rotate/" + config
 	case f.Cause == upstream.CauseTLS:
 		return "check the host and port of token_url, and the proxy if there is one, or, if the upstream has a private CA: " +
@@ -164,8 +164,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Cause == upstream.CauseDNS:
 		return "check the host of token_url, and the proxy if there is one: vault read " + path
 	case f.Cause == upstream.CauseToken:
-		return "it is the login endpoint that has responded so: check the clock of this host, or tell the vendor; to retry sooner: " +
-			"vault write -f " + mount + "rotate/" + config
+		return "this is the response of the login endpoint: check the clock of the Vault server, or tell the vendor; to retry " +
+			"sooner: vault write -f " + mount + "rotate/" + config
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint: vault read -field=token_url " + path
 	default:

@@ -129,8 +129,8 @@ func (b *backend) warnOfSharedTokens(
 	for n, r := range slices.Backward(revoked) {
 		found, _ := b.findIssued(ctx, r.TokenID) // without the ledger nothing is known of others
 		if ctx.Err() != nil {
-			resp.AddWarning(fmt.Sprintf("Vault's storage is slow: of %d of these tokens it is not known whether other configs were given "+
-				"them, too, and hand them out. To find out of one: vault write %slookup token_id=...", n+1, mount))
+			resp.AddWarning(fmt.Sprintf("Vault's storage is slow: for %d of these tokens it is not known whether other configs hand them "+
+				"out, too. To check one: vault write %slookup token_id=...", n+1, mount))
 			return
 		}
 		for _, f := range found {
@@ -188,8 +188,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 			return fmt.Sprintf("It is no longer handed out, and the upstream is still being asked to revoke it: vault read %sledger/%s",
 				mount, name)
 		case f.Config == name && f.ExpiresAt.After(now):
-			return fmt.Sprintf("It is from before the config was deleted and written again, its tokens given a shorter lifetime, or "+
-				"the record of its tokens replaced, and valid upstream until %s, unless the vendor revokes it: the engine cannot.",
+			return fmt.Sprintf("It is from before the config was deleted and written again, its token lifetime was shortened, or "+
+				"the record of its tokens was replaced, and is valid upstream until %s, unless the vendor revokes it: the engine cannot.",
 				timeText(f.ExpiresAt))
 		case f.Config == name:
 			s, _ := b.issuer.Known(name)
@@ -235,10 +235,10 @@ func revocationWarning(mount, config string, r issuer.Revocation) string {
 	case account.Unsupported:
 		why = "it cannot be revoked upstream"
 	case account.Refused:
-		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid, and where " +
+		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid, or if " +
 			"refresh_url, headers or refresh_headers are wrong" + reasonText(r.Why)
 	case account.Unknown:
-		why = "the upstream has not confirmed the revocation" + reasonText(r.Why) + ", and is asked again; to see the result: " +
+		why = "the upstream has not confirmed the revocation" + reasonText(r.Why) + ", and will be asked again; to see the result: " +
 			"vault read " + mount + "ledger/" + config
 	}
 	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",

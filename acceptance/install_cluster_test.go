@@ -28,7 +28,7 @@ const (
 	fileStep          = "Put the file in place"
 	registerStep      = "Register and enable it"
 	compareStep       = "Compare, on every node"
-	rehearsalStep     = "Rehearse it, before it is called installed"
+	rehearsalStep     = "Rehearse a failover"
 	mendStep          = "When a node has no file, or another one"
 	// mendCommands are those of mendStep that mend the file. Those after them prove it, and the rest ends the leases that were left.
 	mendCommands, proofCommands = 3, 3

@@ -74,7 +74,7 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 		resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
 		s.says(warningsOf(resp), "could not be read, and was replaced")
 		_, warnings := s.revoke(lost.id)
-		s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
+		s.says(strings.Join(warnings, " "), "or the record of its tokens was replaced", "valid upstream until")
 		first := s.token("app")
 		s.Reload()
 		check.True(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")

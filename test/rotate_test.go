@@ -93,13 +93,13 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 
 // Who has had the account unlocked must not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
-	const untried = "no new login was made: rotate/ logs in again from "
+	const untried = "no new login was made: rotate/ "
 	t.Parallel()
 	timed(t, "after a refusal", func(t *testing.T) {
 		s := refusedMount(t)
 		again := time.Now().Add(time.Minute + time.Second) // rounded up
 		advance(20 * time.Second)
-		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
+		s.says(s.failedRotate().Error(), untried+"logs in again from "+again.UTC().Format(time.RFC3339))
 		s.wantLogins(1)
 		said := s.failure("app").Error()
 		check.True(t, !strings.Contains(said, untried), "a read speaks of rotate: %s", said)
@@ -120,7 +120,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
 		said = s.failedRotate().Error() // as its predecessor's message advises
-		s.says(said, untried+again.UTC().Format(time.RFC3339)+" on, and made one less than 10 seconds ago")
+		s.says(said, untried+"made one less than 10 seconds ago, and logs in again from "+again.UTC().Format(time.RFC3339))
 		check.True(t, !strings.Contains(said, "next attempt") && !strings.Contains(said, "vault write"), "what is over, or too soon: %s", said)
 	})
 }
