@@ -109,14 +109,14 @@ func credentialsOf(a *upstream.Account) string {
 	return shortDigest(append(values, a.Scope)...)
 }
 
-// credentials are the values for a digest. One that came with a later release counts only where it is set: otherwise the digests
-// that an earlier one has stored would match no account.
+// credentials are the values for a digest, those of the first release in its order. One that came later counts only where it is
+// set: otherwise the digests that were stored before would match no account.
 func credentials(a *upstream.Account) []string {
-	const firstRelease = 4
-	var values []string
-	for n, c := range a.Credentials() {
-		if n < firstRelease || c.Value != "" {
-			values = append(values, c.Value)
+	values := []string{a.Username, a.Password, a.ClientID, a.ClientSecret}
+	first := []string{upstream.FieldUsername, upstream.FieldPassword, upstream.FieldClientID, upstream.FieldClientSecret}
+	for _, c := range a.Credentials() {
+		if c.Value != "" && !slices.Contains(first, c.Name) {
+			values = append(values, c.Name+"="+c.Value)
 		}
 	}
 	return values

@@ -154,10 +154,16 @@ func TestDigests_StayTheSame(t *testing.T) {
 		Protocol: upstream.JWT, Format: upstream.JSON, TokenURL: "https://upstream.test/login/", RefreshURL: "https://upstream.test/refresh/",
 		Username: "clerk", Password: "a-password", Headers: map[string]string{"Productid": "arap"},
 	}
+	full := &upstream.Account{
+		Protocol: upstream.OAuth, Format: upstream.JSON, TokenURL: "https://upstream.test/login/",
+		Username: "clerk", Password: "a-password", ClientID: "app", ClientSecret: "a-secret",
+	}
 	for name, digest := range map[string][2]string{
-		"login":          {loginOf(a), "31c88f6b71c93c0ebdf1c985c75b71d7b40983e74b137fd711ad0abccc578d31"},
-		"credentials":    {credentialsOf(a), "abf3bb3fe43fe06f"},
-		"refresh target": {refreshTarget(a), "e846a51ce9ed5dbc"},
+		"login with all credentials": {loginOf(full), "ab5564f720f9a11079eb15c1b31131c563d43bc20b8f6fa3aabac203eb7c7258"},
+		"all credentials":            {credentialsOf(full), "061bde7489451a5b"},
+		"login":                      {loginOf(a), "31c88f6b71c93c0ebdf1c985c75b71d7b40983e74b137fd711ad0abccc578d31"},
+		"credentials":                {credentialsOf(a), "abf3bb3fe43fe06f"},
+		"refresh target":             {refreshTarget(a), "e846a51ce9ed5dbc"},
 	} {
 		check.Equal(t, digest[0], digest[1], "%s: leave the order, and let a new field count only where it is set: digest", name)
 	}

@@ -71,7 +71,7 @@ type Credential struct {
 }
 
 // Credentials returns all settings that say as whom an account logs in, those that its protocol does not use as well. What else
-// must know a credential or a secret asks here. A new one comes last: digests that are stored depend on the order.
+// must know a credential or a secret asks here.
 func (a Account) Credentials() []Credential {
 	return []Credential{
 		{FieldUsername, a.Username, false},
