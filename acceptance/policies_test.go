@@ -120,6 +120,18 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 			}
 		}
 	}
+	// Vault joins the policies of one token, their allowed_parameters too: with all of them it may what one of them allows.
+	var each []string
+	for policy := range examplePolicies() {
+		each = append(each, "-policy="+policy)
+	}
+	all := w.Caller(w.tokenFor(t, each...))
+	for _, row := range policyRows() {
+		if len(row.may) > 0 {
+			response := check.Value(all.Call(t.Context(), row.method, "mastersindia/"+row.path, row.data))(t)
+			check.True(t, response.Status != http.StatusForbidden, "all policies together may not %s %s: %s", row.method, row.path, response.Said())
+		}
+	}
 	for name, holder := range holders {
 		response, err := holder.Call(t.Context(), "GET", "sys/mounts", nil)
 		check.True(t, err == nil && response.OK() == (name == "operator"),

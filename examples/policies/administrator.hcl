@@ -8,8 +8,14 @@
 # No path under token/ is named, so the administrator reads no token. One who may write policies, or a role that an application
 # of theirs may read, can get at one all the same: separate those people, not only these paths.
 
+# Vault joins the policies of a token: without allowed_parameters here, those of operator.hcl would be the only ones that a token
+# with both may write.
 path "mastersindia/config/+" {
   capabilities = ["create", "read", "update", "delete"]
+
+  allowed_parameters = {
+    "*" = []
+  }
 }
 
 path "mastersindia/role/+" {
