@@ -151,11 +151,11 @@ func checkText(f *configField, text string, wrong *problems) {
 	case !isOneLine(text):
 		wrong.add(f.name, "must be one line of text without control characters")
 	case (f.name == upstream.FieldUsername || f.name == upstream.FieldClientID) && strings.TrimSpace(text) != text:
-		wrong.add(f.name, "begins or ends with a blank")
+		wrong.add(f.name, "begins or ends with a space")
 	case isWholeVaultToken(text): // the wrong clipboard
-		wrong.add(f.name, "is a token of Vault, and was not sent to the upstream")
+		wrong.add(f.name, "is a Vault token, and was not sent to the upstream")
 	case !f.sensitive && holdsToken(text):
-		wrong.add(f.name, "has a token in it, which all who read the config would see: give its token_id")
+		wrong.add(f.name, "contains a token, which all readers of the config would see: give its token_id"+messageShown)
 	}
 }
 
@@ -185,7 +185,7 @@ func checkNoSecret(f *configField, text string, c *config, wrong *problems) {
 	}
 	for _, secret := range c.account("").Upstream.Secrets() {
 		if len(secret) >= leastSecret && strings.Contains(text, secret) {
-			wrong.add(f.name, "has a secret of the config in it, which all who read the config would see")
+			wrong.add(f.name, "contains a secret of the config, which all readers of the config would see"+messageShown)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func checkRequired(fields []configField, c *config, p params, wrong *problems) {
 			wrong.add(f.name, "is required by protocol %s: give it as %s%s", c.Protocol, f.name, from)
 			from = "=@file"
 		case f.name == upstream.FieldAssertionAudience:
-			wrong.add(f.name, "is required by %s: the token URL of the authorization server, which is not token_url", loginWords(f, c))
+			wrong.add(f.name, "is required by %s: the authorization server's token URL, not token_url", loginWords(f, c))
 		default:
 			wrong.add(f.name, "is required by %s", loginWords(f, c))
 		}

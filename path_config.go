@@ -88,7 +88,7 @@ func (b *backend) configPaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback:    b.configRead,
 					Summary:     "Read an upstream account, without its secrets.",
-					Description: "Returns every setting except password and client_secret. Durations are in seconds.",
+					Description: "Returns every setting except " + inWords(secretFields(), "and") + ". Durations are in seconds.",
 					Responses:   responds("The account, without its secrets.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{

@@ -79,7 +79,8 @@ func (b *backend) lookupPaths() []*framework.Path {
 func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	token, _ := req.Data[fieldToken].(string)
 	tokenID, _ := req.Data[fieldTokenID].(string)
-	token, tokenID = bareToken(token), foldTokenID(tokenID)
+	token, isOne := bareToken(token)
+	tokenID = foldTokenID(tokenID)
 	switch {
 	case token == "" && req.Data[fieldToken] != nil:
 		return userError("token: %s; vault write %slookup token=- reads it from standard input", emptyRule, req.MountPoint)
@@ -91,6 +92,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		return userError("token, token_id: give exactly one of them")
 	case tokenID != "" && !isTokenID(tokenID):
 		return userError("token_id: %s; for the token itself, vault write %slookup token=-", tokenIDRule, req.MountPoint)
+	case token != "" && !isOne:
+		return userError("token: is not one token: give one, alone or as the value of an Authorization header")
 	case isVaultToken(token):
 		return userError("token: is one of Vault, and not of an upstream; to end it: vault token revoke -accessor <accessor>")
 	case token != "":
@@ -158,13 +161,17 @@ func isVaultToken(token string) bool {
 	return strings.HasPrefix(token, "hvs.") || strings.HasPrefix(token, "hvb.") || strings.HasPrefix(token, "hvr.")
 }
 
-// bareToken is the token in a text copied from a header, a log or a file. No token contains whitespace, or is quoted.
-func bareToken(text string) string {
+// bareToken is the token in a text copied from a header, a log or a file, where editors put a byte order mark. No token contains
+// whitespace, or is quoted. isOne is false for what is surely more than one: several lines, JSON, or a
+// command that ends in an address.
+func bareToken(text string) (token string, isOne bool) {
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	words := strings.Fields(text)
 	if len(words) == 0 {
-		return ""
+		return "", false
 	}
-	return unquoted(words[len(words)-1])
+	token = unquoted(words[len(words)-1])
+	return token, isOneLine(text) && !strings.ContainsAny(token, `"<>{}`) && !strings.Contains(token, "://")
 }
 
 // unquoted is a value without the quotes, and the comma behind them, that it has in JSON or a program.

@@ -298,7 +298,7 @@ func checkMetadata(metadata map[string]string, wrong *problems) {
 			wrong.add(fieldMetadata, "the value of %s must be one line of text without control characters", name)
 			return
 		case holdsToken(value):
-			wrong.add(fieldMetadata, "the value of %s has a token in it, which all who read the role would see", name)
+			wrong.add(fieldMetadata, "the value of %s contains a token, which all readers of the role would see"+messageShown, name)
 			return
 		}
 	}

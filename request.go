@@ -65,8 +65,9 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (*logical.Res
 // messageExposed ends the refusal of a request whose address may have a secret in it.
 const messageExposed = "; what was given is in the address of this request, and so in Vault's audit log now"
 
-// messageShown ends the refusal of a write with a token where its ID belongs: docs/audit.md has Vault show IDs.
-const messageShown = "; what was given is in Vault's audit log now, if the mount is tuned to show a token_id"
+// messageShown ends the refusal of a write with a secret in a field that docs/audit.md has Vault show, such as a token where its
+// ID belongs.
+const messageShown = "; what was given is in Vault's audit log now, if the mount is tuned to show it"
 
 // withExposure adds those to a refusal. The person who mistyped corrects the command, and would not notice.
 func withExposure(req *logical.Request, resp *logical.Response, err error) (*logical.Response, error) {

@@ -304,6 +304,21 @@ func TestConfigWrite_OfNothingWarns(t *testing.T) {
 	})
 }
 
+// Pairs that a comma joins are one pair: a comma may be part of a value.
+func TestConfigUpdate_JoinedPairsWarn(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		for path, field := range map[string]string{"config/gst": "headers", "role/app": "metadata"} {
+			says := "The value of Productid in " + field + " has a comma and what looks like another pair in it. If it is one, write again with " +
+				field + "=... for each pair."
+			joined := warningsOf(w.write(path, map[string]any{field: "Productid=canary,Service=online"}))
+			check.Contains(t, joined, says)
+			w.hides(joined, "canary")
+			apart := warningsOf(w.write(path, map[string]any{field: []any{"Productid=a,b", "Service=online"}}))
+			check.True(t, !strings.Contains(apart, "comma"), "%s: a comma alone is warned of", path)
+		}
+	})
+}
+
 // What reads of the config show must not have its password.
 func TestConfigRefused_OwnSecretInAReadableField(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
@@ -311,7 +326,8 @@ func TestConfigRefused_OwnSecretInAReadableField(t *testing.T) {
 		for field, value := range map[string]string{
 			"token_url": upstreamURL + "/api/v1/token-auth/?password=" + secret, "pause_reason": "the password " + secret + " leaked",
 		} {
-			refused := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": true, field: value}, field, "has a secret of the config in it")
+			refused := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": true, field: value}, field,
+				"contains a secret of the config", "what was given is in Vault's audit log now, if the mount is tuned to show it")
 			check.True(t, !strings.Contains(refused, secret), "the error has the secret")
 		}
 	})

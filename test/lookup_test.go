@@ -25,6 +25,7 @@ func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 		for _, value := range []string{
 			token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
 			text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
+			"\ufeff" + token,
 		} {
 			found := w.lookUp("token", value)
 			check.True(t, found.ID == id && found.Config == "gst", "found %s of %q", found.ID, found.Config)
@@ -55,6 +56,10 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 			"null":               {map[string]any{"token": nil}, []string{"token: must be a string"}},
 			"a number as id":     {map[string]any{"token_id": json.Number("1234567890123456")}, []string{"token_id: must be a string"}},
 			"a token of Vault":   {map[string]any{"token": "hvs.canary"}, []string{"token: is one of Vault", "vault token revoke -accessor"}},
+			"JSON":               {map[string]any{"token": `{"access_token":"` + token + `"}`}, []string{"token: is not one token"}},
+			"two lines":          {map[string]any{"token": token[:9] + "\n" + token[9:]}, []string{"token: is not one token"}},
+			"a command":          {map[string]any{"token": "curl -H 'Authorization: JWT " + token + "' https://api.test/"}, []string{"token: is not one token"}},
+			"UTF-16":             {map[string]any{"token": "\xff\xfe" + strings.Join(strings.Split(token, ""), "\x00")}, []string{"token: is not one token"}},
 			"a typing error":     {map[string]any{"tokn": token}, []string{"did you mean token"}},
 			"another parameter":  {map[string]any{"token": token, "config": "gst"}, []string{"config", "unknown"}},
 		} {

@@ -51,9 +51,6 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 	}, []bool{true, false}, func(t *testing.T, c testCase, loaded bool) {
 		s := gstMount(t, time.Hour)
 		s.token("app")
-		if !loaded {
-			s.Reload()
-		}
 		taken := 0
 		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
 			if (kind == mounttest.Get) == loaded || !strings.HasPrefix(key, "token/") {
@@ -64,6 +61,9 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 			}
 			return mounttest.Fault{Wait: 5 * time.Minute}
 		})
+		if !loaded {
+			s.Reload() // which begins to load the account
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // as Vault does
 		defer cancel()
 		began := time.Now()

@@ -65,7 +65,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
-		const shown = "; what was given is in Vault's audit log now, if the mount is tuned to show a token_id"
+		const shown = "; what was given is in Vault's audit log now, if the mount is tuned to show it"
 		long := strings.Repeat("canary", 25)
 		for _, c := range []struct {
 			op           logical.Operation

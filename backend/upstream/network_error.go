@@ -90,6 +90,9 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 	host := peer(err, req.URL.Host)
 	if e.Detail = explainTLS(err, host, p.tlsFailed.Load()); e.Detail != "" {
 		e.Cause = CauseTLS
+		if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown && c.account.CACert != "" {
+			e.Detail += ", as ca_cert has another"
+		}
 		return e
 	}
 	if req.URL.Scheme == "http" && isTLSAlert(err) {

@@ -377,7 +377,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 		"the right CA":                   {good, goodPEM, "127.0.0.1", ""},
 		"the right CA among others":      {good, "# another\n" + otherPEM + "\n# ours\n" + goodPEM + "\n", "127.0.0.1", ""},
 		"the system's CAs":               {good, "", "127.0.0.1", "is not from a trusted authority"},
-		"another CA":                     {good, otherPEM, "127.0.0.1", "is not from a trusted authority"},
+		"another CA":                     {good, otherPEM, "127.0.0.1", "is not from a trusted authority, as ca_cert has another"},
 		"a certificate for another name": {good, goodPEM, "localhost", "is for another host name"},
 		"a certificate that has expired": {issued(-time.Hour), goodPEM, "127.0.0.1", "has expired or is not valid yet"},
 		"a certificate not for servers":  {issued(time.Hour, x509.ExtKeyUsageClientAuth), goodPEM, "127.0.0.1", "is not valid"},
