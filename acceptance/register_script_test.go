@@ -174,10 +174,10 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	check.Contains(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
 	listed := r.vault(t, "plugin", "list", "secret")
 	check.True(t, !strings.Contains(listed, harness.PluginName), "what was refused is in the catalog: %s", listed)
-	put(filepath.Base(sums), sumOf(t, r.newFile)+"  vault-plugin-secrets-mastersindia_"+r.new+"_linux_amd64\n", 0o600)
+	put(filepath.Base(sums), strings.ToUpper(sumOf(t, r.newFile))+"  vault-plugin-secrets-mastersindia_"+r.new+"_linux_amd64\n", 0o600)
 	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "no published checksum") || strings.Contains(said, "plugin_directory") ||
 		strings.Contains(said, "is named after") {
-		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
+		t.Errorf("a file that has the sum of one in the release, in capitals, and another name: %s", said)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	check.NoError(t, os.Link(r.newFile, elsewhere))
@@ -264,6 +264,56 @@ func TestRegisterScript_SameVersionKeepsTheOldFile(t *testing.T) {
 	check.NoError(t, os.Rename(placed+".new", running))
 	check.Contains(t, r.register(t, 1, "-sha256="+before, running), "do not use it")
 	check.Contains(t, r.register(t, 0, "-dry-run", running), "there is no way back to it")
+}
+
+// TestRegisterScript_RegisteredVersionKeepsItsCommand gives the script the file of a registered version under other names: the
+// version keeps its command, since the other nodes have the file under that name.
+func TestRegisterScript_RegisteredVersionKeepsItsCommand(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	plugins := filepath.Dir(r.oldFile)
+	named := filepath.Join(plugins, "vault-plugin-secrets-mastersindia-"+r.old)
+	check.NoError(t, os.Rename(r.oldFile, named))
+	r.register(t, 0, named)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	wantCommand := func(want string) {
+		t.Helper()
+		command := r.vault(t, "read", "-field=command", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+r.old)
+		check.Equal(t, strings.TrimSpace(command), want, "the registered command")
+		r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+		r.readToken(t, "app")
+	}
+	download := filepath.Join(t.TempDir(), "newdl")
+	misnamed := filepath.Join(plugins, "vault-plugin-secrets-mastersindia-"+r.new)
+	for _, file := range []string{download, misnamed} {
+		check.NoError(t, os.WriteFile(file, readFile(t, named), 0o700))
+		check.Contains(t, r.register(t, 0, file), r.old+" is registered as "+filepath.Base(named), "mastersindia/ runs "+r.old)
+		wantCommand(filepath.Base(named))
+
+		// This node has lost the file: the one to install has the registered name.
+		content := readFile(t, named)
+		check.NoError(t, os.Remove(named))
+		check.Contains(t, r.register(t, 1, file), "Vault starts "+named+", which does not exist: nothing was changed",
+			"to mend it: install -m 0755 "+file+" "+named+"\n")
+		check.NoError(t, os.WriteFile(named, content[:len(content)/2], 0o700))
+		check.Contains(t, r.register(t, 1, file), "Vault starts "+named+", which is another file than "+file,
+			"to mend it: install -m 0755 "+file+" "+named+"\n")
+		check.NoError(t, os.Remove(named))
+		check.NoError(t, os.WriteFile(named, content, 0o700))
+		wantCommand(filepath.Base(named))
+	}
+
+	// A name without a version may be another version's by now: that file is not replaced.
+	unversioned := filepath.Join(plugins, "unversioned")
+	check.NoError(t, os.Link(named, unversioned))
+	r.vault(t, "plugin", "register", "-sha256="+sumOf(t, named), "-version="+r.old, "-command=unversioned", "secret", harness.PluginName)
+	check.NoError(t, os.Remove(unversioned))
+	check.NoError(t, os.Link(r.newFile, unversioned))
+	check.Contains(t, r.register(t, 1, download), "Vault starts "+plugins+"/newdl, which does not exist: nothing was changed",
+		"to mend it: install -m 0755 "+download+" "+named+"\n")
+	r.register(t, 0, named)
+	wantCommand(filepath.Base(named))
 }
 
 // TestRegisterScript_FailedReloadSaysWayBack registers a file that reports a version, and does not run as a plugin: with the commands
