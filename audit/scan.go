@@ -339,7 +339,9 @@ type fields map[string]json.RawMessage
 
 // text is the text of that name, or empty.
 func (f fields) text(name string) (text string) {
-	_ = json.Unmarshal(f[name], &text) // what is no text has none
+	if value := f[name]; value != nil {
+		_, _ = json.Parse(value, &text, json.ZeroCopy) // what is no text has none
+	}
 	return text
 }
 
@@ -352,7 +354,8 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 			break
 		}
 		from += brace
-		e := new(entry)
+		e := &entry{Request: &request{Data: fields{}, Headers: fields{}}} // what is nil would be made for 64 fields
+		e.Response = response{Auth: fields{}, Data: fields{}, Secret: fields{}, WrapInfo: fields{}}
 		rest, err := json.Parse(line[from:], e, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
 		if err != nil || !e.isValid() {
 			from++
