@@ -25,8 +25,7 @@ CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS 
   replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
-CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+CREATE TABLE object_write AS SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
     AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
 FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
@@ -48,8 +47,7 @@ CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
 FROM (SELECT id, value, 1 AS whole FROM hidden_token UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
 JOIN token t USING (id) JOIN named USING (value) JOIN request o ON o.key = named.request
 WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.key IN (SELECT request FROM given WHERE token = t.id))
-  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id))
-GROUP BY 1;
+  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id)) GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
   coalesce(iif(v.token_id IN (SELECT token_id FROM token WHERE token_id <> ''), nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller

@@ -334,7 +334,8 @@ type response struct {
 	WrapInfo      fields   `json:"wrap_info"`
 }
 
-// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory.
+// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory. The
+// decoder fills the map that it is given, and would make one for 64 fields.
 type fields map[string]json.RawMessage
 
 // text is the text of that name, or empty.
@@ -354,8 +355,7 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 			break
 		}
 		from += brace
-		e := &entry{Request: &request{Data: fields{}, Headers: fields{}}} // what is nil would be made for 64 fields
-		e.Response = response{Auth: fields{}, Data: fields{}, Secret: fields{}, WrapInfo: fields{}}
+		e := &entry{Request: &request{Data: fields{}, Headers: fields{}}, Response: response{Data: fields{}, Secret: fields{}}}
 		rest, err := json.Parse(line[from:], e, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
 		if err != nil || !e.isValid() {
 			from++

@@ -145,13 +145,14 @@ func isHeaders(name string) bool { return name == "headers" || name == "refresh_
 
 // eachText calls found with each text or number in values, at any depth, and its name.
 func eachText(values fields, found func(name, text string)) {
+	text, inner := "", fields(nil)
 	for outer, value := range values {
 		name := outer
 		if len(outer) > 30 { // no parameter has such a name, and Vault hashes no names
 			found("a token as a name", outer)
 		}
 		for t := json.NewTokenizer(value); t.Next(); {
-			text, inner := "", fields(nil)
+			text, inner = "", nil
 			if t.Value.Number() {
 				text = string(t.Value)
 			} else if t.Value.String() {
