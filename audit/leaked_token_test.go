@@ -1801,3 +1801,41 @@ func TestRevocations_UnwrappedWithoutLease(t *testing.T) {
 		}
 	}
 }
+
+// TestLeak_NewestFileFirst: files that were put together with the newest first begin with their earliest line.
+func TestLeak_NewestFileFirst(t *testing.T) {
+	withoutVault(t)
+	older := logOf(t, "", func(l *Log) {
+		l.Other(People()[2])
+		l.issued[Token(1)] = l.now.Add(time.Second)
+		l.Wait(time.Minute)
+		readByAsha(l)
+	}, tuned()...)
+	newer := logOf(t, "", func(l *Log) {
+		l.n = 90
+		l.Wait(time.Hour)
+		l.Other(People()[3])
+	}, tuned()...)
+	a := runWith(t, older+newer, "-format=json", "-")
+	b := runWith(t, newer+older, "-format=json", "-")
+	if a.code != b.code || a.stdout != b.stdout {
+		t.Errorf("codes %d %d", a.code, b.code)
+	}
+	path := file(t, Token(1))
+	a = runWith(t, older+newer, "-token-file="+path, "-format=json", "-")
+	b = runWith(t, newer+older, "-token-file="+path, "-format=json", "-")
+	if a.code != b.code || a.stdout != b.stdout {
+		t.Errorf("codes %d %d\n%s", a.code, b.code, b.stdout[strings.Index(b.stdout, "notes"):])
+	}
+}
+
+// TestContainers_LinesWithoutNewline: a container runtime may leave the newline out of its lines.
+func TestContainers_LinesWithoutNewline(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", readByTwo, tuned()...)
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(&b, "{\"log\":%q,\"stream\":\"stdout\",\"kubernetes\":{\"pod_name\":\"vault-0\"}}\n", strings.TrimSuffix(line, "\n"))
+	}
+	wantLeak(t, search(t, Token(1), file(t, b.String())), exitOK, "userpass-asha userpass-bina", "")
+}

@@ -86,10 +86,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 	}
 	close(blocks)
 	workers.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return s.noteFiles(sources)
+	return cmp.Or(context.Cause(ctx), s.noteFiles(sources))
 }
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
@@ -165,7 +162,8 @@ type source struct {
 	err     error        // why it was not read to its end
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
-	began   int64        // the time of its first line, in nanoseconds since 1970
+	began   int64        // the time of its earliest line, in nanoseconds since 1970
+	first   string       // that time as a text
 	damaged atomic.Int64 // lines
 }
 
@@ -229,9 +227,11 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		}
 		s.isLog = s.isLog || mayBeEntry(line)
 		deep := isDeep(line)
-		if s.isLog && s.began == 0 && !deep {
+		_, at, _ := bytes.Cut(line, []byte(`"time":`))
+		at = bytes.TrimLeft(at, ` "`)
+		if s.isLog && !deep && (s.began == 0 || len(at) > 0 && string(at) < s.first) {
 			if entries, _ := decode(line); len(entries) > 0 {
-				s.began = entries[0].at.UnixNano()
+				s.began, s.first = entries[0].at.UnixNano(), string(at[:min(len(at), 30)])
 			}
 		}
 		switch {
