@@ -1006,3 +1006,28 @@ func TestLines_NestedTooDeep(t *testing.T) {
 	wide := strings.Repeat(`{"a":[]},`, 5000) // Vault writes as many of them as a request has
 	wantLeak(t, search(t, Token(1), file(t, strings.ReplaceAll(good, `"headers":{`, `"headers":{"x":[`+wide+`1],`))), exitOK, "userpass-asha", "")
 }
+
+// TestDenied_WithoutErrorField: a device may leave out the error, and the policy results still tell who was denied. Where it leaves out these alone, nobody is taken for denied.
+func TestDenied_WithoutErrorField(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		readByAsha(l)
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"token_url": "https://evil.example.com/"}, Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "revoke/gst", Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+	}, tuned()...)
+	for range 6 {
+		text = strings.Replace(text, `"error":"1 error occurred:\n\t* permission denied\n\n",`, "", 1)
+	}
+	if strings.Contains(text, "permission denied") || !strings.Contains(text, `"allowed":false`) {
+		t.Fatal(text)
+	}
+	path := file(t, text)
+	r := runWith(t, "", path)
+	j := mustJSON(t, "", path)
+	if strings.Contains(j.all("readings", "who"), "bina") || j.count("given") != 1 || j.count("denied") != 3 || strings.Contains(j.all("objects", "state"), "evil") {
+		t.Errorf("exit code %d: bina was denied all, and the report says\n%s", r.code, r.stdout)
+	}
+	allowed := strings.ReplaceAll(logOf(t, "", readByTwo, tuned()...), `"policy_results":{"allowed":true}`, `"policy_results":{}`)
+	wantLeak(t, search(t, Token(1), file(t, allowed)), exitOK, "userpass-asha userpass-bina", "")
+}

@@ -479,7 +479,7 @@ func TestLeak_ManyConfigs(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	path := file(t, logOf(t, "key", func(l *Log) {
 		for n := range 600 {
-			l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: fmt.Sprintf("config/29ABCDE1234F%03d", n)})
+			l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: fmt.Sprintf("config/29ABCDE1234F%03d", n), Data: map[string]any{"preset": "x"}})
 		}
 		l.Read(People()[0], "billing", Token(1), "gst")
 		l.Read(People()[1], "billing", Token(2), "gst")

@@ -301,8 +301,8 @@ type auth struct {
 	DisplayName   string   `json:"display_name"`
 	EntityID      string   `json:"entity_id"`
 	Policies      []string `json:"policies"`
-	PolicyResults *struct {
-		Allowed bool `json:"allowed"`
+	PolicyResults struct {
+		Allowed *bool `json:"allowed"`
 	} `json:"policy_results"`
 }
 
