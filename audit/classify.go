@@ -115,8 +115,6 @@ func (c *classifier) classify(e *entry) *fact {
 		}
 	case made != "", path == "sys/wrapping/wrap":
 		f.kind, f.token = "wrap", token{}
-		c.names(f, asked)
-		return f
 	case strings.Contains(f.missing, "request."), e.Error != "" && r.MountPoint == "": // as where there is no such mount
 		f.kind = "other" // it may be one of those above
 		return f
@@ -127,8 +125,8 @@ func (c *classifier) classify(e *entry) *fact {
 		f.outcome = unanswered // it may have been carried out
 	}
 	switch f.kind {
-	case "read":
-		c.names(f, asked) // the token that was rejected
+	case "read", "wrap":
+		c.names(f, asked) // the token that was rejected, or wrapped
 	case "write", "admin":
 		c.parameters(f, asked)
 		if leavesOut.Match(asked["options"]) {
@@ -138,13 +136,13 @@ func (c *classifier) classify(e *entry) *fact {
 		c.parameters(f, asked)
 		if c.revocations(f, answered); f.outcome == succeeded && answered["tokens"] == nil { // as where it is wrapped
 			f.outcome, f.why = unanswered, "its response does not show which tokens it revoked"
+		}
+	}
 	switch { // a write in which nothing was given says so in a warning
 	case f.outcome == succeeded && f.kind == "read" && len(answered)+len(wrapped) == 0:
 		f.missing += " response.data"
 	case f.outcome == succeeded && f.kind == "write" && len(asked)+len(e.Response.Warnings) == 0:
 		f.missing += " request.data"
-	}
-		}
 	}
 	c.alarm(f, e, asked, answered)
 	return f

@@ -65,11 +65,11 @@ FROM token t LEFT JOIN (SELECT given.token, count(*) AS times, count(DISTINCT ca
   JOIN request ON key = given.request WHERE mine AND in_span GROUP BY 1) g ON g.token = t.id
 WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
-CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
+CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
-    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
+    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name = 'a token in an error' THEN ': Vault hashes no errors' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
-FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name UNION ALL
+FROM secret s JOIN request q ON q.key = s.request WHERE q.mine OR q.key IN (SELECT request FROM leak UNION SELECT request FROM named WHERE value = 'leaked') GROUP BY s.name UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier; a wrapped one at any time.
 SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ', revoked at ' || t.revoked_at || ', was given to ' || s.display || ' [' || c.identity
   || '] through role ' || r.name || ', last at ' || max(r.time)
