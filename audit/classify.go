@@ -29,7 +29,7 @@ var (
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
 	forwards      = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
-	operationName = regexp.MustCompile("^[a-z-]+$")
+	operationName = regexp.MustCompile("^(create|read|update|patch|delete|list|scan|recover|header|help|renew|revoke|rotate)$")
 	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
 	leavesOut     = regexp.MustCompile(`"(filter|exclude|fallback)"`)
 	denial        = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
@@ -77,7 +77,7 @@ func (c *classifier) classify(e *entry) *fact {
 	r, by := e.Request, c.callerOf(e)
 	mount, path := c.location(e)
 	f := &fact{
-		id: c.text(unmasked(r.ID)), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+		id: c.text(unmasked(r.ID)), operation: operationName.FindString(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
 	}
 	if f.id == "" {
@@ -115,8 +115,6 @@ func (c *classifier) classify(e *entry) *fact {
 		}
 	case made != "", path == "sys/wrapping/wrap":
 		f.kind, f.token = "wrap", token{}
-		c.names(f, asked)
-		return f
 	case strings.Contains(f.missing, "request."), e.Error != "" && r.MountPoint == "": // as where there is no such mount
 		f.kind = "other" // it may be one of those above
 		return f
@@ -127,8 +125,8 @@ func (c *classifier) classify(e *entry) *fact {
 		f.outcome = unanswered // it may have been carried out
 	}
 	switch f.kind {
-	case "read":
-		c.names(f, asked) // the token that was rejected
+	case "read", "wrap":
+		c.names(f, asked) // the token that was rejected, or wrapped
 	case "write", "admin":
 		c.parameters(f, asked)
 		if leavesOut.Match(asked["options"]) {
@@ -139,6 +137,12 @@ func (c *classifier) classify(e *entry) *fact {
 		if c.revocations(f, answered); f.outcome == succeeded && answered["tokens"] == nil { // as where it is wrapped
 			f.outcome, f.why = unanswered, "its response does not show which tokens it revoked"
 		}
+	}
+	switch { // a write in which nothing was given says so in a warning
+	case f.outcome == succeeded && f.kind == "read" && len(answered)+len(wrapped) == 0:
+		f.missing += " response.data"
+	case f.outcome == succeeded && f.kind == "write" && len(asked)+len(e.Response.Warnings) == 0:
+		f.missing += " request.data"
 	}
 	c.alarm(f, e, asked, answered)
 	return f
@@ -157,8 +161,8 @@ func (c *classifier) location(e *entry) (mount, path string) {
 // missing names the fields that Vault writes where it serves a request, and that an option of the device (exclude) leaves out.
 func (e *entry) missing(outcome int, by caller, reported, mount, path string) (names string) {
 	r := e.Request
-	if e.Error != "" || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) { // none is routed
-		return ""
+	if e.Error != "" || outcome == denied || slices.Contains([]string{"sys/audit/test", "sys/seal", "sys/step-down"}, r.Path) {
+		return "" // none is routed
 	}
 	// Elsewhere some paths need no Vault token.
 	ofEngine := e.ofPlugin() || (mount == "" || mount == reported) && strings.HasPrefix(path, reported)
@@ -177,7 +181,7 @@ func (e *entry) missing(outcome int, by caller, reported, mount, path string) (n
 	if outcome != refused && (isMasked || ofEngine && !enginePath.MatchString(below)) {
 		names += " request.path" // it is masked, or the mount is; what the engine refuses may be misspelt
 	}
-	return strings.TrimPrefix(names, " ")
+	return names
 }
 
 // isEngine reports whether a request is on the mount or, by the plugin's name or the shape of a token, on another of this engine.
@@ -217,11 +221,11 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 
 // judge fills in how the request ended, and which token it gave.
 func (c *classifier) judge(f *fact, e *entry, answered fields) {
-	failure, policies := answered.text("error"), e.Auth.PolicyResults
+	failure, allowed := answered.text("error"), e.Auth.PolicyResults.Allowed
 	switch {
 	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
-	case e.Error != "" && (policies == nil && denial.MatchString(e.Error) || policies != nil && !policies.Allowed):
+	case allowed == nil && denial.MatchString(e.Error), allowed != nil && !*allowed:
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)

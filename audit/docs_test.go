@@ -125,3 +125,29 @@ func TestDocs_EveryParameterIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestDocs_QueryOfRevokedTokens: a token that was wrapped before its revocation is no finding of the query, as it is no alarm.
+func TestDocs_QueryOfRevokedTokens(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	path := logFile(t, func(l *Log) {
+		readByAsha(l)
+		l.Do(Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w", NoRequest: true})
+		l.Wait(time.Minute)
+		l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+		l.Wait(time.Minute)
+		l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
+	}, tuned()...)
+	alarms := mustJSON(t, "", path).all("alarms", "message")
+	queries, err := os.ReadFile("../docs/audit-queries.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, q, _ := strings.Cut(string(queries), "-- Which tokens were given after their revocation?")
+	_, q, _ = strings.Cut(q, "\n")
+	q, _, _ = strings.Cut(q, ";")
+	n := countRows(t, path, q)
+	if n > 0 && alarms == "" {
+		t.Errorf("the query has %d rows, and the report no alarm", n)
+	}
+}

@@ -1006,3 +1006,105 @@ func TestLines_NestedTooDeep(t *testing.T) {
 	wide := strings.Repeat(`{"a":[]},`, 5000) // Vault writes as many of them as a request has
 	wantLeak(t, search(t, Token(1), file(t, strings.ReplaceAll(good, `"headers":{`, `"headers":{"x":[`+wide+`1],`))), exitOK, "userpass-asha", "")
 }
+
+// TestDenied_WithoutErrorField: a device may leave out the error, and the policy results still tell who was denied. Where it leaves out these alone, nobody is taken for denied.
+func TestDenied_WithoutErrorField(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		readByAsha(l)
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"token_url": "https://evil.example.com/"}, Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "revoke/gst", Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+	}, tuned()...)
+	for range 6 {
+		text = strings.Replace(text, `"error":"1 error occurred:\n\t* permission denied\n\n",`, "", 1)
+	}
+	if strings.Contains(text, "permission denied") || !strings.Contains(text, `"allowed":false`) {
+		t.Fatal(text)
+	}
+	path := file(t, text)
+	r := runWith(t, "", path)
+	j := mustJSON(t, "", path)
+	if strings.Contains(j.all("readings", "who"), "bina") || j.count("given") != 1 || j.count("denied") != 3 || strings.Contains(j.all("objects", "state"), "evil") {
+		t.Errorf("exit code %d: bina was denied all, and the report says\n%s", r.code, r.stdout)
+	}
+	allowed := strings.ReplaceAll(logOf(t, "", readByTwo, tuned()...), `"policy_results":{"allowed":true}`, `"policy_results":{}`)
+	wantLeak(t, search(t, Token(1), file(t, allowed)), exitOK, "userpass-asha userpass-bina", "")
+}
+
+// TestAlarm_TokenInAWrapOrError: a wrap, or an error, may show the leaked token. The alarm stays when the wrap was unwrapped.
+func TestAlarm_TokenInAWrapOrError(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	for name, fill := range map[string]func(*Log){
+		"wrapped": func(l *Log) {
+			readByAsha(l)
+			l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w"})
+		},
+		"unwrapped": func(l *Log) {
+			readByAsha(l)
+			l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", map[string]any{"other": Token(1)}))
+		},
+		"an error": func(l *Log) {
+			readByAsha(l)
+			l.Do(Request{By: people[0], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"config": "gst"}, Error: "cannot take " + Token(1)})
+		},
+	} {
+		path := logFile(t, fill, append(tuned(), "note")...)
+		if r := mustJSON(t, Token(1), "-token-file=-", path); len(r["alarms"]) == 0 {
+			t.Errorf("%s: the log shows the token, and there is no alarm", name)
+		}
+	}
+}
+
+// TestSecrets_FieldRefusedForASecret: the engine refuses a field that contains a secret, and the log of a tuned mount shows it. Neither the
+// report nor its database has it, also where the response is missing or its error is hashed.
+func TestSecrets_FieldRefusedForASecret(t *testing.T) {
+	withoutVault(t)
+	const secret = "invented-password"
+	write := func(name, message string, noResponse bool) func(*Log) {
+		return func(l *Log) {
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", NoResponse: noResponse,
+				Data: map[string]any{"paused": true, name: "see " + secret}, Answer: map[string]any{"error": message}})
+		}
+	}
+	for name, test := range map[string]struct {
+		field, message   string
+		hidden, noAnswer bool
+		wantAlarm        string
+	}{
+		"a secret":        {field: "pause_reason", message: "protocol: must be one of them; pause_reason: contains a secret of the config, which all readers of the config would see", wantAlarm: "shows pause_reason in clear"},
+		"a token":         {field: "pause_reason", message: "pause_reason: contains a token, which all readers of the config would see: give its token_id", wantAlarm: "shows pause_reason in clear"},
+		"before":          {field: "pause_reason", message: "pause_reason: has a secret of the config in it, which all who read the config would see", wantAlarm: "shows pause_reason in clear"},
+		"a token, before": {field: "pause_reason", message: "pause_reason: has a token in it, which all who read the config would see", wantAlarm: "shows pause_reason in clear"},
+		"hidden error":    {field: "pause_reason", message: "pause_reason: contains a secret of the config", hidden: true},
+		"no response":     {field: "pause_reason", noAnswer: true},
+	} {
+		shown := append(tuned(), test.field)
+		if test.hidden {
+			shown = []string{test.field}
+		}
+		path, database := logFile(t, write(test.field, test.message, test.noAnswer), shown...), filepath.Join(t.TempDir(), "audit.db")
+		r := mustJSON(t, "", "-db="+database, path)
+		stored, err := os.ReadFile(database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range formats() {
+			if strings.Contains(must(t, "", "-format="+format, path)+string(stored), secret) {
+				t.Errorf("%s: %s or the database shows the secret", name, format)
+			}
+		}
+		if alarms := r.all("alarms", "message"); !strings.Contains(alarms, test.wantAlarm) || test.wantAlarm == "" && alarms != "" {
+			t.Errorf("%s: want the alarm %q, got %q", name, test.wantAlarm, alarms)
+		}
+		if written := r.all("requests", "written"); !test.noAnswer && !strings.Contains(written, test.field+"="+withheld) {
+			t.Errorf("%s: written is %q", name, written)
+		}
+	}
+	accepted := mustJSON(t, "", logFile(t, write("pause_reason", "", false), append(tuned(), "pause_reason")...))
+	if written := accepted.all("requests", "written"); written != "pause_reason=see "+secret+", paused=true" {
+		t.Errorf("a reason that the engine accepted is %q", written)
+	}
+}

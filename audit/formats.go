@@ -35,7 +35,7 @@ type section struct {
 	all     bool // the table lists all rows
 }
 
-const readingsOrder = " ORDER BY verdict DESC, last DESC, who, identity, role, kind, token, token_hmac, why, asked_by, in_span"
+const readingsOrder = " ORDER BY verdict DESC, last DESC, who, identity, role, kind, token, token_hmac, why, asked_by"
 
 // sections are the parts of the report, in the order of the table.
 func sections(o options) []section {
@@ -46,7 +46,7 @@ func sections(o options) []section {
 			read + "verdict = 'possible'" + readingsOrder, true},
 		{"summary", "summary, times are UTC", strings.Fields("given wrapped callers roles tokens denied refused unanswered " +
 			"forwarded changes rotations revocations requests first last"), "SELECT * FROM summary", false},
-		{"readings", "who read what", strings.Fields(who), read + "in_span" + readingsOrder, false},
+		{"readings", "who read what", strings.Fields(who), read + "verdict IS NULL" + readingsOrder, false},
 		{"refusals", "denied and refused", strings.Fields("outcome who identity path times first last remote_addresses error"),
 			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome", false},
 		{"changes", "changes", strings.Fields("time outcome who identity remote_address operation path token written"),
@@ -199,12 +199,9 @@ func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 		sum := sha256.Sum256([]byte(text))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	page, err := template.New("page").Funcs(template.FuncMap{
+	page := template.Must(template.New("page").Funcs(template.FuncMap{
 		"report": func() (template.JS, error) { return "", s.json(ctx, o, out) }, // too large to be a value
-	}).Parse(part("page/page.html"))
-	if err != nil {
-		return err
-	}
+	}).Parse(part("page/page.html")))
 	return page.Execute(out, map[string]any{
 		"CSS":    template.CSS(css), //nolint:gosec // the page's own
 		"JS":     template.JS(js),   //nolint:gosec // the page's own

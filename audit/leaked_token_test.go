@@ -479,7 +479,7 @@ func TestLeak_ManyConfigs(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	path := file(t, logOf(t, "key", func(l *Log) {
 		for n := range 600 {
-			l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: fmt.Sprintf("config/29ABCDE1234F%03d", n)})
+			l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: fmt.Sprintf("config/29ABCDE1234F%03d", n), Data: map[string]any{"preset": "x"}})
 		}
 		l.Read(People()[0], "billing", Token(1), "gst")
 		l.Read(People()[1], "billing", Token(2), "gst")
@@ -1800,4 +1800,42 @@ func TestRevocations_UnwrappedWithoutLease(t *testing.T) {
 			t.Errorf("%q: userpass-bina unwrapped the token as well, and the receivers are %q", args, got)
 		}
 	}
+}
+
+// TestLeak_NewestFileFirst: files that were put together with the newest first begin with their earliest line.
+func TestLeak_NewestFileFirst(t *testing.T) {
+	withoutVault(t)
+	older := logOf(t, "", func(l *Log) {
+		l.Other(People()[2])
+		l.issued[Token(1)] = l.now.Add(time.Second)
+		l.Wait(time.Minute)
+		readByAsha(l)
+	}, tuned()...)
+	newer := logOf(t, "", func(l *Log) {
+		l.n = 90
+		l.Wait(time.Hour)
+		l.Other(People()[3])
+	}, tuned()...)
+	a := runWith(t, older+newer, "-format=json", "-")
+	b := runWith(t, newer+older, "-format=json", "-")
+	if a.code != b.code || a.stdout != b.stdout {
+		t.Errorf("codes %d %d", a.code, b.code)
+	}
+	path := file(t, Token(1))
+	a = runWith(t, older+newer, "-token-file="+path, "-format=json", "-")
+	b = runWith(t, newer+older, "-token-file="+path, "-format=json", "-")
+	if a.code != b.code || a.stdout != b.stdout {
+		t.Errorf("codes %d %d\n%s", a.code, b.code, b.stdout[strings.Index(b.stdout, "notes"):])
+	}
+}
+
+// TestContainers_LinesWithoutNewline: a container runtime may leave the newline out of its lines.
+func TestContainers_LinesWithoutNewline(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", readByTwo, tuned()...)
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(&b, "{\"log\":%q,\"stream\":\"stdout\",\"kubernetes\":{\"pod_name\":\"vault-0\"}}\n", strings.TrimSuffix(line, "\n"))
+	}
+	wantLeak(t, search(t, Token(1), file(t, b.String())), exitOK, "userpass-asha userpass-bina", "")
 }

@@ -543,3 +543,42 @@ func TestVault_WithoutAuditDevices(t *testing.T) {
 		t.Errorf("want exit code 1 and words, got %d: %s", r.code, r.stderr)
 	}
 }
+
+// TestSpan_ReceiverListedOnce: a reader who read before and after -since is one row of the receivers.
+func TestSpan_ReceiverListedOnce(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	path := logFile(t, func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[0], "gate", Token(1), "gst")
+		l.Wait(time.Hour)
+		l.Read(people[0], "billing", Token(1), "gst")
+	}, tuned()...)
+	r := mustJSON(t, Token(1), "-token-file=-", "-since=2026-03-01T08:30", path)
+	seen := map[string]bool{}
+	for _, l := range r["receivers"] {
+		if row := l.text("who") + " " + l.text("role"); seen[row] {
+			t.Errorf("%s is listed twice", row)
+		} else {
+			seen[row] = true
+		}
+	}
+}
+
+// TestWrapping_RewrapIsNoChange: a wrapping that is wrapped anew changes nothing, and did not come to the mount.
+func TestWrapping_RewrapIsNoChange(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	path := logFile(t, func(l *Log) {
+		l.Do(Request{By: people[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(Request{By: people[1], Operation: "update", Mount: "sys/", Path: "wrapping/rewrap", Data: map[string]any{"token": "w"}, Wrap: "w2"})
+		l.Do(unwrap(people[1], "w2", l.Answer(Token(1), "gst")))
+	}, tuned()...)
+	r := mustJSON(t, "", path)
+	if got := r["histogram"][0]; r.count("changes") != 0 || got.text("change") != "0" {
+		t.Errorf("nothing was changed, and the timeline has %v", got)
+	}
+	if r.count("requests") != 1 {
+		t.Errorf("one request came to the mount, and the summary has %d", r.count("requests"))
+	}
+}

@@ -281,3 +281,20 @@ func TestMasked_IDsAsSHA1(t *testing.T) {
 	ids := regexp.MustCompile(`"id":"[0-9a-f-]{36}"`).ReplaceAllStringFunc(text, func(s string) string { return `"id":"` + sha1(s) + `"` })
 	wantLeak(t, search(t, Token(1), file(t, ids)), exitOK, "userpass-asha userpass-bina", "")
 }
+
+// TestMasked_OperationInSmallLetters: one of two devices masks the operation in small letters.
+func TestMasked_OperationInSmallLetters(t *testing.T) {
+	withoutVault(t)
+	a := logOf(t, "", readByAsha, tuned()...)
+	b := logOf(t, "", func(l *Log) {
+		l.n = 50
+		l.Wait(time.Minute)
+		l.issued[Token(1)] = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	b = strings.ReplaceAll(b, `"operation":"read"`, `"operation":"masked"`)
+	got := search(t, Token(1), file(t, a+b))
+	if got.code == exitOK {
+		t.Errorf("%+v", got)
+	}
+}

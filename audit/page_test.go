@@ -204,6 +204,7 @@ func TestThePageHidesNoReceiver(t *testing.T) {
 	asha, bina, cron, erp, omar := People()[0], People()[1], People()[2], People()[3], People()[4]
 	log := logFile(t, func(l *Log) {
 		l.Read(asha, "billing", Token(1), "gst")
+		l.Read(asha, "filing", Token(1), "gst")
 		l.Do(Request{By: cron, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
 		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
 		l.Do(Request{By: bina, Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
@@ -212,6 +213,7 @@ func TestThePageHidesNoReceiver(t *testing.T) {
 			"tokens": map[string]any{tokenID(Token(1)): map[string]any{"upstream": "unsupported"}}}})
 	}, tuned()...)
 	b := openPage(t, pageOf(t, log, Token(1), "-token-file=-"))
+	b.want(t, `document.getElementById("leak").innerText.includes("Given to 2 readers")`, true)
 	card := func(n int) string { return fmt.Sprintf(`document.querySelectorAll(".card")[%d].click()`, n) }
 	for _, c := range []struct{ do, section, want string }{
 		{card(0), "readings", erp.Name},
@@ -228,7 +230,7 @@ func TestThePageHidesNoReceiver(t *testing.T) {
 	}
 	b.eval(t, `location.hash = "#kind=read&who=somebody+else"`) // of the view of another report
 	b.wait(t, `document.getElementById("f-kind").value === "read"`)
-	b.want(t, lines("receivers"), 2)
+	b.want(t, lines("receivers"), 3)
 	b.wantNoComplaints(t)
 }
 

@@ -15,18 +15,17 @@ CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwa
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
--- Reads that gave a token, or may have, by caller, role and token. verdict and why are about the leaked token.
+-- Reads that gave a token, or may have, by caller, role and token: in the span and, with a verdict and why, those of the leaked token in the whole log.
 CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
   min(time) AS first, max(time) AS last, CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
-  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span FROM requests r LEFT JOIN leak l ON l.request = r.key
-WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '' GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
+  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why FROM (
+  SELECT *, NULL AS verdict, NULL AS why FROM requests WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') UNION ALL SELECT r.*, verdict, why FROM requests r JOIN leak l ON l.request = r.key) GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why;
 CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
   replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
-CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+CREATE TABLE object_write AS SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
     AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
 FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
@@ -48,8 +47,7 @@ CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
 FROM (SELECT id, value, 1 AS whole FROM hidden_token UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
 JOIN token t USING (id) JOIN named USING (value) JOIN request o ON o.key = named.request
 WHERE t.revoked_ns IS NOT NULL AND (o.kind = 'wrap' AND whole AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = o.wrapping AND u.kind = 'unwrap' AND u.key IN (SELECT request FROM given WHERE token = t.id))
-  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id))
-GROUP BY 1;
+  OR (o.kind = 'read' OR o.kind = 'wrap' AND whole) AND o.caller NOT IN (SELECT caller FROM given g JOIN request ON key = g.request WHERE g.token = t.id)) GROUP BY 1;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
   coalesce(iif(v.token_id IN (SELECT token_id FROM token WHERE token_id <> ''), nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who FROM token t JOIN given ON given.token = t.id JOIN request g ON g.key = given.request JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
@@ -67,11 +65,11 @@ FROM token t LEFT JOIN (SELECT given.token, count(*) AS times, count(DISTINCT ca
   JOIN request ON key = given.request WHERE mine AND in_span GROUP BY 1) g ON g.token = t.id
 WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
-CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
+CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
-    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
+    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name = 'a token in an error' THEN ': Vault hashes no errors' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
-FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name UNION ALL
+FROM secret s JOIN request q ON q.key = s.request WHERE q.mine OR q.key IN (SELECT request FROM leak UNION SELECT request FROM named WHERE value = 'leaked') GROUP BY s.name UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier; a wrapped one at any time.
 SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ', revoked at ' || t.revoked_at || ', was given to ' || s.display || ' [' || c.identity
   || '] through role ' || r.name || ', last at ' || max(r.time)
@@ -82,28 +80,27 @@ CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome =
   count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL) AS callers, count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles, count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
   count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused, count(*) FILTER (WHERE outcome = 2 AND NOT change) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
   count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes, count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
-  count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
+  count(*) FILTER (WHERE kind NOT IN ('unwrap', 'rewrap') AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
 -- Requests over time, in at most 600 steps.
 CREATE VIEW histogram AS WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
-  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other FROM request, span WHERE mine AND in_span GROUP BY 1;
+  count(*) FILTER (WHERE outcome = 5 AND change) AS change, count(*) FILTER (WHERE outcome = 5 AND kind IN ('view', 'rewrap')) AS other FROM request, span WHERE mine AND in_span GROUP BY ns / 1000000000 / step;
 -- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
-CREATE VIEW newest AS SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
-UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
+CREATE TABLE newest AS SELECT key FROM (SELECT key, row_number() OVER (PARTITION BY outcome = 5 AND kind IN ('read', 'unwrap', 'view', 'rewrap') ORDER BY ns DESC, id) AS n FROM request WHERE mine AND in_span) WHERE n <= 5000;
 CREATE VIEW sought_since AS SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
   WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting;
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note
 SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
-UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))
+UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap', 'rewrap'))
 UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' AND m.age = 1 HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
 UNION ALL SELECT 'The mount was moved: requests came to ' || m.namespace || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch') || ', and to ' || n.namespace || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' until ' || datetime(n.last / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM mount m JOIN mount n USING (accessor) WHERE (m.namespace, m.path) <> (n.namespace, n.path) AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
-FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
+FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap', 'rewrap') AND outcome = 5)
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', coalesce(max(ns) >= (SELECT since FROM sought_since) * 1000000000, 0)
@@ -116,10 +113,10 @@ FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
-UNION ALL SELECT 'Lines lack ' || group_concat(DISTINCT missing) || ', which Vault writes: an audit device leaves them out (its option exclude). Requests may be missing here, and readers of a token: give the log of a device that has all.', 1
+UNION ALL SELECT 'Lines lack' || group_concat(DISTINCT missing) || ', which Vault writes: an audit device leaves them out (its option exclude). Requests, their outcomes and readers of a token may be missing here: give the log of a device that has all.', 1
 FROM request WHERE missing <> '' HAVING count(*) > 0
 UNION ALL SELECT 'The outcome of ' || count(*) || ' changes or revocations is not known: they may have been made, and are listed with that outcome.', 1
-FROM request WHERE mine AND change AND outcome = 2 AND in_span HAVING count(*) > 0
+FROM request WHERE outcome = 2 AND mine AND change AND in_span HAVING count(*) > 0
 -- The response is in the logs of the devices that are left, if there are any.
 UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'
   ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1

@@ -149,3 +149,59 @@ func TestSummary_WhoAskedForAWrappedToken(t *testing.T) {
 		t.Errorf("want 1 caller who got a token, got %d", r.count("callers"))
 	}
 }
+
+// without returns the log with a field of each line left out, as by an option exclude.
+func without(t *testing.T, text string, path ...string) string {
+	t.Helper()
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		in := e
+		for _, name := range path[:len(path)-1] {
+			in, _ = in[name].(map[string]any)
+		}
+		delete(in, path[len(path)-1])
+		again, _ := json.Marshal(e)
+		out.Write(again)
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// TestExclude_Response: what was refused cannot be told where the device leaves out the response or its data.
+func TestExclude_Response(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		readByAsha(l)
+		l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"token_url": "https://evil.example.com/"}, Answer: map[string]any{"error": "token_url: must be ..."}})
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/other", Answer: map[string]any{"error": "no such role"}})
+	}, tuned()...)
+	for _, field := range [][]string{{"response"}, {"response", "data"}} {
+		path := file(t, without(t, text, field...))
+		r := mustJSON(t, "", path)
+		if code := runWith(t, "", path).code; code == exitOK || !strings.Contains(r.all("notes", "text"), "Lines lack response.data") {
+			t.Errorf("without %v: bina's change was refused; it is listed as %s, configs point to %s, exit code %d, notes %q", field, r.all("changes", "outcome"), r.all("objects", "state"), code, r.all("notes", "text"))
+		}
+	}
+}
+
+// TestExclude_RequestData: where a config or role points is not known without the data of its writes.
+func TestExclude_RequestData(t *testing.T) {
+	withoutVault(t)
+	full := logOf(t, "", func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: "role/billing", Data: map[string]any{"config": "gst"}})
+	}, tuned()...)
+	later := logOf(t, "", func(l *Log) {
+		l.n = 50
+		l.Wait(time.Hour)
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "role/billing", Data: map[string]any{"config": "ksa"}})
+	}, tuned()...)
+	path := file(t, full+without(t, later, "request", "data"))
+	r := mustJSON(t, "", path)
+	if code := runWith(t, "", path).code; code == exitOK || !strings.Contains(r.all("notes", "text"), "Lines lack request.data") {
+		t.Errorf("the role points to ksa; the report says %q (changed %s), exit code %d, notes %q", r.all("objects", "state"), r.all("objects", "changed"), code, r.all("notes", "text"))
+	}
+}

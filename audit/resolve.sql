@@ -16,25 +16,23 @@ CREATE TABLE own AS SELECT DISTINCT accessor FROM mount m JOIN setting p ON m.pa
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
   mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT, missing TEXT,
-  time TEXT AS (strftime('%Y-%m-%dT%H:%M:%S', ns / 1000000000, 'unixepoch') || printf('.%09dZ', ns % 1000000000)) STORED,
+  time TEXT AS (replace(datetime(ns / 1000000000, 'unixepoch'), ' ', 'T') || '.' || substr(ns, -9) || 'Z') STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
-  change INTEGER AS (kind IN ('write', 'delete', 'admin', 'rotate', 'revoke')), -- of a config, a role, a token or the mount
+  change INTEGER AS (kind IN ('write', 'delete', 'admin', 'rotate', 'revoke')) STORED, -- of a config, a role, a token or the mount
   -- It is about the mount of the report, between -since and -until. An unwrapping has the request whose response was wrapped as its
   -- origin, a wrapped read is opened_by the request that unwrapped it, and the active node's log has a forwarded request that is followed.
   mine INTEGER, in_span INTEGER, origin INTEGER, opened_by INTEGER, followed INTEGER);
-INSERT INTO request
-SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
+INSERT INTO request SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
   p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.path = 'sys/remount') OR m.accessor IN (SELECT accessor FROM own),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
     coalesce(max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
-    coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason), min(missing) FROM line GROUP BY request) m
+    coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason), max(min(missing), coalesce(min(missing) FILTER (WHERE ended AND (missing = '' OR missing LIKE '%data')), '')) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
 -- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
-UPDATE request SET accessor = coalesce(
-    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1), (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
+UPDATE request SET accessor = coalesce((SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1), (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
 UPDATE request SET mine = 1 WHERE NOT mine AND accessor IN (SELECT accessor FROM own);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
@@ -62,14 +60,14 @@ INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min
     -- Where it was issued twice, or an upstream repeats tokens, it may have been issued earlier as well.
     CASE WHEN count(DISTINCT unixepoch(issued)) = 1 AND NOT EXISTS (SELECT 1 FROM line WHERE reason LIKE '%the upstream repeats %') THEN max(issued) FILTER (WHERE unixepoch(issued) > 0) ELSE '' END, max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text') OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
--- When one mount was given it says nothing of another that shows no such time.
-UPDATE token SET issued = '' WHERE issued <> '' AND ((SELECT count(DISTINCT accessor) FROM mount) > 1 OR EXISTS (SELECT 1 FROM request WHERE kind = 'unwrap' AND accessor = '' AND mount <> '')) AND id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
+-- When one mount was given it says nothing of another that shows no such time. (The + has SQLite make a list only where it is asked.)
+UPDATE token SET issued = '' WHERE issued <> '' AND ((SELECT count(DISTINCT accessor) FROM mount) > 1 OR EXISTS (SELECT 1 FROM request WHERE kind = 'unwrap' AND accessor = '' AND mount <> '')) AND +id IN (SELECT r.token FROM request r JOIN seen_token s ON s.id = r.seen_token WHERE r.kind IN ('read', 'unwrap') GROUP BY r.token, r.accessor HAVING max(s.issued) = '');
 -- Which requests gave which tokens. Who unwraps tokens that are under any other name was given them.
 CREATE VIEW hidden_token AS SELECT coalesce(class, id) AS id, value FROM (SELECT id, access AS value FROM seen_token UNION SELECT id, authorization FROM seen_token) LEFT JOIN class USING (id) WHERE value <> ''; -- its HMACs, also with its scheme
-CREATE TABLE given AS SELECT token, key AS request FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
-  UNION SELECT h.id, key FROM named JOIN hidden_token h USING (value) JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
-CREATE INDEX given_token ON given (token);
-UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = key) WHERE kind = 'unwrap' AND token = 0 AND key IN (SELECT request FROM given);
+CREATE TABLE given (token INTEGER, request INTEGER, PRIMARY KEY (token, request)) WITHOUT ROWID;
+INSERT OR IGNORE INTO given SELECT token, key FROM request WHERE token <> 0 AND kind IN ('read', 'unwrap') AND outcome = 5 AND opened_by IS NULL
+  UNION ALL SELECT h.id, key FROM named JOIN hidden_token h USING (value) JOIN request ON key = named.request WHERE request.kind = 'unwrap' AND outcome = 5;
+UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = key) WHERE kind = 'unwrap' AND token = 0 AND +key IN (SELECT request FROM given);
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 

@@ -86,10 +86,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 	}
 	close(blocks)
 	workers.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return s.noteFiles(sources)
+	return cmp.Or(context.Cause(ctx), s.noteFiles(sources))
 }
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
@@ -165,7 +162,8 @@ type source struct {
 	err     error        // why it was not read to its end
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
-	began   int64        // the time of its first line, in nanoseconds since 1970
+	began   int64        // the time of its earliest line, in nanoseconds since 1970
+	first   string       // that time as a text
 	damaged atomic.Int64 // lines
 }
 
@@ -229,9 +227,11 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		}
 		s.isLog = s.isLog || mayBeEntry(line)
 		deep := isDeep(line)
-		if s.isLog && s.began == 0 && !deep {
+		_, at, _ := bytes.Cut(line, []byte(`"time":`))
+		at = bytes.TrimLeft(at, ` "`)
+		if s.isLog && !deep && (s.began == 0 || len(at) > 0 && string(at) < s.first) {
 			if entries, _ := decode(line); len(entries) > 0 {
-				s.began = entries[0].at.UnixNano()
+				s.began, s.first = entries[0].at.UnixNano(), string(at[:min(len(at), 30)])
 			}
 		}
 		switch {
@@ -301,8 +301,8 @@ type auth struct {
 	DisplayName   string   `json:"display_name"`
 	EntityID      string   `json:"entity_id"`
 	Policies      []string `json:"policies"`
-	PolicyResults *struct {
-		Allowed bool `json:"allowed"`
+	PolicyResults struct {
+		Allowed *bool `json:"allowed"`
 	} `json:"policy_results"`
 }
 
@@ -334,12 +334,15 @@ type response struct {
 	WrapInfo      fields   `json:"wrap_info"`
 }
 
-// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory.
+// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory. The
+// decoder fills the map that it is given, and would make one for 64 fields.
 type fields map[string]json.RawMessage
 
 // text is the text of that name, or empty.
 func (f fields) text(name string) (text string) {
-	_ = json.Unmarshal(f[name], &text) // what is no text has none
+	if value := f[name]; value != nil {
+		_, _ = json.Parse(value, &text, json.ZeroCopy) // what is no text has none
+	}
 	return text
 }
 
@@ -352,7 +355,7 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 			break
 		}
 		from += brace
-		e := new(entry)
+		e := &entry{Request: &request{Data: fields{}, Headers: fields{}}, Response: response{Data: fields{}, Secret: fields{}}}
 		rest, err := json.Parse(line[from:], e, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
 		if err != nil || !e.isValid() {
 			from++

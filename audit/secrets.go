@@ -35,10 +35,11 @@ var (
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
 		`("[^"]+"?|'[^']+'?|-*[^\s"',;&<-][^\s"',;&<]*)`)
-	harmless     = regexp.MustCompile(`(?i)(=@file|: (is|must|this|16))$`) // in messages of the engine
-	userPattern  = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
-	queryPattern = regexp.MustCompile(`[?#].*`)
-	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
+	harmless       = regexp.MustCompile(`(?i)(=@file|: (is|must|this|16))$`) // in messages of the engine
+	userPattern    = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
+	queryPattern   = regexp.MustCompile(`[?#].*`)
+	refusedPattern = regexp.MustCompile(`([\w-]+):? (contains|has|is) a (secret of the config|token|Vault token)\b`) // by the engine
+	urlPattern     = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
 func mayHaveToken(text string) bool { return len(text) >= 40 || strings.Contains(text, "eyJ") } // vendorPattern takes longer
@@ -145,13 +146,14 @@ func isHeaders(name string) bool { return name == "headers" || name == "refresh_
 
 // eachText calls found with each text or number in values, at any depth, and its name.
 func eachText(values fields, found func(name, text string)) {
+	text, inner := "", fields(nil)
 	for outer, value := range values {
 		name := outer
 		if len(outer) > 30 { // no parameter has such a name, and Vault hashes no names
 			found("a token as a name", outer)
 		}
 		for t := json.NewTokenizer(value); t.Next(); {
-			text, inner := "", fields(nil)
+			text, inner = "", nil
 			if t.Value.Number() {
 				text = string(t.Value)
 			} else if t.Value.String() {
@@ -173,20 +175,19 @@ func eachText(values fields, found func(name, text string)) {
 
 // alarm notes the secrets that the line shows.
 func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
-	where := ""
+	where, refused := "", refusedPattern.ReplaceAllString(answered.text("error"), "$1 holds a secret")
 	look := func(name, text string) {
 		_, address, _ := strings.Cut(text, "://")
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked),
-			mayHaveToken(text) && vendorPattern.MatchString(text):
+			mayHaveToken(text) && vendorPattern.MatchString(text), isHeaders(name) && secretHeader.MatchString(text),
+			strings.Contains(refused, name+" holds a secret"):
 			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), query != "" && pairPattern.MatchString(query),
 			strings.HasSuffix(name, "_url") && (strings.ContainsRune(text, '@') || pairPattern.MatchString(text)):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
-		case isHeaders(name) && secretHeader.MatchString(text):
-			f.row("secret", name)
 		}
 	}
 	eachText(asked, look)
@@ -195,6 +196,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 	look("client_token", e.Request.ClientToken)
 	look("client_token", e.Auth.ClientToken)
 	look("a token in a path", e.Request.Path)
+	look("a token in an error", strings.ReplaceAll(e.Error+strings.Join(e.Response.Warnings, "\n"), "://", "")) // no URL
 	where = " (in the address of the request)"
 	if uri, err := url.Parse(e.Request.RequestURI); err == nil {
 		for name, values := range uri.Query() {
@@ -218,7 +220,9 @@ func (c *classifier) parameters(f *fact, asked fields) {
 			state = "hidden"
 		case secret && s != "":
 			state = "in clear"
-		case isHeaders(name) || name == "metadata":
+		case name == "pause_reason" && f.ended == 0:
+			continue // the engine may refuse it: the response has it, too
+		case isHeaders(name) || name == "metadata" || name == "pause_reason" && f.outcome != succeeded:
 			text = withheld
 		case strings.HasSuffix(name, "_url"):
 			text = c.text(safeURL(s))

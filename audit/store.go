@@ -179,10 +179,7 @@ func (s *store) resolve(ctx context.Context, o options) error {
 		return errors.New((&classifier{leaked: o.leaked}).safe(err.Error())) // VAULT_ADDR may have a password
 	}
 	names, rest, _ := strings.Cut(part("resolve.sql"), "-- Here unite fills the table class.")
-	if err = cmp.Or(err, s.exec(ctx, names), s.unite(ctx)); err != nil {
-		return err
-	}
-	return s.exec(ctx, rest+part("report.sql"))
+	return cmp.Or(err, s.exec(ctx, names), s.unite(ctx), s.exec(ctx, rest+part("report.sql")))
 }
 
 func (s *store) exec(ctx context.Context, query string) error {

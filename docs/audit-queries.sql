@@ -38,7 +38,7 @@ WHERE kind = 'unwrap' AND outcome = 'ok' AND asked_by <> who ORDER BY time;
 -- Which tokens were given after their revocation? A read that began up to five minutes before its response may be in time.
 SELECT q.token_id, q.time, q.who
 FROM requests q JOIN request r USING (key) JOIN token t ON t.id = r.token LEFT JOIN request asked ON asked.key = r.origin
-WHERE q.kind IN ('read', 'unwrap') AND q.outcome = 'ok' AND coalesce(asked.began, r.began, r.ns - 300000000000) > t.revoked_ns ORDER BY q.time;
+WHERE q.kind IN ('read', 'unwrap') AND q.outcome = 'ok' AND coalesce(asked.began, asked.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns ORDER BY q.time;
 
 -- Where did a config or role point over time?
 SELECT r.time, r.outcome, r.who, r.path, p.name, p.value FROM requests r JOIN parameter p ON p.request = r.key

@@ -20,11 +20,11 @@
   // Invisible characters and those that turn the writing direction are shown as what they are.
   const plain = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
-  const ms = (t) => Date.parse(t), number = (n) => Number(n).toLocaleString("en-US");
+  const ms = (t) => Date.parse(t), number = (n) => Number(n).toLocaleString("en-US"), readers = (list) => new Set(list.map((r) => r.identity || r.who)).size;
   const clock = (t) => t ? String(t).slice(0, 19).replace("T", " ") : "", short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
   const whoKey = (r) => r.who + (r.identity ? " \u00b7 " + short(r.identity) : "");
   const nameOf = (r) => r.name ?? r.role, tokenName = (t) => t.token_id || t.token_hmac || "";
-  const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
+  const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : ["view", "rewrap"].includes(r.kind) ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
   const state = {}, tables = [];
   const set = (changes) => {
@@ -100,8 +100,8 @@
         el("ul", {}, ...report.alarms.map((a) => el("li", {}, clock(a.time) + "  " + plain(a.message))))));
     }
     if (report.receivers) {
-      byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"), el("p", {}, "Given to " + report.receivers.length +
-        " readers whom the log shows, and possibly to " + report.possible.length + " of whom it does not tell: see the tables.")));
+      byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"), el("p", {}, "Given to " + readers(report.receivers) +
+        " readers whom the log shows, and possibly to " + readers(report.possible) + " of whom it does not tell: see the tables.")));
     }
     byId("notices").append(...report.notes.map((n) => el("li", {}, plain(n.text))));
     const cards = [
@@ -164,7 +164,7 @@
     const test = matcher(); byId("matches").textContent = number(rows.filter((r) => test(r)).length) + " of " + number(rows.length) + " listed requests";
     timeline(test, filterNames.some((name) => state[name])); for (const t of tables) t.draw(test);
   };
-  fixed(); const listed = [...rows, ...report.readings, ...report.refusals];
+  fixed(); const listed = [rows, report.readings, report.refusals, report.receivers ?? [], report.possible ?? []].flat();
   for (const [id, values] of Object.entries({ who: listed.map(whoKey), name: listed.map(nameOf), token: report.tokens.map(tokenName),
     kind: rows.map((r) => r.kind), outcome: rows.map((r) => r.outcome) })) options("f-" + id, values);
   for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
