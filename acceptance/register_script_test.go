@@ -231,17 +231,23 @@ func TestRegisterScript_OtherFileRefused(t *testing.T) {
 	check.Contains(t, r.register(t, 1, built), "to mend it: install -m 0755 "+built+" "+r.oldFile+"\n")
 }
 
+// newRunning is a registration whose old version runs, and its file, which has the version in its name.
+func newRunning(t *testing.T) (r *registration, file string) {
+	t.Helper()
+	r = newRegistration(t, harness.StartDevVault)
+	file = filepath.Join(filepath.Dir(r.oldFile), "vault-plugin-secrets-mastersindia-"+r.old)
+	check.NoError(t, os.Rename(r.oldFile, file))
+	r.register(t, 0, file)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	return r, file
+}
+
 // TestRegisterScript_SameVersionKeepsTheOldFile gives the script another build of the version that runs: the file that it says to
 // install is beside the one in use, and what it says is enough to go back.
 func TestRegisterScript_SameVersionKeepsTheOldFile(t *testing.T) {
 	t.Parallel()
-	r := newRegistration(t, harness.StartDevVault)
-	plugins := filepath.Dir(r.oldFile)
-	running := filepath.Join(plugins, "vault-plugin-secrets-mastersindia-"+r.old)
-	check.NoError(t, os.Rename(r.oldFile, running))
-	r.register(t, 0, running)
-	r.vault(t, "secrets", "enable", harness.PluginName)
-	r.app(t, simulator.JWT)
+	r, running := newRunning(t)
 	before := sumOf(t, running)
 	built := filepath.Join(t.TempDir(), "vault-plugin-secrets-mastersindia")
 	check.NoError(t, os.WriteFile(built, append(readFile(t, running), "built anew"...), 0o700))
@@ -270,13 +276,8 @@ func TestRegisterScript_SameVersionKeepsTheOldFile(t *testing.T) {
 // version keeps its command, since the other nodes have the file under that name.
 func TestRegisterScript_RegisteredVersionKeepsItsCommand(t *testing.T) {
 	t.Parallel()
-	r := newRegistration(t, harness.StartDevVault)
-	plugins := filepath.Dir(r.oldFile)
-	named := filepath.Join(plugins, "vault-plugin-secrets-mastersindia-"+r.old)
-	check.NoError(t, os.Rename(r.oldFile, named))
-	r.register(t, 0, named)
-	r.vault(t, "secrets", "enable", harness.PluginName)
-	r.app(t, simulator.JWT)
+	r, named := newRunning(t)
+	plugins := filepath.Dir(named)
 	wantCommand := func(want string) {
 		t.Helper()
 		command := r.vault(t, "read", "-field=command", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+r.old)
