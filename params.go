@@ -93,13 +93,9 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 	return decoded, wrong
 }
 
-// joinedPairs is a value that has swallowed the pair behind it.
-var joinedPairs = regexp.MustCompile(`,\s*[A-Za-z][\w-]*=`)
-
-// warnOfTyping warns of pairs that were joined by a comma, as a list of tags is; of durations that were typed without a unit and
-// are brief: hours or days may have been meant; of a percentage of 1, which may have been meant as a share; and of nothing at
-// all: Vault drops the query of a POST, and curl sends an empty body where its file is missing. A JSON number, as in an export,
-// was not typed.
+// warnOfTyping warns of durations that were typed without a unit and are brief: hours or days may have been meant; of a
+// percentage of 1, which may have been meant as a share; and of nothing at all: Vault drops the query of a POST, and curl sends
+// an empty body where its file is missing. A JSON number, as in an export, was not typed.
 func warnOfTyping(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
 	const brief = 300
 	if len(data) == 0 {
@@ -112,15 +108,6 @@ func warnOfTyping(resp *logical.Response, schema map[string]*framework.FieldSche
 			n > 0 && n < brief {
 			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.",
 				field, n, field, n))
-		}
-		if s := schema[field]; s != nil && s.Type == framework.TypeKVPairs {
-			pairs, _ := decodePairs(data[field])
-			for _, name := range slices.Sorted(maps.Keys(pairs)) {
-				if joinedPairs.MatchString(pairs[name]) {
-					resp.AddWarning(fmt.Sprintf("The value of %s in %s has a comma and what looks like another pair in it. If it is "+
-						"one, write again with %s=... for each pair.", name, field, field))
-				}
-			}
 		}
 		if field == "rotation_percent" && n == 1 {
 			resp.AddWarning("rotation_percent=1 is one hundredth of a token's life: of an hour, a login every 36 seconds. " +
@@ -135,6 +122,22 @@ func (p params) warnOfReset(resp *logical.Response, changed []string) {
 	if len(names) > 0 {
 		resp.AddWarning(fmt.Sprintf("%s: given empty, and reset to the default. If a value was meant, write again with it.",
 			fieldNames(names)))
+	}
+}
+
+// joinedPairs is a value that has swallowed the pair behind it.
+var joinedPairs = regexp.MustCompile(`,\s*[A-Za-z][\w-]*=`)
+
+// warnOfJoinedPairs warns of pairs that a comma joins, as in a list of tags.
+func (p params) warnOfJoinedPairs(resp *logical.Response) {
+	for _, field := range slices.Sorted(maps.Keys(p)) {
+		pairs, _ := p[field].(map[string]string)
+		for _, name := range slices.Sorted(maps.Keys(pairs)) {
+			if joinedPairs.MatchString(pairs[name]) {
+				resp.AddWarning(fmt.Sprintf("The value of %s in %s has a comma and what looks like another pair in it. If it is "+
+					"one, write again with %s=... for each pair.", name, field, field))
+			}
+		}
 	}
 }
 

@@ -160,6 +160,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	b.cancelVerification(name)
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	warnOfTyping(resp, d.Schema, req.Data)
+	p.warnOfJoinedPairs(resp)
 	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
 		b.warnOfRefusal(resp, req.MountPoint, name)
 		warnOfNoLogin(resp, req.MountPoint, name, next, p)

@@ -162,8 +162,8 @@ func isVaultToken(token string) bool {
 }
 
 // bareToken is the token in a text copied from a header, a log or a file, where editors put a byte order mark. No token contains
-// whitespace, or is quoted. isOne is false for what is surely more than one: several lines, JSON, or a
-// command that ends in an address.
+// whitespace, or is quoted. isOne is false for what is surely more than one: several lines, JSON, or a command that ends in an
+// address.
 func bareToken(text string) (token string, isOne bool) {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	words := strings.Fields(text)

@@ -191,18 +191,24 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	}
 	resp := new(logical.Response)
 	warnOfTyping(resp, d.Schema, req.Data)
+	p.warnOfJoinedPairs(resp)
 	if old != nil {
 		b.warnOfChangedRole(ctx, resp, req.MountPoint, name, old, next)
-		var changed []string
-		if old.MaxTTL != next.MaxTTL {
-			changed = append(changed, "max_ttl")
-		}
-		if old.Lease != next.Lease {
-			changed = append(changed, "lease")
-		}
-		p.warnOfReset(resp, changed)
+		p.warnOfReset(resp, old.changed(next))
 	}
 	return warned(resp), nil
+}
+
+// changed names the settings of a lease that differ.
+func (r *role) changed(next *role) []string {
+	var names []string
+	if r.MaxTTL != next.MaxTTL {
+		names = append(names, "max_ttl")
+	}
+	if r.Lease != next.Lease {
+		names = append(names, "lease")
+	}
+	return names
 }
 
 // warnOfChangedRole names what a role has lost that its writer may not have meant to change.

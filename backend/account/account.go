@@ -93,7 +93,7 @@ func loginOf(a *upstream.Account) string {
 	b := make([]byte, 0, 1024)
 	field := func(values ...string) { b = append(appendList(b, values...), '\n') }
 	field(string(a.Protocol), a.TokenURL, a.RefreshURL, string(a.Format), a.CACert, a.ProxyURL)
-	field(append(credentials(a), a.Scope)...)
+	field(credentials(a)...)
 	field(a.SOAPAction, a.SOAPUsernameElement, a.SOAPPasswordElement, a.AssertionAudience)
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		field(name, a.Headers[name])
@@ -105,14 +105,13 @@ func loginOf(a *upstream.Account) string {
 // credentialsOf names the credentials of an account and the host they are sent to. The circuit breaker is about this pair: other
 // headers or another path do not make refused credentials good. It is a digest, stored only in the sealed record.
 func credentialsOf(a *upstream.Account) string {
-	values := append([]string{string(a.Protocol), hostOf(a.TokenURL)}, credentials(a)...)
-	return shortDigest(append(values, a.Scope)...)
+	return shortDigest(append([]string{string(a.Protocol), hostOf(a.TokenURL)}, credentials(a)...)...)
 }
 
-// credentials are the values for a digest, those of the first release in its order. One that came later counts only where it is
-// set: otherwise the digests that were stored before would match no account.
+// credentials are the values for a digest, those of the first release in its order, with the scope. One that came later counts
+// only where it is set: otherwise the digests that were stored before would match no account.
 func credentials(a *upstream.Account) []string {
-	values := []string{a.Username, a.Password, a.ClientID, a.ClientSecret}
+	values := []string{a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope}
 	first := []string{upstream.FieldUsername, upstream.FieldPassword, upstream.FieldClientID, upstream.FieldClientSecret}
 	for _, c := range a.Credentials() {
 		if c.Value != "" && !slices.Contains(first, c.Name) {

@@ -3,9 +3,7 @@
 
 package account
 
-import (
-	"slices"
-)
+import "slices"
 
 // transition is one Apply under way: the state as it becomes, and the effects so far.
 type transition struct {
