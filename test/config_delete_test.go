@@ -152,7 +152,7 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 	})
 }
 
-// What is kept of a deleted config is which of its tokens were revoked.
+// What is kept of a deleted config is which of its tokens were revoked, and when they end.
 func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")

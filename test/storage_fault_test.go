@@ -110,9 +110,9 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		old := w.read("token/app").Data["token_id"]
 		synctest.Wait() // for the ledger, without which the record is kept
-		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
+		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		w.says(w.remove("config/gst"), "Vault's storage has not deleted the record of its tokens yet "+
-			"(deleting the storage entry token/gst: "+mounttest.ErrStorage().Error()+")")
+			"(writing the storage entry token/gst: "+mounttest.ErrStorage().Error()+")")
 		w.Storage.Heal()
 		w.Reload()
 		w.remove("config/gst")

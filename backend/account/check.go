@@ -63,7 +63,7 @@ func (s *State) checkTokens() error {
 	} else if s.Suspect || s.Restored {
 		return errors.New("no token, and yet it is suspect or counts as read")
 	}
-	if len(s.Superseded) > s.limits().superseded || len(s.Revoked) > s.limits().revoked {
+	if most := s.limits(); len(s.Superseded) > most.superseded || len(s.Revoked) > most.revoked || len(s.Deleted) > most.deleted {
 		return errors.New("too many tokens are kept")
 	}
 	ids := make([]string, 0, 1+len(s.Superseded))
@@ -78,6 +78,11 @@ func (s *State) checkTokens() error {
 	}
 	if id, ok := twice(ids); ok {
 		return fmt.Errorf("token %s is kept twice", id)
+	}
+	for _, t := range s.Deleted {
+		if t.Access != "" || t.refresh != "" {
+			return fmt.Errorf("token %s of a deleted config has its secrets", t.ID)
+		}
 	}
 	ids = ids[:0]
 	for _, r := range s.Revoked {

@@ -137,14 +137,16 @@ func (t *transition) correctClock() {
 			*mark = now.Wall
 		}
 	}
-	for n, token := range t.Superseded {
-		right, wrong := token.corrected(now)
-		if wrong {
-			t.changed()
-		}
-		if right != token {
-			t.Superseded = slices.Clone(t.Superseded)
-			t.Superseded[n] = right
+	for _, list := range []*[]*Token{&t.Superseded, &t.Deleted} {
+		for n, token := range *list {
+			right, wrong := token.corrected(now)
+			if wrong {
+				t.changed()
+			}
+			if right != token {
+				*list = slices.Clone(*list)
+				(*list)[n] = right
+			}
 		}
 	}
 }

@@ -180,6 +180,7 @@ func (s *State) accepted(token *Token, env Env) State {
 	default:
 	}
 	next.Revoked = without(next.Revoked, func(r revokedToken) bool { return r.isOver(env) })
+	next.Deleted = without(next.Deleted, func(t *Token) bool { return t.ID == token.ID || env.IsOver(t) })
 	return next
 }
 

@@ -232,6 +232,10 @@ func (e *encoder) record(r *Record) {
 	for n := range r.Superseded {
 		e.stored(&r.Superseded[n])
 	}
+	e.len(len(r.Deleted))
+	for n := range r.Deleted {
+		e.stored(&r.Deleted[n])
+	}
 	e.len(len(r.Revoked))
 	for _, v := range r.Revoked {
 		e.name(v.ID)
@@ -290,6 +294,10 @@ func (e *encoder) state(s *State) {
 	e.bool(s.Loading != 0, s.Suspect, s.Restored, s.RevokedAt.IsZero(), s.LoadErr != nil, s.LoginErr != nil)
 	e.len(len(s.Superseded))
 	for _, t := range s.Superseded {
+		e.token(t)
+	}
+	e.len(len(s.Deleted))
+	for _, t := range s.Deleted {
 		e.token(t)
 	}
 	e.len(len(s.Revoked))

@@ -99,6 +99,10 @@ func scenarios() []*scenario {
 			left: budget{crashes: 1, writes: 3, revokes: 1},
 		},
 		{
+			name: "a deleted config whose token is repeated", changes: []change{changeDeleted, changeCredentials},
+			writesHere: true, repeats: true, left: budget{crashes: 1, writes: 2},
+		},
+		{
 			name: "upstreams of several users", changes: []change{changeCredentials}, writesHere: true, repeats: true,
 			untilTheEnd: true, left: budget{crashes: 1, writes: 2, revokes: 1},
 		},

@@ -22,6 +22,8 @@ type Record struct {
 	Current       *StoredToken    `json:"current,omitempty"`
 	Superseded    []StoredToken   `json:"superseded,omitempty"`
 	Revoked       []StoredRevoked `json:"revoked,omitempty"`
+	// Deleted are the tokens of a deleted config, without secrets.
+	Deleted []StoredToken `json:"deleted,omitempty"`
 	// Attempt is there while a login is under way: one that is found at start never ended.
 	Attempt *StoredAttempt `json:"attempt,omitempty"`
 	// Failures are logins that failed, verifications included, so that a restart ends no hold.
@@ -114,7 +116,7 @@ func (s *State) record(env Env) *Record {
 		next := s.afterWork(env)
 		return next.record(env)
 	}
-	if s.Known == absent && s.Work == nil && len(s.Revoked)+len(s.Outbox)+len(s.Failures) == 0 {
+	if s.Known == absent && s.Work == nil && len(s.Revoked)+len(s.Deleted)+len(s.Outbox)+len(s.Failures) == 0 {
 		return nil
 	}
 	r := &Record{
@@ -143,6 +145,9 @@ func (s *State) record(env Env) *Record {
 	for _, revoked := range s.Revoked {
 		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
 	}
+	for _, t := range s.Deleted {
+		r.Deleted = append(r.Deleted, s.storeToken(t))
+	}
 	for _, f := range s.Failures {
 		if f.Kind != Blocked { // storage took no writes
 			r.Failures = append(r.Failures, storeFailure(f))
@@ -156,7 +161,8 @@ func (s *State) record(env Env) *Record {
 
 // isOfDeleted reports whether the record has nothing but what outlives the config.
 func (r *Record) isOfDeleted() bool {
-	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Failures)+len(r.Verifications) > 0
+	return r.Generation == "" && r.Attempt == nil &&
+		len(r.Revoked)+len(r.Deleted)+len(r.Outbox)+len(r.Failures)+len(r.Verifications) > 0
 }
 
 // storeToken leaves out a refresh token that is not for the one endpoint which the record names.

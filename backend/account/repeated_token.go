@@ -50,7 +50,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 	now := t.env.Reading
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		// Where it was to live on for long its end is not known: then the error is one like any other.
-		if given := t.Find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
+		if given := t.given(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
 			return nil, &repeatError{given.ExpiresAt.Add(repeatMargin), true}
 		}
 	}
@@ -89,9 +89,20 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 	return &repeatError{now.Wall.Add(min(hold, left)), false}
 }
 
+// given is the token of that ID, if it is remembered: also of a config that was deleted.
+func (s *State) given(id string) *Token {
+	if t := s.Find(id); t != nil {
+		return t
+	}
+	if n := slices.IndexFunc(s.Deleted, func(t *Token) bool { return t.ID == id }); n >= 0 {
+		return s.Deleted[n]
+	}
+	return nil
+}
+
 // withKnownExpiry is the token with the times that it had when it was first given, where these are not over.
 func (t *transition) withKnownExpiry(token *Token) *Token {
-	given, now := t.Find(token.ID), t.env.Reading
+	given, now := t.given(token.ID), t.env.Reading
 	if given == nil {
 		return token
 	}

@@ -30,6 +30,9 @@ func (t *transition) restore(r *Record, a *Account) {
 		}
 		t.Superseded = append(t.Superseded, token)
 	}
+	for _, stored := range r.Deleted {
+		t.Deleted = append(t.Deleted, stored.token(r.RefreshTarget).withElapsed(t.env))
+	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
 		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(t.env), Keep: keep})

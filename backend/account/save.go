@@ -58,7 +58,7 @@ func (Sweep) apply(t *transition) {
 	}
 	t.sendToLedger()
 	if t.Known == absent {
-		t.dropRevokedOfDeleted()
+		t.dropOverOfDeleted()
 	}
 	t.dropOver()
 }

@@ -167,9 +167,9 @@ func (t *transition) dropRefreshTokens() {
 // apply drops the account. Storage may have a record of it that could not be read, and that goes too.
 func (Removed) apply(t *transition) { t.settingsGone(true) }
 
-// settingsGone drops all that goes with a config that does not exist any more. The outbox stays, and which
-// tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
-// record.
+// settingsGone drops all that goes with a config that does not exist any more. The outbox stays, and of
+// the tokens which were revoked, and when they end: a config of the same name may be written, and its upstream may repeat them.
+// stored says that storage has a record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
 	failures := without(t.Failures, func(f failedLogin) bool { return !f.lasts() || f.isOver(t.env.Reading) })
@@ -177,8 +177,9 @@ func (t *transition) settingsGone(stored bool) {
 	// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
 	next := t.counts()
 	next.Known, next.Revoked, next.Outbox, next.Failures = absent, t.Revoked, t.Outbox, failures
+	next.Deleted = t.deleted()
 	t.State = next
-	t.dropRevokedOfDeleted()
+	t.dropOverOfDeleted()
 	if stored || t.Version > t.Saved { // the operator tries again what storage has refused
 		t.changed()
 	}
@@ -213,10 +214,27 @@ func (e Broken) apply(t *transition) {
 	t.emit(Wake{})
 }
 
-func (t *transition) dropRevokedOfDeleted() {
-	before := len(t.Revoked)
+// deleted are the tokens that outlive their config: those that end last, if they are too many.
+func (t *transition) deleted() []*Token {
+	all, most := t.Deleted, t.limits().deleted
+	for _, token := range append(slices.Clip(t.Superseded), t.Current) {
+		if token != nil && !t.IsRevoked(token.ID) && !t.env.IsOver(token) {
+			bare := token.withoutSecrets()
+			bare.Generation, bare.replaced = "", "" // nothing asks for them any more
+			all = append(without(all, func(t *Token) bool { return t.ID == bare.ID }), bare)
+		}
+	}
+	if len(all) > most {
+		all = slices.SortedStableFunc(slices.Values(all), func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	}
+	return all[max(0, len(all)-most):]
+}
+
+func (t *transition) dropOverOfDeleted() {
+	before := len(t.Revoked) + len(t.Deleted)
 	t.Revoked = without(t.Revoked, func(r revokedToken) bool { return r.isOver(t.env) })
-	if len(t.Revoked) != before {
+	t.Deleted = without(t.Deleted, t.env.IsOver)
+	if len(t.Revoked)+len(t.Deleted) != before {
 		t.changed()
 	}
 }

@@ -21,13 +21,15 @@ import (
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 256 << 10
+	// maxDeleted bounds the tokens of deleted configs. An upstream that repeats its token has one.
+	maxDeleted = 16
 	// maxOutbox bounds what the ledger does not have, likewise: a ledger whose damage lasts must not end the logins.
 	maxOutbox = 1280
 )
 
 // bounds are how much an account remembers, where that is less than the constants say: the model checker meets them in a few
 // steps. Zero stands for the constant.
-type bounds struct{ failedLogins, superseded, revoked, outbox int }
+type bounds struct{ failedLogins, superseded, revoked, deleted, outbox int }
 
 // limits are the bounds in force.
 func (s *State) limits() bounds {
@@ -35,6 +37,7 @@ func (s *State) limits() bounds {
 		failedLogins: cmp.Or(s.bounds.failedLogins, maxFailedLogins),
 		superseded:   cmp.Or(s.bounds.superseded, maxSuperseded),
 		revoked:      cmp.Or(s.bounds.revoked, maxRevoked),
+		deleted:      cmp.Or(s.bounds.deleted, maxDeleted),
 		outbox:       cmp.Or(s.bounds.outbox, maxOutbox),
 	}
 }
@@ -152,6 +155,8 @@ type State struct {
 	Restored   bool
 	Superseded []*Token
 	Revoked    []revokedToken
+	// Deleted are those of a config of this name that was deleted, without secrets: its upstream may repeat them to a new one.
+	Deleted []*Token
 
 	// Failures are the logins that failed, verifications included, the latest last.
 	Failures []failedLogin
@@ -316,8 +321,8 @@ func (s *State) rotateLeft() time.Duration {
 func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
 
 // IsIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
-// flight, there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet
-// to be told of.
+// flight, there is no usable token, no hold that a list of the accounts should show, no revocation that the upstream is yet to be
+// told of, and no token of a deleted config.
 func (s *State) IsIdle(env Env) bool {
 	now := env.Reading
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0 &&
@@ -326,7 +331,7 @@ func (s *State) IsIdle(env Env) bool {
 		return false
 	}
 	if s.Known != known {
-		return s.Known != stale
+		return s.Known != stale && len(s.Deleted) == 0 // which the sweep drops when they are over
 	}
 	return len(s.ToRevoke(env)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.LastFailure(now).Holds(now)
 }
