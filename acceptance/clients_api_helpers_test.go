@@ -141,7 +141,7 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string
 	case path == "/gateway":
 		rw.WriteHeader(http.StatusGatewayTimeout)
 	case path == "/moved": // a client that follows sends the token along
-		rw.Header().Set("Location", p.url+"/accepted")
+		rw.Header().Set("Location", p.url+"/accepted?key=of-the-query")
 		rw.WriteHeader(http.StatusTemporaryRedirect)
 	case path == "/misspelt":
 		http.Error(rw, `{"detail":"Invalid Product"}`, http.StatusUnauthorized)

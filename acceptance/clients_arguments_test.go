@@ -41,6 +41,12 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 	for name, command := range exampleCommands(t) {
 		c := w.exampleClient(t, name, command)
 		good := c.api.url + "/accepted"
+		ofProxy := func(said string) string {
+			if name == "node" || name == "java" { // which use none
+				return "vault.invalid"
+			}
+			return said
+		}
 		for _, try := range []struct {
 			name string
 			said string
@@ -147,8 +153,24 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a key as the CA of Vault", "VAULT_CACERT: must be the name of a file", []string{"-d", invoice, name, good}, []string{"VAULT_CACERT=" + key}},
 			{"a Vault token in quotes", "no Vault token has", []string{"-d", invoice, name, good}, []string{`VAULT_TOKEN="` + c.token + `"`}},
 			{
-				"a proxy whose password is not encoded", "vault.invalid", []string{"-d", invoice, name, good},
+				"a proxy whose password is not encoded", ofProxy("https_proxy is not a URL that can be used; percent-encode"), []string{"-d", invoice, name, good},
 				[]string{"VAULT_ADDR=https://vault.invalid", "https_proxy=http://erp:" + secret + "#1@127.0.0.1:1"},
+			},
+			{
+				"a proxy whose password has an @", ofProxy("https_proxy is not a URL that can be used; percent-encode"), []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=https://vault.invalid", "https_proxy=http://erp:Pr0xy@" + secret + "#1@127.0.0.1:1"},
+			},
+			{
+				"a proxy whose password has a slash", ofProxy("http_proxy is not a URL that can be used; percent-encode"), []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=http://vault.invalid", "http_proxy=http://erp:" + secret + "/1@127.0.0.1:1"},
+			},
+			{
+				"a proxy that is not there", ofProxy("the proxy of https_proxy"), []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=https://vault.invalid", "https_proxy=http://erp:x@" + secret + ".invalid:1"},
+			},
+			{
+				"a proxy that does not listen", ofProxy("the proxy of http_proxy"), []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=http://vault.invalid", "http_proxy=http://erp:" + secret + "@127.0.0.1:1"},
 			},
 			{"an address with a password", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://me:" + secret + "@127.0.0.1:1"}},
 		} {
@@ -168,6 +190,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				}
 			})
 		}
+		t.Run(name+"/standard output closed", func(t *testing.T) {
+			closed := exampleCall{role: name, paths: []string{"/accepted"}, command: "CLIENT >&-"}
+			c.call(t, closed).want(t, wanted{code: 1, said: []string{"standard output is closed"}})
+		})
 		t.Run(name+"/a secret in the query", func(t *testing.T) {
 			seen := c.call(t, exampleCall{role: name, paths: []string{"/forbidden?token=" + secret, "/accepted"}})
 			check.True(t, seen.code != 0 && seen.calls == 1 && !strings.Contains(seen.stdout+seen.stderr, secret),
@@ -206,6 +232,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			seen.want(t, wanted{code: 1, reads: 1, said: []string{"has a field access_token already"}})
 		})
 		t.Run(name+"/in doubt", c.saysWhenACallIsInDoubt)
+		t.Run(name+"/a proxy that ends", c.findsThatItsProxyEnds)
 		t.Run(name+"/interrupted before", func(t *testing.T) {
 			if name == "csharp" {
 				t.Skip("Mono reports Ctrl-C to a program in a terminal only, and no SIGTERM")
@@ -256,6 +283,30 @@ func (c *exampleClient) repeatsNothing(t *testing.T) {
 	seen = c.call(t, exampleCall{arguments: []string{"-X", "DELETE", c.name, server.URL}, env: []string{"SSL_CERT_FILE=" + ca}})
 	seen.want(t, wanted{reads: 1})
 	check.Equal(t, protocol.Load(), "HTTP/1.1", "the protocol, since net/http repeats requests of HTTP/2")
+}
+
+// findsThatItsProxyEnds has a proxy that accepts CONNECT and then ends: the call was not sent, and the clients that use curl know it.
+func (c *exampleClient) findsThatItsProxyEnds(t *testing.T) {
+	if c.name == "node" || c.name == "java" {
+		t.Skip("it uses no proxy")
+	}
+	var asked atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(rw).Hijack()
+		if err != nil || r.Method != http.MethodConnect {
+			return
+		}
+		asked.Add(1)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n") // the client says whether it arrived
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+	}))
+	t.Cleanup(proxy.Close)
+	through := []string{"https_proxy= " + strings.Replace(proxy.URL, "//", "//erp:p%40ss@", 1) + "\r"}
+	seen := c.call(t, exampleCall{arguments: []string{"-d", invoice, c.name, "https://api.invalid/"}, env: through})
+	seen.want(t, wanted{code: 1, reads: 1, said: []string{"https://api.invalid/", "the proxy of https_proxy"}})
+	curl := c.name == "shell" || c.name == "php"
+	check.True(t, asked.Load() == 1 && !(curl && strings.Contains(seen.stderr, "may have been issued")), "%d requests of the proxy; it says:\n%s", asked.Load(), seen.stderr)
 }
 
 // saysWhenACallIsInDoubt has calls that may have issued something although they failed, and calls that cannot have.

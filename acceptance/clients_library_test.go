@@ -45,7 +45,7 @@ await Promise.all(calls);
 const token = await client.token();
 try { token.metadata.Gstin = "changed"; } catch { /* it is frozen */ }
 if ((JSON.stringify({ token, copy: { ...token } }) + inspect(token)).includes("the-token") || token.access_token !== "the-token") console.log("it shows");
-await client.call(api, { method: "DELETE", body: "{}" });
+await client.call(new URL(api), { method: "DELETE", body: "{}" });
 const say = (problem) => console.log(problem.message.split(/[,:] (?=16|a process)/)[0]);
 await client.token("the-token").catch(say);
 process.env.VAULT_ADDR = "http://127.0.0.1:1";
@@ -70,7 +70,13 @@ for address, rejected in ((os.environ["VAULT_ADDR"], "the-token"), ("http://127.
 		"php": {[]string{"-r", `require '../examples/clients/php/mastersindia_client.php';
 [$api, $client] = [getenv('VAULT_ADDR') . '/api', new MastersIndiaClient('billing')];
 $token = $client->token();
-$token['metadata']['Gstin'] = 'changed';
+@$token['metadata']['Gstin'] = 'changed';
+try { $token['metadata'] = []; } catch (MastersIndiaError) {}
+ob_start();
+var_dump($token);
+print_r($token);
+echo json_encode([$token]);
+if (str_contains(ob_get_clean(), 'the-token') || $token['access_token'] !== 'the-token' || isset($token['client_id'])) { echo 'it shows'; }
 $client->call($api, 'POST', '{}');
 $client->call($api, 'POST', '{}', ['Gstin' => 'A']);
 foreach ([[getenv('VAULT_ADDR'), 'the-token'], ['http://127.0.0.1:1', '']] as [$address, $rejected]) {
@@ -207,6 +213,7 @@ foreach ([['Gstin: A', 'X-Request-Id' => 'b'], ['Gstin' => ['A']], ['Gstin' => t
 }
 try { (new MastersIndiaClient('billing'))->call('https://api.example.com/', 'POST', json_encode(["Z\xfcrich"])); }
 catch (MastersIndiaError $e) { echo strtok($e->getMessage(), ','); }
+try { MastersIndiaClient::check('https://api.example.com/', http_build_query(['a' => 1])); } catch (MastersIndiaError $e) { echo "\n", strtok($e->getMessage(), ','); }
 set_error_handler(fn ($level, $message) => throw new ErrorException($message));
 putenv('VAULT_ADDR=http://127.0.0.1:1');
 putenv('VAULT_TOKEN=');
@@ -219,6 +226,7 @@ ini_set('open_basedir', '/nowhere');
 putenv('VAULT_CACERT');
 try { (new MastersIndiaClient('billing'))->token(); } catch (MastersIndiaError $e) { echo "\n", $e->getMessage(); }`},
 			"header: must be given as ['NAME' => 'VALUE']\nrefused,refused,refused,body: is false: json_encode failed: Malformed UTF-8 characters" +
+				"\nbody: is not JSON: give json_encode(...)" +
 				"\nVAULT_TOKEN_FILE cannot be read: /none: No such file or directory: is Vault Agent running?" +
 				"\nVAULT_CACERT cannot be used: /none: No such file or directory" +
 				"\nVAULT_TOKEN_FILE cannot be read: /none: open_basedir forbids it: is Vault Agent running?"},
@@ -226,18 +234,18 @@ try { (new MastersIndiaClient('billing'))->token(); } catch (MastersIndiaError $
 sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client, ClientError, check
 os.environ.pop("VAULT_ADDR", None)
-for call in (lambda: Client(None), lambda: Client(7), lambda: Client("billing").call(None), lambda: Client("billing").call(b"https://[/"), lambda: Client("billing").call("https://[/", None)):
+for call in (lambda: Client(None), lambda: Client(7), lambda: Client("billing").call(None), lambda: Client("billing").call(b"https://[/"), lambda: Client("billing").call("https://[/", None), lambda: Client("billing").call("https://api.example.com/", {"a": 1})):
     try:
         call()
     except ClientError as error:
         print(str(error).partition(":")[0])
-for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"]), ("{}", {"Gstin": ["A"]})):
+for body, headers in (({"a": 1}, None), (b"{}", None), (str({"a": 1}), None), ("{}", ["Productid: arap"]), ("{}", {"Gstin": ["A"]})):
     try:
         check("https://api.example.com/", body, headers)
     except ClientError as error:
-        print(error)`},
-			strings.Repeat("role\n", 2) + strings.Repeat("URL\n", 2) + "set VAULT_ADDR to the URL of Vault\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
-				"header: must be given as {'NAME': 'VALUE'}\nheader: must be one line, NAME: VALUE, with a name of letters, digits, _ and -\n"},
+        print(str(error).partition(", or")[0])`},
+			strings.Repeat("role\n", 2) + strings.Repeat("URL\n", 2) + "set VAULT_ADDR to the URL of Vault\nmethod\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
+				"body: is not JSON: give json.dumps(...)\nheader: must be given as {'NAME': 'VALUE'}\nheader: must be one line, NAME: VALUE, with a name of letters, digits, _ and -\n"},
 		"node": {[]string{"--input-type=module", "-e", `import { Client, check } from "../examples/clients/node/mastersindia-client.mjs";
 for (const headers of [["Gstin: A"], new Headers({ Gstin: "A" }), new Map([["Gstin", "A"]]), { Gstin: ["A"] }, { Gstin: undefined }]) {
   try { check("https://api.example.com/", undefined, headers); } catch (problem) { console.log(problem.message); }
@@ -245,11 +253,13 @@ for (const headers of [["Gstin: A"], new Headers({ Gstin: "A" }), new Map([["Gst
 for (const body of [{ a: 1 }, null, new URLSearchParams("a=1")]) {
   try { check("https://api.example.com/", body, { "Content-Type": "text/plain" }); } catch (problem) { console.log(problem.message.slice(0, 22)); }
 }
-try { check(new URL("https://api.example.com/")); } catch (problem) { console.log(problem.message.slice(0, 4)); }
+for (const url of [new URL("https://api.example.com/"), new URL("http://api.example.com/"), "api.example.com"]) {
+  try { check(url, "a=1"); } catch (problem) { console.log(problem.message.split(/ would|,| http/)[0]); }
+}
 await new Client("billing").call("https://api.example.com/", { body: "{}", field: 7 }).catch((problem) => console.log(problem.message.slice(0, 6)));
 try { new Client(undefined); } catch (problem) { console.log(problem.message.slice(0, 5)); }
 check("https://api.example.com/", undefined, Object.assign(Object.create(null), { Gstin: "A" }));`},
-			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + strings.Repeat("body: must be a string\n", 3) + "URL:\nfield:\nrole:\n"},
+			strings.Repeat("header: must be given as { \"NAME\": \"VALUE\" }\n", 5) + strings.Repeat("body: must be a string\n", 3) + "body: is not JSON: give JSON.stringify(...)\nURL:\nURL: must begin with\nfield:\nrole:\n"},
 	} {
 		if !runtimeOf(t, program, program) {
 			continue

@@ -181,7 +181,8 @@ func (c *exampleClient) isToldOfARefusal(t *testing.T) {
 	seen := c.run(t, c.name, "/accepted", "/forbidden")
 	seen.want(t, wanted{code: 1, calls: 2, reads: 1, responses: 1, said: []string{"403", seen.tokenID}})
 	seen = c.run(t, c.name, "/moved")
-	seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"307", seen.tokenID}})
+	seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"307", seen.tokenID, c.api.url + "/accepted"}})
+	check.True(t, !strings.Contains(seen.stderr, "of-the-query"), "%s has shown the query of where it was sent on to:\n%s", c.name, seen.stderr)
 }
 
 // isToldWhatVaultSays has Vault refuse.
@@ -243,6 +244,10 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 		want wanted
 	}{
 		{[]string{"VAULT_TOKEN=" + c.token + "\n"}, wanted{calls: 1, reads: 1, responses: 1}},
+		{
+			[]string{"VAULT_ADDR=" + c.Addr + "\r", "VAULT_TOKEN= \r", "VAULT_TOKEN_FILE= " + file + "\r\n", "VAULT_NAMESPACE= \r", "VAULT_SKIP_VERIFY=\r"},
+			wanted{calls: 1, reads: 1, responses: 1}, // as from a .env file of Windows
+		},
 		{[]string{"http_proxy=http://127.0.0.1:1", "all_proxy=http://127.0.0.1:1"}, wanted{calls: 1, reads: 1, responses: 1}}, // not for this machine
 		{[]string{"CURL_HOME=" + filepath.Dir(file)}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, responses: 1}},
@@ -282,14 +287,14 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 	withEnv := func(env ...string) *exampleRun {
 		return c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: append([]string{"VAULT_ADDR=" + server.URL}, env...)})
 	}
-	withEnv("VAULT_ADDR="+plain.URL, "VAULT_NAMESPACE=team").want(t, wanted{calls: 1, reads: 1, responses: 1})
+	withEnv("VAULT_ADDR="+plain.URL, "VAULT_NAMESPACE= team\r").want(t, wanted{calls: 1, reads: 1, responses: 1})
 	check.Equal(t, namespace.Load(), "team", "%s has asked in the namespace", c.name)
 	withEnv("VAULT_SKIP_VERIFY=true").want(t, wanted{code: 1, said: []string{"VAULT_SKIP_VERIFY is not supported", "the CA of your Vault"}})
 	if c.name == "csharp" { // trusts what the machine does
 		withEnv("VAULT_CACERT="+own).want(t, wanted{code: 1, said: []string{"does not read VAULT_CACERT"}})
 		return
 	}
-	withEnv("VAULT_CACERT="+own).want(t, wanted{calls: 1, reads: 1, responses: 1})
+	withEnv("VAULT_CACERT= "+own+"\r").want(t, wanted{calls: 1, reads: 1, responses: 1})
 	for _, file := range []string{own + "-none", os.DevNull} {
 		withEnv("VAULT_CACERT="+file).want(t, wanted{code: 1, said: []string{"VAULT_CACERT cannot be used", file}})
 	}

@@ -9,7 +9,7 @@
 //   as a program: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
 // README.md has the options and the environment.
-import { readFileSync } from "node:fs";
+import { fstatSync, readFileSync, statSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { createRequire } from "node:module";
@@ -20,6 +20,7 @@ const ownHeaders = "accept-encoding|authorization|connection|content-length|expe
 const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
 const noFile = new RegExp(`${beginOfToken.source}|^-----BEGIN|[\\r\\n]`); // what should be in a file, in place of its name
 const fieldName = /^[A-Za-z_][\w.-]{0,23}$/; // what is longer may be a token
+const local = /^https?:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)/; // nothing sent there leaves the machine
 
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
 const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
@@ -93,6 +94,7 @@ export class Client {
   async call(url, options) {
     let { method, body, headers, field, ...unknown } = options ?? {};
     if (Object.keys(unknown).length > 0) throw new ClientError("call: must be given (url, { method, body, headers, field })");
+    url = textOf(url);
     check(url, body, headers);
     headers = { ...headers }; // the caller may fill it anew while this waits
     if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
@@ -146,12 +148,13 @@ const said = (token, { status, body }, method) => `. It returned ${status}${inDo
 
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
+  url = textOf(url);
   checkURL("URL", url);
   const plain = [Object.prototype, null].includes(Object.getPrototypeOf(headers ?? {})); // of Headers or a Map nothing would be sent
   if (!plain || Object.values(headers ?? {}).some((value) => typeof value !== "string")) {
     throw new ClientError('header: must be given as { "NAME": "VALUE" }');
   }
-  if (url.startsWith("http:") && !/^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)/.test(url)) {
+  if (url.startsWith("http:") && !local.test(url)) {
     throw new ClientError("URL: http:// would send the token in clear text: use https://; only localhost may be http://");
   }
   for (const [name, value] of Object.entries(headers ?? {})) {
@@ -176,8 +179,8 @@ export function check(url, body, headers) {
   if (body === "") throw new ClientError("body: is empty");
   if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
   if (body !== undefined && !ownType(headers) && !isJSON(body)) {
-    throw new ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
-      "for another format give -H 'Content-Type: ...'");
+    throw new ClientError("body: is not JSON: give JSON.stringify(...), or for a file -d @FILE, saved without a byte order mark; " +
+      "for another format give the header Content-Type (-H)");
   }
   if (body !== undefined && !ownType(headers) && !/^\s*[{[]/.test(body)) {
     throw new ClientError("body: is JSON, but no object: is it encoded twice?");
@@ -195,6 +198,9 @@ function isJSON(text) {
     return false;
   }
 }
+
+// A URL may be an object as well.
+const textOf = (url) => url instanceof URL ? url.href : url;
 
 function checkURL(what, url) {
   if (typeof url !== "string" || !/^https?:\/\/[\w.:[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$/.test(url)) {
@@ -251,19 +257,22 @@ function refused({ status, body }, method, url) {
     !/"error"\s*:\s*"?false/i.test(body));
 }
 
+// A variable of the environment. Many end in a newline, and those of a .env file of Windows in a carriage return.
+const env = (name) => (process.env[name] ?? "").trim();
+
 // Where Vault is.
-const vault = () => `${(process.env.VAULT_ADDR ?? "").trim()} ${(process.env.VAULT_NAMESPACE ?? "").trim()}`;
+const vault = () => `${env("VAULT_ADDR")} ${env("VAULT_NAMESPACE")}`;
 
 async function read(path, rejected) {
-  const address = (process.env.VAULT_ADDR ?? "").trim().replace(/([^:/])\/+((v1|ui)(\/.*)?)?$/, "$1");
+  const address = env("VAULT_ADDR").replace(/([^:/])\/+((v1|ui)(\/.*)?)?$/, "$1");
   if (!address) throw new ClientError("set VAULT_ADDR to the URL of Vault");
   checkURL("VAULT_ADDR", address);
-  if (process.env.VAULT_SKIP_VERIFY) {
+  if (env("VAULT_SKIP_VERIFY")) {
     throw new ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault");
   }
   const { token: ours, source } = vaultToken();
   const headers = { "X-Vault-Token": ours, "X-Vault-Request": "true" };
-  if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE.trim();
+  if (env("VAULT_NAMESPACE")) headers["X-Vault-Namespace"] = env("VAULT_NAMESPACE");
   const query = rejected ? `?rejected_token_id=${rejected}` : "";
   const url = `${address}/v1/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
   const { status, body } = await send(url, { headers, ca: caFile() }, vaultTimeout);
@@ -289,7 +298,7 @@ async function read(path, rejected) {
 
 // The CA of Vault, where it has one of its own.
 function caFile() {
-  const name = process.env.VAULT_CACERT;
+  const name = env("VAULT_CACERT");
   if (!name) return undefined;
   if (noFile.test(name)) throw new ClientError("VAULT_CACERT: must be the name of a file");
   try {
@@ -304,18 +313,18 @@ function caFile() {
 // The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message.
 function vaultToken() {
   let name = "VAULT_TOKEN";
-  let token = (process.env.VAULT_TOKEN ?? "").trim(); // many a file or variable ends in a newline
-  if (!token && process.env.VAULT_TOKEN_FILE) {
-    const file = process.env.VAULT_TOKEN_FILE.trim();
+  let token = env("VAULT_TOKEN");
+  const file = env("VAULT_TOKEN_FILE");
+  if (!token && file) {
     name = "VAULT_TOKEN_FILE";
     if (noFile.test(file)) throw new ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
     try {
       token = readFileSync(file, "utf8").trim();
     } catch (problem) {
-      throw new ClientError(`${name} cannot be read: ${process.env[name]}: ${problem.code}: is Vault Agent running?`);
+      throw new ClientError(`${name} cannot be read: ${file}: ${problem.code}: is Vault Agent running?`);
     }
   }
-  if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${process.env[name]}: is Vault Agent running? A pipe can be read only once`);
+  if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${file}: is Vault Agent running? A pipe can be read only once`);
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
   if (!/^[\w.-]+$/.test(token)) throw new ClientError(`${name} has a blank, quote, slash or another character in it that no Vault token has`);
   return { token, source: name };
@@ -333,6 +342,11 @@ function reasons(body) {
 // Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.
 const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 300 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
 
+// Says where a redirect points: not its query, which may have a token in it.
+function pointsTo({ statusCode, headers: { location } }) {
+  return location && statusCode >= 300 && statusCode < 400 ? `it points to ${location.replace(/[?#].*/, "").replace(/\/\/[^/]*@/, "//")}. ` : "";
+}
+
 const agents = { "http:": new http.Agent(), "https:": new https.Agent() }; // what a program sets of the global ones does not count
 
 const interrupted = new AbortController(); // by a signal, where this is the program
@@ -347,7 +361,7 @@ async function send(url, { body, ...options }, timeout) {
       sent = request(url, { ...options, agent: agents[new URL(url).protocol], signal, rejectUnauthorized: true }, (answer) => { // whatever NODE_TLS_REJECT_UNAUTHORIZED is
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
-          .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
+          .on("end", () => resolve({ status: answer.statusCode, body: pointsTo(answer) + Buffer.concat(parts).toString() }));
       }).on("error", reject).on("upgrade", (answer) => sent.destroy(new Error(`the response is ${answer.statusCode}`)));
       interrupted.signal.onabort = () => sent.destroy(new Error("interrupted"));
       sent.end(body);
@@ -355,7 +369,9 @@ async function send(url, { body, ...options }, timeout) {
   } catch (problem) {
     const doubt = sent?.writableFinished && !sent.socket?.secureConnecting ? inDoubt(options.method ?? "GET") : ""; // else not all was sent
     const reason = signal.aborted ? `no response within ${timeout / 1000} s` : problem.message || problem.code;
-    throw new ClientError(`calling ${shown(url)} failed: ${reason}${doubt}`);
+    const variable = `${url.split(":")[0]}_proxy`;
+    const proxy = !local.test(url) && [variable, variable.toUpperCase()].find((name) => env(name));
+    throw new ClientError(`calling ${shown(url)}${proxy ? ` (${proxy} is not used)` : ""} failed: ${reason}${doubt}`);
   }
 }
 
@@ -370,6 +386,17 @@ function readBody(data) {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {
     throw new ClientError("body: is not UTF-8");
+  }
+}
+
+// Reports whether standard output is closed. Node puts /dev/null in its place, open for reading too, as do programs that want to see
+// nothing: they give it for standard error as well.
+function isClosed() {
+  try {
+    const { rdev } = statSync("/dev/null");
+    return fstatSync(1).rdev === rdev && fstatSync(2).rdev !== rdev && /^flags:\s*\d*2$/m.test(readFileSync("/proc/self/fdinfo/1", "utf8"));
+  } catch { // no Linux
+    return false;
   }
 }
 
@@ -409,6 +436,7 @@ async function main() {
   process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   for (const url of urls) check(url, body, headers);
   const method = options["-X"] || (body === undefined ? "GET" : "POST");
+  if (inDoubt(method) && isClosed()) throw new ClientError("standard output is closed: the response would be lost");
   if (inDoubt(method) && new Set(urls).size < urls.length) throw new ClientError("URL: is given twice");
   for (const url of urls) {
     await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));

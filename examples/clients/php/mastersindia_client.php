@@ -24,6 +24,18 @@ final class MastersIndiaError extends RuntimeException
     }
 }
 
+/** What Vault gives, to be read as an array. What prints or encodes it shows no secret, but var_export, serialize and (array) do. */
+final class MastersIndiaToken implements ArrayAccess, JsonSerializable
+{
+    public function __construct(#[\SensitiveParameter] private readonly array $data) {}
+    public function __debugInfo(): array { return ['token_id' => $this['token_id']]; }
+    public function jsonSerialize(): array { return $this->__debugInfo(); }
+    public function offsetExists(mixed $name): bool { return isset($this->data[$name]); }
+    public function offsetGet(mixed $name): mixed { return $this->data[$name]; }
+    public function offsetSet(mixed $name, mixed $value): void { throw new MastersIndiaError('a token cannot be changed'); }
+    public function offsetUnset(mixed $name): void { $this[$name] = null; }
+}
+
 final class MastersIndiaClient
 {
     private const VAULT_TIMEOUT = 30; // seconds
@@ -36,6 +48,7 @@ final class MastersIndiaClient
     private const NO_FILE = '~' . self::BEGIN . '|^-----BEGIN|[\r\n]~'; // what should be in a file, in place of its name
 
     private const LOCAL = '~^https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~'; // nothing sent there leaves the machine
+    private const PROXY = '~^(\w+://)?(([!"$&-.0->A-\~]|%[0-9A-Fa-f]{2})*@)?([\w.-]+|\[[\w:.]+\])(:\d+)?/?\z~'; // of another, a part of the password may be taken for its host
     private const NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
     private readonly string $path;
@@ -63,9 +76,9 @@ final class MastersIndiaClient
 
     /**
      * Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
-     * $rejected is the token_id of a token that the API has refused.
+     * $rejected is the token_id of a token that the API has refused. In logs, name a token by its token_id.
      */
-    public function token(#[\SensitiveParameter] string $rejected = ''): array
+    public function token(#[\SensitiveParameter] string $rejected = ''): MastersIndiaToken
     {
         $rejected === '' || preg_match('/^[0-9a-f]{16}\z/', $rejected) // a token would come into Vault's audit log
             || throw new MastersIndiaError('rejected: must be the token_id of a token, 16 hex digits');
@@ -136,7 +149,7 @@ final class MastersIndiaClient
         return $reply;
     }
 
-    private function doubt(#[\SensitiveParameter] array $token, string $field): string
+    private function doubt(#[\SensitiveParameter] MastersIndiaToken $token, string $field): string
     {
         $place = $field === '' ? 'header Authorization' : "body field $field";
         return "it was sent in the $place: is that the right place (-f), and is it the API of this account? "
@@ -144,13 +157,13 @@ final class MastersIndiaClient
     }
 
     /** An API may repeat in its error what it was sent. */
-    private static function hide(#[\SensitiveParameter] array $token, string $reply): string
+    private static function hide(#[\SensitiveParameter] MastersIndiaToken $token, string $reply): string
     {
         return str_replace($token['access_token'], '<token>', $reply);
     }
 
     /** What is to be said of a response that refuses the token. */
-    private static function said(#[\SensitiveParameter] array $token, int $status, string $reply, string $method): string
+    private static function said(#[\SensitiveParameter] MastersIndiaToken $token, int $status, string $reply, string $method): string
     {
         return ". It returned $status" . self::inDoubt($method, $status) . ': ' . self::hide($token, $reply);
     }
@@ -182,8 +195,8 @@ final class MastersIndiaClient
         $body !== '' || throw new MastersIndiaError('body: is empty');
         preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
         $body === null || self::ownType($headers) || self::isJSON($body) || throw new MastersIndiaError(
-            'body: is not JSON: for a file give -d @FILE, saved without a byte order mark; '
-            . "for another format give -H 'Content-Type: ...'");
+            'body: is not JSON: give json_encode(...), or for a file -d @FILE, saved without a byte order mark; '
+            . 'for another format give the header Content-Type (-H)');
         $body === null || self::ownType($headers) || preg_match('/^\s*[{[]/', $body)
             || throw new MastersIndiaError('body: is JSON, but no object: is it encoded twice?');
     }
@@ -205,6 +218,22 @@ final class MastersIndiaClient
     {
         preg_match('~^https?://[\w.:\[\]-]+([/?#]([!-$&-\~]|%[0-9A-Fa-f]{2})*)?\z~', $url) || throw new MastersIndiaError(
             "$what: must begin with http:// or https:// and a host, without user name or line break; percent-encode blanks, accents and %");
+        [$name, $proxy] = self::proxy($url);
+        $name === '' || preg_match(self::PROXY, $proxy)
+            || throw new MastersIndiaError("$name is not a URL that can be used; percent-encode its user name and password");
+    }
+
+    /** The variable that names the proxy which curl takes, where no_proxy does not exclude the host, and its URL. Messages have the first. */
+    private static function proxy(#[\SensitiveParameter] string $url): array
+    {
+        $names = str_starts_with($url, 'https:') ? ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'] : ['http_proxy', 'all_proxy', 'ALL_PROXY'];
+        foreach (preg_match(self::LOCAL, $url) ? [] : $names as $name) {
+            $proxy = trim((string) getenv($name, true));
+            if ($proxy !== '') {
+                return [$name, $proxy];
+            }
+        }
+        return ['', ''];
     }
 
     /** A URL for messages: there may be a token in its query. */
@@ -213,7 +242,7 @@ final class MastersIndiaClient
         return preg_replace('/[?#].*/', '', $url);
     }
 
-    private function callWith(#[\SensitiveParameter] array $token, #[\SensitiveParameter] string $url, string $method,
+    private function callWith(#[\SensitiveParameter] MastersIndiaToken $token, #[\SensitiveParameter] string $url, string $method,
         #[\SensitiveParameter] ?string $body, #[\SensitiveParameter] array $headers, string $field): array
     {
         $sent = $body === null ? [] : ['Content-Type' => 'application/json'];
@@ -313,7 +342,7 @@ final class MastersIndiaClient
         }
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         $keep = min($token['ttl'], $answer['lease_duration'] ?: $token['ttl']);
-        return ['token' => $token, 'keep_until' => time() + $keep, 'lives_until' => time() + $token['expires_in'] - 5];
+        return ['token' => new MastersIndiaToken($token), 'keep_until' => time() + $keep, 'lives_until' => time() + $token['expires_in'] - 5];
     }
 
     /** A variable of the environment, or of a .env file, which frameworks put into $_ENV alone. Many end in a newline. */
@@ -364,19 +393,26 @@ final class MastersIndiaClient
             }
             $lines[] = "$name: $value";
         }
+        [$name, $proxy] = self::proxy($url);
         $curl = curl_init($url);
         curl_setopt_array($curl, [
             CURLOPT_HTTP_VERSION => CURL_HTTP_VERSION_1_1, CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
             CURLOPT_TIMEOUT => $timeout, CURLOPT_CONNECTTIMEOUT => 10, CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
             CURLOPT_NOBODY => $method === 'HEAD', CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => self::$interrupted,
-        ] + (preg_match(self::LOCAL, $url) ? [CURLOPT_PROXY => ''] : []) + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
+            CURLOPT_PROXY => $proxy,
+        ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
-            $reason = self::$interrupted ? 'interrupted' : preg_replace("~('|//).*@~", '$1<hidden>@', curl_error($curl)); // of the proxy
-            $doubt = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 ? '' : self::inDoubt($method); // 0: no byte was sent
-            throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . $reason . $doubt);
+            $host = preg_quote(preg_replace('~^(.*@|\w+://)|(:\d+)?/?$|[\[\]]~', '', $proxy), '~') ?: '(?!)';
+            $reason = self::$interrupted ? 'interrupted' : preg_replace(["~('|//).*@~", "~(?<![\w.-])$host( port \d+)?(?![\w-])~i"], ['$1<hidden>@', '<proxy>'], curl_error($curl));
+            $through = $name === '' ? '' : " through the proxy of $name, unless no_proxy has its host,";
+            // Of a request by https, nothing was sent without the handshake; before it there may be a CONNECT to the proxy.
+            $unsent = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 || str_starts_with($url, 'https:') && curl_getinfo($curl, CURLINFO_APPCONNECT_TIME) == 0;
+            throw new MastersIndiaError('calling ' . self::shown($url) . "$through failed: $reason" . ($unsent ? '' : self::inDoubt($method)));
         }
-        return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
+        $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
+        $location = preg_replace('~[?#].*|(?<=//)[^/?#]*@~', '', $status >= 300 && $status < 400 ? curl_getinfo($curl, CURLINFO_REDIRECT_URL) : ''); // its query may have a token in it
+        return [$status, ($location ? "it points to $location. " : '') . $reply];
     }
 
     /** Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have. */
@@ -409,7 +445,7 @@ final class MastersIndiaClient
     private function cacheKey(): string
     {
         $whose = [self::env('VAULT_ADDR'), self::env('VAULT_NAMESPACE'), self::vaultToken()[0], $this->path];
-        return 'mastersindia:' . hash('sha256', implode("\n", $whose));
+        return 'mastersindia-token:' . hash('sha256', implode("\n", $whose));
     }
 }
 
@@ -422,6 +458,9 @@ if (debug_backtrace() === [] && ($started === '' || $started !== null && realpat
         exit(1);
     }
     try {
+        $own = array_slice(stat(__FILE__), 0, 2); // where standard output is closed, this file has been opened in its place
+        array_slice(fstat(STDOUT) ?: $own, 0, 2) !== $own
+            || throw new MastersIndiaError('standard output is closed: the response would be lost');
         $usage = "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
         [$options, $headers, $urls] = [[], [], []];
         for ($n = 1; $n < $argc; $n++) {

@@ -26,6 +26,7 @@ VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
 NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token"
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
+PROXY = r"(\w+://)?(([!\"$&-.0->A-~]|%[0-9A-Fa-f]{2})*@)?([\w.-]+|\[[\w:.]+\])(:\d+)?/?"  # of another, a part of the password may be taken for its host
 TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
 NO_FILE = TOKEN + "|^-----BEGIN|[\r\n]"  # what should be in a file, in place of its name
 FIELD = r"[A-Za-z_][\w.-]{0,23}"  # what is longer may be a token
@@ -107,7 +108,7 @@ class Client:
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         check(url, body, headers)
-        if not re.fullmatch("[A-Z]*", method or ""):
+        if not re.fullmatch("[A-Z]*", str(method or "")):
             raise ClientError("method: must be a word such as POST; the body comes after it")
         if field and (not re.fullmatch(FIELD, str(field), re.ASCII) or re.search(TOKEN, field)):
             raise ClientError("field: must be a name such as access_token: the client itself puts the token there")
@@ -155,21 +156,21 @@ class Client:
                 f"Else ask an operator for: vault read {self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
     def _read(self, rejected):
-        address = re.sub(r"([^:/])/+((v1|ui)(/.*)?)?$", r"\1", os.environ.get("VAULT_ADDR", "").strip())
+        address = re.sub(r"([^:/])/+((v1|ui)(/.*)?)?$", r"\1", _env("VAULT_ADDR"))
         if not address:
             raise ClientError("set VAULT_ADDR to the URL of Vault")
         _check_url("VAULT_ADDR", address)
-        if os.environ.get("VAULT_SKIP_VERIFY"):
+        if _env("VAULT_SKIP_VERIFY"):
             raise ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
-        if re.search(NO_FILE, os.environ.get("VAULT_CACERT", "")):
+        if re.search(NO_FILE, _env("VAULT_CACERT")):
             raise ClientError("VAULT_CACERT: must be the name of a file")
         vault_token, source = _vault_token()
         headers = {"X-Vault-Token": vault_token, "X-Vault-Request": "true"}
-        if os.environ.get("VAULT_NAMESPACE"):
-            headers["X-Vault-Namespace"] = os.environ["VAULT_NAMESPACE"].strip()
+        if _env("VAULT_NAMESPACE"):
+            headers["X-Vault-Namespace"] = _env("VAULT_NAMESPACE")
         query = f"?rejected_token_id={rejected}" if rejected else ""
         url = f"{address}/v1/{urllib.parse.quote(self.path)}{query}"
-        status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, os.environ.get("VAULT_CACERT"))
+        status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, _env("VAULT_CACERT"))
         reply = _Secret(reply)
         if status != 200:
             hint = ""
@@ -191,8 +192,12 @@ class Client:
             raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400) from None
 
 
+def _env(name):
+    return os.environ.get(name, "").strip()  # many end in a newline, and those of a .env file of Windows in a carriage return
+
+
 def _vault():
-    return tuple(os.environ.get(name, "").strip() for name in ("VAULT_ADDR", "VAULT_NAMESPACE"))
+    return _env("VAULT_ADDR"), _env("VAULT_NAMESPACE")
 
 
 def _copied(token):
@@ -217,19 +222,19 @@ def _hidden(data):
 @_without_frames
 def _vault_token():
     """The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message."""
-    token, name = os.environ.get("VAULT_TOKEN", ""), "VAULT_TOKEN"
-    if not token.strip() and os.environ.get("VAULT_TOKEN_FILE"):
+    token, name, file_name = _env("VAULT_TOKEN"), "VAULT_TOKEN", _env("VAULT_TOKEN_FILE")
+    if not token and file_name:
         name = "VAULT_TOKEN_FILE"
-        if re.search(NO_FILE, os.environ[name]):
+        if re.search(NO_FILE, file_name):
             raise ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
         try:
-            with open(os.environ[name], encoding="utf-8", errors="replace") as file:
+            with open(file_name, encoding="utf-8", errors="replace") as file:
                 token = file.read()
         except OSError as problem:
-            raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {os.environ[name]}: {problem.strerror}: is Vault Agent running?") from None
-    token = _Secret(token.strip())  # many a file or variable ends in a newline
+            raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {file_name}: {problem.strerror}: is Vault Agent running?") from None
+    token = _Secret(token.strip())
     if not token and name == "VAULT_TOKEN_FILE":
-        raise ClientError(f"VAULT_TOKEN_FILE is empty: {os.environ[name]}: is Vault Agent running? A pipe can be read only once")
+        raise ClientError(f"VAULT_TOKEN_FILE is empty: {file_name}: is Vault Agent running? A pipe can be read only once")
     if not token:
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
     if not re.fullmatch(r"[\w.-]+", token, re.ASCII):
@@ -300,8 +305,8 @@ def check(url, body=None, headers=None):
     except UnicodeEncodeError:
         raise ClientError("body: is not UTF-8") from None
     if not _own_type(headers) and not _is_json(body):
-        raise ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
-                          "for another format give -H 'Content-Type: ...'")
+        raise ClientError("body: is not JSON: give json.dumps(...), or for a file -d @FILE, saved without a byte order mark; "
+                          "for another format give the header Content-Type (-H)")
     if not _own_type(headers) and not re.match(r"\s*[{[]", body):
         raise ClientError("body: is JSON, but no object: is it encoded twice?")
 
@@ -323,6 +328,9 @@ def _check_url(what, url):
     if not isinstance(url, str) or not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?", url, re.ASCII):
         raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name or line break; "
                           "percent-encode blanks, accents and %")
+    name, proxy = _proxy(url)
+    if name and not re.fullmatch(PROXY, proxy, re.ASCII):
+        raise ClientError(f"{name} is not a URL that can be used; percent-encode its user name and password")
 
 
 def _shown(url):
@@ -367,27 +375,33 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         trust = urllib.request.HTTPSHandler(debuglevel=0, context=ssl.create_default_context(cafile=ca_file or None))
     except OSError as problem:
         raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
+    name, proxy = _proxy(url)
     try:
         request = urllib.request.Request(url, None if body is None else body.encode(), headers, method=method)
-        direct = [urllib.request.ProxyHandler({})] if re.match(LOCAL, url) else []
-        with urllib.request.build_opener(_AsItIs, plain, trust, *direct).open(request, timeout=timeout) as answer:
-            return answer.status, answer.read().decode(errors="replace")
+        through = urllib.request.ProxyHandler({url.partition(":")[0]: proxy} if proxy else {})
+        with urllib.request.build_opener(_AsItIs, plain, trust, through).open(request, timeout=timeout) as answer:
+            return answer.status, _location(answer) + answer.read().decode(errors="replace")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
     except (OSError, ValueError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
-        proxy = _proxy(url)
-        if proxy and isinstance(problem, (ValueError, http.client.InvalidURL)):
-            reason = "it is no URL such as http://proxy.example.com:3128"  # and what is wrong with it may show its password
-        raise ClientError(f"calling {_shown(url)}{proxy} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
+        through = f" through the proxy of {name}" if name else ""
+        raise ClientError(f"calling {_shown(url)}{through} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
 
 
 def _proxy(url):
-    """Names the variable of the proxy that urllib takes."""
-    parts = urllib.parse.urlsplit(url)
-    used = not re.match(LOCAL, url) and urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(parts.netloc)
-    return f" through the proxy of {parts.scheme}_proxy" if used else ""
+    """Returns the variable that names the proxy which urllib takes, and its URL. Of these, messages have the first."""
+    scheme, host = re.match("(https?)://([^/?#]*)", url).groups()
+    proxy = urllib.request.getproxies().get(scheme, "").strip()
+    used = proxy and not re.match(LOCAL, url) and not urllib.request.proxy_bypass(host)
+    return (f"{scheme}_proxy", proxy) if used else ("", "")
+
+
+def _location(answer):
+    """Says where a redirect points: not its query, which may have a token in it."""
+    to = re.sub("//[^/]*@", "//", re.split("[?#]", answer.headers.get("Location", ""))[0])
+    return f"it points to {to}. " if to and 300 <= answer.status < 400 else ""
 
 
 def _reasons(reply):
@@ -439,7 +453,7 @@ def main():
             raise ClientError(USAGE)
         if sys.stdout is None:
             raise ClientError("standard output is closed: the response would be lost")
-        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # whatever the locale
         body = options.get("-d")
         if body and body.startswith("@"):
             if re.search(TOKEN, body[1:]):
