@@ -343,8 +343,8 @@ function reasons(body) {
 const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 300 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
 
 // Says where a redirect points: not its query, which may have a token in it.
-function pointsTo({ statusCode, headers: { location } }) {
-  return location && statusCode >= 300 && statusCode < 400 ? `it points to ${location.replace(/[?#].*/, "").replace(/\/\/[^/]*@/, "//")}. ` : "";
+function redirectsTo({ statusCode, headers: { location } }) {
+  return location && statusCode >= 300 && statusCode < 400 ? `it redirects to ${location.replace(/[?#].*/, "").replace(/\/\/[^/]*@/, "//")}. ` : "";
 }
 
 const agents = { "http:": new http.Agent(), "https:": new https.Agent() }; // what a program sets of the global ones does not count
@@ -361,7 +361,7 @@ async function send(url, { body, ...options }, timeout) {
       sent = request(url, { ...options, agent: agents[new URL(url).protocol], signal, rejectUnauthorized: true }, (answer) => { // whatever NODE_TLS_REJECT_UNAUTHORIZED is
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
-          .on("end", () => resolve({ status: answer.statusCode, body: pointsTo(answer) + Buffer.concat(parts).toString() }));
+          .on("end", () => resolve({ status: answer.statusCode, body: redirectsTo(answer) + Buffer.concat(parts).toString() }));
       }).on("error", reject).on("upgrade", (answer) => sent.destroy(new Error(`the response is ${answer.statusCode}`)));
       interrupted.signal.onabort = () => sent.destroy(new Error("interrupted"));
       sent.end(body);

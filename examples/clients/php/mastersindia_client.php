@@ -411,8 +411,8 @@ final class MastersIndiaClient
             throw new MastersIndiaError('calling ' . self::shown($url) . "$through failed: $reason" . ($unsent ? '' : self::inDoubt($method)));
         }
         $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
-        $location = preg_replace('~[?#].*|(?<=//)[^/?#]*@~', '', $status >= 300 && $status < 400 ? curl_getinfo($curl, CURLINFO_REDIRECT_URL) : ''); // its query may have a token in it
-        return [$status, ($location ? "it points to $location. " : '') . $reply];
+        $location = preg_replace('~[?#].*|(?<=//)[^/?#]*@~', '', (string) curl_getinfo($curl, CURLINFO_REDIRECT_URL)); // its query may have a token in it
+        return [$status, ($status < 300 || $status > 399 || $location === '' ? '' : "it redirects to $location. ") . $reply];
     }
 
     /** Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have. */

@@ -401,7 +401,7 @@ def _proxy(url):
 def _location(answer):
     """Says where a redirect points: not its query, which may have a token in it."""
     to = re.sub("//[^/]*@", "//", re.split("[?#]", answer.headers.get("Location", ""))[0])
-    return f"it points to {to}. " if to and 300 <= answer.status < 400 else ""
+    return f"it redirects to {to}. " if to and 300 <= answer.status < 400 else ""
 
 
 def _reasons(reply):
