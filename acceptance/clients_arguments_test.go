@@ -191,6 +191,9 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			})
 		}
 		t.Run(name+"/standard output closed", func(t *testing.T) {
+			if slices.Contains([]string{"csharp", "go", "node"}, name) {
+				t.Skip("its runtime opens /dev/null in place of it, as many programs do who want to see nothing")
+			}
 			closed := exampleCall{role: name, paths: []string{"/accepted"}, command: "CLIENT >&-"}
 			c.call(t, closed).want(t, wanted{code: 1, said: []string{"standard output is closed"}})
 		})

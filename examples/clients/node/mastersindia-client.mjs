@@ -9,7 +9,7 @@
 //   as a program: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
 // README.md has the options and the environment.
-import { fstatSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { createRequire } from "node:module";
@@ -389,17 +389,6 @@ function readBody(data) {
   }
 }
 
-// Reports whether standard output is closed. Node puts /dev/null in its place, open for reading too, as do programs that want to see
-// nothing: they give it for standard error as well.
-function isClosed() {
-  try {
-    const { rdev } = statSync("/dev/null");
-    return fstatSync(1).rdev === rdev && fstatSync(2).rdev !== rdev && /^flags:\s*\d*2$/m.test(readFileSync("/proc/self/fdinfo/1", "utf8"));
-  } catch { // no Linux
-    return false;
-  }
-}
-
 // Prints a response, and waits until it is written: console.log does not say that it failed.
 async function print(reply, doubt) {
   const problem = await new Promise((written) => process.stdout.write(`${reply}\n`, written));
@@ -436,7 +425,6 @@ async function main() {
   process.on("SIGHUP", () => {}); // where the terminal is lost, the call goes on to its end
   for (const url of urls) check(url, body, headers);
   const method = options["-X"] || (body === undefined ? "GET" : "POST");
-  if (inDoubt(method) && isClosed()) throw new ClientError("standard output is closed: the response would be lost");
   if (inDoubt(method) && new Set(urls).size < urls.length) throw new ClientError("URL: is given twice");
   for (const url of urls) {
     await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
