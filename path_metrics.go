@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/common/expfmt"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
@@ -99,24 +100,24 @@ type metrics struct {
 }
 
 func newMetrics(version, commit string) *metrics {
+	registry := prometheus.NewRegistry()
+	registered := promauto.With(registry)
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+		registry: registry,
+		duration: registered.NewHistogram(prometheus.HistogramOpts{
 			Name: metricsPrefix + "login_duration_seconds",
 			Help: "Duration of logins, from dial to last byte.",
 			// A login takes 50 to 500 ms on a good day, and request_timeout (15 s unless set) on a bad one.
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60},
 		}),
 	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
+	registered.NewGauge(prometheus.GaugeOpts{
 		Name:        metricsPrefix + "build_info",
 		Help:        "Always 1; the labels name the build of the plugin.",
 		ConstLabels: prometheus.Labels{"version": version, "commit": commit},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.duration, build)
+	}).Set(1)
 	// The process is a child of Vault, and nothing else reports on it. All mounts share it.
-	own := prometheus.WrapRegistererWithPrefix(metricsPrefix, m.registry)
+	own := prometheus.WrapRegistererWithPrefix(metricsPrefix, registry)
 	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
