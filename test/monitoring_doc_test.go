@@ -139,25 +139,22 @@ type logLine struct {
 func logLines(t *testing.T) []logLine {
 	t.Helper()
 	var lines []logLine
-	files := token.NewFileSet()
-	inspect := func(path string) error {
-		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(node ast.Node) bool {
-			if call, ok := node.(*ast.CallExpr); ok {
-				if line, ok := asLogLine(call); ok {
-					line.at = files.Position(call.Pos()).String()
-					lines = append(lines, line)
-				}
+	inspectPlugin(t, func(node ast.Node, at token.Position) {
+		if call, ok := node.(*ast.CallExpr); ok {
+			if line, ok := asLogLine(call); ok {
+				line.at = at.String()
+				lines = append(lines, line)
 			}
-			return true
-		})
-		return nil
-	}
-	root := mounttest.ModuleRoot(t)
-	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
+		}
+	})
+	return lines
+}
+
+// inspectPlugin shows each node of the plugin's source, without tests; at.Filename begins at the module's root.
+func inspectPlugin(t *testing.T, visit func(node ast.Node, at token.Position)) {
+	t.Helper()
+	files, root := token.NewFileSet(), os.DirFS(mounttest.ModuleRoot(t))
+	check.NoError(t, fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -168,12 +165,20 @@ func logLines(t *testing.T) []logLine {
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
-		default:
-			return inspect(filepath.Join(root, path))
 		}
-	})
-	check.NoError(t, err)
-	return lines
+		source, err := fs.ReadFile(root, path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(files, path, source, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for node := range ast.Preorder(file) {
+			visit(node, files.Position(node.Pos()))
+		}
+		return nil
+	}))
 }
 
 // asLogLine reads a call such as i.logger.Warn("message", "field", value).
