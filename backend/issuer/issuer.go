@@ -61,7 +61,7 @@ type Issuer struct {
 	running sync.RWMutex
 	work    sync.WaitGroup
 
-	workers  sync.Map // account name → *worker
+	workers  workers
 	unsent   sync.Map // account name → *worker, of those with something in the outbox
 	tallies  sync.Map // account name → *counters.Tally, of accounts that were evicted
 	queue    *fairqueue.Queue[*worker]

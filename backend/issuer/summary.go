@@ -59,8 +59,7 @@ func (i *Issuer) Summary(stored []string) Summary {
 		}
 	}
 	now := i.clock()
-	for _, value := range i.workers.Range {
-		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
+	for w := range i.workers.all() {
 		if exists[w.name] {
 			w.do(func(l *locked) { l.addTo(&s, own, now) })
 		}

@@ -28,7 +28,7 @@ func (l *locked) evictIfIdle(env account.Env) {
 	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
 		l.issuer.tallies.Store(l.name, l.Tally)
 	}
-	l.issuer.workers.CompareAndDelete(l.name, l.worker)
+	l.issuer.workers.remove(l.worker)
 }
 
 // idleAfter is how long an account without a usable token stays in memory after it was last read.
@@ -45,8 +45,8 @@ func (i *Issuer) Sweep() {
 		active := i.mayLogin() == nil
 		i.now() // also where no account is in memory, a clock that was set is noticed
 		i.outbox.retry()
-		for _, value := range i.workers.Range {
-			value.(*worker).sweep(active) //nolint:forcetypeassert // the map holds nothing else
+		for w := range i.workers.all() {
+			w.sweep(active)
 		}
 		i.queue.Signal()
 		if active && i.setBack.Swap(false) {

@@ -68,7 +68,7 @@ type locked struct {
 // acquire returns the account's worker, made where there is none, and keeps it until release.
 func (i *Issuer) acquire(name string) *worker {
 	for {
-		value, ok := i.workers.Load(name)
+		w, ok := i.workers.of(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
 			made.guarded = locked{
@@ -78,9 +78,8 @@ func (i *Issuer) acquire(name string) *worker {
 			if known, ok := i.tallies.Load(name); ok {
 				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
-			value, _ = i.workers.LoadOrStore(name, made)
+			w = i.workers.addOrGet(made)
 		}
-		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
 		if w.hold() {
 			return w
 		}
@@ -98,13 +97,7 @@ func (w *worker) hold() (ok bool) {
 }
 
 // lookup returns the account's worker if there is one. The caller only looks at it.
-func (i *Issuer) lookup(name string) (*worker, bool) {
-	value, ok := i.workers.Load(name)
-	if !ok {
-		return nil, false
-	}
-	return value.(*worker), true //nolint:forcetypeassert // the map holds nothing else
-}
+func (i *Issuer) lookup(name string) (*worker, bool) { return i.workers.of(name) }
 
 func (w *worker) release() {
 	w.do(func(l *locked) {

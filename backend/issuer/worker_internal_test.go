@@ -17,8 +17,20 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
+
+// Two workers of one account would log in twice.
+func TestWorkers_OneForEachAccount(t *testing.T) {
+	t.Parallel()
+	var all workers
+	first, second := &worker{name: "gst"}, &worker{name: "gst"}
+	check.True(t, all.addOrGet(first) == first && all.addOrGet(second) == first, "the first worker was replaced")
+	all.remove(second)
+	found, _ := all.of("gst")
+	check.True(t, found == first, "another worker than the removed one was removed")
+}
 
 // Random histories go through the worker, with its goroutines, clients and locks, and the bare state machine: both must agree.
 func TestWorker_AgreesWithTheStateMachine(t *testing.T) {
