@@ -413,21 +413,31 @@ func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, ne
 // warnOfTwin warns of a new account that is in use by another config already: where it has a single session, each login ends the
 // token of the other config.
 func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
-	login := func(u *upstream.Account) [4]string { return [4]string{u.TokenURL, u.Username, u.ClientID, u.Scope} }
-	mine := login(&next.account(name).Upstream)
-	if old != nil && login(&old.account(name).Upstream) == mine {
+	mine := loginNames(&next.account(name).Upstream)
+	if old != nil && slices.Equal(loginNames(&old.account(name).Upstream), mine) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
 	for _, other := range names {
-		if s, known := b.issuer.Known(other); known && other != name && login(&s.Account.Upstream) == mine {
+		if s, known := b.issuer.Known(other); known && other != name && slices.Equal(loginNames(&s.Account.Upstream), mine) {
 			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
 				"login ends the token of the other. One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
 			return
 		}
 	}
+}
+
+// loginNames are what a login names the account by: all but its secrets.
+func loginNames(u *upstream.Account) []string {
+	names := []string{u.TokenURL, u.Scope}
+	for _, c := range u.Credentials() {
+		if !c.Secret {
+			names = append(names, c.Value)
+		}
+	}
+	return names
 }
 
 // warnOfRefusal warns of a write that changes nothing, while the upstream refuses these settings: it would look like a success.
