@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -122,7 +123,15 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 		if sent {
 			doubt = what.doubt()
 		}
-		return 0, nil, fmt.Errorf("calling %s failed: %w%s", shown(what.url), err, doubt)
+		through := throughProxy(what.url)
+		if through != "" {
+			err = withoutAddress(err)
+		}
+		return 0, nil, fmt.Errorf("calling %s%s failed: %w%s", shown(what.url), through, err, doubt)
+	}
+	isRedirect := response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest
+	if to, err := response.Location(); err == nil && isRedirect && !what.refused(response.StatusCode, body) {
+		body = []byte("it redirects to " + to.Scheme + "://" + to.Host + to.EscapedPath()) // the rest may be secret
 	}
 	return response.StatusCode, body, nil
 }
@@ -253,8 +262,7 @@ func (what call) check() error {
 	if err := checkURL("URL", what.url); err != nil {
 		return err
 	}
-	local := regexp.MustCompile(`^http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)`)
-	if strings.HasPrefix(what.url, "http:") && !local.MatchString(what.url) {
+	if strings.HasPrefix(what.url, "http:") && !isLocal(what.url) {
 		return errors.New("URL: http:// would send the token in clear text: use https://; only localhost may be http://")
 	}
 	for name, values := range what.header {
@@ -287,10 +295,60 @@ func (what call) check() error {
 // vaultToken finds one in a text.
 func vaultToken() *regexp.Regexp { return regexp.MustCompile(`(^|[^\w-])hv[sbr]\.[\w-]{20,}`) }
 
-func checkURL(name, address string) error {
+// isLocal reports whether nothing sent to a URL leaves the machine.
+func isLocal(address string) bool {
+	return regexp.MustCompile(`^https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)`).MatchString(address)
+}
+
+// proxyOf names the variable of the proxy for a URL, which one of others precedes; "" for none.
+func proxyOf(address string, others ...string) string {
+	if scheme, _, _ := strings.Cut(address, ":"); !isLocal(address) {
+		others = append(others, scheme+"_proxy", strings.ToUpper(scheme)+"_PROXY")
+	}
+	if n := slices.IndexFunc(others, func(name string) bool { return env(name) != "" }); n >= 0 {
+		return others[n]
+	}
+	return ""
+}
+
+// throughProxy says which proxy a request to a URL goes through, where it does. Its own URL may have a password in it.
+func throughProxy(address string, others ...string) string {
+	name := proxyOf(address, others...)
+	target, err := url.Parse(address)
+	if err == nil && !slices.Contains(others, name) { // those know no no_proxy
+		if target, err = http.ProxyFromEnvironment(&http.Request{URL: target}); target == nil {
+			name = ""
+		}
+	}
+	if name == "" || err != nil {
+		return ""
+	}
+	return " through the proxy of " + name
+}
+
+// withoutAddress is why a connection failed, without its address.
+func withoutAddress(err error) error {
+	for failed, ok := errors.AsType[*net.OpError](err); ok; failed, ok = errors.AsType[*net.OpError](err) {
+		err = failed.Err
+	}
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(unknown.Err)
+	}
+	return err
+}
+
+// checkURL looks at the proxy for the URL too: net/http ignores one that is no URL, and shows a part of a password as its host.
+func checkURL(name, address string, proxies ...string) error {
 	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`).MatchString(address) {
 		return fmt.Errorf("%s: must begin with http:// or https:// and a host, without user name or line break; "+
 			"percent-encode blanks, accents and %%", name)
+	}
+	usable := regexp.MustCompile(`^((?i)[a-z0-9]+://)?(([\w.~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*@)?` +
+		`([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?(/[!-$&-?A-~]*)?$`)
+	proxy := proxyOf(address, proxies...)
+	noScheme := slices.Contains(proxies, proxy) && !strings.Contains(env(proxy), "://") // which net/http adds to its own
+	if proxy != "" && (noScheme || !usable.MatchString(env(proxy))) {
+		return fmt.Errorf("%s is not a URL that can be used; percent-encode its user name and password", proxy)
 	}
 	return nil
 }

@@ -72,6 +72,9 @@ func main() {
 	if flag.NArg() < 2 {
 		log.Fatal(usage)
 	}
+	if what.doubt() != "" && outputIsClosed() {
+		log.Fatal("standard output is closed: the response would be lost")
+	}
 	signal.Ignore(syscall.SIGPIPE) // what cannot be written is reported
 	if *every == 0 {
 		signal.Ignore(syscall.SIGHUP) // where the terminal is lost, the call goes on to its end
@@ -98,6 +101,14 @@ func endByInterrupt() {
 	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(os.Interrupt) == nil {
 		<-time.After(time.Second) // until the signal has come
 	}
+}
+
+// outputIsClosed reports whether standard output is closed: Go opens /dev/null in its place, for reading too, as >/dev/null does
+// not. It can be seen under Linux.
+func outputIsClosed() bool {
+	file, _ := os.Readlink("/proc/self/fd/1")
+	opened, _ := os.ReadFile("/proc/self/fdinfo/1")
+	return file == os.DevNull && regexp.MustCompile(`(?m)^flags:.*2$`).Match(opened)
 }
 
 // hiding keeps Vault tokens out of messages.

@@ -79,22 +79,26 @@ func newClient(role string) (*client, error) {
 	if !strings.Contains(path, "/") {
 		path = "mastersindia/token/" + path
 	}
-	address := strings.TrimSpace(os.Getenv(api.EnvVaultAddress))
-	address = regexp.MustCompile(`([^:/])/+((v1|ui)(/.*)?)?$`).ReplaceAllString(address, "$1")
+	for _, pair := range os.Environ() { // the library reads more of them
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "VAULT_") {
+			env(name)
+		}
+	}
+	address := regexp.MustCompile(`([^:/])/+((v1|ui)(/.*)?)?$`).ReplaceAllString(env(api.EnvVaultAddress), "$1")
 	if address == "" {
 		return nil, errors.New("set VAULT_ADDR to the URL of Vault")
 	}
-	if err := checkURL(api.EnvVaultAddress, address); err != nil {
+	if err := checkURL(api.EnvVaultAddress, address, vaultProxies()...); err != nil {
 		return nil, err
 	}
-	if os.Getenv(api.EnvVaultSkipVerify) != "" {
+	if env(api.EnvVaultSkipVerify) != "" {
 		return nil, errors.New("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
 	}
-	if !isFileName(os.Getenv(api.EnvVaultCACert)) {
+	if !isFileName(env(api.EnvVaultCACert)) {
 		return nil, errors.New("VAULT_CACERT: must be the name of a file")
 	}
 	config := api.DefaultConfig()
-	if config.Error != nil && os.Getenv(api.EnvVaultCACert) != "" {
+	if config.Error != nil && env(api.EnvVaultCACert) != "" {
 		return nil, fmt.Errorf("VAULT_CACERT cannot be used: %w", config.Error)
 	}
 	if config.Error != nil {
@@ -117,10 +121,21 @@ func newClient(role string) (*client, error) {
 	}, nil
 }
 
-// vaultOfEnvironment is where Vault is.
-func vaultOfEnvironment() string {
-	return os.Getenv(api.EnvVaultAddress) + " " + os.Getenv(api.EnvVaultNamespace)
+// env is a variable without the blanks and line breaks around it, such as the CR of a file .env of Windows. It is changed, since
+// the libraries read it too.
+func env(name string) string {
+	text := strings.TrimSpace(os.Getenv(name))
+	if text != os.Getenv(name) {
+		_ = os.Setenv(name, text) // the name is one
+	}
+	return text
 }
+
+// vaultOfEnvironment is where Vault is.
+func vaultOfEnvironment() string { return env(api.EnvVaultAddress) + " " + env(api.EnvVaultNamespace) }
+
+// vaultProxies are variables of a proxy for Vault alone.
+func vaultProxies() []string { return []string{api.EnvVaultProxyAddr, api.EnvHTTPProxy} }
 
 // beginsAsToken reports whether a text has a token in place of a name: in a message it would be shown.
 func beginsAsToken(text string) bool {
@@ -188,6 +203,9 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	case noJSON:
 		return token{}, 0, fmt.Errorf("%s/v1/%s answered, but with no JSON: %s", c.vault.Address(), c.path, notVault)
 	case err != nil:
+		if through := throughProxy(c.vault.Address(), vaultProxies()...); through != "" {
+			return token{}, 0, fmt.Errorf("reading %s of %s%s: %w", c.path, c.vault.Address(), through, withoutAddress(err))
+		}
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:
 		return token{}, 0, fmt.Errorf("nothing at %s: is %s/ the mount of the engine, and VAULT_ADDR Vault's?", c.path, c.mount())
@@ -226,8 +244,8 @@ func (e vaultError) Error() string {
 // ownVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps, and returns which of them
 // it was. The token is in no message.
 func ownVaultToken() (text, name string, err error) {
-	name, text = "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
-	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
+	name, text = "VAULT_TOKEN", env("VAULT_TOKEN")
+	if file := env("VAULT_TOKEN_FILE"); text == "" && file != "" {
 		if !isFileName(file) {
 			return "", "", errors.New("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
 		}
