@@ -61,6 +61,7 @@ public sealed class MastersIndiaClient
     const string OwnHeaders = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
     const string BeginOfToken = @"(^|/)(hv[sbr]\.|[sbr]\.[A-Za-z0-9_-]{20}|eyJ)"; // in a message it would be shown
     const string Local = @"\Ahttps?://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?([/?#]|\z)"; // nothing sent there leaves the machine
+    const string Proxy = @"\A([A-Za-z0-9]+://)?(([A-Za-z0-9_.~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*@)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(/[!-$&-?A-~]*)?\z";
     const string NotVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
     const string Usage =
         "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
@@ -97,6 +98,7 @@ public sealed class MastersIndiaClient
     /// <param name="rejected">the token_id of a token that the API has refused</param>
     public async Task<MastersIndiaToken> TokenAsync(string rejected = "")
     {
+        Given("rejected", rejected);
         if (!Regex.IsMatch(rejected, @"\A([0-9a-f]{16})?\z")) // a token would come into Vault's audit log
         {
             throw new MastersIndiaException("rejected: must be the token_id of a token, 16 hex digits");
@@ -136,6 +138,8 @@ public sealed class MastersIndiaClient
         IDictionary<string, string> headers = null, string field = "")
     {
         Check(url, body, headers);
+        Given("method", method);
+        Given("field", field);
         headers = new Dictionary<string, string>(headers ?? new Dictionary<string, string>()); // the caller may fill it anew while this waits
         if (!Regex.IsMatch(method, @"\A[A-Z]*\z")) throw new MastersIndiaException("method: must be a word such as POST; the body comes after it");
         if (!Regex.IsMatch(field, @"\A([A-Za-z_][A-Za-z0-9_.-]{0,23})?\z") || Regex.IsMatch(field, BeginOfToken)) // what is longer may be a token
@@ -199,11 +203,14 @@ public sealed class MastersIndiaClient
         return ". It returned " + answer.Item1 + InDoubt(method, answer.Item1) + ": " + Hide(token, answer.Item2);
     }
 
+    static void Given(string name, string value) { if (value == null) throw new ArgumentException(name + ": must be given"); }
+
     /// <summary>
     /// Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret.
     /// </summary>
     public static void Check(string url, string body = null, IDictionary<string, string> headers = null)
     {
+        Given("url", url);
         CheckUrl("URL", url);
         if (url.StartsWith("http:", StringComparison.Ordinal) && !Regex.IsMatch(url, Local))
         {
@@ -282,6 +289,21 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException(what + ": must begin with http:// or https:// and a host, without user name or line break; " +
                 "percent-encode blanks, accents and %");
         }
+        if (ProxyOf(url) != "" && !Regex.IsMatch(Env(ProxyOf(url)), Proxy))
+        {
+            throw new MastersIndiaException(ProxyOf(url) + " is not a URL that can be used; percent-encode its user name and password");
+        }
+    }
+
+    /// <summary>The variable of the proxy for a URL, or "". .NET Framework takes the machine's, and Mono knows no HTTP_PROXY.</summary>
+    static string ProxyOf(string url)
+    {
+        if (Regex.IsMatch(url, Local) || typeof(HttpClient).Assembly.GetType("System.Net.Http.SocketsHttpHandler") == null) return "";
+        var host = Regex.Replace(url, @"\Ahttps?://|(:[0-9]+)?([/?#].*)?\z", "");
+        var direct = (Env("no_proxy") == "" ? Env("NO_PROXY") : Env("no_proxy")).Split(',').Select(entry => entry.Trim());
+        if (direct.Any(entry => entry == host || entry.StartsWith(".", StringComparison.Ordinal) && ("." + host).EndsWith(entry, StringComparison.Ordinal))) return "";
+        var names = url.StartsWith("https:", StringComparison.Ordinal) ? "https_proxy HTTPS_PROXY all_proxy ALL_PROXY" : "http_proxy all_proxy ALL_PROXY";
+        return names.Split(' ').FirstOrDefault(name => Env(name) != "") ?? "";
     }
 
     /// <summary>A URL for messages: there may be a token in its query.</summary>
@@ -441,7 +463,13 @@ public sealed class MastersIndiaClient
         return reasons == "" ? "it gives no reason" : Regex.Replace(reasons, @"\s+", " ").Trim();
     }
 
-    static string Env(string name) { return (Environment.GetEnvironmentVariable(name) ?? "").Trim(); } // many end in a newline
+    /// <summary>A variable without the blanks and line breaks around it, such as the CR of a file .env of Windows.</summary>
+    static string Env(string name)
+    {
+        string text = Environment.GetEnvironmentVariable(name) ?? "", trimmed = text.Trim();
+        if (text != trimmed) Environment.SetEnvironmentVariable(name, trimmed); // .NET reads that of a proxy too
+        return trimmed;
+    }
 
     /// <summary>The variable that gives the Vault token.</summary>
     static string VaultTokenSource() { return Env("VAULT_TOKEN") == "" && Env("VAULT_TOKEN_FILE") != "" ? "VAULT_TOKEN_FILE" : "VAULT_TOKEN"; }
@@ -493,9 +521,17 @@ public sealed class MastersIndiaClient
             web == WebExceptionStatus.SecureChannelFailure || socket == SocketError.ConnectionRefused || socket == SocketError.HostNotFound;
     }
 
+    /// <summary>Says where a redirect points, without what may be secret; null where it does not.</summary>
+    static string Redirect(HttpResponseMessage answer, Uri from)
+    {
+        if (!answer.Headers.TryGetValues("Location", out var places) || !Uri.TryCreate(from, places.First(), out var to)) return null;
+        return "it redirects to " + to.Scheme + "://" + to.Authority + to.AbsolutePath;
+    }
+
     static async Task<Tuple<int, string>> SendAsync(HttpRequestMessage request, TimeSpan timeout)
     {
-        var where = Shown(request.RequestUri.ToString());
+        string where = Shown(request.RequestUri.ToString()), proxy = ProxyOf(request.RequestUri.ToString());
+        if (proxy != "") where += " through the proxy of " + proxy;
         var doubt = InDoubt(request.Method.Method);
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupted.Token))
         {
@@ -504,7 +540,10 @@ public sealed class MastersIndiaClient
             {
                 using (var answer = await (Regex.IsMatch(request.RequestUri.ToString(), Local) ? direct : http).SendAsync(request, stop.Token).ConfigureAwait(false))
                 {
-                    return Tuple.Create((int)answer.StatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync().ConfigureAwait(false)));
+                    var got = Tuple.Create((int)answer.StatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync().ConfigureAwait(false)));
+                    var redirects = got.Item1 >= 300 && got.Item1 <= 399 && !request.Headers.Contains("X-Vault-Token") && !Refused(got, "", "");
+                    if (got.Item1 == 407 && proxy != "") return Tuple.Create(407, "it was the proxy of " + proxy);
+                    return redirects ? Tuple.Create(got.Item1, Redirect(answer, request.RequestUri) ?? got.Item2) : got;
                 }
             }
             catch (OperationCanceledException)
@@ -517,14 +556,15 @@ public sealed class MastersIndiaClient
                 var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
                 for (Exception cause = e; cause != null; cause = cause.InnerException)
                 {
-                    reasons.Add(cause.Message);
+                    // Of a proxy without its address, which .NET adds.
+                    reasons.Add(proxy == "" ? cause.Message : Regex.Replace(cause.Message, @" '\w+://[^']*'| \([^ ]*:[0-9]+\)", ""));
                     if (Unsent(cause)) doubt = "";
                 }
                 if (Env("VAULT_CACERT") != "" && request.Headers.Contains("X-Vault-Token"))
                 {
                     doubt = ". This client does not read VAULT_CACERT: install that CA in the machine's store";
                 }
-                throw new MastersIndiaException("calling " + where + " failed: " + string.Join(": ", reasons) + doubt);
+                throw new MastersIndiaException("calling " + where + " failed: " + string.Join(": ", reasons.Distinct()) + doubt);
             }
         }
     }
@@ -553,6 +593,20 @@ public sealed class MastersIndiaClient
         if (Path.DirectorySeparatorChar == '\\') return;
         Handle(2, IntPtr.Zero);
         Raise(2);
+    }
+
+    [DllImport("libc", EntryPoint = "readlink")] static extern IntPtr ReadLink(string path, byte[] target, IntPtr size);
+
+    /// <summary>
+    /// Reports whether standard output is closed: Mono opens /dev/null in its place, for reading too, as >/dev/null does not. It can be
+    /// seen under Linux.
+    /// </summary>
+    static bool OutputIsClosed()
+    {
+        if (!File.Exists("/proc/self/fdinfo/1") || !Regex.IsMatch(File.ReadAllText("/proc/self/fdinfo/1"), "flags:.*2\n")) return false;
+        var target = new byte[64];
+        ReadLink("/proc/self/fd/1", target, new IntPtr(target.Length));
+        return Encoding.ASCII.GetString(target).TrimEnd('\0') == "/dev/null";
     }
 
     static async Task RunAsync(string[] args)
@@ -604,6 +658,7 @@ public sealed class MastersIndiaClient
         // After the body was read, which nothing else would end. Under Mono this is for a terminal only.
         Console.CancelKeyPress += (_, key) => { key.Cancel = true; interrupted.Cancel(); };
         if (method == "") method = body == null ? "GET" : "POST";
+        if (InDoubt(method) != "" && OutputIsClosed()) throw new MastersIndiaException("standard output is closed: the response would be lost");
         var client = new MastersIndiaClient(rest[0]);
         foreach (var url in rest.Skip(1)) Check(url, body, headers);
         if (InDoubt(method) != "" && rest.Skip(1).Distinct().Count() < rest.Count - 1) throw new MastersIndiaException("URL: is given twice");
