@@ -598,15 +598,16 @@ public sealed class MastersIndiaClient
     [DllImport("libc", EntryPoint = "readlink")] static extern IntPtr ReadLink(string path, byte[] target, IntPtr size);
 
     /// <summary>
-    /// Reports whether standard output is closed: Mono opens /dev/null in its place, for reading too, as >/dev/null does not. It can be
-    /// seen under Linux.
+    /// Reports whether standard output is closed: Mono opens /dev/null in its place, for reading too. So does a program that wants to see
+    /// nothing, but for standard error as well. It can be seen under Linux.
     /// </summary>
     static bool OutputIsClosed()
     {
         if (!File.Exists("/proc/self/fdinfo/1") || !Regex.IsMatch(File.ReadAllText("/proc/self/fdinfo/1"), "flags:.*2\n")) return false;
-        var target = new byte[64];
-        ReadLink("/proc/self/fd/1", target, new IntPtr(target.Length));
-        return Encoding.ASCII.GetString(target).TrimEnd('\0') == "/dev/null";
+        byte[] file = new byte[64], other = new byte[64];
+        ReadLink("/proc/self/fd/1", file, new IntPtr(file.Length));
+        ReadLink("/proc/self/fd/2", other, new IntPtr(other.Length));
+        return Encoding.ASCII.GetString(file).TrimEnd('\0') == "/dev/null" && !file.SequenceEqual(other);
     }
 
     static async Task RunAsync(string[] args)

@@ -103,12 +103,13 @@ func endByInterrupt() {
 	}
 }
 
-// outputIsClosed reports whether standard output is closed: Go opens /dev/null in its place, for reading too, as >/dev/null does
-// not. It can be seen under Linux.
+// outputIsClosed reports whether standard output is closed: Go opens /dev/null in its place, for reading too. So does a program
+// that wants to see nothing, but for standard error as well. It can be seen under Linux.
 func outputIsClosed() bool {
 	file, _ := os.Readlink("/proc/self/fd/1")
+	other, _ := os.Readlink("/proc/self/fd/2")
 	opened, _ := os.ReadFile("/proc/self/fdinfo/1")
-	return file == os.DevNull && regexp.MustCompile(`(?m)^flags:.*2$`).Match(opened)
+	return file == os.DevNull && other != file && regexp.MustCompile(`(?m)^flags:.*2$`).Match(opened)
 }
 
 // hiding keeps Vault tokens out of messages.

@@ -76,7 +76,7 @@ public final class MastersIndiaClient {
     /** What Vault gives; metadata are the role's. Text that Vault did not give is null. JSON of it shows the token: log the tokenId. */
     public record Token(String accessToken, String authorization, String tokenId, String config, String clientId,
             Map<String, String> metadata) {
-        @Override public String toString() { return "token " + tokenId; } // it stays out of logs
+        @Override public String toString() { return "token " + tokenId; } // out of logs. "';' expected" here: Java is older than 17
     }
 
     private static final Pattern VAULT_TOKEN = Pattern.compile("(?<![\\w-])hv[sbr]\\.[\\w-]{20,}");
@@ -104,6 +104,7 @@ public final class MastersIndiaClient {
 
     /** @param rejected the token_id of a token that the API has refused */
     public synchronized Token token(String rejected) throws ClientException {
+        given("rejected", rejected);
         if (!rejected.matches("|[0-9a-f]{16}")) { // a token would come into Vault's audit log
             throw new ClientException("rejected: must be the token_id of a token, 16 hex digits", 0);
         }
@@ -133,6 +134,8 @@ public final class MastersIndiaClient {
      */
     public String call(String url, String method, String body, Map<String, String> headers, String field) throws ClientException {
         check(url, body, headers);
+        given("method", method);
+        given("field", field);
         if (!method.matches("[A-Z]*")) {
             throw new ClientException("method: must be a word such as POST; the body comes after it", 0);
         }
@@ -187,14 +190,23 @@ public final class MastersIndiaClient {
         return ". It returned " + answer.status + inDoubt(verb, answer.status) + ": " + hide(token, answer.body);
     }
 
+    private static void given(String name, Object value) {
+        if (value == null) {
+            throw new IllegalArgumentException(name + ": must be given");
+        }
+    }
+
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
     public static void check(String url, String body, Map<String, String> headers) throws ClientException {
+        given("url", url);
+        given("headers", headers);
         checkUrl("URL", url);
         if (url.startsWith("http:") && !url.matches("http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)(:\\d+)?([/?#].*)?")) {
             throw new ClientException("URL: http:// would send the token in clear text: use https://; only localhost may be http://", 0);
         }
         for (Map.Entry<String, String> header : headers.entrySet()) {
-            if (!header.getKey().matches("[\\w-]+") || header.getValue() == null || !header.getValue().matches("[!-~][ -~]*")) {
+            if (header.getKey() == null || !header.getKey().matches("[\\w-]+") || header.getValue() == null
+                    || !header.getValue().matches("[!-~][ -~]*")) {
                 throw new ClientException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -", 0);
             }
             if (header.getKey().matches(OWN_HEADERS + "|client_id")) {
@@ -505,7 +517,18 @@ public final class MastersIndiaClient {
         }
         try {
             HttpResponse<String> response = sending.get(seconds, TimeUnit.SECONDS);
-            return new Answer(response.statusCode(), response.body());
+            Answer answer = new Answer(response.statusCode(), response.body());
+            String place = response.headers().firstValue("Location").orElse("");
+            boolean ofVault = request.headers().firstValue("X-Vault-Token").isPresent();
+            if (answer.status < 300 || answer.status > 399 || place.isEmpty() || ofVault || refused(answer, "", "")) {
+                return answer;
+            }
+            try {
+                String to = shown(request.uri().resolve(place).toString()).replaceFirst("//[^/]*@", "//"); // without what may be secret
+                return new Answer(answer.status, "it redirects to " + to);
+            } catch (IllegalArgumentException e) {
+                return answer;
+            }
         } catch (TimeoutException e) {
             sending.cancel(true);
             throw new ClientException("calling " + where + " failed: no response within " + seconds + " s" + doubt, 0);
@@ -565,6 +588,15 @@ public final class MastersIndiaClient {
         }
     }
 
+    /** Java opens a file of its own in the place of a standard output that is closed, for reading. It can be seen under Linux. */
+    private static boolean outputIsClosed() {
+        try {
+            return Files.readString(Path.of("/proc/self/fdinfo/1")).matches("(?s).*flags:[^\n]*0\n.*");
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
     private static void run(String[] args) throws ClientException {
         // Whatever the locale, such as that of cron.
         System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8));
@@ -602,6 +634,9 @@ public final class MastersIndiaClient {
                 }
                 body = Files.readString(Path.of(body.substring(1)));
             } else if (body != null && body.contains("\ufffd")) { // of an argument nothing else can be seen
+                if (!"UTF-8".equals(System.getProperty("sun.jnu.encoding"))) {
+                    throw new ClientException("body: the argument cannot be read in this locale; -d @FILE works", 0);
+                }
                 throw new MalformedInputException(1);
             }
         } catch (CharacterCodingException e) {
@@ -609,8 +644,11 @@ public final class MastersIndiaClient {
         } catch (IOException e) {
             throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);
         }
-        MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
         String verb = options.getOrDefault("-X", body == null ? "GET" : "POST");
+        if (outputIsClosed()) {
+            throw new ClientException("standard output is closed: the response would be lost", 0);
+        }
+        MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
         for (String url : rest.subList(1, rest.size())) {
             check(url, body, headers);
         }
