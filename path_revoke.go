@@ -113,7 +113,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		}
 	}
 	if tokenID == "" {
-		b.warnOfTokensFromBefore(advice, resp, req.MountPoint, name)
+		b.warnOfTokensFromBefore(advice, resp, req.MountPoint, name, revoked)
 	}
 	b.warnOfSharedTokens(advice, resp, req.MountPoint, name, revoked)
 	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
@@ -150,17 +150,15 @@ func (b *backend) warnOfSharedTokens(
 	}
 }
 
-// warnOfTokensFromBefore warns of unexpired tokens that the ledger has of the config, and that its account does not know.
-func (b *backend) warnOfTokensFromBefore(ctx context.Context, resp *logical.Response, mount, name string) {
+// warnOfTokensFromBefore warns of unexpired tokens that the ledger has of the config, and that its account does not know any more.
+func (b *backend) warnOfTokensFromBefore(
+	ctx context.Context, resp *logical.Response, mount, name string, revoked []issuer.Revocation,
+) {
 	issued, _, _ := b.listIssued(ctx, name) // without the ledger nothing is known of others
-	known, err := b.issuer.Tokens(ctx, name)
-	if err != nil {
-		return
-	}
 	now := b.clock().Wall
 	n, until := 0, now
 	for _, e := range issued {
-		_, is := known.Out[e.TokenID]
+		is := slices.ContainsFunc(revoked, func(r issuer.Revocation) bool { return r.TokenID == e.TokenID })
 		if is || e.Upstream == string(account.Killed) || !e.ExpiresAt.After(now) || b.issuer.IsRevoking(name, e.TokenID) {
 			continue
 		}

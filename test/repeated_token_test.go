@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -448,6 +449,45 @@ func TestRepeatedToken_DeletedConfigKeepsTheEnd(t *testing.T) {
 		s.EveryMinute()
 		advance(3 * time.Hour) // a process that has just started does not rely on the clock
 		check.Equal(t, s.storedUnder("token/"), map[string]string{}, "what is kept of the deleted config once its token has ended")
+	})
+}
+
+// And where the write that was to create the config failed after its login, or the config was deleted while the token was stored.
+func TestRepeatedToken_GivenUpTokenKeepsTheEnd(t *testing.T) {
+	each(t, map[string]func(s *testMount, f fixture){
+		"creation that failed": func(s *testMount, f fixture) {
+			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+			s.refused(logical.UpdateOperation, "config/gst", f.config)
+		},
+		"deleted elsewhere while the token was stored": func(s *testMount, f fixture) {
+			s.mount(f, "verify_connection", false)
+			writes := 0
+			s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
+				if access == mounttest.Put && key == "token/gst" {
+					if writes++; writes == 2 { // the first notes the login
+						return mounttest.Fault{Wait: 10 * time.Second}
+					}
+				}
+				return mounttest.Fault{}
+			})
+			read := s.async("token/app")
+			advance(time.Second)
+			check.NoError(s.t, s.Storage.Entries.Delete(s.t.Context(), "config/gst"))
+			s.Backend().InvalidateKey(s.t.Context(), "config/gst")
+			_, _ = s.ask(s.t.Context(), "app", nil)
+			s.wait(read)
+		},
+	}, func(t *testing.T, happens func(s *testMount, f fixture)) {
+		f := oauth().living(time.Hour)
+		f.account.SameToken = simulator.TokenRepeated
+		s := newLatencyMount(t, f.account)
+		ends := time.Now().Add(time.Hour)
+		happens(s, f)
+		s.wantLogins(1, "whose token is not known to be served")
+		s.Storage.Heal()
+		advance(30 * time.Minute)
+		s.mount(f)
+		check.True(t, !s.token("app").expires.After(ends), "the token is given again until %s, and ends at %s", s.token("app").expires, ends)
 	})
 }
 

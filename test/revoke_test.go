@@ -315,21 +315,22 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 		happens func(s *testMount, id string)
 		says    []string
 		alive   bool
+		revoked int
 	}
 	each(t, map[string]testCase{
 		"not revoked before": {
 			func(s *testMount, _ string) { recreate(s) },
-			[]string{"from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z"}, true,
+			[]string{"is no longer handed out, but may be valid upstream until 2000-01-02T00:00:00Z"}, true, 1,
 		},
 		"revoked before that": {
-			func(s *testMount, id string) { s.revoke(id); recreate(s) }, []string{"It was revoked upstream at 2000-01-01T00:00:00Z."}, false,
+			func(s *testMount, id string) { s.revoke(id); recreate(s) }, []string{"It was revoked upstream at 2000-01-01T00:00:00Z."}, false, 0,
 		},
 		"whose revocation is still being sent": {func(s *testMount, id string) {
 			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 			s.revoke(id)
 			recreate(s)
 			s.says(s.lookUp("token_id", id).Advice, "the engine goes on asking for its revocation")
-		}, []string{"the upstream is still being asked to revoke it: vault read mastersindia/ledger/gst"}, true},
+		}, []string{"the upstream is still being asked to revoke it: vault read mastersindia/ledger/gst"}, true, 0},
 	}, func(t *testing.T, c testCase) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
@@ -337,7 +338,7 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 		c.happens(s, a.id)
 		out, warnings := s.revoke(a.id)
 		s.says(strings.Join(warnings, " "), c.says...)
-		check.True(t, len(out) == 0 && s.Simulator.TokenAlive(a.access) == c.alive, "revoked were %v", out)
+		check.True(t, len(out) == c.revoked && s.Simulator.TokenAlive(a.access) == c.alive, "revoked were %v", out)
 		s.Simulator.SetFault("", simulator.Fault{})
 		advance(2 * time.Minute)
 		isPending := strings.Contains(c.says[0], "still being asked")
@@ -441,24 +442,26 @@ func TestRevoke_ReturnsNotAfterMaxTokenTTL(t *testing.T) {
 	})
 }
 
-// A config that was deleted and written again does not know the tokens from before, which may be valid: its ledger does.
-func TestRevoke_WarnsOfTokensFromBefore(t *testing.T) {
+// A config that was deleted and written again takes the tokens from before out of use as well, which may be valid.
+func TestRevoke_ActsOnTokensFromBefore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		before := s.token("app")
 		s.remove("config/gst")
 		s.mount(jwtV2().living(time.Hour))
 		s.token("app")
-		_, warnings := s.revoke("")
-		check.True(t, s.Simulator.TokenAlive(before.access), "the token from before is dead: this tests nothing")
-		s.says(strings.Join(warnings, "\n"), "More tokens of config gst may be valid upstream (1, the last until", "vault read mastersindia/ledger/gst")
-		s.write("rotate/gst", nil)
-		_, warnings = s.revoke("")
-		check.True(t, strings.Contains(strings.Join(warnings, "\n"), "(1, the last"), "warned %q", warnings)
+		for range 2 {
+			out, warnings := s.revoke("")
+			check.True(t, s.Simulator.TokenAlive(before.access), "the token from before is dead: this tests nothing")
+			check.Equal(t, out[before.id].upstream, "unsupported", "the outcome of the token from before")
+			s.says(strings.Join(warnings, "\n"), "Token "+before.id+" is no longer handed out, but may be valid upstream until")
+			check.Equal(t, s.lookUp("token_id", before.id).State, "revoked", "the token from before")
+			s.write("rotate/gst", nil)
+		}
 		advance(2 * time.Hour)
 		s.token("app")
-		_, warnings = s.revoke("")
-		check.True(t, !strings.Contains(strings.Join(warnings, "\n"), "More tokens"), "warned of expired ones: %q", warnings)
+		out, warnings := s.revoke("")
+		check.True(t, len(out) == 1 && len(warnings) == 0, "of expired ones: %v, %q", out, warnings)
 	})
 }
 
@@ -492,14 +495,17 @@ func TestRevoke_AnswersWithin30s(t *testing.T) {
 	})
 }
 
-// revoke/ warns of tokens from before the config was deleted and written again: also where many were rotated since, and storage
+// revoke/ warns of more tokens from before the config was deleted and written again than it knows: also where many were rotated since, and storage
 // takes ten milliseconds over a read.
 func TestRevoke_WarnsOfTokensFromBeforeInTime(t *testing.T) {
 	eachOf(t, []int{3, 120}, func(t *testing.T, rotations int) {
 		s := gstMount(t, 24*time.Hour)
 		s.EveryMinute()
 		s.token("app")
-		advance(time.Minute)
+		for range 17 { // of a deleted config the last 16 are known
+			advance(time.Minute)
+			s.write("rotate/gst", nil)
+		}
 		s.remove("config/gst")
 		s.write("config/gst", jwtConfig("verify_connection", false))
 		s.token("app")
@@ -510,7 +516,7 @@ func TestRevoke_WarnsOfTokensFromBeforeInTime(t *testing.T) {
 		s.Storage.Slow(mounttest.Get, "ledger/", 10*time.Millisecond)
 		_, warnings := s.revoke("")
 		said := strings.Join(warnings, " ")
-		check.True(t, strings.Contains(said, "More tokens of config gst may be valid upstream"), "with %d tokens there is no such warning", rotations+1)
+		check.True(t, strings.Contains(said, "More tokens of config gst may be valid upstream (2, "), "with %d tokens there is no such warning", rotations+1)
 	})
 }
 

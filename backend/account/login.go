@@ -86,8 +86,11 @@ func (t *transition) cancelWork() {
 		t.emit(CancelLogin{Work: w.ID})
 	case w.Failure != nil:
 		t.State = t.failed()
-	case w.Token != nil && t.Known == known && (t.Current == nil || t.Current.ID != w.Token.ID):
+	case w.Token == nil || t.Current != nil && t.Current.ID == w.Token.ID:
+	case t.Account != nil:
 		t.supersede(w.Token, t.env)
+	default:
+		t.Deleted = t.withDeleted(w.Token)
 	}
 	t.Work = nil
 	t.changed()

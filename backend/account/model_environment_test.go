@@ -461,11 +461,11 @@ func (w *modelWorld) takesOver(o *modelOp) bool {
 func (w *modelWorld) opEnds(unsure bool) {
 	work := w.op.work
 	w.op = nil
-	if work != 0 {
-		w.apply(Abandon{Work: work})
-	}
 	if unsure {
 		w.applyAs(Invalidated{}, false)
+	}
+	if work != 0 {
+		w.apply(Abandon{Work: work})
 	}
 }
 

@@ -14,7 +14,8 @@ const maxRevoked = 1536
 // Revocable are the unexpired tokens, or the one of the given ID. What a login has brought is one, though storage has yet to take
 // it, or the settings that it was verified with. It takes the place of an earlier version, whose end may be over.
 func (s *State) Revocable(now Reading, id string) []*Token {
-	all := s.out(now)
+	all := slices.DeleteFunc(slices.Clone(s.Deleted), func(t *Token) bool { return !t.MayLive(now) || s.Find(t.ID) != nil })
+	all = append(all, s.out(now)...)
 	if w := s.Work; w != nil && w.Token != nil {
 		all = append(without(all, func(t *Token) bool { return t.ID == w.Token.ID }), w.Token)
 	}
@@ -34,7 +35,9 @@ func (e Revoke) apply(t *transition) {
 		return
 	}
 	work := t.Work
-	current := slices.ContainsFunc(targets, func(token *Token) bool { return !slices.Contains(t.Superseded, token) })
+	current := slices.ContainsFunc(targets, func(token *Token) bool {
+		return !slices.Contains(t.Superseded, token) && !slices.Contains(t.Deleted, token)
+	})
 	if e.TokenID == "" || current {
 		t.cancelWork()
 		t.RevokedAt = t.env.Wall

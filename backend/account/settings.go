@@ -177,7 +177,7 @@ func (t *transition) settingsGone(stored bool) {
 	// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
 	next := t.counts()
 	next.Known, next.Revoked, next.Outbox, next.Failures = absent, t.Revoked, t.Outbox, failures
-	next.Deleted = t.deleted()
+	next.Deleted = t.withDeleted(append(slices.Clip(t.Superseded), t.Current)...)
 	t.State = next
 	t.dropOverOfDeleted()
 	if stored || t.Version > t.Saved { // the operator tries again what storage has refused
@@ -214,10 +214,10 @@ func (e Broken) apply(t *transition) {
 	t.emit(Wake{})
 }
 
-// deleted are the tokens that outlive their config: those that end last, if they are too many.
-func (t *transition) deleted() []*Token {
+// withDeleted are the tokens that outlive their config, with some more: those that end last, if they are too many.
+func (t *transition) withDeleted(more ...*Token) []*Token {
 	all, most := t.Deleted, t.limits().deleted
-	for _, token := range append(slices.Clip(t.Superseded), t.Current) {
+	for _, token := range more {
 		if token != nil && !t.IsRevoked(token.ID) && !t.env.IsOver(token) {
 			bare := token.withoutSecrets()
 			bare.Generation, bare.replaced = "", "" // nothing asks for them any more

@@ -18,7 +18,7 @@ func mutants() []mutant {
 			"func(r revokedToken) bool { return r.isOver(env) }", "func(revokedToken) bool { return true }",
 		},
 		{"a restart forgets revocations", "restart.go", "range r.Revoked {", "range r.Revoked[:0] {"},
-		{"a deletion forgets when tokens end", "settings.go", "next.Deleted = t.deleted()", "next.Deleted = nil"},
+		{"a deletion forgets when tokens end", "settings.go", "next.Deleted = t.withDeleted(append(slices.Clip(t.Superseded), t.Current)...)", "next.Deleted = nil"},
 		{"a restart forgets when tokens of a deleted config end", "restart.go", "range r.Deleted {", "range r.Deleted[:0] {"},
 		{"new settings leave the login in flight", "settings.go", "\tif !t.Work.verifies() {\n\t\tt.cancelWork()", "\tif false {\n\t\tt.cancelWork()"},
 		{"new settings leave the token in use", "settings.go", "\tt.supersedeCurrent()\n\tif target", "\tif target"},
