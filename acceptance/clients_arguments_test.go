@@ -47,6 +47,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			}
 			return said
 		}
+		ofVaultsProxy := "vault.invalid"
+		if name == "go" { // the others do not heed it
+			ofVaultsProxy = "VAULT_PROXY_ADDR is not a URL that can be used; percent-encode"
+		}
 		for _, try := range []struct {
 			name string
 			said string
@@ -163,6 +167,15 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{
 				"a proxy whose password has a slash", ofProxy("http_proxy is not a URL that can be used; percent-encode"), []string{"-d", invoice, name, good},
 				[]string{"VAULT_ADDR=http://vault.invalid", "http_proxy=http://erp:" + secret + "/1@127.0.0.1:1"},
+			},
+			{
+				"a proxy whose password has a percent sign", ofProxy("https_proxy is not a URL that can be used; percent-encode"),
+				[]string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=https://vault.invalid", "https_proxy=http://erp:" + secret + "%Part@127.0.0.1:1"},
+			},
+			{
+				"a proxy for Vault alone", ofVaultsProxy, []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=https://vault.invalid", "VAULT_PROXY_ADDR=http://erp:" + secret + "%Part@127.0.0.1:1"},
 			},
 			{
 				"a proxy that is not there", ofProxy("the proxy of https_proxy"), []string{"-d", invoice, name, good},

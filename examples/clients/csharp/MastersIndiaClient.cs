@@ -595,21 +595,6 @@ public sealed class MastersIndiaClient
         Raise(2);
     }
 
-    [DllImport("libc", EntryPoint = "readlink")] static extern IntPtr ReadLink(string path, byte[] target, IntPtr size);
-
-    /// <summary>
-    /// Reports whether standard output is closed: Mono opens /dev/null in its place, for reading too. So does a program that wants to see
-    /// nothing, but for standard error as well. It can be seen under Linux.
-    /// </summary>
-    static bool OutputIsClosed()
-    {
-        if (!File.Exists("/proc/self/fdinfo/1") || !Regex.IsMatch(File.ReadAllText("/proc/self/fdinfo/1"), "flags:.*2\n")) return false;
-        byte[] file = new byte[64], other = new byte[64];
-        ReadLink("/proc/self/fd/1", file, new IntPtr(file.Length));
-        ReadLink("/proc/self/fd/2", other, new IntPtr(other.Length));
-        return Encoding.ASCII.GetString(file).TrimEnd('\0') == "/dev/null" && !file.SequenceEqual(other);
-    }
-
     static async Task RunAsync(string[] args)
     {
         string method = "", body = null, field = "";
@@ -659,7 +644,6 @@ public sealed class MastersIndiaClient
         // After the body was read, which nothing else would end. Under Mono this is for a terminal only.
         Console.CancelKeyPress += (_, key) => { key.Cancel = true; interrupted.Cancel(); };
         if (method == "") method = body == null ? "GET" : "POST";
-        if (InDoubt(method) != "" && OutputIsClosed()) throw new MastersIndiaException("standard output is closed: the response would be lost");
         var client = new MastersIndiaClient(rest[0]);
         foreach (var url in rest.Skip(1)) Check(url, body, headers);
         if (InDoubt(method) != "" && rest.Skip(1).Distinct().Count() < rest.Count - 1) throw new MastersIndiaException("URL: is given twice");
