@@ -382,7 +382,7 @@ func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 	}
 	each(t, map[string]testCase{
 		"no limit": {"0s", false, 0, 3}, "10m": {"10m", false, 0, 3}, "40m": {"40m", false, 0, 3}, "50m": {"50m", false, 0, 3},
-		"not told": {"40m", true, 0, 3},
+		"not told": {"40m", true, 0, 3}, "not told, 30m": {"30m", true, 0, 3},
 		"set back": {"0s", false, -10 * time.Minute, 180}, "set forward": {"0s", false, 10 * time.Minute, 180},
 	}, func(t *testing.T, c testCase) {
 		f := oauth().living(time.Hour)
@@ -406,6 +406,52 @@ func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 			check.True(t, s.livesFor(read, read.lease), "minute %d: a lease of %s outlives its token", minute, read.lease)
 		}
 		atMost(t, refused, c.refused, "reads that were refused, of which there may be one at each of the three ends")
+	})
+}
+
+// Settings that allow a life which the token has had: it is served on, as the upstream gives no other.
+func TestRepeatedToken_ShorterLimitCausesNoLoginStorm(t *testing.T) {
+	limits := map[string]string{"max_token_ttl": "10m", "default_token_ttl": "10m"}
+	eachPair(t, []string{"max_token_ttl", "default_token_ttl"}, []bool{false, true}, func(t *testing.T, limit string, deleted bool) {
+		f := oauth().living(time.Hour)
+		f.account.SameToken, f.account.OmitExpiry = simulator.TokenRepeated, limit == "default_token_ttl"
+		s := newLatencyMount(t, f.account)
+		s.mount(f, "default_token_ttl", "1h")
+		first := s.token("app")
+		advance(28 * time.Minute)
+		if deleted {
+			s.remove("config/gst")
+		}
+		s.mount(f, limit, limits[limit], "headers", "X-Branch=7", "verify_connection", false)
+		s.loggingIn(1, func() {
+			for range 30 {
+				a := s.token("app")
+				check.True(t, a.id == first.id && s.livesFor(a, a.lease), "token %s, with a lease of %s", a.id, a.lease)
+				advance(time.Second)
+			}
+		})
+	})
+}
+
+// Nor is its life told anew where the host's clock was ahead when it came, and the account has left memory since the clock was set
+// right.
+func TestRepeatedToken_ClockSetRightAfterwards(t *testing.T) {
+	ages := []time.Duration{10 * time.Minute, 10 * time.Hour}
+	eachPair(t, ages, []time.Duration{20 * time.Minute, 330 * time.Minute}, func(t *testing.T, age, ahead time.Duration) {
+		f := oauth().living(time.Hour)
+		f.account.SameToken = simulator.TokenRepeated
+		s := newLatencyMount(t, f.account)
+		s.EveryMinute()
+		advance(age)
+		s.mount(f)
+		first := s.token("app")
+		s.write("config/gst", map[string]any{"headers": "X-Branch=7", "verify_connection": false})
+		advance(25 * time.Minute) // nobody reads, and no token is in use
+		s.Clock.Jump(-ahead)
+		advance(20 * time.Minute)
+		again := s.token("app")
+		check.Require(t, again.id == first.id, "another token: this tests nothing")
+		check.True(t, s.livesFor(again, again.lease), "a lease of %s outlives its token", again.lease)
 	})
 }
 

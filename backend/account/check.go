@@ -37,6 +37,9 @@ func (s *State) checkFailures() error {
 		return errors.New("too many failed logins are kept")
 	}
 	for n, f := range s.Failures {
+		if f.NextAttempt.Before(f.At) {
+			return fmt.Errorf("the next attempt at %s is before the login that failed", f.NextAttempt)
+		}
 		if slices.ContainsFunc(s.Failures[:n], f.isReplacedBy) {
 			return errors.New("two failures of one kind concern the same login")
 		}

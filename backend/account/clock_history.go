@@ -67,6 +67,20 @@ func (h ClockHistory) SurelyPast(now Reading) time.Time {
 	return time.Unix(0, int64(ahead+now.Elapsed)).UTC()
 }
 
+// zero is what the wall clock has shown, or would have, at the elapsed time 0: it tells one clock from another that was set.
+func (r Reading) zero() time.Time { return time.Unix(0, int64(r.ahead())).UTC() }
+
+// by is the history from when the wall clock first went as for times that were stored beside this zero; all of it where it never
+// did.
+func (h ClockHistory) by(zero time.Time) ClockHistory {
+	for n, s := range h.stretches {
+		if (s.ahead - time.Duration(zero.UnixNano())).Abs() <= Margin {
+			return ClockHistory{h.stretches[n:]}
+		}
+	}
+	return h
+}
+
 // elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once; by
 // how much it was further ahead later, as after a suspension; and whether this process was running then.
 func (h ClockHistory) elapsedAt(wall time.Time, now Reading) (at, missed time.Duration, running bool) {

@@ -15,8 +15,11 @@ const SchemaVersion = 1
 
 // Record is what survives a restart of an account: one storage entry, so that no part of it can be newer than another.
 type Record struct {
-	Schema     int    `json:"schema"`
-	Generation string `json:"generation"`
+	Schema int `json:"schema"`
+	// Clock tells by which clock the times are, where it was set since the process started: see Reading.zero. Older versions did not
+	// keep it.
+	Clock      time.Time `json:"clock,omitzero"`
+	Generation string    `json:"generation"`
 	// RefreshTarget names the endpoint to which the refresh tokens in this record may go.
 	RefreshTarget string          `json:"refresh_target,omitempty"`
 	Current       *StoredToken    `json:"current,omitempty"`
@@ -120,7 +123,7 @@ func (s *State) record(env Env) *Record {
 		return nil
 	}
 	r := &Record{
-		Schema: SchemaVersion, Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
+		Schema: SchemaVersion, Clock: env.zero(), Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
 		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt,
 		Outbox: make([]StoredOutboxEntry, 0, len(s.Outbox)),
 	}

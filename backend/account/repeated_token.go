@@ -61,7 +61,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 		return nil, t.revokedAgain(n, token)
 	}
 	token, _ = token.corrected(now) // the clock may have been set back since the login began
-	token = t.withKnownExpiry(token).limited(a)
+	token = t.withKnownExpiry(token, a).limited(a)
 	switch {
 	case token.Usable(now):
 		return token, nil
@@ -101,7 +101,7 @@ func (s *State) given(id string) *Token {
 }
 
 // withKnownExpiry is the token with the times that it had when it was first given, where these are not over.
-func (t *transition) withKnownExpiry(token *Token) *Token {
+func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	given, now := t.given(token.ID), t.env.Reading
 	if given == nil {
 		return token
@@ -113,8 +113,8 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	if token.ExpiresAt.Before(told.ExpiresAt) {
 		told.ExpiresAt = token.ExpiresAt
 	}
-	// Where max_token_ttl ends it, or a wall clock that was set forward, the upstream has just handed it out as good.
-	left, anew := told.Remaining(now), given.toldLife > 0 && given.Remaining(now) <= minLife
+	// Where the limits of now end it, or a wall clock that was set forward, the upstream has just handed it out as good.
+	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
 	if left <= -repeatMargin {
 		left, anew = told.elapsedLeft(now), true
 	}
@@ -124,7 +124,8 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	kept := *token.withRefreshOf(given, token.refreshTarget)
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
-	if anew {
+	if anew { // its life is no longer the assumed one, which would count from now on again
+		kept.lifeAssumed = false
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
 		return &kept
 	}

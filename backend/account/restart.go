@@ -14,6 +14,8 @@ var errUnfinished = errors.New("the last login was cut off when the plugin stopp
 
 // restore takes over a record. What it means under the present settings, nil for none, is for adopt.
 func (t *transition) restore(r *Record, a *Account) {
+	env := t.env
+	env.Clocks = env.Clocks.by(r.Clock)
 	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
 	t.Failures = r.failures(t.env, a)
@@ -21,7 +23,7 @@ func (t *transition) restore(r *Record, a *Account) {
 		t.Revoked = append(t.Revoked, revokedToken(revoked))
 	}
 	for _, stored := range r.Superseded {
-		token := stored.token(r.RefreshTarget).withElapsed(t.env)
+		token := stored.token(r.RefreshTarget).withElapsed(env)
 		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
 			token.revokedAt = cmp.Or(r.RevokedAt, t.env.Wall)
 		}
@@ -31,14 +33,14 @@ func (t *transition) restore(r *Record, a *Account) {
 		t.Superseded = append(t.Superseded, token)
 	}
 	for _, stored := range r.Deleted {
-		t.Deleted = append(t.Deleted, stored.token(r.RefreshTarget).withElapsed(t.env))
+		t.Deleted = append(t.Deleted, stored.token(r.RefreshTarget).withElapsed(env))
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
-		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(t.env), Keep: keep})
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(env), Keep: keep})
 	}
 	if r.Current != nil {
-		t.Current = r.Current.token(r.RefreshTarget).withElapsed(t.env)
+		t.Current = r.Current.token(r.RefreshTarget).withElapsed(env)
 		t.Suspect = r.Suspect || t.Current.isFromFuture(t.env.Reading)
 		if t.IsRevoked(t.Current.ID) {
 			t.supersedeCurrent()

@@ -214,9 +214,9 @@ func (e Broken) apply(t *transition) {
 	t.emit(Wake{})
 }
 
-// withDeleted are the tokens that outlive their config, with some more: those that end last, if they are too many.
+// withDeleted are the tokens that outlive their config, with some more: the last of them, if they are too many.
 func (t *transition) withDeleted(more ...*Token) []*Token {
-	all, most := t.Deleted, t.limits().deleted
+	all := t.Deleted
 	for _, token := range more {
 		if token != nil && !t.IsRevoked(token.ID) && !t.env.IsOver(token) {
 			bare := token.withoutSecrets()
@@ -224,10 +224,7 @@ func (t *transition) withDeleted(more ...*Token) []*Token {
 			all = append(without(all, func(t *Token) bool { return t.ID == bare.ID }), bare)
 		}
 	}
-	if len(all) > most {
-		all = slices.SortedStableFunc(slices.Values(all), func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
-	}
-	return all[max(0, len(all)-most):]
+	return all[max(0, len(all)-t.limits().deleted):]
 }
 
 func (t *transition) dropOverOfDeleted() {

@@ -32,7 +32,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		err = errExpiredOnArrival
 	}
 	if err == nil {
-		token = t.withKnownExpiry(token).limited(w.Account)
+		token = t.withKnownExpiry(token, w.Account).limited(w.Account)
 		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
 		t.Suspect = t.Suspect || t.endsSession(token, w.Account)
 		t.emit(Wake{})
