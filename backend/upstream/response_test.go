@@ -4,6 +4,7 @@
 package upstream_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -471,4 +472,54 @@ func TestResponse_TypesOfErrorsDrift(t *testing.T) {
 	} {
 		mustBe(t, mustFail(login(t, upstream.JWT, always(200, "application/json", `{"error":`+some+`}`)))(t), kind)
 	}
+}
+
+func TestResponse_Over1MiBRefused(t *testing.T) {
+	padded := goodResponse + strings.Repeat(" ", 1<<20-len(goodResponse))
+	type testCase struct {
+		status int
+		body   string
+		length string
+		want   string
+	}
+	each(t, map[string]testCase{
+		"1 MiB":                           {200, padded, "", ""},
+		"a byte more":                     {200, padded + " ", "", "malformed"},
+		"a byte more, as a length":        {200, padded + " ", fmt.Sprint(len(padded) + 1), "malformed"},
+		"1 MiB, as a length":              {200, padded, fmt.Sprint(len(padded)), ""},
+		"a byte more at 400":              {400, padded + " ", "", "malformed"},
+		"a byte more of a server's error": {500, padded + " ", "", "unavailable/server"},
+	}, func(t *testing.T, test testCase) {
+		headers := []string{"X: y"}
+		if test.length != "" {
+			headers = append(headers, "Content-Length: "+test.length)
+		}
+		token, err := login(t, upstream.JWT, always(test.status, "application/json", test.body, headers...))
+		if test.want == "" {
+			check.NoError(t, err)
+			return
+		}
+		e := mustFail(token, err)(t)
+		mustBe(t, e, test.want)
+		check.Contains(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+	})
+}
+
+func TestResponse_EndlessNotRead(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		block := bytes.Repeat([]byte("x"), 64<<10)
+		for {
+			n, err := w.Write(block)
+			sent.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	})
+	mustBe(t, mustFail(newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background()))(t), "malformed")
+	s.Close() // Waits for the handler, which stops because the connection is gone.
+	// What was not read waits in the buffers of both sides' sockets, which are a few megabytes at most.
+	check.True(t, sent.Load() <= 64<<20, "the server could send %d bytes", sent.Load())
 }
