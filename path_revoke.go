@@ -150,7 +150,7 @@ func (b *backend) warnOfSharedTokens(
 	}
 }
 
-// warnOfTokensFromBefore warns of unexpired tokens that the ledger has of the config, and that its account does not know any more.
+// warnOfTokensFromBefore warns of unexpired tokens of the config that the ledger has, and its account does not know any more.
 func (b *backend) warnOfTokensFromBefore(
 	ctx context.Context, resp *logical.Response, mount, name string, revoked []issuer.Revocation,
 ) {
