@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/token"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -15,6 +16,7 @@ import (
 
 // TestMain fails when a goroutine is left behind. A bubble of testing/synctest does so by itself; this is for all else.
 func TestMain(m *testing.M) {
+	time.Local = time.FixedZone("west of UTC", -8*60*60) // a time that is said in it instead of UTC is seen
 	// Vault's SDK links the clients of the clouds' databases, and one of their packages starts this when it is loaded.
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"))
 }

@@ -86,15 +86,20 @@ func (s *State) rememberRevoked(token *Token) {
 	s.Revoked = next
 }
 
-// replace puts another version of a superseded token in its place, and puts it into the outbox.
+// replace puts another version of a token that is served no more in its place, and puts it into the outbox.
 func (t *transition) replace(id string, token *Token) {
 	keep := time.Duration(0)
 	if t.Account != nil {
 		keep = t.Account.LedgerRetention
 	}
-	if n := slices.IndexFunc(t.Superseded, func(s *Token) bool { return s.ID == id }); n >= 0 {
+	same := func(s *Token) bool { return s.ID == id }
+	if n := slices.IndexFunc(t.Superseded, same); n >= 0 {
 		t.Superseded = slices.Clone(t.Superseded)
 		t.Superseded[n] = token
+	}
+	if n := slices.IndexFunc(t.Deleted, same); n >= 0 {
+		t.Deleted = slices.Clone(t.Deleted)
+		t.Deleted[n] = token.withoutSecrets()
 	}
 	t.addToOutbox(token, keep)
 }
