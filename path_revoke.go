@@ -102,7 +102,8 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)
 	}
-	resp := &logical.Response{Data: map[string]any{"tokens": revocations(revoked)}}
+	tokens := revocations(revoked)
+	resp := &logical.Response{Data: map[string]any{"tokens": tokens}}
 	if slices.ContainsFunc(revoked, func(r issuer.Revocation) bool { return !r.Stored }) {
 		resp.AddWarning("Vault's storage has not responded yet: the tokens are no longer handed out, but a restart of the plugin " +
 			"would restore them. Run the command again.")
@@ -113,7 +114,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		}
 	}
 	if tokenID == "" {
-		b.warnOfTokensFromBefore(advice, resp, req.MountPoint, name, revoked)
+		b.warnOfTokensFromBefore(advice, resp, req.MountPoint, name, tokens)
 	}
 	b.warnOfSharedTokens(advice, resp, req.MountPoint, name, revoked)
 	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
@@ -152,13 +153,13 @@ func (b *backend) warnOfSharedTokens(
 
 // warnOfTokensFromBefore warns of unexpired tokens of the config that the ledger has, and its account does not know any more.
 func (b *backend) warnOfTokensFromBefore(
-	ctx context.Context, resp *logical.Response, mount, name string, revoked []issuer.Revocation,
+	ctx context.Context, resp *logical.Response, mount, name string, revoked map[string]any,
 ) {
 	issued, _, _ := b.listIssued(ctx, name) // without the ledger nothing is known of others
 	now := b.clock().Wall
 	n, until := 0, now
 	for _, e := range issued {
-		is := slices.ContainsFunc(revoked, func(r issuer.Revocation) bool { return r.TokenID == e.TokenID })
+		_, is := revoked[e.TokenID]
 		if is || e.Upstream == string(account.Killed) || !e.ExpiresAt.After(now) || b.issuer.IsRevoking(name, e.TokenID) {
 			continue
 		}

@@ -66,7 +66,7 @@ func (s *State) checkTokens() error {
 	} else if s.Suspect || s.Restored {
 		return errors.New("no token, and yet it is suspect or counts as read")
 	}
-	if most := s.limits(); len(s.Superseded) > most.superseded || len(s.Revoked) > most.revoked || len(s.Deleted) > most.deleted {
+	if most := s.limits(); len(s.Superseded) > most.superseded || len(s.Revoked) > most.revoked || len(s.Deleted) > maxDeleted {
 		return errors.New("too many tokens are kept")
 	}
 	ids := make([]string, 0, 1+len(s.Superseded))

@@ -402,9 +402,9 @@ func (w *modelWorld) excuseForgotten(before *State, event Event) {
 			g.holds, g.verHolds = [2]ghostHold{}, [2]ghostHold{}
 		}
 	}
-	if most.superseded+most.deleted > 0 {
-		for _, t := range slices.Concat(before.Superseded, before.Deleted) {
-			if n := g.find(t.ID); n >= 0 && s.given(t.ID) == nil {
+	if most.superseded > 0 {
+		for _, t := range before.Superseded {
+			if n := g.find(t.ID); n >= 0 && s.Find(t.ID) == nil {
 				g.change(n, func(t *ghostToken) { t.end = -1 })
 			}
 		}

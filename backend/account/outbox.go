@@ -12,7 +12,6 @@ import (
 // earlier entry.
 func (t *transition) addToOutbox(token *Token, keep time.Duration) {
 	bare := token.withoutSecrets()
-	bare.Generation, bare.replaced = "", "" // the ledger does not keep them, and the record is small
 	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID }
 	if n := slices.IndexFunc(t.Outbox, same); n >= 0 {
 		keep = max(keep, t.Outbox[n].Keep) // a change of ledger_retention is for new tokens

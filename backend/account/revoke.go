@@ -14,7 +14,7 @@ const maxRevoked = 1536
 // Revocable are the unexpired tokens, or the one of the given ID. What a login has brought is one, though storage has yet to take
 // it, or the settings that it was verified with. It takes the place of an earlier version, whose end may be over.
 func (s *State) Revocable(now Reading, id string) []*Token {
-	all := slices.DeleteFunc(slices.Clone(s.Deleted), func(t *Token) bool { return !t.MayLive(now) || s.Find(t.ID) != nil })
+	all := without(s.Deleted, func(t *Token) bool { return !t.MayLive(now) || s.Find(t.ID) != nil })
 	all = append(all, s.out(now)...)
 	if w := s.Work; w != nil && w.Token != nil {
 		all = append(without(all, func(t *Token) bool { return t.ID == w.Token.ID }), w.Token)

@@ -219,12 +219,10 @@ func (t *transition) withDeleted(more ...*Token) []*Token {
 	all := t.Deleted
 	for _, token := range more {
 		if token != nil && !t.IsRevoked(token.ID) && !t.env.IsOver(token) {
-			bare := token.withoutSecrets()
-			bare.Generation, bare.replaced = "", "" // nothing asks for them any more
-			all = append(without(all, func(t *Token) bool { return t.ID == bare.ID }), bare)
+			all = append(without(all, func(t *Token) bool { return t.ID == token.ID }), token.withoutSecrets())
 		}
 	}
-	return all[max(0, len(all)-t.limits().deleted):]
+	return all[max(0, len(all)-maxDeleted):]
 }
 
 func (t *transition) dropOverOfDeleted() {

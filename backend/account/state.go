@@ -29,7 +29,7 @@ const (
 
 // bounds are how much an account remembers, where that is less than the constants say: the model checker meets them in a few
 // steps. Zero stands for the constant.
-type bounds struct{ failedLogins, superseded, revoked, deleted, outbox int }
+type bounds struct{ failedLogins, superseded, revoked, outbox int }
 
 // limits are the bounds in force.
 func (s *State) limits() bounds {
@@ -37,7 +37,6 @@ func (s *State) limits() bounds {
 		failedLogins: cmp.Or(s.bounds.failedLogins, maxFailedLogins),
 		superseded:   cmp.Or(s.bounds.superseded, maxSuperseded),
 		revoked:      cmp.Or(s.bounds.revoked, maxRevoked),
-		deleted:      cmp.Or(s.bounds.deleted, maxDeleted),
 		outbox:       cmp.Or(s.bounds.outbox, maxOutbox),
 	}
 }

@@ -134,10 +134,11 @@ func (t *Token) Refresh() string { return t.refresh }
 // Skew is the upstream's clock minus ours when the token came; known is false where the response had no Date.
 func (t *Token) Skew() (skew time.Duration, known bool) { return t.skew, t.skewKnown }
 
-// withoutSecrets is what may be remembered of a token that is not served any more.
+// withoutSecrets is what may be remembered of a token that is not served any more, and no more than is asked for.
 func (t *Token) withoutSecrets() *Token {
 	bare := *t
 	bare.Access, bare.refresh, bare.refreshExpiresAt = "", "", time.Time{}
+	bare.Generation, bare.replaced = "", ""
 	return &bare
 }
 

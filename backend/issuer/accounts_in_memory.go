@@ -11,6 +11,7 @@ import (
 // workers are those in memory, by account. None is ever replaced: two of one account would log in twice.
 type workers struct{ byName sync.Map }
 
+// of returns the account's worker if there is one. The caller only looks at it: to keep it there is acquire.
 func (w *workers) of(name string) (*worker, bool) {
 	value, ok := w.byName.Load(name)
 	if !ok {

@@ -68,7 +68,7 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 // again before the next use. It does no I/O itself. The counts of an account that has left memory are dropped if its config is
 // gone.
 func (i *Issuer) Invalidate(name string) {
-	if w, ok := i.lookup(name); ok {
+	if w, ok := i.workers.of(name); ok {
 		w.apply(account.Invalidated{}, false)
 		return
 	}

@@ -152,7 +152,7 @@ func (i *Issuer) Unsent(config string) []Unsent {
 		}
 	}
 	if config != "" {
-		if w, ok := i.lookup(config); ok {
+		if w, ok := i.workers.of(config); ok {
 			add(w)
 		}
 		return found

@@ -24,7 +24,7 @@ func (i *Issuer) Read(ctx context.Context, name string) (Result, error) {
 // ReadWarm gives the account's shared token if it is in memory and can be served with no further thought; otherwise it does
 // nothing. It takes no lock and never waits.
 func (i *Issuer) ReadWarm(name string, now Reading) (Result, bool) {
-	w, ok := i.lookup(name)
+	w, ok := i.workers.of(name)
 	if !ok {
 		return Result{}, false
 	}

@@ -44,13 +44,13 @@ func (i *Issuer) Status(ctx context.Context, name string) (s Status, err error) 
 
 // InMemory reports whether anything is known of an account without reading storage, though its settings may be stale.
 func (i *Issuer) InMemory(name string) bool {
-	_, ok := i.lookup(name)
+	_, ok := i.workers.of(name)
 	return ok
 }
 
 // Known is Status for an account that is in memory; ok is false for any other.
 func (i *Issuer) Known(name string) (s Status, ok bool) {
-	w, ok := i.lookup(name)
+	w, ok := i.workers.of(name)
 	if !ok {
 		return Status{}, false
 	}
@@ -86,7 +86,7 @@ func (l *locked) status() Status {
 // IsRevoking reports whether the upstream goes on being asked to revoke a token under former settings of the account, such as
 // those of a config that was deleted.
 func (i *Issuer) IsRevoking(name, tokenID string) (is bool) {
-	if w, ok := i.lookup(name); ok {
+	if w, ok := i.workers.of(name); ok {
 		w.do(func(l *locked) { is = l.isFormer(tokenID) })
 	}
 	return is
@@ -94,7 +94,7 @@ func (i *Issuer) IsRevoking(name, tokenID string) (is bool) {
 
 // IsRevoked reports whether a token must not be served, as far as the account is in memory.
 func (i *Issuer) IsRevoked(name, tokenID string) (is bool) {
-	if w, ok := i.lookup(name); ok {
+	if w, ok := i.workers.of(name); ok {
 		w.do(func(l *locked) { is = l.state.IsRevoked(tokenID) })
 	}
 	return is

@@ -69,7 +69,7 @@ func (i *Issuer) Summary(stored []string) Summary {
 
 // forgetGone forgets what was counted of an account that is not stored, unless it has come into being just now.
 func (i *Issuer) forgetGone(name string) {
-	if _, ok := i.lookup(name); !ok {
+	if _, ok := i.workers.of(name); !ok {
 		i.counters.Forget(name)
 	}
 }

@@ -96,9 +96,6 @@ func (w *worker) hold() (ok bool) {
 	return ok
 }
 
-// lookup returns the account's worker if there is one. The caller only looks at it.
-func (i *Issuer) lookup(name string) (*worker, bool) { return i.workers.of(name) }
-
 func (w *worker) release() {
 	w.do(func(l *locked) {
 		l.callers--

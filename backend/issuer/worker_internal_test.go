@@ -41,7 +41,7 @@ func TestWorker_AgreesWithTheStateMachine(t *testing.T) {
 			for range 60 {
 				what, worker, core := d.step(t.Context())
 				worker, core = fmt.Sprintf("%s, %d logins", worker, d.logins[0]), fmt.Sprintf("%s, %d logins", core, d.logins[1])
-				if worker, ok := d.issuer.lookup("gst"); ok {
+				if worker, ok := d.issuer.workers.of("gst"); ok {
 					if s, _ := worker.look(); s.Check() != nil {
 						t.Fatalf("seed %d, after %s: %v", seed, what, s.Check())
 					}
