@@ -39,6 +39,21 @@ func (s *testMount) repeating(life, until time.Duration) {
 	})
 }
 
+// wantNoTokenStored checks that storage has no token of a deleted config, whatever else it keeps of one.
+func (s *testMount) wantNoTokenStored() {
+	s.t.Helper()
+	for key, value := range s.storedUnder("token/") {
+		check.True(s.t, !strings.Contains(value, "access_token"), "%s has the token of a deleted config", key)
+	}
+}
+
+// repeatingOAuth is an account whose upstream repeats its token for the hour that it lives. A silent one tells no life.
+func repeatingOAuth(silent bool) fixture {
+	f := oauth().living(time.Hour)
+	f.account.SameToken, f.account.OmitExpiry = simulator.TokenRepeated, silent
+	return f
+}
+
 // loginsReturn is an upstream that responds to every login with the same JSON.
 func (s *testMount) loginsReturn(body string) { s.respond(http.StatusOK, body) }
 
@@ -385,8 +400,7 @@ func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 		"not told": {"40m", true, 0, 3}, "not told, 30m": {"30m", true, 0, 3},
 		"set back": {"0s", false, -10 * time.Minute, 180}, "set forward": {"0s", false, 10 * time.Minute, 180},
 	}, func(t *testing.T, c testCase) {
-		f := oauth().living(time.Hour)
-		f.account.SameToken, f.account.OmitExpiry = simulator.TokenRepeated, c.silent
+		f := repeatingOAuth(c.silent)
 		s := newLatencyMount(t, f.account)
 		s.mount(f, "max_token_ttl", c.limit, "default_token_ttl", "1h")
 		s.EveryMinute()
@@ -411,10 +425,8 @@ func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 
 // Settings that allow a life which the token has had: it is served on, as the upstream gives no other.
 func TestRepeatedToken_ShorterLimitCausesNoLoginStorm(t *testing.T) {
-	limits := map[string]string{"max_token_ttl": "10m", "default_token_ttl": "10m"}
 	eachPair(t, []string{"max_token_ttl", "default_token_ttl"}, []bool{false, true}, func(t *testing.T, limit string, deleted bool) {
-		f := oauth().living(time.Hour)
-		f.account.SameToken, f.account.OmitExpiry = simulator.TokenRepeated, limit == "default_token_ttl"
+		f := repeatingOAuth(limit == "default_token_ttl")
 		s := newLatencyMount(t, f.account)
 		s.mount(f, "default_token_ttl", "1h")
 		first := s.token("app")
@@ -422,7 +434,7 @@ func TestRepeatedToken_ShorterLimitCausesNoLoginStorm(t *testing.T) {
 		if deleted {
 			s.remove("config/gst")
 		}
-		s.mount(f, limit, limits[limit], "headers", "X-Branch=7", "verify_connection", false)
+		s.mount(f, limit, "10m", "headers", "X-Branch=7", "verify_connection", false)
 		s.loggingIn(1, func() {
 			for range 30 {
 				a := s.token("app")
@@ -433,13 +445,12 @@ func TestRepeatedToken_ShorterLimitCausesNoLoginStorm(t *testing.T) {
 	})
 }
 
-// Nor is its life told anew where the host's clock was ahead when it came, and the account has left memory since the clock was set
-// right.
+// A repeated token keeps its end where the host's clock was ahead when it came, and the account has left memory since the clock was
+// set right.
 func TestRepeatedToken_ClockSetRightAfterwards(t *testing.T) {
 	ages := []time.Duration{10 * time.Minute, 10 * time.Hour}
 	eachPair(t, ages, []time.Duration{20 * time.Minute, 330 * time.Minute}, func(t *testing.T, age, ahead time.Duration) {
-		f := oauth().living(time.Hour)
-		f.account.SameToken = simulator.TokenRepeated
+		f := repeatingOAuth(false)
 		s := newLatencyMount(t, f.account)
 		s.EveryMinute()
 		advance(age)
@@ -455,18 +466,15 @@ func TestRepeatedToken_ClockSetRightAfterwards(t *testing.T) {
 	})
 }
 
-// So it is also where the config was deleted meanwhile and written again. Of the deleted one storage keeps no secret, and nothing
-// once its token has ended.
+// A repeated token keeps its end where the config was deleted meanwhile and written again. Of the deleted one storage keeps no
+// secret, and nothing once its token has ended.
 func TestRepeatedToken_DeletedConfigKeepsTheEnd(t *testing.T) {
 	eachPair(t, []bool{false, true}, []bool{false, true}, func(t *testing.T, restart, silent bool) {
-		f := oauth().living(time.Hour)
-		f.account.SameToken, f.account.OmitExpiry = simulator.TokenRepeated, silent
+		f := repeatingOAuth(silent)
 		s := newLatencyMount(t, f.account)
 		recreate := func() {
 			s.remove("config/gst")
-			for key, value := range s.storedUnder("token/") {
-				check.True(t, !strings.Contains(value, "access_token"), "%s has a secret of the deleted config", key)
-			}
+			s.wantNoTokenStored()
 			s.reloadIf(restart)
 			s.mount(f, "default_token_ttl", "1h")
 		}
@@ -498,7 +506,8 @@ func TestRepeatedToken_DeletedConfigKeepsTheEnd(t *testing.T) {
 	})
 }
 
-// And where the write that was to create the config failed after its login, or the config was deleted while the token was stored.
+// A repeated token keeps its end where the write that was to create the config failed after the login which brought it first, or the
+// config was deleted while it was being stored.
 func TestRepeatedToken_GivenUpTokenKeepsTheEnd(t *testing.T) {
 	each(t, map[string]func(s *testMount, f fixture){
 		"creation that failed": func(s *testMount, f fixture) {
@@ -524,8 +533,7 @@ func TestRepeatedToken_GivenUpTokenKeepsTheEnd(t *testing.T) {
 			s.wait(read)
 		},
 	}, func(t *testing.T, happens func(s *testMount, f fixture)) {
-		f := oauth().living(time.Hour)
-		f.account.SameToken = simulator.TokenRepeated
+		f := repeatingOAuth(false)
 		s := newLatencyMount(t, f.account)
 		ends := time.Now().Add(time.Hour)
 		happens(s, f)

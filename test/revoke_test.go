@@ -352,8 +352,7 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 // TestRevoke_TokenThatAnotherConfigHas has two configs of one account whose upstream gives both the same token.
 func TestRevoke_TokenThatAnotherConfigHas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := oauth().living(time.Hour)
-		f.account.SameToken = simulator.TokenRepeated
+		f := repeatingOAuth(false)
 		s := f.mounted(t)
 		first := s.token("app")
 		s.write("config/twin", f.config)
@@ -495,8 +494,8 @@ func TestRevoke_AnswersWithin30s(t *testing.T) {
 	})
 }
 
-// revoke/ warns of more tokens from before the config was deleted and written again than it knows: also where many were rotated since, and storage
-// takes ten milliseconds over a read.
+// revoke/ warns of more tokens from before the config was deleted and written again than it knows: also where many were rotated
+// since, and storage takes ten milliseconds over a read.
 func TestRevoke_WarnsOfTokensFromBeforeInTime(t *testing.T) {
 	eachOf(t, []int{3, 120}, func(t *testing.T, rotations int) {
 		s := gstMount(t, 24*time.Hour)
