@@ -58,22 +58,6 @@ func hostOf(endpoint string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// RotatesAt is when the token is to be replaced.
-func (a *Account) RotatesAt(t *Token) time.Time {
-	switch {
-	case t.repeated && t.toldLife > 0:
-		return t.ExpiresAt.Add(-minLife)
-	case t.repeated:
-		// Until then the upstream gives the same token again.
-		return t.ExpiresAt.Add(repeatMargin)
-	case a.singleSession():
-		// Not before the last lease has ended: the login would invalidate its token.
-		return t.ExpiresAt.Add(-Margin)
-	}
-	// Divided first: the other way round, a life of five years is more than a time.Duration holds.
-	return t.IssuedAt.Add(t.Life() / 100 * time.Duration(a.RotationPercent))
-}
-
 // life is how long this account's tokens are thought to live, which bounds a backoff. t may be nil.
 func (a *Account) life(t *Token) time.Duration {
 	switch {

@@ -34,11 +34,6 @@ type Decision struct {
 	Bound time.Duration
 }
 
-// WantsRotation reports whether a reader has come before the scheduler.
-func (s *State) WantsRotation(env Env) bool {
-	return s.CanServe(env.Reading) && s.Work == nil && s.MayLogin(env, ReasonRotation, s.Account) == nil
-}
-
 // ReadNeeds reports whether something is to be begun, or corrected, for the reader.
 func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	switch {

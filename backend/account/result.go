@@ -61,18 +61,6 @@ func newServed(a *Account, t *Token) *Served {
 	return &Served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
 }
 
-// grace is how long a token that is due for rotation goes on to be served as if nothing were happening. Most logins end within
-// it, and then no reader has waited. It is less than what clients that follow Result.TTL add to it (Vault Agent a second, the
-// Secrets Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that
-// every lease on a token of a quarter of an hour and more still has a third of it.
-func grace(a *Account, t *Token) time.Duration {
-	const longest, share = 400 * time.Millisecond, 50
-	if a.singleSession() || t.repeated {
-		return 0 // the rotation begins when the token has ended
-	}
-	return min(longest, t.Life()/share)
-}
-
 // Fresh reports whether the token can be served with no further thought.
 func (s *Served) Fresh(now Reading) bool {
 	if s == nil || s.token.Remaining(now) <= s.freshLeft {

@@ -12,8 +12,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"vault-plugin-secrets-mastersindia/backend/fairqueue"
 )
 
 // maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
@@ -274,50 +272,6 @@ func (s *State) Secrets() []string {
 	}
 	return slices.DeleteFunc(all, func(secret string) bool { return secret == "" })
 }
-
-// ReadSince reports whether the account was read since the given time.
-func ReadSince(env Env, t time.Time) bool {
-	return !env.LastRead.IsZero() && !env.LastRead.Before(t)
-}
-
-// InUse reports whether the account is rotated ahead of time: its token was read since it was issued, or found alive in storage
-// at start; or, where there is no token since logins fail, it was read since the last attempt.
-func (s *State) InUse(env Env) bool {
-	if s.Failure != nil && !s.Usable(env.Reading) {
-		return ReadSince(env, s.Failure.At)
-	}
-	return s.Current != nil && (s.Restored || ReadSince(env, s.Current.IssuedAt))
-}
-
-// RotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
-// nothing is planned. Whether the account is in use is asked when that time has come.
-func (s *State) RotationPlan(now Reading) (p fairqueue.Plan, ok bool) {
-	if s.Known != known || s.Account.Paused || s.Work != nil {
-		return fairqueue.Plan{}, false
-	}
-	switch {
-	case s.Current != nil && !s.Suspect:
-		p.At = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
-	case s.Failure == nil:
-		return fairqueue.Plan{}, false
-	}
-	p.Since = p.At
-	if s.Failure != nil {
-		p.Since = later(p.Since, s.Failure.At)
-	}
-	if left := max(s.Failure.Left(now), s.GivenUpLeft(now)); left > 0 {
-		p.At = later(p.At, now.Wall.Add(left))
-	}
-	return p, true
-}
-
-// rotateLeft is the life at which the current token is to be replaced.
-func (s *State) rotateLeft() time.Duration {
-	return s.Current.ExpiresAt.Sub(s.Account.RotatesAt(s.Current))
-}
-
-// isDue reports whether the current token is to be replaced.
-func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
 
 // IsIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
 // flight, there is no usable token, no hold that a list of the accounts should show, no revocation that the upstream is yet to be

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
-	"vault-plugin-secrets-mastersindia/backend/fairqueue"
+	"vault-plugin-secrets-mastersindia/backend/loginqueue"
 )
 
 // lookAgain bounds the scheduler's sleep: timers do not notice that the machine was suspended or its clock set.
@@ -46,7 +46,7 @@ func (i *Issuer) rotateDue() time.Duration {
 }
 
 // useSlot rotates the account, if it still wants that.
-func (w *worker) useSlot(t *fairqueue.Slot) {
+func (w *worker) useSlot(t *loginqueue.Slot) {
 	w.do(func(l *locked) {
 		if l.evicted || l.state.Work != nil {
 			w.issuer.queue.GiveBack(t)

@@ -19,7 +19,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
-	"vault-plugin-secrets-mastersindia/backend/fairqueue"
+	"vault-plugin-secrets-mastersindia/backend/loginqueue"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -64,7 +64,7 @@ type Issuer struct {
 	workers  workers
 	unsent   sync.Map // account name → *worker, of those with something in the outbox
 	tallies  sync.Map // account name → *counters.Tally, of accounts that were evicted
-	queue    *fairqueue.Queue[*worker]
+	queue    *loginqueue.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
 	unread   atomic.Pointer[[]string] // see Unread
@@ -92,7 +92,7 @@ func New(o Options) *Issuer {
 		counters:  counters.NewSet(),
 		ctx:       ctx,
 		stop:      stop,
-		queue:     fairqueue.New[*worker](),
+		queue:     loginqueue.New[*worker](),
 	}
 	i.outbox = outbox{issuer: i, ledger: o.Ledger, queued: make(map[*worker]bool)}
 	if o.Ledger == nil {

@@ -12,7 +12,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
-	"vault-plugin-secrets-mastersindia/backend/fairqueue"
+	"vault-plugin-secrets-mastersindia/backend/loginqueue"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -58,7 +58,7 @@ type locked struct {
 	// revocations are the calls of Revoke that have not returned.
 	revocations []*revocation
 	// slot is set while the queue counts a login of this account.
-	slot   *fairqueue.Slot
+	slot   *loginqueue.Slot
 	cancel context.CancelFunc // of the login in flight
 	// client remembers the upstream's clock between logins; clientOf are the settings that it was made for.
 	client   upstream.Client

@@ -1,27 +1,27 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package fairqueue_test
+package loginqueue_test
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/backend/fairqueue"
+	"vault-plugin-secrets-mastersindia/backend/loginqueue"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
 func epoch() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // due is a plan whose time has come, so many minutes ago.
-func due(minutes int) fairqueue.Plan {
+func due(minutes int) loginqueue.Plan {
 	at := epoch().Add(-time.Duration(minutes) * time.Minute)
-	return fairqueue.Plan{At: at, Since: at}
+	return loginqueue.Plan{At: at, Since: at}
 }
 
 // all gives every slot that there is, and does not give them back.
-func all(q *fairqueue.Queue[string]) (keys []string, given []*fairqueue.Slot) {
+func all(q *loginqueue.Queue[string]) (keys []string, given []*loginqueue.Slot) {
 	for {
 		key, slot, ok := q.Next(epoch())
 		if !ok {
@@ -32,14 +32,14 @@ func all(q *fairqueue.Queue[string]) (keys []string, given []*fairqueue.Slot) {
 }
 
 // keysOf are the accounts that get a slot of those that there are.
-func keysOf(q *fairqueue.Queue[string]) []string {
+func keysOf(q *loginqueue.Queue[string]) []string {
 	keys, _ := all(q)
 	return keys
 }
 
 func TestNext_LongestWaitFirst(t *testing.T) {
 	t.Parallel()
-	q := fairqueue.New[string]()
+	q := loginqueue.New[string]()
 	q.Set("second", "a", due(2), epoch())
 	q.Set("third", "b", due(1), epoch())
 	q.Set("later", "a", due(-1), epoch())
@@ -51,7 +51,7 @@ func TestNext_LongestWaitFirst(t *testing.T) {
 // TestNext_HungHostDelaysNoOther: one host has all the slots that it may have, and gives none back.
 func TestNext_HungHostDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	q := fairqueue.New[string]()
+	q := loginqueue.New[string]()
 	for n := range 20 {
 		q.Set(fmt.Sprint("hung", n), "hung", due(60), epoch())
 	}
@@ -64,7 +64,7 @@ func TestNext_HungHostDelaysNoOther(t *testing.T) {
 
 func TestNext_SharedLimit(t *testing.T) {
 	t.Parallel()
-	q := fairqueue.New[string]()
+	q := loginqueue.New[string]()
 	for host := range 10 {
 		for n := range 8 {
 			q.Set(fmt.Sprint(host, "-", n), fmt.Sprint(host), due(1), epoch())
@@ -81,7 +81,7 @@ func TestNext_SharedLimit(t *testing.T) {
 // TestSet_KeepsThePlace: an account that is planned anew while it waits does not fall behind.
 func TestSet_KeepsThePlace(t *testing.T) {
 	t.Parallel()
-	q := fairqueue.New[string]()
+	q := loginqueue.New[string]()
 	q.Set("holder", "a", due(9), epoch())
 	for n := range 7 {
 		q.Set(fmt.Sprint("other", n), "a", due(8), epoch())
@@ -102,7 +102,7 @@ func TestSet_KeepsThePlace(t *testing.T) {
 
 func TestTry_NotAheadOfThoseWhoWait(t *testing.T) {
 	t.Parallel()
-	q := fairqueue.New[string]()
+	q := loginqueue.New[string]()
 	for n := range 9 {
 		q.Set(fmt.Sprint(n), "a", due(9-n), epoch())
 	}
@@ -115,7 +115,7 @@ func TestTry_NotAheadOfThoseWhoWait(t *testing.T) {
 
 func TestRemove_NoSlot(t *testing.T) {
 	t.Parallel()
-	q := fairqueue.New[string]()
+	q := loginqueue.New[string]()
 	q.Set("gone", "a", due(1), epoch())
 	check.True(t, q.AnyDue(epoch()) && q.IsDue("gone", epoch()), "the account is not due")
 	q.Remove("gone")

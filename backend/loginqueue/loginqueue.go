@@ -1,10 +1,10 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package fairqueue decides which account may log in next. An account waits until it is due, and then in the queue of its
+// Package loginqueue decides which account may log in next. An account waits until it is due, and then in the queue of its
 // upstream host, where the one that has waited longest is first. Planning an account again does not change its place in the
 // queue, and a host that hangs delays only its own accounts.
-package fairqueue
+package loginqueue
 
 import (
 	"cmp"
