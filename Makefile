@@ -247,7 +247,7 @@ bin/sbom:
 release-check: bin/goreleaser bin/sbom image ## release: Build all that a release has into dist/, and check it; nothing is published (10 min)
 	bin/goreleaser check
 	bin/goreleaser release --snapshot --clean --skip=sign --parallelism=1
-	scripts/release/check dist
+	scripts/release/check-archives dist
 
 bin/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum
 	@echo "building GoReleaser from source into $@: about ten minutes, only once" >&2

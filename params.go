@@ -284,3 +284,8 @@ func addPair(pairs map[string]string, text string) bool {
 	pairs[key] = value
 	return true
 }
+
+// isVaultParameter reports whether Vault, OpenBao or one of their clients adds the parameter by itself.
+func isVaultParameter(name string) bool {
+	return slices.Contains([]string{"list", "help", "scan", "after", "limit", "version"}, name)
+}

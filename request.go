@@ -296,11 +296,6 @@ func splitPath(path string) (prefix, name string, ok bool) {
 	return prefix, name, ok && name != ""
 }
 
-// isVaultParameter reports whether Vault, OpenBao or one of their clients adds the parameter by itself.
-func isVaultParameter(name string) bool {
-	return slices.Contains([]string{"list", "help", "scan", "after", "limit", "version"}, name)
-}
-
 // quoteName quotes and cuts a parameter's name for a message.
 func quoteName(name string) string {
 	const most = 64

@@ -39,7 +39,7 @@ func programs() map[string]string {
 		"scripts/get-vault":                 "scripts/get-vault",
 		"scripts/matrix":                    "scripts/matrix",
 		"scripts/register":                  "scripts/register",
-		"scripts/release/check":             "scripts/release/check",
+		"scripts/release/check-archives":    "scripts/release/check-archives",
 		"scripts/release/notes":             "scripts/release/notes",
 		"scripts/release/try-image":         "scripts/release/try-image",
 		"scripts/reproduce":                 "scripts/reproduce",

@@ -63,7 +63,7 @@ func mutants() []mutant {
 		{"a write that failed is not made again", "save.go", "\tif t.Version > t.Saved {\n\t\tt.changed()", "\tif false {\n\t\tt.changed()"},
 		{"the outbox loses unsaved entries", "outbox.go", "return slices.Contains(e.Entries, o) }", "return true }"},
 		{"the record has no outbox", "record.go", "range s.Outbox {", "range s.Outbox[:0] {"},
-		{"a reader does not cause the rotation that is due", "read.go", "return s.CanServe(env.Reading) && s.Work == nil &&", "return false &&"},
+		{"a reader does not cause the rotation that is due", "rotation_time.go", "return s.CanServe(env.Reading) && s.Work == nil &&", "return false &&"},
 		{"a reader whose settings became stale waits for nothing", "read.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && !isAnswered && s.Loads == r.Loads"},
 	}
 }
