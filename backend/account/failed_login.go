@@ -215,7 +215,7 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 	if again, ok := errors.AsType[*repeatError](err); ok {
 		f.NextAttempt = later(f.NextAttempt, again.until)
 		if again.isEnd {
-			f.NextAttempt = again.until
+			f.NextAttempt = later(again.until, env.Wall.Add(firstBackoff))
 		}
 	}
 	return append(next, failedLogin{f, sent})

@@ -113,9 +113,11 @@ func (a *actions) effects() {
 			continue
 		}
 		if s.repeats && up.id != "" {
-			login("the upstream gives the same token with a full life", func(w *modelWorld, l modelLogin) {
-				w.gives(l, up.id, modelLife)
-			})
+			if !s.tellsNoLife {
+				login("the upstream gives the same token with a full life", func(w *modelWorld, l modelLogin) {
+					w.gives(l, up.id, modelLife)
+				})
+			}
 			if left := up.end - w.true; left > 0 {
 				login("the upstream gives the same token with what life it has left", func(w *modelWorld, l modelLogin) {
 					w.gives(l, up.id, left)
@@ -153,15 +155,15 @@ func (a *actions) effects() {
 // gives has the upstream respond to a login with a token.
 func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 	c := credentialsIn(l.work.Account)
-	end := w.true + life
-	if w.upstream[c].id != id { // life counts from before the request was sent
+	end, isNew := w.true+life, w.upstream[c].id != id
+	if isNew { // life counts from before the request was sent
 		end = l.trueBegan + life
 		if life < minLife {
 			end = w.true + life
 		}
 	}
 	w.upstream[c] = modelToken{id: id, end: end}
-	if end-w.true < 10*time.Second && life >= minLife { // the client makes an error of that
+	if end-w.true < 10*time.Second && life >= minLife && !w.scenario.tellsNoLife { // the client makes an error of that
 		err := modelError(upstream.Malformed, "", 0)
 		err.TokenID = id
 		w.refuses(l, err)
@@ -171,9 +173,19 @@ func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 		ID: id, Access: "secret of " + id, Generation: l.work.Account.Generation, Reason: l.work.Reason, refresh: "refresh of " + id,
 		IssuedAt: l.began.Wall, ExpiresAt: l.began.Wall.Add(end - l.trueBegan), elapsed: l.began.Elapsed,
 	}
+	if w.scenario.tellsNoLife {
+		token.ExpiresAt, token.lifeAssumed = l.began.Wall.Add(l.work.Account.Upstream.DefaultTokenTTL), true
+	}
 	if !l.cancelled {
+		isRight := l.work.Account.Upstream.DefaultTokenTTL == modelLife
+		if w.scenario.tellsNoLife && (!isRight || !isNew && w.ghost.find(id) < 0) {
+			end = -1 // the engine assumes a wrong life, or a later beginning
+		}
 		w.ghost.told(w, id, end)
 		w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.stale = l.revoked })
+		if w.scenario.hasLimits() {
+			w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.brought = l.trueBegan })
+		}
 		w.ghost.ended(w, l.work, nil)
 	}
 	w.applyAs(LoginEnded{Work: l.work.ID, Token: token}, true)
@@ -224,10 +236,11 @@ func (a *actions) config() {
 	w, s := a.w, a.w.scenario
 	names := map[change]string{
 		changeHeaders: "headers", changeCredentials: "new credentials", changePaused: "paused", changeDeleted: "nothing",
+		changeLimit: "max_token_ttl", changeAssumed: "default_token_ttl",
 	}
-	for _, c := range []change{changeHeaders, changeCredentials, changePaused, changeDeleted} {
-		if w.left.writes == 0 || !slices.Contains(s.changes, c) {
-			continue
+	for _, c := range s.changes {
+		if w.left.writes == 0 {
+			break
 		}
 		begins := func(step opStep) func(w *modelWorld) {
 			return func(w *modelWorld) {
@@ -350,6 +363,7 @@ func (w *modelWorld) deadlines() []time.Duration {
 	if t := s.Current; t != nil {
 		add(t.Remaining(now) - minLife + time.Millisecond)
 		add(t.Remaining(now) + repeatMargin)
+		add(t.ValidUntil().Sub(now.Wall) + repeatMargin)
 		if w.scenario.rejected && w.state.RejectedAt.Before(now.Wall.Add(-rejectedEvery)) {
 			add(leastRejectedAge - now.Wall.Sub(t.IssuedAt))
 		}

@@ -15,6 +15,12 @@ import (
 // modelLife is the life of every token that the model's upstream gives.
 const modelLife = 20 * time.Minute
 
+// modelLimit is the least of the model's max_token_ttl, and modelAssumed of its default_token_ttl.
+const (
+	modelLimit   = 8 * time.Minute
+	modelAssumed = 10 * time.Minute
+)
+
 // modelSetBack is by how much the model's wall clock is set back, and modelSleep how long its machine is suspended.
 const (
 	modelSetBack = 10 * time.Minute
@@ -148,16 +154,27 @@ func (w *modelWorld) now() Reading {
 
 func (w *modelWorld) env() Env { return Env{Reading: w.now(), Active: w.active, LastRead: w.lastRead} }
 
-// modelAccount is one with the given credentials, 0 or 1, and headers.
-func modelAccount(credentials, headers int, paused bool, percent int, generation string) *Account {
+// modelSettings are those that change. Of credentials and headers there are two, 0 and 1.
+type modelSettings struct {
+	credentials, headers int
+	paused               bool
+	limit, assumed       time.Duration // max_token_ttl, default_token_ttl
+}
+
+func settingsOf(a *Account) modelSettings {
+	return modelSettings{credentialsIn(a), len(a.Upstream.Headers), a.Paused, a.MaxTokenTTL, a.Upstream.DefaultTokenTTL}
+}
+
+func modelAccount(s modelSettings, percent int, generation string) *Account {
 	a := &Account{
-		Name: "gst", Generation: generation, RotationPercent: percent, Paused: paused, LedgerRetention: time.Hour,
+		Name: "gst", Generation: generation, RotationPercent: percent, Paused: s.paused, LedgerRetention: time.Hour,
+		MaxTokenTTL: s.limit,
 		Upstream: upstream.Account{
 			Protocol: upstream.JWT, TokenURL: "http://upstream.test/", RefreshURL: "http://upstream.test/refresh",
-			Username: fmt.Sprintf("user%d", credentials), Password: "p", DefaultTokenTTL: modelLife, RequestTimeout: 15 * time.Second,
+			Username: fmt.Sprintf("user%d", s.credentials), Password: "p", DefaultTokenTTL: s.assumed, RequestTimeout: 15 * time.Second,
 		},
 	}
-	if headers > 0 {
+	if s.headers > 0 {
 		a.Upstream.Headers = map[string]string{"Productid": "arap"}
 	}
 	return a
@@ -488,6 +505,8 @@ const (
 	changeHeaders change = iota + 1
 	changeCredentials
 	changePaused
+	changeLimit
+	changeAssumed
 	changeDeleted
 )
 
@@ -495,20 +514,26 @@ const (
 func (w *modelWorld) changedAccount(c change) (a *Account, ok bool) {
 	old := w.config
 	if old == nil {
-		return modelAccount(0, 0, false, w.scenario.percent, w.fresh("g")), c == changeCredentials
+		return modelAccount(modelSettings{assumed: modelLife}, w.scenario.percent, w.fresh("g")), c == changeCredentials
 	}
-	credentials, headers, paused := credentialsIn(old), len(old.Upstream.Headers), old.Paused
+	next, generation := settingsOf(old), old.Generation
 	switch c {
 	case changeDeleted:
 		return nil, true
 	case changeHeaders:
-		headers = 1 - headers
+		next.headers = 1 - next.headers
+		generation = w.fresh("g")
 	case changeCredentials:
-		credentials = 1 - credentials
+		next.credentials = 1 - next.credentials
+		generation = w.fresh("g")
 	case changePaused:
-		return modelAccount(credentials, headers, !paused, w.scenario.percent, old.Generation), true
+		next.paused = !next.paused
+	case changeLimit:
+		next.limit = modelLimit - next.limit
+	case changeAssumed:
+		next.assumed = modelLife + modelAssumed - next.assumed
 	}
-	return modelAccount(credentials, headers, paused, w.scenario.percent, w.fresh("g")), true
+	return modelAccount(next, w.scenario.percent, generation), true
 }
 
 // crash ends the process, and a new one begins: storage is kept, memory is lost.

@@ -29,6 +29,8 @@ const (
 	ruleRejected   = "a rejected token causes one rotation in 5 minutes"
 	ruleWho        = "9. only an active node logs in and writes"
 	ruleLife       = "12. no life is lengthened"
+	ruleLimit      = "max_token_ttl: no token is served longer after the login that brought it"
+	ruleGood       = "a token that the upstream gives is served where it is good"
 	ruleRevoked    = "no revoked token is served"
 	ruleGeneration = "no token of another generation is served"
 	rulePaused     = "a paused account serves nothing"
@@ -67,9 +69,11 @@ type ghostRevoked struct {
 }
 
 type ghostToken struct {
-	id     string
-	end    time.Duration // true; -1 if the clocks no longer show it
-	served bool
+	id  string
+	end time.Duration // true; -1 if it cannot be known
+	// brought is when the last login that brought it began.
+	brought time.Duration
+	served  bool
 	// stale says that all tokens were revoked since the login began that has brought it last.
 	stale bool
 	// excused says that storage refused the write that would have made the token known.
@@ -155,6 +159,9 @@ func (g *ghost) crashed(w *modelWorld) {
 	g.tokens = slices.Clone(g.tokens)
 	for n := range g.tokens {
 		if g.uncorrected {
+			g.tokens[n].end = -1
+		}
+		if id := g.tokens[n].id; w.scenario.tellsNoLife && !w.record.has(id) { // its beginning was not stored
 			g.tokens[n].end = -1
 		}
 		g.tokens[n].stale = false // a revocation that was not stored is lost
@@ -347,6 +354,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 		// A success that the account does not accept counts as an outage.
 		if work := s.Work; work != nil && work.ID == e.Work && work.Step >= storing {
 			c := credentialsIn(work.Account)
+			w.checkAccepted(before, work, e)
 			switch {
 			case work.Failure == nil:
 				g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
@@ -390,6 +398,22 @@ func (w *modelWorld) applied(before *State, event Event) {
 	w.excuseForgotten(before, event)
 	w.checkFailures(before, event)
 	w.checkServing()
+}
+
+// checkAccepted checks that a token that came and is good is served, whatever max_token_ttl and default_token_ttl said before.
+func (w *modelWorld) checkAccepted(before *State, work *Work, e LoginEnded) {
+	if e.Err != nil || work.Failure == nil || !w.scenario.hasLimits() {
+		return
+	}
+	if t := before.given(e.Token.ID); t != nil {
+		if left := t.asTold().Remaining(w.now()); left < minLife && left > -repeatMargin {
+			return // a moment later it would be given a new life, or another one comes
+		}
+	}
+	t := w.ghost.tokens[w.ghost.find(e.Token.ID)]
+	if !w.state.IsRevoked(t.id) && t.end-w.true >= minLife+tolerance && w.true-t.brought < modelLimit-minLife {
+		w.breaks(ruleGood, fmt.Sprintf("%s, for %s: %s", t.id, t.end-w.true, work.Failure.Message))
+	}
 }
 
 // excuseForgotten drops the checker's claims about what the account has forgotten since it remembers only so much.
@@ -460,6 +484,9 @@ func (w *modelWorld) checkServing() {
 		w.breaks(ruleRevoked, id+" was asked for before all were revoked")
 	}
 	left := s.Current.Remaining(now)
+	if limit := s.Account.MaxTokenTTL; t.brought > 0 && limit > 0 && w.true-t.brought > limit {
+		w.breaks(ruleLimit, fmt.Sprintf("%s was brought %s ago", id, w.true-t.brought))
+	}
 	if t.end >= 0 && t.end-w.true < minLife-tolerance {
 		w.breaks(ruleLease, fmt.Sprintf("%s is served with %s left", id, t.end-w.true))
 	}

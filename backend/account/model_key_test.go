@@ -175,7 +175,8 @@ func (e *encoder) account(a *Account) {
 	}
 	e.byte(1)
 	e.name(a.Generation)
-	e.bool(a.Paused, a.singleSession(), credentialsIn(a) == 1, len(a.Upstream.Headers) > 0)
+	e.bool(a.Paused, a.singleSession(), credentialsIn(a) == 1, len(a.Upstream.Headers) > 0, a.MaxTokenTTL > 0,
+		a.Upstream.DefaultTokenTTL == modelLife)
 }
 
 func (e *encoder) token(t *Token) {
@@ -203,7 +204,7 @@ func (e *encoder) stored(t *StoredToken) {
 	e.time(t.ExpiresAt)
 	e.text(string(t.Revocation))
 	e.dur(time.Duration(t.ToldSeconds) * time.Second)
-	e.bool(t.Access != "", t.Refresh != "", t.Repeated)
+	e.bool(t.Access != "", t.Refresh != "", t.Repeated, t.LifeAssumed)
 }
 
 func (e *encoder) outbox(entries []OutboxEntry) {
@@ -343,6 +344,9 @@ func (e *encoder) ghost(g *ghost) {
 		e.name(t.id)
 		e.dur(t.end - e.true)
 		e.bool(t.served, t.excused, t.stale, t.end < 0)
+		if t.brought > 0 {
+			e.dur(t.brought - e.true)
+		}
 	}
 	for _, holds := range [][2]ghostHold{g.holds, g.verHolds} {
 		for _, h := range holds {

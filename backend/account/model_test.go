@@ -37,6 +37,7 @@ type scenario struct {
 	bounds  bounds
 
 	repeats         bool // the upstream gives the same token again
+	tellsNoLife     bool // and none longer than default_token_ttl says
 	rejected        bool // readers whose token an API has refused
 	forced          bool
 	writesHere      bool
@@ -103,6 +104,18 @@ func scenarios() []*scenario {
 			writesHere: true, repeats: true, left: budget{crashes: 1, writes: 2},
 		},
 		{
+			name: "limits", changes: []change{changeLimit}, writesHere: true, repeats: true, forced: true, evict: true,
+			left: budget{crashes: 1, writes: 2, forced: 1, revokes: 1},
+		},
+		{
+			name: "limits of an upstream that tells no life", changes: []change{changeLimit, changeAssumed}, tellsNoLife: true,
+			writesHere: true, repeats: true, untilTheEnd: true, left: budget{crashes: 1, writes: 2, revokes: 1},
+		},
+		{
+			name: "limits and deletion", changes: []change{changeLimit, changeCredentials, changeDeleted}, tellsNoLife: true,
+			writesHere: true, repeats: true, untilTheEnd: true, left: budget{crashes: 1, writes: 4},
+		},
+		{
 			name: "upstreams of several users", changes: []change{changeCredentials}, writesHere: true, repeats: true,
 			untilTheEnd: true, left: budget{crashes: 1, writes: 2, revokes: 1},
 		},
@@ -156,9 +169,11 @@ func (s *scenario) start() *modelWorld {
 	s.good = &good
 	return &modelWorld{
 		scenario: s, state: State{bounds: s.bounds}, active: true, true: 1000 * time.Hour, since: 1000 * time.Hour, left: s.left,
-		config: modelAccount(0, 0, false, s.percent, "g0"),
+		config: modelAccount(modelSettings{assumed: modelLife}, s.percent, "g0"),
 	}
 }
+
+func (s *scenario) hasLimits() bool { return slices.Contains(s.changes, changeLimit) }
 
 // limits are how far a model checker goes.
 type limits struct{ depth, states int }
