@@ -30,7 +30,7 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 	var paused *issuer.PausedError
 	switch {
 	case errors.As(err, &failed):
-		return nil, logical.CodedError(statusOf(failed), failureMessage(mount, config, failed))
+		return nil, logical.CodedError(statusOf(failed), failureMessage(mount, config, failed, ""))
 	case errors.As(err, &paused):
 		return userError("config %q is paused%s: to resume, vault write %sconfig/%s paused=false",
 			config, reasonText(paused.Reason), mount, config)
@@ -113,10 +113,15 @@ func statusOf(f *issuer.LoginError) int {
 	}
 }
 
-// failureMessage is the cause, the time of the next attempt, and the command to run.
-func failureMessage(mount, config string, f *issuer.LoginError) string {
-	if f.NextAttempt.Before(f.ForcedAfter) { // the next attempt may be over, and the command is the one that was run too soon
+// failureMessage is the cause, the time of the next attempt, and the command to run. waits says why there is none when the hold is
+// over; it is "" where there is.
+func failureMessage(mount, config string, f *issuer.LoginError, waits string) string {
+	switch {
+	case f.NextAttempt.Before(f.ForcedAfter): // the next attempt may be over, and the command is the one that was run too soon
 		return fmt.Sprintf("config %q: %s%s", config, f.Message, untried(f))
+	case waits != "":
+		return fmt.Sprintf("config %q: %s%s; reads are served the present token: %s; %s",
+			config, f.Message, untried(f), waits, remedy(mount, config, &f.Failure))
 	}
 	return fmt.Sprintf("config %q: %s%s; next attempt %s; %s",
 		config, f.Message, untried(f), when(f.NextAttempt), remedy(mount, config, &f.Failure))

@@ -93,7 +93,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	case tokenID != "" && !isTokenID(tokenID):
 		return userError("token_id: %s; for the token itself, vault write %slookup token=-", tokenIDRule, req.MountPoint)
 	case token != "" && !isOne:
-		return userError("token: is not one token: give one, alone or as the value of an Authorization header")
+		return userError("token: is not one token: give one, in one line, alone or as the value of an Authorization header")
 	case isVaultToken(token):
 		return userError("token: is one of Vault, and not of an upstream; to end it: vault token revoke -accessor <accessor>")
 	case token != "":

@@ -96,7 +96,6 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
 		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. %s",
 			name, b.whereIssued(advice, req.MountPoint, name, tokenID)))
-		b.warnOfSharedTokens(advice, resp, req.MountPoint, name, []issuer.Revocation{{TokenID: tokenID}})
 		return resp, nil
 	}
 	if err != nil {

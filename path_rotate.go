@@ -65,7 +65,7 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 		return b.configNotFound(ctx, req.MountPoint, "rotate/", name, "")
 	}
 	if err != nil {
-		return loginErrorResponse(req.MountPoint, name, err)
+		return b.rotationError(req.MountPoint, name, err)
 	}
 	data := map[string]any{
 		"token_id":             rotation.Token.ID,
@@ -88,4 +88,15 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 			"Write again later.")
 	}
 	return resp, nil
+}
+
+// rotationError is loginErrorResponse, but where a token is left whose rotation comes after the hold.
+func (b *backend) rotationError(mount, name string, err error) (*logical.Response, error) {
+	s, _ := b.issuer.Known(name)
+	failed, isLogin := errors.AsType[*issuer.LoginError](err)
+	next := beforeRotation(s, b.clock().Wall)
+	if !isLogin || next == "" {
+		return loginErrorResponse(mount, name, err)
+	}
+	return nil, logical.CodedError(statusOf(failed), failureMessage(mount, name, failed, next))
 }

@@ -246,6 +246,15 @@ func rejectedStatus(mount, name string, s issuer.Status, now time.Time) string {
 // roundUp is the first whole second that is not before t.
 func roundUp(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
 
+// beforeRotation says that a failed login is not tried again before the token's rotation: from next_attempt_at on one may be made,
+// and none is due. It is "" where one is.
+func beforeRotation(s issuer.Status, now time.Time) string {
+	if s.Token == nil || s.Failure == nil || !s.RotatesAt.After(s.Failure.NextAttempt) || !s.RotatesAt.After(now) {
+		return ""
+	}
+	return "no login is due before that token's rotation, " + when(s.RotatesAt)
+}
+
 // statusMessage is one sentence: any problem, and the command to run.
 func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	switch s.State {
@@ -257,15 +266,15 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		if s.Token != nil {
 			served = "reads are served the token that is valid until " + timeText(s.Token.ExpiresAt)
 		}
-		next := "next attempt with the next read"
+		next, waits := "next attempt with the next read", beforeRotation(s, now)
 		switch {
 		case !s.InFlightSince.IsZero():
 			next = "a login is in flight since " + timeText(s.InFlightSince)
 			if s.Token == nil && !s.Held {
 				served = "reads wait for the login"
 			}
-		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt) && s.RotatesAt.After(now):
-			next = "no login is due before that token's rotation, " + when(s.RotatesAt) // from next_attempt_at on one may be made
+		case waits != "":
+			next = waits
 		case s.Failure.NextAttempt.After(now):
 			next = "next attempt " + when(s.Failure.NextAttempt)
 		case s.Token == nil: // the upstream may be back

@@ -155,7 +155,7 @@ func keptWarning(mount, config string, s issuer.Status, now time.Time) string {
 	kept := "Token " + s.Token.ID + " was rejected and is kept: "
 	switch {
 	case s.Held:
-		return kept + failureMessage(mount, config, &issuer.LoginError{Failure: *s.Failure, Remembered: true})
+		return kept + failureMessage(mount, config, &issuer.LoginError{Failure: *s.Failure, Remembered: true}, "")
 	case s.RejectedFrom.After(now) && s.Token.Repeated():
 		return kept + "the upstream repeats it, and gives no other until it expires at " + timeText(s.Token.ExpiresAt) +
 			": ask the vendor to end its session."

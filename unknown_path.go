@@ -95,6 +95,8 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 		return "vault path-help " + path
 	case op == logical.DeleteOperation && at.can(op):
 		return "vault delete " + path
+	case op == logical.DeleteOperation && prefix+"/" == pathToken: // not to print one
+		return "vault write " + mount + pathRevoke + placeholder(op) + " token_id=<token_id>"
 	case prefix == pathMetrics:
 		return "vault read -format=raw " + path
 	case prefix == pathLookup:

@@ -37,7 +37,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		{logical.ReadOperation, "lookup", http.StatusMethodNotAllowed, "cannot be read: use vault write mastersindia/lookup token=-"},
 		{logical.UpdateOperation, "metrics", http.StatusMethodNotAllowed, "use vault read -format=raw mastersindia/metrics"},
 		{logical.UpdateOperation, "status/gst", http.StatusMethodNotAllowed, "cannot be written: use vault read mastersindia/status/gst"},
-		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: use vault read mastersindia/token/app"},
+		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: use vault write mastersindia/revoke/<name> token_id=<token_id>"},
 		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: use vault write mastersindia/config/gst ..."},
 		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: use vault list mastersindia/config"},
 		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: use vault list mastersindia/role"},

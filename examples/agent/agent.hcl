@@ -5,6 +5,7 @@
 
 vault {
   address = "https://vault.example.com:8200"
+  # ca_cert = "/etc/mastersindia-agent/vault-ca.pem" # where Vault's certificate is of a CA that the system does not know
 }
 
 auto_auth {
