@@ -251,3 +251,30 @@ func TestMake_VaultOfTheShellIsLeftOut(t *testing.T) {
 		t.Errorf("the commands of make are given %q, want VAULT_BIN alone", got)
 	}
 }
+
+// TestRegister_NoexecNamed gives the script an executable file on a file system that executes none.
+func TestRegister_NoexecNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	unshare := func(command string) *exec.Cmd {
+		return exec.CommandContext(t.Context(), "unshare", "-rm", "sh", "-c", "mount -t tmpfs -o noexec none "+dir+" && "+command)
+	}
+	if said, err := unshare("true").CombinedOutput(); err != nil {
+		t.Skipf("nothing can be mounted here: %v: %s", err, said)
+	}
+	wantRefused(t, unshare("install -m 0755 register "+dir+"/plugin && ./register "+dir+"/plugin"),
+		"^register: "+dir+"/plugin is executable, but its file system is mounted noexec: see findmnt -T "+dir+"/plugin\n$")
+}
+
+// TestRegister_RunsUnderSh starts the script with a shell that is not bash.
+func TestRegister_RunsUnderSh(t *testing.T) {
+	t.Parallel()
+	sh, err := exec.LookPath("dash")
+	if err != nil {
+		sh = "sh" // bash, on some systems
+	}
+	for _, shell := range []string{sh, "bash"} {
+		said, err := exec.CommandContext(t.Context(), shell, "register", "-help").CombinedOutput()
+		check.True(t, err == nil && strings.HasPrefix(string(said), "Usage: scripts/register "), "%s register -help: %v: %s", shell, err, said)
+	}
+}
