@@ -81,20 +81,14 @@ func sumOf(t *testing.T, file string) string {
 func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
-	vault := check.Value(url.Parse(r.Addr))(t)
 	var refused atomic.Int64
-	pass := httputil.NewSingleHostReverseProxy(vault)
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		if strings.HasPrefix(req.URL.Path, "/v1/sys/plugins/pins") || strings.HasPrefix(req.URL.Path, "/v1/sys/plugins/reload/secret") {
+	r.refusing(t, http.StatusNotFound, func(req *http.Request) bool {
+		without := strings.HasPrefix(req.URL.Path, "/v1/sys/plugins/pins") || strings.HasPrefix(req.URL.Path, "/v1/sys/plugins/reload/secret")
+		if without {
 			refused.Add(1)
-			rw.WriteHeader(http.StatusNotFound)
-			_, _ = io.WriteString(rw, `{"errors":[]}`)
-			return
 		}
-		pass.ServeHTTP(rw, req)
-	}))
-	t.Cleanup(server.Close)
-	r.env = []string{"VAULT_ADDR=" + server.URL}
+		return without
+	})
 	r.register(t, 0, r.oldFile)
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
@@ -105,6 +99,22 @@ func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 		r.vault(t, "write", "-f", "mastersindia/rotate/main")
 	}
 	check.True(t, refused.Load() != 0, "nobody has asked for pins: nothing is proved")
+}
+
+// refusing has the script's requests that match refused with a status, without the server.
+func (r *registration) refusing(t *testing.T, status int, match func(*http.Request) bool) {
+	t.Helper()
+	pass := httputil.NewSingleHostReverseProxy(check.Value(url.Parse(r.Addr))(t))
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if match(req) {
+			rw.WriteHeader(status)
+			_, _ = io.WriteString(rw, `{"errors":[]}`)
+			return
+		}
+		pass.ServeHTTP(rw, req)
+	}))
+	t.Cleanup(server.Close)
+	r.env = []string{"VAULT_ADDR=" + server.URL}
 }
 
 func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
@@ -338,6 +348,29 @@ func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
 	}
 	r.readToken(t, "app")
 	r.wantTuned(t, r.old, r.old)
+}
+
+// TestRegisterScript_RefusalChangesNothing has the server refuse each change of a version that is recorded already, and the first
+// change of a new one: nothing is to be undone, unless a reload was begun.
+func TestRegisterScript_RefusalChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	for _, c := range []struct{ path, file, want, not string }{
+		{"/v1/sys/plugins/catalog/", r.newFile, "nothing was changed", "To go back"},
+		{"/v1/sys/plugins/catalog/", r.oldFile, "nothing was changed", "To go back"},
+		{"/v1/sys/plugins/pins/", r.oldFile, "nothing was changed", "To go back"},
+		{"/v1/sys/plugins/pins/", r.newFile, "not done: after a restart", "reads may fail"},
+		{"/v1/sys/plugins/reload/", r.oldFile, "reads may fail", "nothing was changed"},
+	} {
+		r.refusing(t, http.StatusForbidden, func(req *http.Request) bool {
+			return req.Method == http.MethodPut && strings.HasPrefix(req.URL.Path, c.path)
+		})
+		said := r.register(t, 1, c.file)
+		check.Contains(t, said, "Code: 403", c.want)
+		check.True(t, !strings.Contains(said, c.not), "%s was refused: %s", c.path, said)
+	}
 }
 
 // TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are tuned

@@ -5,6 +5,7 @@
 package scripts_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,14 +147,15 @@ func TestRegister_EndsBeforeItIsDone(t *testing.T) {
 	}{
 		"nothing fails":      {"none) ", []string{"m/ runs v0.1.0, and is to run v9.0.0", "each other node of the cluster needs plugin with"}, []string{undone}},
 		"before the changes": {"'secrets list'*) exit 2", []string{"the mounts cannot be listed"}, []string{undone, pin}},
-		"register refused":   {"'plugin register'*) exit 2", []string{undone, "-sha256=former"}, []string{pin}},
-		"pin refused":        {"'write sys/plugins/pins'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
+		"register refused":   {"'plugin register'*) exit 2", []string{"nothing was changed"}, []string{undone, pin}},
+		"register in doubt":  {"'plugin register'*) touch registered; exit 2", []string{undone, "-sha256=former"}, []string{pin, "reads may fail"}},
+		"pin refused":        {"'write sys/plugins/pins'*) exit 2", []string{undone, "-sha256=former", pin}, []string{"reads may fail"}},
 		"pin replaced": {
 			"*version*plugins/pins*) echo v0.0.9;;\n'plugin reload'*) exit 2",
 			[]string{undone, "-sha256=former", "$ vault write sys/plugins/pins/secret/mastersindia version=v0.0.9\n$ vault plugin reload"}, []string{pin},
 		},
 		"ended at reload": {"'plugin reload'*) kill -TERM $PPID", []string{undone, "-sha256=former", pin}, nil},
-		"reload refused":  {"'plugin reload'*) exit 2", []string{undone, "-sha256=former", pin}, nil},
+		"reload refused":  {"'plugin reload'*) exit 2", []string{undone, "reads may fail", "-sha256=former", pin}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,16 +165,26 @@ func TestRegister_EndsBeforeItIsDone(t *testing.T) {
 				plugin: "echo 'vault-plugin-secrets-mastersindia v9.0.0 (0)'\n",
 				filepath.Join(dir, "vault"): "case \"$*\" in\n" + c.fails + ";;\n" +
 					"status) echo 'HA Enabled true';;\n'secrets list') echo 'm/ mastersindia n/a';;\n" +
+					"'token capabilities'*) echo root;;\n" +
+					"'plugin register'*) touch registered;;\n'read sys/plugins/catalog'*) ls registered;;\n" +
 					"'plugin reload'*) echo v9.0.0 > " + state + ";;\n" +
 					"*running_plugin_version*) cat " + state + " 2>/dev/null || echo v0.1.0;;\n" +
 					"*sha256*catalog*) echo former;;\n*command*catalog*) echo former-file;;\n*plugin_directory*) echo " + dir + ";;\nesac\n",
 			} {
 				check.NoError(t, os.WriteFile(file, []byte("#!/bin/bash\n"+text), 0o700))
 			}
-			command := exec.CommandContext(t.Context(), "./register", plugin)
+			command := exec.CommandContext(t.Context(), check.Value(filepath.Abs("register"))(t), plugin)
+			command.Dir = dir
 			command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 			output, err := command.CombinedOutput()
-			check.True(t, (err == nil) == (c.fails == "none) "), "ended with %v", err)
+			want := "exit status 1"
+			switch {
+			case c.fails == "none) ":
+				want = "<nil>"
+			case strings.Contains(c.fails, "kill"):
+				want = "signal: terminated"
+			}
+			check.Equal(t, fmt.Sprint(err), want, "the script ended with")
 			for _, text := range c.says {
 				check.True(t, strings.Contains(string(output), text), "does not say %q:\n%s", text, output)
 			}
