@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,28 +123,35 @@ func (r *registration) refusedStart(t *testing.T, config string) string {
 // refusedBy returns the output of a command that a dev server of this configuration must refuse.
 func (r *registration) refusedBy(t *testing.T, config string, args ...string) string {
 	t.Helper()
-	listener := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
-	address := listener.Addr().String()
-	_ = listener.Close()
+	command := exec.CommandContext(t.Context(), r.VaultBinary(), args...)
+	command.Env = r.CLI.Env(r.serve(t, config)...)
+	said, err := command.CombinedOutput()
+	check.Require(t, err != nil, "vault %q was not refused", args)
+	return string(said)
+}
+
+// serve starts a dev server of this configuration, and returns the variables that select it.
+func (r *registration) serve(t *testing.T, config string) []string {
+	t.Helper()
+	address := check.Value(harness.FreeAddress(t.Context()))(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	server := r.server(ctx, t, config, "-dev", "-dev-root-token-id=root", "-dev-no-store-token", "-dev-listen-address="+address)
 	check.NoError(t, server.Start())
-	defer func() {
+	t.Cleanup(func() {
 		cancel()
 		_ = server.Wait()
-	}()
+	})
+	env := []string{"VAULT_ADDR=http://" + address, "VAULT_TOKEN=root"}
 	for range 300 {
-		command := exec.CommandContext(ctx, r.VaultBinary(), args...)
-		command.Env = append(server.Env, "VAULT_ADDR=http://"+address, "VAULT_TOKEN=root")
-		said, err := command.CombinedOutput()
-		check.Require(t, err != nil, "vault %q was not refused", args)
-		if strings.Contains(string(said), "Code: 500") {
-			return string(said)
+		command := exec.CommandContext(ctx, r.VaultBinary(), "token", "lookup")
+		command.Env = r.CLI.Env(env...)
+		if command.Run() == nil {
+			return env
 		}
 		<-time.After(100 * time.Millisecond) // it is still starting
 	}
 	t.Fatal("the server did not respond")
-	return ""
+	return nil
 }
 
 func (r *registration) server(ctx context.Context, t *testing.T, config string, args ...string) *exec.Cmd {

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -370,6 +371,59 @@ func TestRegisterScript_RefusalChangesNothing(t *testing.T) {
 		said := r.register(t, 1, c.file)
 		check.Contains(t, said, "Code: 403", c.want)
 		check.True(t, !strings.Contains(said, c.not), "%s was refused: %s", c.path, said)
+	}
+}
+
+// TestRegisterScript_NoPluginDirectoryRefused has servers whose plugin_directory is not set, or a link.
+func TestRegisterScript_NoPluginDirectoryRefused(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	plugins := filepath.Dir(r.oldFile)
+	link := filepath.Join(t.TempDir(), "link")
+	check.NoError(t, os.Symlink(plugins, link))
+	for config, want := range map[string]string{
+		"disable_mlock = true\n":                     "plugin_directory is not set on the active node: set it on each node, and restart Vault: nothing was changed",
+		fmt.Sprintf("plugin_directory = %q\n", link): "plugin_directory is a link, and Vault starts nothing in it: set it to " + plugins + ": nothing was changed",
+	} {
+		r.env = r.serve(t, config)
+		for _, args := range [][]string{{"-dry-run", r.oldFile}, {r.oldFile}} {
+			check.Contains(t, r.register(t, 1, args...), want)
+		}
+	}
+}
+
+// TestRegisterScript_LackingCapabilitiesNamed takes from the installer's policy what the script needs, one after the other.
+func TestRegisterScript_LackingCapabilitiesNamed(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	root, rules := r.CLI, string(readFile(t, "../examples/policies/installer.hcl"))
+	const name = "secret/" + harness.PluginName
+	wants := map[string]string{
+		"sys/plugins/catalog/*":             "read, update, sudo on sys/plugins/catalog/" + name,
+		"sys/plugins/pins/*":                "read, update on sys/plugins/pins/" + name,
+		"sys/plugins/reload/*":              "update on sys/plugins/reload/" + name,
+		"sys/mounts/mastersindia":           "read on sys/mounts/mastersindia",
+		"sys/plugins/pins/secret/elsewhere": "",
+	}
+	if r.OpenBao() {
+		delete(wants, "sys/plugins/pins/*")
+		wants["sys/plugins/reload/*"] = "update on sys/plugins/reload/backend"
+		wants["sys/mounts/mastersindia/tune"] = "update on sys/mounts/mastersindia/tune"
+	}
+	for path, want := range wants {
+		r.CLI = root
+		r.policy(t, "installer", rules)
+		r.policy(t, "without", `path "`+path+`" { capabilities = ["deny"] }`)
+		r.CLI = root.As(r.tokenFor(t, "-policy=installer", "-policy=without"))
+		if want == "" {
+			r.register(t, 0, "-dry-run", r.newFile)
+			continue
+		}
+		for _, args := range [][]string{{"-dry-run", r.newFile}, {r.newFile}} {
+			check.Contains(t, r.register(t, 1, args...), "the token lacks "+want+": see examples/policies/installer.hcl: nothing was changed")
+		}
 	}
 }
 
