@@ -425,6 +425,40 @@ func TestRegisterScript_LackingCapabilitiesNamed(t *testing.T) {
 			check.Contains(t, r.register(t, 1, args...), "the token lacks "+want+": see examples/policies/installer.hcl: nothing was changed")
 		}
 	}
+	r.CLI = root
+	r.policy(t, "without", `path "mastersindia/role/scripts-register-probe" { capabilities = ["deny"] }`)
+	r.CLI = root.As(r.tokenFor(t, "-policy=installer", "-policy=without"))
+	check.Contains(t, r.register(t, 0, r.newFile), "whether mastersindia/ can write is not known", "permission denied")
+}
+
+// TestRegisterScript_MountWithoutEngine takes the file from a server that starts: each run of the script says what the mount lacks
+// now, and none says that all is well before the mount can write.
+func TestRegisterScript_MountWithoutEngine(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartVault)
+	root := r.CLI
+	r.policy(t, "installer", string(readFile(t, "../examples/policies/installer.hcl")))
+	r.CLI = root.As(r.tokenFor(t, "-policy=installer"))
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	check.NoError(t, os.Rename(r.oldFile, r.oldFile+".away"))
+	r.restart(t)
+	check.NoError(t, os.Rename(r.oldFile+".away", r.oldFile))
+	const missing, readOnly = "mastersindia/ has no engine", "mastersindia/ cannot write"
+	for _, file := range []string{r.oldFile, r.newFile} {
+		said := r.register(t, 1, "-dry-run", file)
+		check.Contains(t, said, missing, readOnly, "nothing was changed: this is a dry run")
+		check.True(t, !strings.Contains(said, "mastersindia/ runs"), "nothing runs, and the script says: %s", said)
+	}
+	check.Contains(t, r.register(t, 1, r.oldFile), missing, "mastersindia/ runs "+r.old, readOnly, "vault operator raft list-peers")
+	for _, args := range [][]string{{r.oldFile}, {"-dry-run", r.oldFile}} {
+		said := r.register(t, 1, args...)
+		check.Contains(t, said, readOnly)
+		check.True(t, !strings.Contains(said, missing), "the engine is there: %s", said)
+	}
+	r.restart(t)
+	said := r.register(t, 0, r.oldFile)
+	check.True(t, !strings.Contains(said, readOnly), "the mount can write, and the script says: %s", said)
 }
 
 // TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are tuned
@@ -468,9 +502,7 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.wantTuned(t, r.old, r.new)
 	r.restart(t)
 	check.Contains(t, r.refused(t, "read", "mastersindia/token/app"), "No value found")
-	check.Contains(t, r.register(t, 0, r.newFile),
-		"mastersindia/ runs "+r.new, "the engine was missing from mastersindia/: it can read now, "+
-			"but not write, and every login fails, until you let another node become active")
+	check.Contains(t, r.register(t, 1, r.newFile), "mastersindia/ runs "+r.new, "mastersindia/ cannot write")
 	check.Contains(t, r.refused(t, "write", "-f", "mastersindia/rotate/main"), "cannot write to storage during setup")
 	r.vault(t, "delete", pin)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
@@ -478,7 +510,7 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.wantTuned(t, r.new, r.new)
 	r.readToken(t, "app")
 
-	r.register(t, 0, r.oldFile) // the pin again, of another version than what the mount is tuned to
+	r.register(t, 1, r.oldFile) // the pin again, of another version than what the mount is tuned to; it still cannot write
 	r.wantTuned(t, r.new, r.old)
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
@@ -517,7 +549,8 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	const mount, pin = "sys/mounts/" + harness.PluginName, "sys/plugins/pins/secret/" + harness.PluginName
 	r.register(t, 0, r.oldFile)
 	r.vault(t, "secrets", "enable", harness.PluginName)
-	if said := r.register(t, 0, r.newFile); !strings.Contains(said, "mastersindia/ runs "+r.new) || strings.Contains(said, "was missing") {
+	if said := r.register(t, 0, r.newFile); !strings.Contains(said, "mastersindia/ runs "+r.new) || strings.Contains(said, "can write") ||
+		strings.Contains(said, "cannot") {
 		t.Errorf("a mount that has its engine: %s", said)
 	}
 	if !r.OpenBao() {

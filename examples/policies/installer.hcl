@@ -36,12 +36,21 @@ path "mastersindia/preset/" {
   capabilities = ["list"]
 }
 
+# scripts/register deletes this role, which must not exist, to see whether the mount can write.
+path "mastersindia/role/scripts-register-probe" {
+  capabilities = ["delete"]
+}
+
 # Shows plugin_directory.
 path "sys/config/state/sanitized" {
   capabilities = ["read"]
 }
 
-# The nodes of a cluster: vault operator raft list-peers.
+# The nodes of a cluster: vault operator members, vault operator raft list-peers.
+path "sys/ha-status" {
+  capabilities = ["read"]
+}
+
 path "sys/storage/raft/configuration" {
   capabilities = ["read"]
 }
