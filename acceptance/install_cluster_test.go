@@ -30,6 +30,8 @@ const (
 	compareStep       = "Compare, on every node"
 	rehearsalStep     = "Rehearse a failover"
 	mendStep          = "When a node has no file, or another one"
+	// compareLast is the command of compareStep that compares; those before it set variables.
+	compareLast = 3
 	// mendCommands are those of mendStep that mend the file. Those after them prove it, and the rest ends the leases that were left.
 	mendCommands, proofCommands = 3, 3
 )
@@ -84,6 +86,32 @@ func TestInstallGuide_ThreeNodeCluster(t *testing.T) {
 	}
 	i.endLeftLeases(t)
 	i.upstream.wantLogins(t, 2) // that of the first read, and the proof of the repair
+}
+
+// TestInstallGuide_CompareAfterUpgrade compares the file of a node that was left without the new version's, in the terminal in which
+// the old version was installed.
+func TestInstallGuide_CompareAfterUpgrade(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	guide := sectionsOf(t, filepath.Join("..", installGuide))[compareStep]
+	check.NoError(t, r.RegisterVersion(t.Context(), r.oldFile, r.old))
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	shell := r.openShell(t, r.Vault, installGuide, t.TempDir())
+	shell.run(t, shown{command: "VERSION=" + r.old})
+	for _, c := range guide {
+		shell.run(t, c)
+	}
+
+	check.NoError(t, r.RegisterVersion(t.Context(), r.newFile, r.new))
+	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, harness.PluginName)
+	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	check.NoError(t, os.Remove(r.oldFile+"-"+r.new))
+	last := len(guide) - 1
+	for _, c := range guide[:last] {
+		shell.run(t, c)
+	}
+	printed, code := shell.try(t, guide[last].command)
+	check.True(t, code != "0" && strings.Contains(printed, "FAILED"), "%s: exit code %s, without FAILED: %s", guide[last].command, code, printed)
 }
 
 func newInstallation(t *testing.T) *installation {
@@ -279,7 +307,7 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 		"vault read mastersindia/token/billing":            "No value found at mastersindia/token/billing",
 		"vault list mastersindia/preset":                   "No value found at mastersindia/preset",
 		"vault write mastersindia/role/billing config=gst": "backend is nil",
-		i.guide[compareStep][2].command:                    "FAILED",
+		i.guide[compareStep][compareLast].command:          "FAILED",
 	} {
 		printed, code := node.try(t, command)
 		check.True(t, code != "0" && strings.Contains(printed, want), "%s: exit code %s, without %q: %s", command, code, want, printed)

@@ -450,12 +450,14 @@ func TestRegisterScript_MountWithoutEngine(t *testing.T) {
 		check.Contains(t, said, missing, readOnly, "nothing was changed: this is a dry run")
 		check.True(t, !strings.Contains(said, "mastersindia/ runs"), "nothing runs, and the script says: %s", said)
 	}
-	check.Contains(t, r.register(t, 1, r.oldFile), missing, "mastersindia/ runs "+r.old, readOnly, "vault operator raft list-peers")
+	check.Contains(t, r.register(t, 1, r.oldFile), missing, "mastersindia/ runs "+r.old, readOnly, "vault operator raft autopilot state")
 	for _, args := range [][]string{{r.oldFile}, {"-dry-run", r.oldFile}} {
 		said := r.register(t, 1, args...)
 		check.Contains(t, said, readOnly)
 		check.True(t, !strings.Contains(said, missing), "the engine is there: %s", said)
 	}
+	r.vault(t, "operator", "members") // both of which the message names
+	check.Contains(t, r.vault(t, "operator", "raft", "autopilot", "state"), "Healthy", "Voters")
 	r.restart(t)
 	said := r.register(t, 0, r.oldFile)
 	check.True(t, !strings.Contains(said, readOnly), "the mount can write, and the script says: %s", said)

@@ -46,8 +46,12 @@ path "sys/config/state/sanitized" {
   capabilities = ["read"]
 }
 
-# The nodes of a cluster: vault operator members, vault operator raft list-peers.
+# The nodes of a cluster: vault operator members, vault operator raft list-peers, vault operator raft autopilot state.
 path "sys/ha-status" {
+  capabilities = ["read"]
+}
+
+path "sys/storage/raft/autopilot/state" {
   capabilities = ["read"]
 }
 
