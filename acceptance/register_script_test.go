@@ -547,10 +547,12 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	r := newRegistration(t, harness.StartDevVault)
 	rules := readFile(t, "../examples/policies/installer.hcl")
 	r.policy(t, "installer", string(rules))
-	r.CLI = r.CLI.As(r.tokenFor(t, "-policy=installer"))
+	root := r.CLI
+	r.CLI = root.As(r.tokenFor(t, "-policy=installer"))
 	const mount, pin = "sys/mounts/" + harness.PluginName, "sys/plugins/pins/secret/" + harness.PluginName
 	r.register(t, 0, r.oldFile)
 	r.vault(t, "secrets", "enable", harness.PluginName)
+	check.Value(root.Must(t.Context(), "", "secrets", "enable", "-path=second", harness.PluginName))(t)
 	if said := r.register(t, 0, r.newFile); !strings.Contains(said, "mastersindia/ runs "+r.new) || strings.Contains(said, "can write") ||
 		strings.Contains(said, "cannot") {
 		t.Errorf("a mount that has its engine: %s", said)
@@ -565,6 +567,7 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	check.Contains(t, r.refused(t, "secrets", "enable", "-path=other", harness.PluginName), "permission denied")
 	check.Contains(t, r.refused(t, "write", "mastersindia/config/gst", "preset=einvoice-sandbox"), "permission denied")
 	r.vault(t, "secrets", "disable", harness.PluginName)
+	check.Value(root.Must(t.Context(), "", "secrets", "disable", "second"))(t)
 	for _, version := range []string{r.old, r.new} {
 		r.vault(t, "plugin", "deregister", "-version="+version, "secret", harness.PluginName)
 	}

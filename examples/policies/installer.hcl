@@ -36,8 +36,8 @@ path "mastersindia/preset/" {
   capabilities = ["list"]
 }
 
-# scripts/register deletes this role, which must not exist, to see whether the mount can write.
-path "mastersindia/role/scripts-register-probe" {
+# scripts/register deletes this role, which must not exist, to see whether each mount of the engine can write.
+path "+/role/scripts-register-probe" {
   capabilities = ["delete"]
 }
 
