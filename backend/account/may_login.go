@@ -128,7 +128,7 @@ func (s *State) mayReplace(env Env, reason Reason) error {
 		return nil
 	case reason != ReasonRejected:
 		return errNotDue
-	case env.Wall.Before(s.RejectedFrom(env.Reading)):
+	case env.Wall.Before(s.RejectedFrom()):
 		return ErrTooSoon
 	default:
 		return nil

@@ -12,12 +12,8 @@ const (
 )
 
 // RejectedFrom is from when on the current token, which there must be, is replaced where an API has refused it.
-func (s *State) RejectedFrom(now Reading) time.Time {
-	from := s.Current.IssuedAt.Add(leastRejectedAge)
-	if last := s.LastRejected(now); !last.IsZero() {
-		from = later(from, last.Add(rejectedEvery))
-	}
-	return from
+func (s *State) RejectedFrom() time.Time {
+	return later(s.Current.IssuedAt.Add(leastRejectedAge), s.RejectedAt.Add(rejectedEvery))
 }
 
 // LastRejected is when a token that an API had refused was last replaced; zero where that is too long ago to keep another one.

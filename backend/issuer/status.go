@@ -78,7 +78,7 @@ func (l *locked) status() Status {
 	}
 	if state.Usable(env.Reading) {
 		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.RotatesAt(state.Current), state.InUse(env)
-		s.RejectedFrom, s.LastRejected = state.RejectedFrom(env.Reading), state.LastRejected(env.Reading)
+		s.RejectedFrom, s.LastRejected = state.RejectedFrom(), state.LastRejected(env.Reading)
 	}
 	return s
 }

@@ -48,7 +48,7 @@ func mutants() []mutant {
 		{"a probe that was given up does not count", "login.go", "\t\tt.setFailures(t.failuresProbed(t.env, w))\n", ""},
 		{"an outage closes the circuit breaker", "failed_login.go", "if !old.is(f) {\n", "if !old.is(f) && !old.Refused() {\n"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
-		{"a rejected token is replaced each time", "rejected_token.go", "if now.Wall.Sub(s.RejectedAt) < rejectedEvery {", "if false {"},
+		{"a rejected token is replaced each time", "rejected_token.go", ", s.RejectedAt.Add(rejectedEvery))", ", s.RejectedAt)"},
 		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},
 		{
 			"only the wall clock decides a token's life", "token.go",
