@@ -47,6 +47,10 @@ func (p *storedPlaces) of(config string) (place storedPlace, known bool) {
 	return p.Places[n], true
 }
 
+func (p *storedPlaces) remove(place storedPlace) {
+	p.Places = slices.DeleteFunc(p.Places, func(other storedPlace) bool { return other == place })
+}
+
 func store(e Entry) storedToken {
 	t := storedToken{
 		ID: e.TokenID, IssuedAt: e.IssuedAt.Unix(), ExpiresAt: e.ExpiresAt.Unix(), Reason: e.Reason, Upstream: e.Upstream,

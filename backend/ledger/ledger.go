@@ -80,34 +80,27 @@ func New(view logical.Storage) *Ledger {
 // revocation and a later end are news; one that would be forgotten at once is not noted.
 func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Duration, now time.Time) error {
 	defer locked(l.configs, config).Unlock()
-	defer locked(l.ids, e.TokenID).Unlock()
-	places, err := l.places(ctx, e.TokenID)
-	if err != nil {
-		return err
-	}
-	day := e.Until(keep)
-	place, known := places.of(config)
-	if known {
-		isLonger := day > place.Day
-		e, err = l.update(ctx, place, e)
-		if stored.IsDamaged(err) && e.RevokedAt.IsZero() {
-			err = nil // what was to be updated is lost
+	return l.changePlaces(ctx, e.TokenID, func(places *storedPlaces) (changed bool, err error) {
+		day := e.Until(keep)
+		place, known := places.of(config)
+		if known {
+			isLonger := day > place.Day
+			e, err = l.update(ctx, place, e)
+			if stored.IsDamaged(err) && e.RevokedAt.IsZero() {
+				err = nil // what was to be updated is lost
+			}
+			if err != nil || !isLonger {
+				return false, err
+			}
+			places.remove(place) // it is forgotten there when its former time is over
 		}
-		if err != nil || !isLonger {
-			return err
+		if day < now.UTC().Format(dayLayout) {
+			return false, nil
 		}
-		// It is forgotten where it was when its former time is over.
-		places.Places = slices.DeleteFunc(places.Places, func(p storedPlace) bool { return p == place })
-	}
-	if day < now.UTC().Format(dayLayout) {
-		return nil
-	}
-	number, err := l.addToPage(ctx, day, config, e)
-	if err != nil {
-		return err
-	}
-	places.Places = append(places.Places, storedPlace{Config: config, Day: day, Page: number})
-	return l.put(ctx, idPrefix+e.TokenID, places)
+		number, err := l.addToPage(ctx, day, config, e)
+		places.Places = append(places.Places, storedPlace{Config: config, Day: day, Page: number})
+		return true, err
+	})
 }
 
 // update takes over what is news of a token that is known, and returns all that is known of it then.
@@ -234,6 +227,23 @@ func (l *Ledger) places(ctx context.Context, tokenID string) (*storedPlaces, err
 		places = &storedPlaces{Schema: schema}
 	}
 	return places, err
+}
+
+// changePlaces has change say where the entries of a token are from now on. Nothing else writes that, and nothing writes it
+// meanwhile: other configs of the same upstream account may be given the token, or forget it.
+func (l *Ledger) changePlaces(ctx context.Context, tokenID string, change func(*storedPlaces) (changed bool, err error)) error {
+	defer locked(l.ids, tokenID).Unlock()
+	places, err := l.places(ctx, tokenID)
+	if err != nil {
+		return err
+	}
+	if changed, err := change(places); err != nil || !changed {
+		return err
+	}
+	if len(places.Places) == 0 {
+		return l.remove(ctx, idPrefix+tokenID)
+	}
+	return l.put(ctx, idPrefix+tokenID, places)
 }
 
 // days is never nil.

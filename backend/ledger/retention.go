@@ -6,7 +6,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,25 +105,13 @@ func (l *Ledger) trimPage(ctx context.Context, day, config string, number int) (
 		return 0, err
 	}
 	for _, t := range page.Tokens {
-		if err := l.forgetPlace(ctx, t.ID, storedPlace{Config: config, Day: day, Page: number}); err != nil {
+		if err := l.changePlaces(ctx, t.ID, func(places *storedPlaces) (changed bool, err error) {
+			places.remove(storedPlace{Config: config, Day: day, Page: number})
+			return true, nil
+		}); err != nil {
 			return forgotten, err
 		}
 		forgotten++
 	}
 	return forgotten, l.remove(ctx, pageKey(day, config, number))
-}
-
-// forgetPlace forgets one place of a token: another config of the same account may have been given it too, and remember it for
-// longer.
-func (l *Ledger) forgetPlace(ctx context.Context, tokenID string, place storedPlace) error {
-	defer locked(l.ids, tokenID).Unlock()
-	places, err := l.places(ctx, tokenID)
-	if err != nil {
-		return err
-	}
-	places.Places = slices.DeleteFunc(places.Places, func(other storedPlace) bool { return other == place })
-	if len(places.Places) == 0 {
-		return l.remove(ctx, idPrefix+tokenID)
-	}
-	return l.put(ctx, idPrefix+tokenID, places)
 }
