@@ -156,21 +156,18 @@ func (b *backend) warnOfTokensFromBefore(
 ) {
 	issued, _, _ := b.listIssued(ctx, name) // without the ledger nothing is known of others
 	now := b.clock().Wall
-	n, until := 0, now
+	var ends []time.Time
 	for _, e := range issued {
 		_, is := revoked[e.TokenID]
 		if is || e.Upstream == string(account.Killed) || !e.ExpiresAt.After(now) || b.issuer.IsRevoking(name, e.TokenID) {
 			continue
 		}
-		n++
-		if e.ExpiresAt.After(until) {
-			until = e.ExpiresAt
-		}
+		ends = append(ends, e.ExpiresAt)
 	}
-	if n > 0 {
+	if len(ends) > 0 {
 		resp.AddWarning(fmt.Sprintf("More tokens of config %s may be valid upstream (%d, the last until %s): they are from before the "+
 			"config was deleted and written again, or its tokens given a shorter lifetime. Only the vendor can revoke them: vault read "+
-			"%sledger/%s", name, n, timeText(until), mount, name))
+			"%sledger/%s", name, len(ends), timeText(slices.MaxFunc(ends, time.Time.Compare)), mount, name))
 	}
 }
 

@@ -468,15 +468,20 @@ func TestRevoke_ActsOnTokensFromBefore(t *testing.T) {
 func TestRevoke_WarnsOfRevokedTokensFromBefore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		for range 2 {
-			s.token("app")
+		var last time.Time
+		for n, life := range []int{3600, 7200, 1800} {
+			s.loginsReturn(fmt.Sprintf(`{"token":"invented-access-token-%d","expires_in":%d}`, n, life))
+			if a := s.token("app"); a.expires.After(last) {
+				last = a.expires
+			}
 			s.revoke("")
 		}
 		deleted := s.remove("config/gst")
-		s.says(deleted, "2 of its tokens")
+		s.says(deleted, "3 of its tokens")
 		s.write("config/gst", jwtConfig("verify_connection", false))
 		_, warnings := s.revoke("")
-		s.says(strings.Join(warnings, "\n"), "More tokens of config gst may be valid upstream (2, the last until")
+		s.says(strings.Join(warnings, "\n"),
+			"More tokens of config gst may be valid upstream (3, the last until "+last.UTC().Format(time.RFC3339)+")")
 	})
 }
 
