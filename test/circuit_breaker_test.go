@@ -165,6 +165,21 @@ func TestCircuitBreaker_ClosedByOtherPassword(t *testing.T) {
 	})
 }
 
+// A refusal counts for a day after its hold, also when other credentials were used meanwhile: the next one is of the same series.
+func TestCircuitBreaker_RefusalRememberedForADay(t *testing.T) {
+	eachNamed(t, map[string]time.Duration{"23h": time.Hour, "25h": 15 * time.Minute}, func(t *testing.T, after string, hold time.Duration) {
+		s := refusedMount(t)
+		s.write("config/gst", map[string]any{"password": "another-password"})
+		day := check.Value(time.ParseDuration(after))(t)
+		advance(15*time.Minute + day)
+		s.minute()
+		s.write("config/gst", jwtConfig("verify_connection", false))
+		s.failed("app")
+		next := moment(t, s.status(), "next_attempt_at")
+		between(t, time.Until(next), hold-time.Second, hold+time.Second, "the hold of the next refusal")
+	})
+}
+
 // Only a write that changes a credential, or a login that succeeds, closes it.
 func TestCircuitBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {

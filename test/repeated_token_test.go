@@ -387,6 +387,21 @@ func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*te
 	check.True(t, between || len(s.Upstream.LoginTimes()) != before, "the upstream was not asked")
 }
 
+// The same thirty days after its end, when another token has come since.
+func TestRepeatedToken_RevokedTokenIsRememberedFor30Days(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"the-revoked-token","expires_in":3600}`)
+		first := s.token("app")
+		s.revoke("")
+		advance(30 * 24 * time.Hour)
+		s.loginsReturn(`{"token":"another-token","expires_in":3600}`)
+		s.token("app")
+		s.loginsReturn(`{"token":"the-revoked-token","expires_in":3600}`)
+		check.Contains(t, s.failedRotate().Error(), "revoked")
+		s.wantNotRead(first.id)
+	})
+}
+
 // A token that is handed out again is served until its told end, which max_token_ttl or the host's clock puts elsewhere.
 func TestRepeatedToken_TokenKeepsItsEnd(t *testing.T) {
 	type testCase struct {
