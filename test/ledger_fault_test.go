@@ -289,3 +289,28 @@ func TestLedgerFault_ListHasUnsent(t *testing.T) {
 		check.True(t, facts["remembered_until"] != "", "ledger/gst has tokens, and the list says that they are remembered until %q", facts["remembered_until"])
 	})
 }
+
+// The last token is forgotten before those that the ledger has.
+func TestLedgerFault_ListKeepsLaterEndOfStored(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		synctest.Wait() // for the ledger
+		until := s.listed("ledger/", "gst")["remembered_until"]
+		s.write("config/gst", map[string]any{"ledger_retention": "24h"})
+		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		s.mustRotate()
+		check.Equal(t, s.listed("ledger/", "gst")["remembered_until"], until, "remembered until")
+	})
+}
+
+// Storage never gives what is read to note a token. That is given up, and tried again with the next sweep.
+func TestLedgerFault_ReadThatHangsIsGivenUp(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.Storage.On(mounttest.Get, "ledger/", mounttest.Fault{Hold: make(chan struct{})})
+		s.token("app")
+		advance(time.Minute)
+		s.Storage.Heal()
+		s.minute()
+		check.True(t, len(s.storedUnder("ledger/")) > 0, "the ledger has no token a minute later")
+	})
+}
