@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -137,6 +138,28 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 			w.hides(line, secrets...)
 			for _, verb := range []string{"%!", "(MISSING)", "(EXTRA", "(NOVERB)"} {
 				check.True(t, !strings.Contains(line, verb), "a secret or a message was taken for a format: %q", line)
+			}
+		}
+	})
+}
+
+// An access token is stored only while it is served: no later than the token that follows it.
+func TestSecrecy_SupersededTokenNotStored(t *testing.T) {
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
+		for name, happens := range map[string]func(){
+			"a rotation":     func() { w.mustRotate() },
+			"a revocation":   func() { w.revoke("") },
+			"other settings": func() { w.write("config/gst", branch("7", "verify_connection", false)) },
+			"a deletion":     func() { w.remove("config/gst"); w.mount(jwtV1()) },
+		} {
+			a := w.token("app")
+			check.Contains(t, w.stored()["token/gst"], a.access)
+			advance(time.Minute)
+			happens()
+			w.token("app")
+			synctest.Wait()
+			for key, value := range w.stored() {
+				check.True(t, !strings.Contains(value, a.access), "after %s the former token is stored in %s", name, key)
 			}
 		}
 	})
