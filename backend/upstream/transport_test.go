@@ -16,6 +16,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -259,6 +261,28 @@ func TestProxy_OfAccountUsed(t *testing.T) {
 	a.ProxyURL = proxy.URL
 	check.Value(newClient(t, a).Login(context.Background()))(t)
 	check.Equal(t, proxy.only(t).RequestURI, "http://login.example/api/v1/token-auth/", "the proxy was asked for")
+}
+
+// net/http reads the environment once a process, so that the test runs itself in one of its own.
+func TestProxy_OfEnvironmentUsed(t *testing.T) {
+	t.Parallel()
+	const proxy = "http://proxy.example:3128"
+	if os.Getenv("HTTPS_PROXY") != proxy {
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // the test itself
+		again.Env = append(os.Environ(), "HTTPS_PROXY="+proxy, "NO_PROXY=", "no_proxy=")
+		out, err := again.CombinedOutput()
+		check.True(t, err == nil, "%v: %s", err, out)
+		return
+	}
+	dialed := ""
+	c := check.Value(upstream.New(accountFor(upstream.JWT, "https://login.example/"), upstream.Options{
+		Now: noon, DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+			dialed = address
+			return nil, errors.New("no network")
+		},
+	}))(t)
+	_ = mustFail(c.Login(context.Background()))(t)
+	check.Equal(t, dialed, "proxy.example:3128", "dialled")
 }
 
 func TestProxy_RefusedTunnelNamed(t *testing.T) {
