@@ -37,7 +37,7 @@ func (w *testMount) forwards(op logical.Operation, path string, data map[string]
 		resp, err := w.do(w.t.Context(), op, path, data)
 		// Vault looks for the error itself, and over gRPC nothing that wraps it is left.
 		if resp != nil || err != logical.ErrReadOnly { //nolint:errorlint // see above
-			w.t.Errorf("%s %s: %v, %v, want the bare logical.ErrReadOnly", op, path, resp, err)
+			w.t.Errorf("%s %s: served is %t, error %v, want the bare logical.ErrReadOnly", op, path, resp != nil, err)
 		}
 	})
 	for _, access := range w.Storage.Accesses()[before:] {
