@@ -543,3 +543,70 @@ func TestClock_PutForwardWarnsOfLiveTokens(t *testing.T) {
 				"warnings %q, want one of the token that lives on", resp.Warnings)
 		})
 }
+
+// A token was revoked while the clock was ahead. When it has ended upstream, another one comes.
+func TestClock_RevokedWhileAhead(t *testing.T) {
+	eachOf(t, []time.Duration{0, localTime, 48 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+		s := repeatingMount(t, 24*time.Hour)
+		began := time.Now()
+		s.Clock.Jump(ahead)
+		s.token("app")
+		s.write("revoke/gst", nil)
+		advance(2 * time.Minute)
+		s.Clock.Jump(-ahead)
+		for _, err := s.ask(t.Context(), "app", nil); err != nil; _, err = s.ask(t.Context(), "app", nil) {
+			check.Require(t, time.Since(began) < 25*time.Hour, "the token has ended, and there is no other: %v", err)
+			advance(10 * time.Minute)
+		}
+		check.True(t, time.Since(began) > 23*time.Hour, "a token after %s", time.Since(began))
+	})
+}
+
+// The clock is set forward by less than a token lives. The upstream repeats that token, also after a restart.
+func TestClock_SetForwardThenRestart(t *testing.T) {
+	eachPair(t, []time.Duration{10 * time.Minute, localTime}, []bool{false, true}, func(t *testing.T, ahead time.Duration, restart bool) {
+		s := repeatingMount(t, 15*time.Minute)
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(ahead)
+		advance(3 * time.Minute)
+		s.reloadIf(restart)
+		for range 11 {
+			a, err := s.ask(t.Context(), "app", nil)
+			check.Require(t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
+			advance(time.Minute)
+		}
+	})
+}
+
+// max_token_ttl was lower while the clock was ahead, and both are set right.
+func TestClock_AheadWithLowerLimit(t *testing.T) {
+	timed(t, "", func(t *testing.T) {
+		s := repeatingMount(t, 15*time.Minute)
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(10 * time.Minute)
+		advance(time.Minute)
+		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		advance(98 * time.Second)
+		s.Clock.Jump(-10 * time.Minute)
+		advance(time.Minute)
+		s.write("config/gst", map[string]any{"max_token_ttl": 0})
+		for range 12 {
+			a, err := s.ask(t.Context(), "app", nil)
+			check.Require(t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
+			advance(time.Minute)
+		}
+	})
+}
+
+// repeatingMount is a mount whose upstream repeats its token for as long as that lives.
+func repeatingMount(t *testing.T, life time.Duration) *testMount {
+	t.Helper()
+	f := repeatingOAuth(false).living(life)
+	s := newLatencyMount(t, f.account)
+	s.EveryMinute()
+	s.write("config/gst", with(f.config, "verify_connection", false))
+	s.write("role/app", map[string]any{"config": "gst"})
+	return s
+}

@@ -111,3 +111,22 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 		check.True(t, !slices.Contains(gone, a.id), "token %s is served, which was revoked: all that were out are %v", a.id, gone)
 	}
 }
+
+// Storage refuses a revocation, and revoke/ says that the upstream was not asked. It is not asked later either: after a restart the
+// token is served again.
+func TestRevoke_UnstoredIsNotSentLater(t *testing.T) {
+	ksaTest(t, 4*time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		s.token("app")
+		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		_, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		check.Require(t, err != nil, "the revocation was stored")
+		s.says(err.Error(), "the upstream was not asked to revoke them")
+		advance(3 * time.Minute)
+		check.Equal(t, s.Simulator.Counters().Refreshes, 0, "exchanges of the refresh token:")
+		s.Storage.Heal()
+		s.Crash()
+		a := s.token("app")
+		check.True(t, s.Simulator.TokenAlive(a.access), "token %s is served, and is dead", a.id)
+	})
+}

@@ -550,3 +550,21 @@ func TestRevoke_WarnsOfTwinInTime(t *testing.T) {
 		check.True(t, strings.Contains(said, "Config twin was given the same token"), "with %d tokens there is no warning that config twin hands out the revoked one", rotations+2)
 	})
 }
+
+// A token of a config that was deleted and written again is revoked by its ID, or none is: nothing breaks.
+func TestRevoke_ByIDAfterConfigIsWrittenAgain(t *testing.T) {
+	eachOf(t, []string{"wrong", "first", "second"}, func(t *testing.T, which string) {
+		s := gstMount(t, time.Hour)
+		ids := map[string]string{"wrong": "0123456789abcdef", "first": s.token("app").id}
+		advance(time.Minute)
+		s.mustRotate()
+		ids["second"] = s.token("app").id
+		s.remove("config/gst")
+		s.write("config/gst", jwtConfig("verify_connection", false))
+		s.write("revoke/gst", map[string]any{"token_id": ids[which]})
+		for _, path := range []string{"rotate/gst", "config/gst"} {
+			check.True(t, s.token("app").id != ids[which], "the revoked token is served")
+			s.write(path, map[string]any{})
+		}
+	})
+}

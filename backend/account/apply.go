@@ -34,7 +34,7 @@ func without[T any](list []T, gone func(T) bool) []T {
 	if !slices.ContainsFunc(list, gone) {
 		return slices.Clip(list)
 	}
-	return slices.DeleteFunc(slices.Clone(list), gone)
+	return slices.DeleteFunc(slices.Clone(list), gone) //nolint:forbidigo // of a copy
 }
 
 // changeWork puts another version of the work in flight in its place.

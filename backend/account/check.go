@@ -83,6 +83,9 @@ func (s *State) checkTokens() error {
 		return fmt.Errorf("token %s is kept twice", id)
 	}
 	for _, t := range s.Deleted {
+		if t == nil {
+			return errors.New("a list of tokens was changed in place")
+		}
 		if t.Access != "" || t.refresh != "" {
 			return fmt.Errorf("token %s of a deleted config has its secrets", t.ID)
 		}

@@ -31,7 +31,9 @@ func SystemClock() Clock {
 
 // withElapsed is a token that was read from storage, on the clocks of this process.
 func (t *Token) withElapsed(env Env) *Token {
-	t.elapsed, t.missed, _ = env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
+	at, missed, _ := env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
+	before := max(0, t.missed-missed) // this process started
+	t.elapsed, t.missed = at+before, missed+before
 	return t
 }
 
@@ -101,15 +103,27 @@ func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wro
 	return right, wrong
 }
 
+// moveRevoked corrects the end of a revoked token with the token's own.
+func (t *transition) moveRevoked(token, right *Token) {
+	n := slices.IndexFunc(t.Revoked, func(r revokedToken) bool { return r.ID == token.ID })
+	if n < 0 {
+		return
+	}
+	t.Revoked = slices.Clone(t.Revoked)
+	t.Revoked[n].End = t.Revoked[n].End.Add(right.ExpiresAt.Sub(token.ExpiresAt))
+}
+
 // correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
 func (t *transition) correctClock() {
 	now := t.env.Reading
 	right, wrong := t.Current.corrected(now)
-	t.Current = right
 	if wrong {
 		t.changed()
 		t.Corrected = t.Version
+	} else if right != t.Current {
+		t.changedLazily()
 	}
+	t.Current = right
 	if c := t.Current; c != nil && !t.Suspect && c.Remaining(now) <= 0 && c.ExpiresAt.Sub(now.Wall) > Margin {
 		t.changed()
 		t.Suspect = true // it has ended or, with a clock that was ahead at start, it has not
@@ -146,6 +160,7 @@ func (t *transition) correctClock() {
 			if right != token {
 				*list = slices.Clone(*list)
 				(*list)[n] = right
+				t.moveRevoked(token, right)
 			}
 		}
 	}

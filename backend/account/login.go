@@ -217,7 +217,7 @@ func (s *State) supersede(token *Token, env Env) {
 	}
 	for len(next) > s.limits().superseded || size > maxRefreshBytes {
 		first := slices.MinFunc(next, func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
-		next = slices.DeleteFunc(next, func(t *Token) bool { return t == first })
+		next = without(next, func(t *Token) bool { return t == first })
 		size -= len(first.refresh)
 	}
 	s.Superseded = next

@@ -310,6 +310,9 @@ func (a *actions) revocations() {
 			a.add(n < 2 && t.Remaining(w.now()) > 0, "revoke/ is called for a superseded token", revoke(t.ID))
 		}
 	}
+	for _, t := range w.state.Deleted {
+		a.add(w.active && w.left.revokes > 0 && w.state.Known == known, "revoke/ is called for a token of a deleted config", revoke(t.ID))
+	}
 	for n, k := range w.kills {
 		for _, o := range []Outcome{Killed, Unknown} {
 			a.add(n < 1, fmt.Sprintf("the upstream's response to the revocation: %s", o), func(w *modelWorld) {

@@ -204,6 +204,7 @@ func (e *encoder) stored(t *StoredToken) {
 	e.time(t.ExpiresAt)
 	e.text(string(t.Revocation))
 	e.dur(time.Duration(t.ToldSeconds) * time.Second)
+	e.dur(time.Duration(t.MissedSeconds) * time.Second)
 	e.bool(t.Access != "", t.Refresh != "", t.Repeated, t.LifeAssumed)
 }
 

@@ -101,7 +101,7 @@ func scenarios() []*scenario {
 		},
 		{
 			name: "a deleted config whose token is repeated", changes: []change{changeDeleted, changeCredentials},
-			writesHere: true, repeats: true, left: budget{crashes: 1, writes: 2},
+			writesHere: true, repeats: true, left: budget{crashes: 1, writes: 2, revokes: 1},
 		},
 		{
 			name: "limits", changes: []change{changeLimit}, writesHere: true, repeats: true, forced: true, evict: true,

@@ -65,6 +65,8 @@ type StoredToken struct {
 	ToldSeconds int64 `json:"told_seconds,omitempty"`
 	// LifeAssumed says that the upstream told no lifetime. Older versions did not keep it.
 	LifeAssumed bool `json:"life_assumed,omitempty"`
+	// MissedSeconds is what only the wall clock has shown to be over of the token's life: it may have been set forward.
+	MissedSeconds int64 `json:"missed_seconds,omitempty"`
 }
 
 // StoredRevoked is the ID of a token that is never served again, and the token's last known end.
@@ -177,7 +179,7 @@ func (s *State) storeToken(t *Token) StoredToken {
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
 		Replaced: t.replaced, Repeated: t.repeated, LifeAssumed: t.lifeAssumed,
-		ToldSeconds: int64(t.toldLife / time.Second),
+		ToldSeconds: int64(t.toldLife / time.Second), MissedSeconds: int64(t.missed / time.Second),
 	}
 }
 
@@ -189,6 +191,7 @@ func (s StoredToken) token(refreshTarget string) *Token {
 		Generation:    s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
 		lifeAssumed: s.LifeAssumed, toldLife: time.Duration(s.ToldSeconds) * time.Second,
+		missed: time.Duration(s.MissedSeconds) * time.Second,
 	}
 }
 

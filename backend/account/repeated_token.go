@@ -127,6 +127,10 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	if anew { // its life is no longer the assumed one, which would count from now on again
 		kept.lifeAssumed = false
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
+		// The wall clock may have been ahead: then the first end is yet to come when this one has.
+		if first := min(told.elapsedLeft(now), token.Remaining(now)); first > left {
+			kept.toldLife = now.Wall.Add(first).Sub(kept.IssuedAt)
+		}
 		return &kept
 	}
 	kept.IssuedAt, kept.elapsed, kept.missed, kept.ExpiresAt = given.IssuedAt, given.elapsed, given.missed, told.ExpiresAt

@@ -22,7 +22,7 @@ func (s *State) Revocable(now Reading, id string) []*Token {
 	if id == "" {
 		return all
 	}
-	return slices.DeleteFunc(all, func(t *Token) bool { return t.ID != id })
+	return without(all, func(t *Token) bool { return t.ID != id })
 }
 
 // apply takes tokens out of use. A login in flight is given up: what it brings may be of the same session.

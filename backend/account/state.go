@@ -201,7 +201,10 @@ func (s *State) HasSettings() bool { return s.Account != nil }
 func (s *State) IsAbsent() bool { return s.Known == absent }
 
 // Owes reports whether storage or the ledger miss something.
-func (s *State) Owes() bool { return s.Urgent > s.Saved || len(s.Outbox) > 0 }
+func (s *State) Owes() bool { return s.MissesUrgent() || len(s.Outbox) > 0 }
+
+// MissesUrgent reports whether storage does not have what a restart must know.
+func (s *State) MissesUrgent() bool { return s.Urgent > s.Saved }
 
 // Verified is the token that the verification of that work has brought, once it waits for its settings to be stored.
 func (s *State) Verified(work uint64) (token *Token, ok bool) {
@@ -270,7 +273,7 @@ func (s *State) Secrets() []string {
 	if s.Current != nil {
 		all = append(all, s.Current.Access, s.Current.refresh)
 	}
-	return slices.DeleteFunc(all, func(secret string) bool { return secret == "" })
+	return without(all, func(secret string) bool { return secret == "" })
 }
 
 // IsIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
@@ -294,7 +297,7 @@ func (s *State) ToRevoke(env Env) []*Token {
 	if s.Account == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(s.Superseded), func(t *Token) bool {
+	return without(s.Superseded, func(t *Token) bool {
 		return t.revocation != Unknown || !s.Account.CanRevoke(t) || env.IsOver(t)
 	})
 }
