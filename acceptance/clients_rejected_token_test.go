@@ -197,6 +197,24 @@ func (c *exampleClient) isToldWhatVaultSays(t *testing.T) {
 	vendors := "VAULT_TOKEN=eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl" // as a token of the vendor looks
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{vendors}})
 	seen.want(t, wanted{code: 1, said: []string{"is what is in VAULT_TOKEN a Vault token (hvs.…)?"}})
+	c.hidesTheVaultTokenThatIsRepeated(t)
+}
+
+// hidesTheVaultTokenThatIsRepeated has what is taken for Vault repeat the Vault token, which has another form than Vault's own.
+func (c *exampleClient) hidesTheVaultTokenThatIsRepeated(t *testing.T) {
+	const own = "s.ofOpenBao"
+	for _, format := range []string{`{"errors": ["bad token %s"]}`, "<p>X-Vault-Token: %s</p>"} {
+		repeats := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, format, r.Header.Get("X-Vault-Token"))
+		}))
+		seen := c.call(t, exampleCall{
+			role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + repeats.URL, "VAULT_TOKEN=" + own},
+		})
+		repeats.Close()
+		seen.want(t, wanted{code: 1, said: []string{"403", "<token>"}})
+		check.True(t, !strings.Contains(seen.stderr+seen.stdout, own), "%s has shown its Vault token:\n%s", c.name, seen.stderr)
+	}
 }
 
 // sendsTheTokenWhereItsHostWantsIt issues an e-invoice by the older API, which wants the token in the body, and asks the

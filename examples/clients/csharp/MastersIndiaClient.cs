@@ -80,6 +80,8 @@ public sealed class MastersIndiaClient
     readonly string path;
     string vault = Vault();
     readonly SemaphoreSlim reading = new SemaphoreSlim(1);
+    MastersIndiaException failed; // of the last read that has failed
+    DateTime failedAt;
     MastersIndiaToken kept;
     DateTime keepUntil, livesUntil;
 
@@ -109,10 +111,12 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one " +
                 "Vault and namespace", 400);
         }
+        var came = DateTime.UtcNow;
         await reading.WaitAsync().ConfigureAwait(false);
         try
         {
             if (rejected == "" && DateTime.UtcNow < keepUntil) return kept;
+            if (came < failedAt && (rejected != "" || DateTime.UtcNow >= livesUntil)) throw failed; // the read that this one has waited for
             try
             {
                 await ReadAsync(rejected).ConfigureAwait(false);
@@ -121,6 +125,12 @@ public sealed class MastersIndiaClient
             {
                 keepUntil = DateTime.UtcNow.AddSeconds(60); // a Vault that is down is not felt while the token lives
                 if (keepUntil > livesUntil) keepUntil = livesUntil;
+            }
+            catch (MastersIndiaException e)
+            {
+                failed = e;
+                failedAt = DateTime.UtcNow;
+                throw;
             }
             return kept;
         }
@@ -386,8 +396,8 @@ public sealed class MastersIndiaClient
         if (answer.Item1 == 401) return !answer.Item2.Contains("Invalid Product");
         if (answer.Item1 == 403 && url.Contains("//api-platform.")) return true;
         const string said = "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)";
-        return answer.Item1 == 498 || Regex.IsMatch(answer.Item2, said, RegexOptions.IgnoreCase) &&
-            !Regex.IsMatch(answer.Item2, "\"error\"\\s*:\\s*\"?false", RegexOptions.IgnoreCase);
+        return answer.Item1 == 498 || Regex.IsMatch(answer.Item2, said, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant) &&
+            !Regex.IsMatch(answer.Item2, "\"error\"\\s*:\\s*\"?false", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
     }
 
     static string Vault() { return Env("VAULT_ADDR") + " " + Env("VAULT_NAMESPACE"); }
@@ -402,7 +412,8 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException("VAULT_SKIP_VERIFY is not supported: unset it, and install the CA of your Vault in the machine's store");
         }
         var source = VaultTokenSource();
-        var headers = new Dictionary<string, string> { { "X-Vault-Token", VaultToken(source) }, { "X-Vault-Request", "true" } };
+        var own = VaultToken(source);
+        var headers = new Dictionary<string, string> { { "X-Vault-Token", own }, { "X-Vault-Request", "true" } };
         if (Env("VAULT_NAMESPACE") != "") headers["X-Vault-Namespace"] = Env("VAULT_NAMESPACE");
         var url = address + "/v1/" + string.Join("/", path.Split('/').Select(Uri.EscapeDataString)) +
             (rejected == "" ? "" : "?rejected_token_id=" + rejected);
@@ -412,7 +423,7 @@ public sealed class MastersIndiaClient
             var hint = !answer.Item2.Contains("\"errors\"") ? ": " + NotVault : answer.Item1 == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
                 : Regex.IsMatch(answer.Item2, "no namespace|internal error") ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
             throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
-                Reasons(answer.Item2) + hint, answer.Item1);
+                Reasons(answer.Item2.Replace(own, "<token>")) + hint, answer.Item1);
         }
         if (!IsJson(answer.Item2))
         {

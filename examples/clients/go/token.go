@@ -45,6 +45,8 @@ type client struct {
 	kept       token
 	keepUntil  time.Time
 	livesUntil time.Time
+	failed     error // of the last read that failed, at failedAt
+	failedAt   time.Time
 }
 
 // token is what the client uses of the response.
@@ -159,6 +161,7 @@ func (c *client) token(ctx context.Context, rejected string) (current token, err
 		return token{}, errors.New("VAULT_ADDR or VAULT_NAMESPACE has changed since this client was made: a process has one Vault " +
 			"and namespace")
 	}
+	came := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// Round drops the monotonic reading: it stands still while a machine sleeps, and the token grows old.
@@ -166,11 +169,17 @@ func (c *client) token(ctx context.Context, rejected string) (current token, err
 	if rejected == "" && now.Before(c.keepUntil) {
 		return c.kept, nil
 	}
+	if came.Before(c.failedAt) && (rejected != "" || !now.Before(c.livesUntil)) {
+		return token{}, c.failed // of the read that this one has waited for
+	}
 	t, lease, err := c.read(ctx, rejected)
 	if err != nil {
 		refused, isResponse := errors.AsType[vaultError](err)
 		isRefused := isResponse && refused.response.StatusCode < http.StatusInternalServerError
 		if rejected != "" || isRefused || ctx.Err() != nil || !now.Before(c.livesUntil) {
+			if ctx.Err() == nil {
+				c.failed, c.failedAt = err, time.Now()
+			}
 			return token{}, err
 		}
 		c.keepUntil = now.Add(min(again, c.livesUntil.Sub(now))) // a Vault that is down is not felt while the token lives
@@ -196,7 +205,7 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	}
 	secret, err := c.vault.Logical().ReadWithDataWithContext(ctx, c.path, query)
 	if response, ok := errors.AsType[*api.ResponseError](err); ok {
-		return token{}, 0, vaultError{response, source, c.path}
+		return token{}, 0, vaultError{response, own, source, c.path}
 	}
 	_, noJSON := errors.AsType[*json.SyntaxError](err)
 	switch {
@@ -222,13 +231,14 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 
 // vaultError is a refusal of Vault, with where its token came from and what should be read.
 type vaultError struct {
-	response     *api.ResponseError
-	source, path string
+	response          *api.ResponseError
+	own, source, path string
 }
 
 // Error has Vault's reasons in one line.
 func (e vaultError) Error() string {
 	reasons := cmp.Or(strings.Join(strings.Fields(strings.Join(e.response.Errors, "; ")), " "), "it gives no reason")
+	reasons = strings.ReplaceAll(reasons, e.own, "<token>") // a proxy may repeat it
 	hint := ""
 	switch {
 	case e.response.RawError, len(e.response.Errors) == 0:

@@ -89,6 +89,8 @@ public final class MastersIndiaClient {
     private final String path;
     private final HttpClient api = newHttpClient(null);
     private Kept kept = new Kept(null, Instant.MIN, Instant.MIN);
+    private ClientException failed; // of the last read that failed
+    private Instant failedAt = Instant.MIN;
 
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
@@ -103,7 +105,9 @@ public final class MastersIndiaClient {
     public Token token() throws ClientException { return token(""); }
 
     /** @param rejected the token_id of a token that the API has refused */
-    public synchronized Token token(String rejected) throws ClientException {
+    public Token token(String rejected) throws ClientException { return token(rejected, Instant.now()); }
+
+    private synchronized Token token(String rejected, Instant came) throws ClientException {
         given("rejected", rejected);
         if (!rejected.matches("|[0-9a-f]{16}")) { // a token would come into Vault's audit log
             throw new ClientException("rejected: must be the token_id of a token, 16 hex digits", 0);
@@ -111,11 +115,16 @@ public final class MastersIndiaClient {
         if (rejected.isEmpty() && Instant.now().isBefore(kept.keepUntil)) {
             return kept.token;
         }
+        if (came.isBefore(failedAt) && (!rejected.isEmpty() || !Instant.now().isBefore(kept.livesUntil))) {
+            throw failed; // of the read that this one has waited for
+        }
         try {
             kept = read(rejected);
         } catch (ClientException e) {
             boolean refused = e.status >= 400 && e.status < 500 && e.status != 429;
             if (!rejected.isEmpty() || refused || !Instant.now().isBefore(kept.livesUntil)) {
+                failed = e;
+                failedAt = Instant.now();
                 throw e;
             }
             // A Vault that is down is not felt while the token lives.
@@ -337,7 +346,8 @@ public final class MastersIndiaClient {
             throw new ClientException("VAULT_CACERT: must be the name of a file", 0);
         }
         String source = vaultTokenSource();
-        Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(source), "X-Vault-Request", "true"));
+        String own = vaultToken(source);
+        Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", own, "X-Vault-Request", "true"));
         if (!env("VAULT_NAMESPACE").isEmpty()) {
             headers.put("X-Vault-Namespace", env("VAULT_NAMESPACE"));
         }
@@ -349,7 +359,7 @@ public final class MastersIndiaClient {
                 : answer.body.matches("(?s).*(no namespace|internal error).*")
                     ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
             throw new ClientException("Vault returned " + answer.status + " to a read of " + address + "/v1/" + path + ": "
-                + reasons(answer.body) + hint, answer.status);
+                + reasons(answer.body.replace(own, "<token>")) + hint, answer.status);
         }
         if (!isJson(answer.body)) {
             throw new ClientException("Vault returned 200 to a read of " + address + "/v1/" + path

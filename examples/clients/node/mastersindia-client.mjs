@@ -281,7 +281,7 @@ async function read(path, rejected) {
     if (!body.includes('"errors"')) hint = `: ${notVault}`;
     else if (status === 403) hint = `: is the Vault token in ${source} valid, and may it read ${path}?`;
     else if (/no namespace|internal error/.test(body)) hint = `: is what is in ${source} a Vault token (hvs.…)?`;
-    throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body)}${hint}`, status);
+    throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body.replaceAll(ours, "<token>"))}${hint}`, status);
   }
   if (!isJSON(body)) throw new ClientError(`Vault returned 200 to a read of ${shown(url)}, but with no JSON: ${notVault}`);
   try {

@@ -322,6 +322,9 @@ final class MastersIndiaClient
         $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
         [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, $ca);
+        if ($status !== 200) {
+            $reply = str_replace($vaultToken, '<token>', $reply); // a proxy may repeat it
+        }
         $answer = json_decode($reply, true);
         if ($status !== 200) {
             $errors = $answer['errors'] ?? null;

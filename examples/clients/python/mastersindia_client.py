@@ -173,6 +173,7 @@ class Client:
         status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, _env("VAULT_CACERT"))
         reply = _Secret(reply)
         if status != 200:
+            reply = _Secret(reply.replace(vault_token, "<token>"))  # a proxy may repeat it
             hint = ""
             if status == 403 and '"errors"' in reply:
                 hint = f": is the Vault token in {source} valid, and may it read {self.path}?"
