@@ -239,3 +239,11 @@ func withoutVault(t *testing.T) {
 	t.Helper()
 	t.Setenv("VAULT_ADDR", "")
 }
+
+// wantLeak checks a search: who was given the token, who may have been, and the exit code.
+func wantLeak(t *testing.T, got leak, code int, given, possible string) {
+	t.Helper()
+	if got.code != code || got.given != given || got.possible != possible {
+		t.Errorf("want exit code %d, given to %q, possibly to %q; got %d, %q, %q (%s)", code, given, possible, got.code, got.given, got.possible, got.why)
+	}
+}

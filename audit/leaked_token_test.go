@@ -4,12 +4,11 @@
 package main
 
 import (
-	"bytes"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -277,67 +276,6 @@ func TestLeak_RequestsWithoutID(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, text), file(t, text)), exitIncomplete, "userpass-asha userpass-bina", "userpass-asha userpass-bina")
 }
 
-// TestLines_InAnyShape: what programs make of a log on its way is read as it is, or it is said that it is not.
-func TestLines_InAnyShape(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	text := strings.TrimSpace(logOf(t, "key", func(l *Log) {
-		l.Other(People()[2])
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}))
-	lines := strings.Split(text, "\n")
-	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, []byte(lines[5]), "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	quoted, _ := json.Marshal(lines[5])
-	const both = "userpass-asha userpass-bina"
-	for name, test := range map[string]struct {
-		text, given, possible string
-		code                  int
-	}{
-		"two entries on a line":   {strings.Join(lines, ""), both, "", exitOK},
-		"an array":                {"[" + strings.Join(lines, ",") + "]", both, "", exitOK},
-		"an array, line by line":  {"[\n" + strings.Join(lines, ",\n") + "\n]\n", both, "", exitOK},
-		"a prefix with a brace":   {"{vault} " + strings.Join(lines, "\nvault[{1}]: "), both, "", exitOK},
-		"carriage returns":        {strings.Join(lines, "\r\n"), both, "", exitOK},
-		"escaped slashes":         {strings.ReplaceAll(text, "/", `\/`), both, "", exitOK},
-		"a byte order mark":       {"\ufeff" + text, both, "", exitOK},
-		"one without its end":     {strings.Join(lines[:5], "\n") + "\n" + lines[5][:300], "userpass-asha", "userpass-bina", exitIncomplete},
-		"one cut before the next": {lines[5][:500] + strings.Join(lines[:5], "\n"), "userpass-asha", "userpass-bina", exitIncomplete},
-		"one without its start":   {lines[5][strings.Index(lines[5], `"hmac-sha256:`)+60:strings.Index(lines[5], "mastersindia")] + "}\n" + strings.Join(lines[:4], "\n"), "userpass-asha", "", exitIncomplete},
-		"pretty printed":          {strings.Join(lines[:5], "\n") + "\n" + pretty.String(), "userpass-asha", "userpass-bina", exitIncomplete},
-		"in the text of another":  {strings.Join(lines[:5], "\n") + `{"stream":"stdout","message":` + string(quoted) + "}\n", "userpass-asha", "userpass-bina", exitIncomplete},
-	} {
-		t.Log(name)
-		wantLeak(t, search(t, Token(1), file(t, test.text)), test.code, test.given, test.possible)
-	}
-}
-
-// TestSecrets_InTextsOfErrors: an upstream or a user may write a credential into any text.
-func TestSecrets_InTextsOfErrors(t *testing.T) {
-	withoutVault(t)
-	path := logFile(t, func(l *Log) {
-		for _, text := range []string{
-			"401 for Authorization: Basic aW52ZW50ZWQ6c2VjcmV0", "sent Bearer invented-secret-1", "password=invented-secret-2 is wrong",
-			`{"client_secret": "invented-secret-3"}`, "x_api_key=invented-secret-4;a", "refresh_token: invented-secret-5", "hvs.CAESIinventedinventedinventedsecret",
-		} {
-			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})
-			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"pause_reason": text}})
-		}
-		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/x", Error: "to resume: vault write mastersindia/config/gst password=-"})
-	}, append(tuned(), "pause_reason")...)
-	for _, format := range formats() {
-		text := must(t, "", "-format="+format, path)
-		if strings.Contains(text, "invented") || strings.Contains(text, "aW52") || !strings.Contains(text, withheld) {
-			t.Errorf("%s shows a secret:\n%s", format, text)
-		}
-		if !strings.Contains(text, "password=-") {
-			t.Errorf("%s does not show the command of an error", format)
-		}
-	}
-}
-
 // TestLeak_UnwrappedAsRawBody: Vault gives what was unwrapped into another wrapping as the text of a response, with its own status.
 // The log has one HMAC of all of it, and the wrapped read is in a file that is not here.
 func TestLeak_UnwrappedAsRawBody(t *testing.T) {
@@ -504,18 +442,6 @@ func TestLeak_ConfigsOfTwoMounts(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-bina", "userpass-asha")
 }
 
-// TestLines_TailOfAResponse: a file that begins in the middle of a line says that something is missing, however little of it is left.
-func TestLines_TailOfAResponse(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	text := logOf(t, "key", readByAsha)
-	for _, tail := range []string{
-		`/token/billing/0a1b2c3d"}},"time":"2026-03-01T08:00:00Z","type":"response"}`,
-		`"lease_id":"mastersindia/token/billing/0a1b2c3d"}},"time":"2026-03-01T08:00:00Z","type":"response"}`,
-	} {
-		wantLeak(t, search(t, Token(1), file(t, tail+"\n"+text)), exitIncomplete, "userpass-asha", "")
-	}
-}
-
 // TestLeak_UnwrappedStatus: status, lookup and rotate answer with the token_id and without the token. Who unwraps that was given none.
 func TestLeak_UnwrappedStatus(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
@@ -535,43 +461,6 @@ func TestLeak_UnwrappedStatus(t *testing.T) {
 	}
 }
 
-// TestLines_WholeOneAfterACutOne: a crash leaves a part of a line, and the next line begins behind it. Vault's lines have many braces.
-func TestLines_WholeOneAfterACutOne(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	text := strings.TrimSpace(logOf(t, "key", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}))
-	text = strings.ReplaceAll(text, `"policy_results":{"allowed":true}`, `"metadata":{"username":"x"},"policy_results":{"allowed":true,`+
-		`"granting_policies":[{"type":""},{"name":"default","namespace_id":"root","type":"acl"},{"name":"billing","namespace_id":"root","type":"acl"}]}`)
-	lines := strings.Split(text, "\n")
-	cut, _, _ := strings.Cut(lines[3], `"secret"`)
-	wantLeak(t, search(t, Token(1), file(t, strings.Join([]string{lines[0], lines[2], cut + lines[1]}, "\n"))), exitIncomplete, "userpass-asha", "userpass-bina")
-}
-
-// TestLines_CutBeforeALineOfAnotherMount: after a power loss the next line begins behind the part of a line that is left, or behind zeros in
-// its place. The report says that something is missing, wherever the line was cut.
-func TestLines_CutBeforeALineOfAnotherMount(t *testing.T) {
-	withoutVault(t)
-	lines := strings.SplitAfter(logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Other(People()[2])
-	}, tuned()...), "\n")
-	other := strings.ReplaceAll(lines[2], "userpass", "brace } in a text")
-	pattern := newFilter(mountPath)
-	wantLeak(t, search(t, Token(1), file(t, lines[0]+lines[1]+other)), exitOK, "userpass-asha", "")
-	wantLeak(t, search(t, Token(1), file(t, lines[0]+lines[1]+lines[0][:300]+other)), exitIncomplete, "userpass-asha", "")
-	wantLeak(t, search(t, Token(1), file(t, lines[0]+lines[1]+strings.Repeat("\x00", 4096)+other)), exitIncomplete, "userpass-asha", "")
-	wantLeak(t, search(t, Token(1), file(t, strings.Repeat("\x00", 4096)+lines[0]+lines[1])), exitIncomplete, "userpass-asha", "")
-	for at := len(`{"auth":{`); at < len(lines[0])-1; at++ {
-		for _, behind := range []string{"", other} {
-			if cut := []byte(lines[0][:at] + behind); !pattern.wants(cut) && !isCut(cut) {
-				t.Fatalf("not noticed: %s", cut)
-			}
-		}
-	}
-}
-
 // TestLeak_ForwardedUnwrapping: another unwrapping of the same caller is not the answer to one that was forwarded.
 func TestLeak_ForwardedUnwrapping(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
@@ -588,23 +477,6 @@ func TestLeak_ForwardedUnwrapping(t *testing.T) {
 	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-omar", "userpass-asha userpass-bina")
 }
 
-// TestSecrets_PairsInAnyShape: names and values of secrets are written with quotes, spaces and hyphens.
-func TestSecrets_PairsInAnyShape(t *testing.T) {
-	withoutVault(t)
-	texts := []string{
-		"login with password='invented-1' failed", "password = invented-2", `{"client_secret" : "invented-3"}`, "X-Api-Key: invented-4",
-		"api-key=invented-5", "password=-invented-6", "access_token => invented-7",
-	}
-	for _, text := range texts {
-		path := logFile(t, func(l *Log) {
-			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})
-		}, tuned()...)
-		if got := must(t, "", "-format=csv", path); strings.Contains(got, "nvented-") {
-			t.Errorf("the report shows the secret of %s", text)
-		}
-	}
-}
-
 // TestLeak_LogBeginsWithinAnyRequest: a response without its request tells that a file before is missing, whatever was asked.
 func TestLeak_LogBeginsWithinAnyRequest(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
@@ -619,34 +491,6 @@ func TestLeak_LogBeginsWithinAnyRequest(t *testing.T) {
 		if got := search(t, Token(1), file(t, cut)); got.code != exitIncomplete {
 			t.Errorf("%s: the log begins within a request, and the exit code is %d", name, got.code)
 		}
-	}
-}
-
-// TestLines_OfARawDevice: lines of a device with log_raw=true have no HMACs, and it is said all the same that they could not be read.
-func TestLines_OfARawDevice(t *testing.T) {
-	withoutVault(t)
-	text := logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}, "access_token", "authorization", "token_type", "config", "issued_at", "expires_at", "token_id")
-	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(text, hmacPrefix, "")), "\n")
-	quoted, err := json.Marshal(lines[3])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wide strings.Builder
-	for _, c := range lines[3] {
-		wide.WriteString(string(c) + "\x00")
-	}
-	for name, last := range map[string]string{
-		"in the text of another":   `{"MESSAGE":` + string(quoted) + `}`,
-		"escaped":                  strings.ReplaceAll(lines[3], `"`, `\"`),
-		"cut near its start":       lines[3][:30],
-		"cut before the request":   lines[3][:60],
-		"in UTF-16, as PowerShell": wide.String(),
-	} {
-		t.Log(name)
-		wantLeak(t, search(t, Token(1), file(t, strings.Join([]string{lines[0], lines[1], last}, "\n")+"\n")), exitIncomplete, "userpass-asha", "")
 	}
 }
 
@@ -870,28 +714,6 @@ func TestLeak_OtherMountUnderAnotherName(t *testing.T) {
 	}
 }
 
-// TestLines_TooLong: Vault hashes each number of a request in 76 bytes, so that a request of 200 KB makes a line of 8 MB. The report says
-// that there is a line that it did not read, and clears nobody who asked for what may have been unwrapped with it.
-func TestLines_TooLong(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	people := People()
-	path := file(t, logOf(t, "key", func(l *Log) {
-		l.Read(people[0], "billing", Token(1), "gst")
-		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
-		long := unwrap(people[1], "w", l.Answer(Token(1), "gst"))
-		numbers := make([]string, 110_000)
-		for n := range numbers {
-			numbers[n] = l.HMAC("0")
-		}
-		long.Data["x"] = numbers
-		l.Do(long)
-	}))
-	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "approle")
-	if text := must(t, "", path); !strings.Contains(text, "2 lines are damaged or too long") {
-		t.Errorf("want a note of two lines, got %.300s", text)
-	}
-}
-
 // TestLeak_LifeOfAnotherMount: when this mount got the token, and how long its config takes it for valid, says nothing about another mount:
 // an upstream that repeats tokens gave it the same one earlier, and its config may have another default_token_ttl.
 func TestLeak_LifeOfAnotherMount(t *testing.T) {
@@ -994,25 +816,6 @@ func TestLeak_WrappedAnewUnseen(t *testing.T) {
 		if got := search(t, Token(1), file(t, text)); got.given != "userpass-asha" || got.possible != want || (got.code == exitOK) != (want == "") {
 			t.Errorf("%s: want possibly %q, got %+v", name, want, got)
 		}
-	}
-}
-
-// TestCallers_LoginWithAVaultToken: the wrapped response to a login that gives a batch token names who logged in, beside the HMAC and the
-// accessor of the Vault token that the request was sent with, as Vault 1.21 writes it. That is somebody else's.
-func TestCallers_LoginWithAVaultToken(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	root := Caller{Name: "root", Remote: "10.1.0.9", Policies: []string{"root"}}
-	path := logFile(t, func(l *Log) {
-		l.Key = "key"
-		l.Do(Request{By: root, Operation: "update", Mount: "auth/userpass/", Path: "login/asha", NoResponse: true})
-		l.Raw(`{"time":"2026-03-01T08:00:01Z","type":"response","auth":{"client_token":"` + l.HMAC("internal root") + `","display_name":"userpass-asha",` +
-			`"entity_id":"` + People()[0].Entity + `","policies":["default"],"token_type":"batch"},"request":{"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
-			`"client_token":"` + l.HMAC("external root") + `","client_token_accessor":"` + l.HMAC("accessor root") + `","mount_point":"auth/userpass/",` +
-			`"operation":"update","path":"auth/userpass/login/asha"},"response":{"wrap_info":{"creation_path":"auth/userpass/login/asha","token":"` + l.HMAC("w") + `"}}}`)
-		l.Read(root, "billing", Token(1), "gst")
-	})
-	if got := mustJSON(t, Token(1), "-token-file=-", path).all("receivers", "identity"); !strings.HasPrefix(got, "hmac-sha256:") {
-		t.Errorf("the root token was given the leaked token, and the report names the entity %s", got)
 	}
 }
 
@@ -1353,37 +1156,6 @@ func TestLeak_NameInTheShapeOfAResponse(t *testing.T) {
 	}
 }
 
-// TestRevoked_UnwrappedBesideAnother: what is unwrapped may have two tokens. Each had been given to who unwrapped it.
-func TestRevoked_UnwrappedBesideAnother(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	people := People()
-	for name, data := range map[string]map[string]any{
-		"two notes":                           {"a": Token(1), "b": Token(2)},
-		"beside a token":                      {"access_token": Token(1), "b": Token(2)},
-		"beside a token, the other way round": {"access_token": Token(2), "b": Token(1)},
-	} {
-		path := file(t, logOf(t, "key", func(l *Log) {
-			l.Read(people[0], "billing", Token(1), "gst")
-			l.Read(people[0], "billing", Token(2), "gst")
-			l.Do(unwrap(people[1], "w", data)) // it was wrapped in a file that is not here
-			for n := range 2 {
-				l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1 + n): map[string]any{}}}})
-			}
-		}, tuned()...))
-		r := mustJSON(t, "", "-audit-device=file", path)
-		for n := range 2 {
-			if got := search(t, Token(1+n), path); got.given != "userpass-asha userpass-bina" {
-				t.Errorf("%s: searched, token %d was given to %q", name, 1+n, got.given)
-			}
-			for _, row := range r["revocations"] {
-				if got := row.text("receivers"); row.text("token_id") == tokenID(Token(1+n)) && !strings.Contains(got, "bina") && !strings.Contains(got, "not known") {
-					t.Errorf("%s: userpass-bina had unwrapped the revoked token %d, and the report names %q alone", name, 1+n, got)
-				}
-			}
-		}
-	}
-}
-
 // TestLeak_WrapWithoutItsResponse: who sends the leaked token to sys/wrapping/wrap had it, whether Vault answers in this log, refuses or not.
 func TestLeak_WrapWithoutItsResponse(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
@@ -1400,31 +1172,6 @@ func TestLeak_WrapWithoutItsResponse(t *testing.T) {
 		}))
 		t.Log(name)
 		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
-	}
-}
-
-// TestDatabase_HasNoSecretsOfOthers: a device with log_raw=true shows what is unwrapped, and a password may be 16 hex digits.
-func TestDatabase_HasNoSecretsOfOthers(t *testing.T) {
-	withoutVault(t)
-	const secret = "0f1e2d3c4b5a6978"
-	log := logFile(t, func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Do(Request{By: People()[0], Operation: "read", Mount: "kv/", Path: "x", Wrap: "w"})
-		l.Do(unwrap(People()[1], "w", map[string]any{"password": secret}))
-	}, append(tuned(), "password")...)
-	path := filepath.Join(t.TempDir(), "audit.db")
-	must(t, "", "-db="+path, log)
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	var n int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM named WHERE value = ?", secret).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	if n > 0 {
-		t.Errorf("the database has a password of another engine")
 	}
 }
 
@@ -1456,30 +1203,6 @@ func TestLeak_HalfWithoutAField(t *testing.T) {
 		if apart != together || together.given != "userpass-asha userpass-bina" {
 			t.Errorf("without %s: apart %+v, side by side %+v", field, apart, together)
 		}
-	}
-}
-
-// TestMount_MovedInAnyOrder: the note of a move is the same whether the halves of a request stand side by side or not.
-func TestMount_MovedInAnyOrder(t *testing.T) {
-	withoutVault(t)
-	text := logOf(t, "", func(l *Log) {
-		l.Wait(995 * time.Millisecond)
-		l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: "config/gst", Data: map[string]any{"username": "api-user"}})
-		l.Do(Request{By: People()[4], Operation: "update", Mount: "sys/", Path: "remount", Data: map[string]any{"from": mountPath, "to": "tax/"}, Answer: map[string]any{}})
-		l.Wait(990 * time.Millisecond)
-		l.Do(Request{By: People()[4], Operation: "create", Mount: "tax/", Path: "config/gst", Data: map[string]any{"username": "api-user"}})
-	}, tuned()...)
-	text = strings.NewReplacer(`"mount_type":"tax"`, `"mount_type":"mastersindia"`, "tax_0a1b2c3d", "mastersindia_0a1b2c3d").Replace(text)
-	var requests, responses string
-	for line := range strings.Lines(text) {
-		if strings.Contains(line, `"type":"request"`) {
-			requests += line
-		} else {
-			responses += line
-		}
-	}
-	if apart, together := must(t, "", file(t, requests), file(t, responses)), must(t, "", file(t, text)); apart != together {
-		t.Errorf("apart:\n%.400s\nside by side:\n%.400s", apart, together)
 	}
 }
 
@@ -1777,31 +1500,6 @@ func TestLeak_UnwrappedInAnotherNamespace(t *testing.T) {
 	}
 }
 
-// The device was enabled anew, and the token is unwrapped without a lease: Vault is not asked for the HMAC of a revoked token.
-func TestRevocations_UnwrappedWithoutLease(t *testing.T) {
-	people := People()
-	after := logOf(t, "key", func(l *Log) {
-		l.n = 50
-		l.Wait(time.Hour)
-		l.Do(Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
-		l.Shown, l.HideIssue = nil, true
-		l.issued[Token(1)] = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
-		l.Do(unwrap(people[1], "w", l.Answer(Token(1), "gst")))
-		l.Shown = tuned()
-		l.Wait(time.Hour)
-		l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{
-			l.id(1): map[string]any{"upstream": "killed", "valid_until": "2026-03-02T12:00:00Z"}}}})
-	}, tuned()...)
-	path := file(t, logOf(t, "former key", readByAsha, tuned()...)+after)
-	vaultWith(t, map[string]string{"file": "key"})
-	for _, args := range [][]string{{path}, {"-audit-device=file", path}} {
-		got := mustJSON(t, "", args...).all("revocations", "receivers")
-		if !strings.Contains(got, "not known for 1 reads") {
-			t.Errorf("%q: userpass-bina unwrapped the token as well, and the receivers are %q", args, got)
-		}
-	}
-}
-
 // TestLeak_NewestFileFirst: files that were put together with the newest first begin with their earliest line.
 func TestLeak_NewestFileFirst(t *testing.T) {
 	withoutVault(t)
@@ -1829,13 +1527,248 @@ func TestLeak_NewestFileFirst(t *testing.T) {
 	}
 }
 
-// TestContainers_LinesWithoutNewline: a container runtime may leave the newline out of its lines.
-func TestContainers_LinesWithoutNewline(t *testing.T) {
-	withoutVault(t)
-	text := logOf(t, "", readByTwo, tuned()...)
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		fmt.Fprintf(&b, "{\"log\":%q,\"stream\":\"stdout\",\"kubernetes\":{\"pod_name\":\"vault-0\"}}\n", strings.TrimSuffix(line, "\n"))
+// TestLeak_OtherDeviceOrFormerSalt: what Vault hashes today says nothing about lines that another key has hashed.
+func TestLeak_OtherDeviceOrFormerSalt(t *testing.T) {
+	people := People()
+	vaultWith(t, map[string]string{"file": "key of today"})
+	read := func(who int) func(*Log) {
+		return func(l *Log) { l.n = 10 * who; l.Read(people[who], "billing", Token(1), "gst") }
 	}
-	wantLeak(t, search(t, Token(1), file(t, b.String())), exitOK, "userpass-asha userpass-bina", "")
+	former := file(t, logOf(t, "key of before", read(0)))
+	got := search(t, Token(1), former)
+	wantLeak(t, got, exitIncomplete, "", "userpass-asha")
+	if !strings.Contains(got.why, "another audit device") {
+		t.Errorf("the reason is %q", got.why)
+	}
+	today := file(t, logOf(t, "key of today", read(1)))
+	wantLeak(t, search(t, Token(1), former, today), exitIncomplete, "userpass-bina", "userpass-asha")
+	wantLeak(t, search(t, Token(1), today), exitOK, "userpass-bina", "")
+	// A line of the key that Vault knows is judged, whoever was given another token.
+	other := file(t, logOf(t, "key of today", func(l *Log) {
+		l.Read(people[1], "billing", Token(1), "gst")
+		l.Read(people[2], "billing", Token(2), "gst")
+	}))
+	wantLeak(t, search(t, Token(1), other), exitOK, "userpass-bina", "")
 }
+
+// TestLeak_NobodyIsNotAnAllClear: a token that leaked was given to somebody.
+func TestLeak_NobodyIsNotAnAllClear(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	log := file(t, logOf(t, "key", readByAsha))
+	wantLeak(t, search(t, Token(7), log), exitIncomplete, "", "")
+	if text := must(t, Token(1)[:20], "-token-file=-", log); !strings.Contains(text, "not the whole token") {
+		t.Errorf("a part of a token is in no log, and no note tells: %s", text)
+	}
+}
+
+// TestLeak_FilesOfTwoDevices: each device logs each request, and Vault may know the key of one only.
+func TestLeak_FilesOfTwoDevices(t *testing.T) {
+	reads := func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Read(People()[1], "billing", Token(2), "gst")
+	}
+	one, two := file(t, logOf(t, "removed", reads)), file(t, logOf(t, "second", reads))
+	vaultWith(t, map[string]string{"second": "second"})
+	for _, files := range [][]string{{one, two}, {two, one}} {
+		wantLeak(t, search(t, Token(1), append([]string{"-audit-device=second"}, files...)...), exitOK, "userpass-asha", "")
+	}
+	if text := must(t, "", one, two); text != must(t, "", two, one) || mustJSON(t, "", one, two).count("given") != 2 {
+		t.Errorf("two devices log two reads, and the report says:\n%s", text)
+	}
+}
+
+// nodes are the logs of three nodes: a wrapped read, its rewrapping and its unwrapping.
+func nodes(t *testing.T) (logs [3]string) {
+	t.Helper()
+	asha, erp := People()[0], People()[3]
+	at := func(n int, do func(*Log)) {
+		logs[n] = file(t, logOf(t, "", func(l *Log) { l.n = n * 1000; l.Wait(time.Duration(n) * time.Hour); do(l) }))
+	}
+	at(0, func(l *Log) {
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "wrapping-1"})
+		l.Wait(10 * time.Hour)
+		l.Other(asha)
+	})
+	at(1, func(l *Log) {
+		l.Do(Request{By: asha, Operation: "update", Mount: "sys/", Path: "wrapping/rewrap", Data: map[string]any{"token": "wrapping-1"}, Wrap: "wrapping-2"})
+	})
+	at(2, func(l *Log) {
+		l.Wait(-3 * time.Hour)
+		l.Other(erp) // the last step is in the file that begins first
+		l.Wait(3 * time.Hour)
+		l.Do(Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-2"}, Answer: l.Answer(Token(1), "gst")})
+	})
+	return logs
+}
+
+func TestLeak_NodesInAnyOrder(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "audit-device-key"})
+	logs := nodes(t)
+	first := ""
+	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		files := []string{logs[order[0]], logs[order[1]], logs[order[2]]}
+		wantLeak(t, search(t, Token(1), files...), exitOK, "kubernetes-erp-invoices", "")
+		text := must(t, Token(1), append([]string{"-token-file=-"}, files...)...)
+		if first == "" {
+			first = text
+		}
+		if text != first {
+			t.Errorf("the order %v gives another report:\n%s\n%s", order, first, text)
+		}
+	}
+}
+
+// TestLeak_UnwrapWithoutWrappedRead: the wrapped read is in a file that is not here.
+func TestLeak_UnwrapWithoutWrappedRead(t *testing.T) {
+	unwrap := func(l *Log) {
+		l.Do(Request{By: People()[3], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-1"}, Answer: l.Answer(Token(1), "gst")})
+		l.Read(People()[1], "billing", Token(2), "gst")
+	}
+	vaultWith(t, map[string]string{"file": "key"})
+	wantLeak(t, search(t, Token(1), file(t, logOf(t, "key", unwrap))), exitOK, "kubernetes-erp-invoices", "")
+	wantLeak(t, search(t, Token(1), file(t, logOf(t, "another key", unwrap))), exitIncomplete, "", "kubernetes-erp-invoices userpass-bina")
+	withoutVault(t)
+	got := search(t, Token(1), file(t, logOf(t, "key", unwrap)))
+	wantLeak(t, got, exitIncomplete, "", "kubernetes-erp-invoices userpass-bina")
+	if !strings.Contains(got.why, "Vault was not asked") || !strings.Contains(got.why, "the wrapped read is not in the log") {
+		t.Errorf("the reasons are %q", got.why)
+	}
+}
+
+func TestLeak_ReaderAmongTenThousand(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		for n := range 10_050 {
+			token := Token(1)
+			if n > 10_040 {
+				token = Token(2)
+			}
+			l.Read(Caller{Name: fmt.Sprintf("approle-%05d", n), Entity: fmt.Sprintf("entity-%05d", n), Remote: "10.1.1.1", Policies: People()[0].Policies}, "billing", token, "gst")
+		}
+	}, "token_id")
+	got := search(t, Token(2), path)
+	wantLeak(t, got, exitOK, "approle-10041 approle-10042 approle-10043 approle-10044 approle-10045 approle-10046 approle-10047 approle-10048 approle-10049", "")
+}
+
+// TestLeak_WrappedBySomebodyElse: a reader may wrap the token as any text.
+func TestLeak_WrappedBySomebodyElse(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	hand := func(key string) string {
+		return file(t, logOf(t, key, func(l *Log) {
+			l.Read(People()[0], "billing", Token(1), "gst")
+			l.Do(Request{By: People()[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"access_token": Token(1)}, Wrap: "w"})
+			l.Do(Request{By: People()[1], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+				Data: map[string]any{"token": "w"}, Answer: map[string]any{"access_token": Token(1)}})
+		}))
+	}
+	wantLeak(t, search(t, Token(1), hand("key")), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(1), hand("former key")), exitIncomplete, "", "userpass-asha userpass-bina")
+}
+
+// TestLeak_SpanDoesNotHideReads: -since is about the lists, and not about who was given a leaked token.
+func TestLeak_SpanDoesNotHideReads(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+		l.Wait(24 * time.Hour)
+		l.Read(People()[2], "billing", Token(2), "gst")
+	}, "token_id")
+	wantLeak(t, search(t, Token(1), "-since=2026-03-02", path), exitIncomplete, "userpass-asha", "userpass-bina")
+	if r := mustJSON(t, "", "-since=2026-03-02", path); r.count("given") != 1 || r.count("unanswered") != 0 {
+		t.Errorf("want one read since, got %v", r["summary"])
+	}
+}
+
+// TestToken_SchemeAlone: half of the value of an Authorization header is no token, and everybody was given the word JWT.
+func TestToken_SchemeAlone(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
+	}))
+	for _, word := range []string{"JWT", "Bearer\n", "gst"} {
+		r := runWith(t, word, "-token-file=-", "-format=csv", path)
+		if strings.Contains(r.stdout, "userpass-bina") {
+			t.Errorf("userpass-bina was not given the token %q, and the report names her, exit code %d", word, r.code)
+		}
+	}
+}
+
+// TestVault_NamespaceOfTheShell: audit devices are outside of all namespaces, whatever namespace the user's shell has.
+func TestVault_SettingsOfTheShell(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/"}}
+		var asked struct{ Input string }
+		if r.Header.Get("X-Vault-Wrap-Ttl") != "" {
+			_, _ = w.Write([]byte(`{"data":null,"wrap_info":{"token":"x"}}`))
+			return
+		}
+		if r.Header.Get("X-Vault-Namespace") != "" {
+			http.Error(w, `{"errors":["unsupported path"]}`, http.StatusNotFound)
+			return
+		}
+		if r.Method != http.MethodGet && json.NewDecoder(r.Body).Decode(&asked) == nil {
+			data = map[string]any{"hash": (&Log{Key: "key"}).HMAC(asked.Input)}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	t.Setenv("VAULT_NAMESPACE", "team/tax")
+	t.Setenv("VAULT_WRAP_TTL", "60s")
+	path := file(t, logOf(t, "key", readByAsha))
+	if r := runWith(t, Token(1), "-token-file=-", path); r.code != exitOK {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+}
+
+// TestToken_ReadAsMeantOrRefused: a search for anything else than the token would find nobody.
+func TestToken_ReadAsMeantOrRefused(t *testing.T) {
+	withoutVault(t)
+	path, token := logFile(t, (*Log).Day, tuned()...), Token(2)
+	for _, text := range []string{
+		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
+	} {
+		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  MOUNT") {
+			t.Errorf("%q is not found: %s", text, r.stdout)
+		}
+	}
+	for _, text := range []string{
+		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented",
+		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
+	} {
+		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
+			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
+		}
+	}
+}
+
+// jwt is an invented JWT of that life.
+func jwt(issued, expires time.Time) string {
+	claims := fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.Unix(), expires.Unix())
+	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+}
+
+// TestVault_WithoutAuditDevices: a Vault that lists none is told in words.
+func TestVault_WithoutAuditDevices(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":{}}`)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	if r := runWith(t, Token(1), "-token-file=-", logFile(t, (*Log).Day)); r.code != exitFailed || strings.Contains(r.stderr, "%!") {
+		t.Errorf("want exit code 1 and words, got %d: %s", r.code, r.stderr)
+	}
+}
+
+const (
+	dayReceivers = "approle kubernetes-erp-invoices userpass-asha"
+	// dayPossible are the readers of the day without Vault: each of the tokens, and two reads that the log does not show.
+	dayPossible = "approle approle approle kubernetes-erp-invoices kubernetes-erp-invoices kubernetes-erp-invoices " + //nolint:dupword // three tokens each
+		"userpass-asha userpass-asha userpass-asha" //nolint:dupword // three tokens each
+)

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command mastersindia-audit reports from Vault's audit log what happened on a mount of the engine: see -help.
-// Lines go through scan.go (open, split, pick, decode), classify.go and secrets.go (what a line tells, without any secret in it)
-// into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together, and finds who was given
-// the leaked token (read by leaked_token.go). The parts of the report (formats.go, page/) are queries on report.sql.
+// Lines go through log_files.go (open, split, pick, decode), classify.go and secrets.go (what a line tells, without any secret in
+// it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together, and finds who was
+// given the leaked token (read by leaked_token.go). The parts of the report (output_formats.go, page/) are queries on report.sql.
 package main
 
 import (

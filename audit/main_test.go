@@ -4,14 +4,10 @@
 package main
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -170,120 +166,6 @@ func TestNamespaces_AreToldApart(t *testing.T) {
 	}
 }
 
-const (
-	dayReceivers = "approle kubernetes-erp-invoices userpass-asha"
-	// dayPossible are the readers of the day without Vault: each of the tokens, and two reads that the log does not show.
-	dayPossible = "approle approle approle kubernetes-erp-invoices kubernetes-erp-invoices kubernetes-erp-invoices " + //nolint:dupword // three tokens each
-		"userpass-asha userpass-asha userpass-asha" //nolint:dupword // three tokens each
-)
-
-func TestRevoked_ReadersByHMAC(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "audit-device-key"})
-	r := mustJSON(t, "", "-audit-device=file", logFile(t, (*Log).Day))
-	if got := r.all("revocations", "receivers"); strings.Count(got, "[") != 3 || !strings.Contains(got, "userpass-asha") {
-		t.Errorf("the revoked token had been given to %q", got)
-	}
-}
-
-// TestRevoked_ReadersOfARenamedPlugin: the path of the report's mount tells that an answer without a lease is the engine's.
-func TestRevoked_ReadersOfARenamedPlugin(t *testing.T) {
-	vaultWith(t, map[string]string{"file": "key"})
-	text := logOf(t, "key", func(l *Log) {
-		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst")})
-		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1): map[string]any{}}}})
-	})
-	text = strings.NewReplacer(`"mount_type":"mastersindia"`, `"mount_type":"gst-tokens"`, "mastersindia_0a1b2c3d", "gst-tokens_0a1b2c3d").Replace(text)
-	if got := mustJSON(t, "", "-audit-device=file", file(t, text)).all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") {
-		t.Errorf("userpass-asha had been given the revoked token, and the report names %q", got)
-	}
-}
-
-// TestToken_ReadAsMeantOrRefused: a search for anything else than the token would find nobody.
-func TestToken_ReadAsMeantOrRefused(t *testing.T) {
-	withoutVault(t)
-	path, token := logFile(t, (*Log).Day, tuned()...), Token(2)
-	for _, text := range []string{
-		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
-	} {
-		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  MOUNT") {
-			t.Errorf("%q is not found: %s", text, r.stdout)
-		}
-	}
-	for _, text := range []string{
-		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented",
-		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
-	} {
-		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
-			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
-		}
-	}
-}
-
-// jwt is an invented JWT of that life.
-func jwt(issued, expires time.Time) string {
-	claims := fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.Unix(), expires.Unix())
-	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
-}
-
-func TestAlarm_RevokedTokenHandedOut(t *testing.T) {
-	withoutVault(t)
-	for _, later := range [][]string{{"token_id"}, nil} { // then the HMAC of the token joins what was shown before
-		path := logFile(t, func(l *Log) {
-			l.Day()
-			l.Shown = later
-			l.Wait(time.Minute)
-			l.Read(People()[0], "billing", Token(2), "gst")
-		}, "token_id")
-		r := mustJSON(t, "", path)
-		if got := r.all("alarms", "message"); len(r["alarms"]) != 1 || !strings.Contains(got, tokenID(Token(2))) || !strings.Contains(got, "userpass-asha") {
-			t.Errorf("want one alarm that names token and reader, got %s", got)
-		}
-	}
-	if r := mustJSON(t, "", logFile(t, (*Log).Day, "token_id")); len(r["alarms"]) > 0 {
-		t.Errorf("nothing is wrong, and still: %v", r["alarms"])
-	}
-}
-
-func TestHalves_ThatLackTheOther(t *testing.T) {
-	withoutVault(t)
-	r := mustJSON(t, "", logFile(t, func(l *Log) {
-		for n := range 5 {
-			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing",
-				NoResponse: n < 2, NoRequest: n == 4, Answer: l.Answer(Token(1), "gst"), Lease: true})
-		}
-	}))
-	if r.count("unanswered") != 2 || r.count("given") != 3 || !strings.Contains(r.all("notes", "text"), "1 reads have a response and no request") {
-		t.Errorf("want 2 requests and 1 response alone, got %v, %v", r["summary"], r["notes"])
-	}
-}
-
-// TestCallers_TwoAliases: one person with two aliases is one caller of two names.
-func TestCallers_TwoAliases(t *testing.T) {
-	withoutVault(t)
-	app := People()[2]
-	alias := app
-	alias.Name = "userpass-app"
-	r := mustJSON(t, "", logFile(t, func(l *Log) {
-		l.Read(app, "billing", Token(1), "gst")
-		l.Read(alias, "billing", Token(1), "gst")
-	}))
-	if got := r.all("readings", "who"); got != "userpass-app; approle" || r.count("callers") != 1 {
-		t.Errorf("want two names of one caller, got %s, %v", got, r["summary"])
-	}
-}
-
-func TestTime_ImpossibleCostsOneLine(t *testing.T) {
-	withoutVault(t)
-	text := logOf(t, "", (*Log).Day)
-	for _, impossible := range []string{"9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+05:00"} {
-		log := text + `{"time":"` + impossible + `","type":"request","request":{"id":"x","operation":"read",` +
-			`"path":"mastersindia/token/billing","mount_point":"mastersindia/"}}` + "\n"
-		if r := mustJSON(t, log, "-"); r.count("given") != 42 || !strings.Contains(r.all("notes", "text"), "1 lines are damaged") {
-			t.Errorf("%s: want 42 tokens and one damaged line, got %v, %v", impossible, r["summary"], r["notes"])
-		}
-	}
-}
-
 // TestParameters_UnknownOnesHideNothing: Vault ignores them, and their names sort before token_url.
 func TestParameters_UnknownOnesHideNothing(t *testing.T) {
 	withoutVault(t)
@@ -304,36 +186,6 @@ func TestParameters_UnknownOnesHideNothing(t *testing.T) {
 	}
 }
 
-// TestRevoked_ReceiversNotKnown: where the log hides or lacks what a read gave, the list of revocations does not say that nobody had it.
-func TestRevoked_ReceiversNotKnown(t *testing.T) {
-	withoutVault(t)
-	revoke := Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
-		"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}}
-	read := Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true}
-	for name, path := range map[string]string{
-		"hidden":     logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst"); l.Do(revoke) }),
-		"unanswered": logFile(t, func(l *Log) { l.Do(read); l.Do(revoke) }, tuned()...),
-	} {
-		if r := mustJSON(t, "", path); len(r["revocations"]) != 1 || r.all("revocations", "receivers") == "" {
-			t.Errorf("%s: userpass-asha may have had the revoked token, and the report says that nobody had it: %v", name, r["revocations"])
-		}
-	}
-}
-
-// TestRevoked_ReceiversThroughAnotherMount: who had a revoked token is asked of every mount of the engine, as for a leaked one.
-func TestRevoked_ReceiversThroughAnotherMount(t *testing.T) {
-	withoutVault(t)
-	text := strings.ReplaceAll(logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
-		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
-			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
-	}, tuned()...), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
-	if got := mustJSON(t, text, "-").all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") || !strings.Contains(got, "userpass-bina") {
-		t.Errorf("the revoked token had been given to two, got %q", got)
-	}
-}
-
 // TestSpan_OutsideOfTheLog: a span that the log does not reach is not one in which nothing happened.
 func TestSpan_OutsideOfTheLog(t *testing.T) {
 	withoutVault(t)
@@ -349,34 +201,6 @@ func TestSpan_OutsideOfTheLog(t *testing.T) {
 		if r := runWith(t, Token(1), "-token-file=-", span, path); r.code != want {
 			t.Errorf("%s: want exit code %d for a leaked token, got %d: %s", span, want, r.code, r.stdout)
 		}
-	}
-}
-
-// TestCallers_AuthLeftOut: where an option of the device leaves out who it was (exclude=/auth), it is not said that there was no valid token.
-func TestCallers_AuthLeftOut(t *testing.T) {
-	withoutVault(t)
-	text := regexp.MustCompile(`"auth":\{.*?"token_type":"service"\},`).ReplaceAllString(logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-	}, tuned()...), "")
-	r := mustJSON(t, text, "-")
-	if r.count("given") != 1 || r.all("readings", "who") == "" || strings.Contains(r.all("readings", "who"), "no valid") {
-		t.Errorf("want one token given, to somebody with a valid Vault token, got %v", r["readings"])
-	}
-}
-
-// TestObjects_UnansweredWrite: a write whose response is missing may have been stored, and where the config points now is not certain.
-func TestObjects_UnansweredWrite(t *testing.T) {
-	withoutVault(t)
-	write := func(url string, answered bool) Request {
-		return Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", NoResponse: !answered,
-			Data: map[string]any{"token_url": url}}
-	}
-	r := mustJSON(t, "", logFile(t, func(l *Log) {
-		l.Do(write("https://login.example.com/", true))
-		l.Do(write("https://elsewhere.example.net/", false))
-	}, tuned()...))
-	if got := r.all("objects", "state"); !strings.Contains(got, "elsewhere.example.net") && !strings.Contains(got, "unanswered") {
-		t.Errorf("the config may point to elsewhere.example.net, and the report says: %s", got)
 	}
 }
 
@@ -405,19 +229,6 @@ func TestSpan_YearsFarAway(t *testing.T) {
 	}
 }
 
-// TestVault_WithoutAuditDevices: a Vault that lists none is told in words.
-func TestVault_WithoutAuditDevices(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"data":{}}`)
-	}))
-	t.Cleanup(server.Close)
-	t.Setenv("VAULT_ADDR", server.URL)
-	t.Setenv("VAULT_TOKEN", "invented-vault-token")
-	if r := runWith(t, Token(1), "-token-file=-", logFile(t, (*Log).Day)); r.code != exitFailed || strings.Contains(r.stderr, "%!") {
-		t.Errorf("want exit code 1 and words, got %d: %s", r.code, r.stderr)
-	}
-}
-
 // TestSpan_ReceiverListedOnce: a reader who read before and after -since is one row of the receivers.
 func TestSpan_ReceiverListedOnce(t *testing.T) {
 	withoutVault(t)
@@ -435,6 +246,16 @@ func TestSpan_ReceiverListedOnce(t *testing.T) {
 			t.Errorf("%s is listed twice", row)
 		} else {
 			seen[row] = true
+		}
+	}
+}
+
+func TestExit_NothingOfTheMount(t *testing.T) {
+	withoutVault(t)
+	log := logOf(t, "", (*Log).Day)
+	for text, args := range map[string][]string{log: {"-mount=elsewhere", "-"}, "": {"-"}, "no log at all\n": {"-"}} {
+		if r := runWith(t, text, args...); r.code != exitIncomplete || !strings.Contains(r.stdout, "vault secrets list") {
+			t.Errorf("%q: want exit code 3 and what to do, got %d: %s", args, r.code, r.stdout)
 		}
 	}
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -148,36 +147,6 @@ func TestMasked_MisspeltPathIsNot(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha", "")
 	if r := mustJSON(t, "", file(t, text)); r.count("refused") != 2 || len(r["notes"]) != 0 {
 		t.Errorf("want two refused requests and no note, got %v, %v", r["summary"], r["notes"])
-	}
-}
-
-// TestSecrets_LeakedTokenInAnAddress: an opaque token in the form that it has in the address of a request is a token.
-func TestSecrets_LeakedTokenInAnAddress(t *testing.T) {
-	withoutVault(t)
-	const leaked = "Ab+/9c==&x'Zz8k7jQQ"
-	for _, form := range []string{leaked, url.QueryEscape(leaked), url.PathEscape(leaked)} {
-		path := logFile(t, func(l *Log) {
-			l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "revoke/" + form, Error: "failed: " + form})
-		}, tuned()...)
-		for _, format := range formats() {
-			if r := runWith(t, leaked, "-token-file=-", "-format="+format, path); strings.Contains(r.stdout+r.stderr, form) {
-				t.Errorf("%s shows the leaked token as %s", format, form)
-			}
-		}
-	}
-}
-
-// TestAlarm_PasswordInAnAddressWithoutScheme: what was meant for a URL and is none has its password in the log all the same.
-func TestAlarm_PasswordInAnAddressWithoutScheme(t *testing.T) {
-	withoutVault(t)
-	for _, address := range []string{"robot:invented-5@proxy.example.com:3128", "http:/robot:invented-5@proxy.example.com", "/auth?password=invented-5"} {
-		path := logFile(t, func(l *Log) {
-			l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"proxy_url": address},
-				Answer: map[string]any{"error": "proxy_url: this is no URL"}})
-		}, "proxy_url", "error")
-		if said := mustJSON(t, "", path).all("alarms", "message"); !strings.Contains(said, "proxy_url") {
-			t.Errorf("%s: there is no alarm: %q", address, said)
-		}
 	}
 }
 

@@ -10,30 +10,6 @@ import (
 	"time"
 )
 
-// TestMovedMount_FromAnotherNamespace: -namespace names where the mount is now, and who read from it before is listed, too.
-func TestMovedMount_FromAnotherNamespace(t *testing.T) {
-	withoutVault(t)
-	before := strings.ReplaceAll(logOf(t, "", readByAsha, tuned()...), `"namespace":{"id":"root"}`, `"namespace":{"id":"x1","path":"team/"}`)
-	before = strings.ReplaceAll(before, `"mount_point":"`, `"mount_point":"team/`)
-	after := logOf(t, "", func(l *Log) {
-		l.n, l.issued[Token(1)] = 50, l.now
-		l.Wait(time.Hour)
-		l.Do(Request{By: People()[4], Operation: "update", Mount: "sys/", Path: "remount",
-			Data: map[string]any{"from": "team/" + mountPath, "to": mountPath}, Answer: map[string]any{}})
-		l.Read(People()[1], "billing", Token(1), "gst")
-	}, tuned()...)
-	for _, namespace := range []string{"root", "*"} {
-		r := mustJSON(t, before+after, "-namespace="+namespace, "-")
-		if who := r.all("readings", "who"); who != "userpass-bina; userpass-asha" {
-			t.Errorf("-namespace=%s: want both readers, got %q", namespace, who)
-		}
-		if notes := r.all("notes", "text"); !strings.Contains(notes, "requests came to team/"+mountPath+" until") {
-			t.Errorf("-namespace=%s: no note says that the mount was moved: %s", namespace, notes)
-		}
-	}
-	wantLeak(t, search(t, Token(1), file(t, ofTheEngine(before+after))), exitOK, "userpass-asha userpass-bina", "")
-}
-
 // TestObjects_WriteWithoutAnswer: what such a write may have stored stays in doubt after the next write.
 func TestObjects_WriteWithoutAnswer(t *testing.T) {
 	withoutVault(t)
@@ -60,29 +36,6 @@ func TestTokens_OfTwoConfigs(t *testing.T) {
 	}, tuned()...))
 	if got := r.all("tokens", "config"); got != "gst,other" {
 		t.Errorf("want both configs, got %q", got)
-	}
-}
-
-// TestRevocations_WithoutAnswer: which tokens such a revocation ended is not known, nor who had them, or it names who had the one.
-func TestRevocations_WithoutAnswer(t *testing.T) {
-	withoutVault(t)
-	id := tokenID(Token(1))
-	for name, c := range map[string]struct {
-		data map[string]any
-		want string
-	}{
-		"all":         {nil, "not known"},
-		"one":         {map[string]any{"token_id": id}, "userpass-asha"},
-		"in capitals": {map[string]any{"token_id": " " + strings.ToUpper(id) + "\n"}, "userpass-asha"},
-	} {
-		r := mustJSON(t, "", logFile(t, func(l *Log) {
-			readByAsha(l)
-			l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
-			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Data: c.data, NoResponse: true})
-		}, append(tuned(), "token_id")...))
-		if got := r.all("revocations", "receivers"); !strings.HasPrefix(got, c.want) || c.data == nil && got != c.want {
-			t.Errorf("%s: want the receivers %s, got %q", name, c.want, got)
-		}
 	}
 }
 

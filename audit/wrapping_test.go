@@ -4,7 +4,6 @@
 package main
 
 import (
-	"strings"
 	"testing"
 	"time"
 )
@@ -73,82 +72,5 @@ func TestRefusals_SecondUnwrapping(t *testing.T) {
 	}, tuned()...))
 	if r.all("refusals", "identity") != asha.Entity {
 		t.Errorf("want the refusal to be of %s, got %v", asha.Entity, r["refusals"])
-	}
-}
-
-// TestRevoked_UnwrappedUnderAnotherName: who unwraps the token under whatever name was given it.
-func TestRevoked_UnwrappedUnderAnotherName(t *testing.T) {
-	withoutVault(t)
-	people, note := People(), map[string]any{"note": Token(1)}
-	path := logFile(t, func(l *Log) {
-		l.Read(people[0], "billing", Token(1), "gst")
-		l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: note, Wrap: "w"})
-		l.Do(unwrap(people[1], "w", note))
-		l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1): map[string]any{}}}})
-	}, tuned()...)
-	if got := mustJSON(t, "", path).all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") || !strings.Contains(got, "userpass-bina") {
-		t.Errorf("userpass-asha and userpass-bina had been given the revoked token, and the report names %q", got)
-	}
-}
-
-// TestRevoked_UnwrappedAfterwards: who unwraps after the revocation what was wrapped before it may have the revoked token, and so may who
-// was answered then.
-func TestRevoked_UnwrappedAfterwards(t *testing.T) {
-	withoutVault(t)
-	asha, bina := People()[0], People()[1]
-	revoke := Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
-		"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}}
-	raw := map[string]any{"http_raw_body": "one text", "http_content_type": "application/json", "http_status_code": 200}
-	for name, fill := range map[string]func(*Log){
-		"wrapped before": func(l *Log) {
-			l.Do(Request{By: bina, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
-			l.Wait(time.Second)
-			l.Do(revoke)
-			l.Do(unwrap(bina, "w", raw))
-		},
-		"wrapped in another file": func(l *Log) { l.Do(revoke); l.Do(unwrap(bina, "w", raw)) },
-		"answered afterwards": func(l *Log) {
-			began := l.now
-			slow := logOf(t, "another device's", func(o *Log) { o.n, o.now = 9000, began; o.Read(bina, "billing", Token(1), "gst") })
-			l.Wait(time.Second)
-			l.Do(revoke)
-			answered := l.now.Add(time.Second).Format(time.RFC3339Nano)
-			l.Raw(strings.TrimSpace(strings.Replace(slow, began.Add(5*time.Millisecond).Format(time.RFC3339Nano), answered, 1)))
-		},
-	} {
-		path := logFile(t, func(l *Log) { l.Read(asha, "billing", Token(1), "gst"); fill(l) }, tuned()...)
-		got := mustJSON(t, "", path).all("revocations", "receivers")
-		if !strings.Contains(got, asha.Name) || !strings.Contains(got, "not known for 1 reads") {
-			t.Errorf("%s: userpass-bina may have had the revoked token, too, and the report names %q alone", name, got)
-		}
-	}
-}
-
-// TestAlarm_RevokedTokenWrapped: the revoked token went to who unwrapped it, and not to who asked. Without the wrapped read in the log, it may
-// have been before the revocation.
-func TestAlarm_RevokedTokenWrapped(t *testing.T) {
-	withoutVault(t)
-	asha, erp := People()[0], People()[3]
-	for _, read := range []bool{true, false} {
-		text := logOf(t, "", func(l *Log) {
-			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
-				"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
-			l.Wait(time.Minute)
-			if read {
-				l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
-			}
-			unwrapped := unwrap(erp, "w", l.Answer(Token(1), "gst"))
-			unwrapped.Lease = true
-			l.Do(unwrapped)
-		}, tuned()...)
-		text = strings.ReplaceAll(text, `"lease_id":"sys/wrapping/unwrap/`, `"lease_id":"mastersindia/token/billing/`)
-		r := mustJSON(t, "", file(t, text))
-		got := r.all("alarms", "message")
-		if strings.Contains(got, "a revoked token was handed out") != read || strings.Contains(got, erp.Name) != read {
-			t.Errorf("with the wrapped read %t, want an alarm that names %s only with it, got %q", read, erp.Name, got)
-		}
-		if !strings.Contains(r.all("revocations", "receivers"), erp.Name) {
-			t.Errorf("%s had the revoked token, and the revocation names %q", erp.Name, r.all("revocations", "receivers"))
-		}
 	}
 }
