@@ -18,9 +18,9 @@ import (
 // issuedEarlier is five hours before the logs of these tests begin.
 func issuedEarlier() time.Time { return time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC) }
 
-// TestIssue_NotShown: the mount is not tuned, so that the log hides issued_at. While the upstream is down ttl tells when to come back, so that
+// TestIssuedAt_NotShown: the mount is not tuned, so that the log hides issued_at. While the upstream is down ttl tells when to come back, so that
 // what is left of rotation_period does not tell the issue either.
-func TestIssue_NotShown(t *testing.T) {
+func TestIssuedAt_NotShown(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	path := file(t, logOf(t, "key", func(l *Log) {
 		l.HideIssue = true
@@ -36,9 +36,9 @@ func TestIssue_NotShown(t *testing.T) {
 	}
 }
 
-// TestIssue_ClaimsOfTheVendors: the claims of the vendors' JWTs as their documents have them: none has iat, and one has orig_iat. Unwrappings show
+// TestIssuedAt_ClaimsOfTheVendors: the claims of the vendors' JWTs as their documents have them: none has iat, and one has orig_iat. Unwrappings show
 // nothing else.
-func TestIssue_ClaimsOfTheVendors(t *testing.T) {
+func TestIssuedAt_ClaimsOfTheVendors(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	for name, claims := range map[string]string{
 		"Masters India v1": fmt.Sprintf(`{"user_id":1,"username":"x","exp":%d,"email":"x@example.com","orig_iat":%d}`, issuedEarlier().Unix()+86400, issuedEarlier().Unix()),
@@ -67,9 +67,9 @@ func TestIssue_ClaimsOfTheVendors(t *testing.T) {
 	}
 }
 
-// TestIssue_RepeatedByTheUpstream: issued_at is when this Vault got the token last. Where its upstream repeats tokens, another life of it may be in
+// TestIssuedAt_RepeatedByTheUpstream: issued_at is when this Vault got the token last. Where its upstream repeats tokens, another life of it may be in
 // a file that is not here.
-func TestIssue_RepeatedByTheUpstream(t *testing.T) {
+func TestIssuedAt_RepeatedByTheUpstream(t *testing.T) {
 	withoutVault(t)
 	for name, fill := range map[string]func(l *Log){
 		"issued twice": func(l *Log) {
@@ -91,8 +91,8 @@ func TestIssue_RepeatedByTheUpstream(t *testing.T) {
 	wantLeak(t, search(t, Token(1), logFile(t, readByAsha, tuned()...)), exitOK, "userpass-asha", "")
 }
 
-// TestIssue_OfARevokedToken: the same holds for who had a token that was revoked.
-func TestIssue_OfARevokedToken(t *testing.T) {
+// TestIssuedAt_OfARevokedToken: the same holds for who had a token that was revoked.
+func TestIssuedAt_OfARevokedToken(t *testing.T) {
 	withoutVault(t)
 	for hidden, want := range map[bool]string{true: "; not known before 2026-03-01T08:00:00Z", false: ""} {
 		path := logFile(t, func(l *Log) {
@@ -126,8 +126,8 @@ func TestLeak_LogBeginsFourMinutesTooLate(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, strings.Join(lines[2:], ""))), exitIncomplete, "userpass-bina", "")
 }
 
-// TestIssue_DuringTheFirstRequest has the log begin with a read that logs in for three seconds: nothing is missing.
-func TestIssue_DuringTheFirstRequest(t *testing.T) {
+// TestIssuedAt_DuringTheFirstRequest has the log begin with a read that logs in for three seconds: nothing is missing.
+func TestIssuedAt_DuringTheFirstRequest(t *testing.T) {
 	withoutVault(t)
 	path := logFile(t, func(l *Log) {
 		l.Other(People()[2])
@@ -153,8 +153,8 @@ func TestIssue_DuringTheFirstRequest(t *testing.T) {
 	}
 }
 
-// TestIssue_RepeatedAsAWarningSays: the engine says also in warnings, which Vault logs in clear, that the upstream repeats tokens.
-func TestIssue_RepeatedAsAWarningSays(t *testing.T) {
+// TestIssuedAt_RepeatedAsAWarningSays: the engine says also in warnings, which Vault logs in clear, that the upstream repeats tokens.
+func TestIssuedAt_RepeatedAsAWarningSays(t *testing.T) {
 	withoutVault(t)
 	for name, w := range map[string]struct{ op, path, warning string }{
 		"rotate": {"update", "rotate/gst", "The token was not replaced: the upstream repeats its last token, and gives no other until that expires."},
@@ -178,9 +178,9 @@ func TestIssue_RepeatedAsAWarningSays(t *testing.T) {
 	}
 }
 
-// TestIssue_OfTwoMounts: one mount shows when it got the token. The other one, which the upstream gave the same token, does not, and may have
+// TestIssuedAt_OfTwoMounts: one mount shows when it got the token. The other one, which the upstream gave the same token, does not, and may have
 // given it to others before the log begins.
-func TestIssue_OfTwoMounts(t *testing.T) {
+func TestIssuedAt_OfTwoMounts(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	mine := logOf(t, "key", func(l *Log) { l.Other(People()[2]); l.Wait(time.Hour); readByAsha(l) })
 	tax := ofTheEngine(logOf(t, "key", func(l *Log) {
@@ -198,8 +198,8 @@ func TestIssue_OfTwoMounts(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, mine+wrapped)), exitIncomplete, "userpass-asha userpass-bina", "")
 }
 
-// TestIssue_OfAMountKnownByItsLease: the other mount is known by the lease of an unwrapping only.
-func TestIssue_OfAMountKnownByItsLease(t *testing.T) {
+// TestIssuedAt_OfAMountKnownByItsLease: the other mount is known by the lease of an unwrapping only.
+func TestIssuedAt_OfAMountKnownByItsLease(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	mine := logOf(t, "key", func(l *Log) { l.Other(People()[2]); l.Wait(time.Hour); readByAsha(l) })
 	tax := logOf(t, "key", func(l *Log) {
@@ -213,8 +213,8 @@ func TestIssue_OfAMountKnownByItsLease(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, mine+tax)), exitIncomplete, "userpass-asha userpass-bina", "")
 }
 
-// TestIssue_ThatIsNoTime: a mask keeps the form of a time.
-func TestIssue_ThatIsNoTime(t *testing.T) {
+// TestIssuedAt_ThatIsNoTime: a mask keeps the form of a time.
+func TestIssuedAt_ThatIsNoTime(t *testing.T) {
 	withoutVault(t)
 	text := logOf(t, "", func(l *Log) {
 		for range 3 {

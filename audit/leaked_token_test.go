@@ -1697,7 +1697,7 @@ func TestToken_SchemeAlone(t *testing.T) {
 	}
 }
 
-// TestVault_NamespaceOfTheShell: audit devices are outside of all namespaces, whatever namespace the user's shell has.
+// TestVault_SettingsOfTheShell: audit devices are outside of all namespaces, whatever namespace the user's shell has.
 func TestVault_SettingsOfTheShell(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/"}}
