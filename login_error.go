@@ -113,8 +113,8 @@ func statusOf(f *issuer.LoginError) int {
 	}
 }
 
-// failureMessage is the cause, the time of the next attempt, and the command to run. waits says why there is none when the hold is
-// over; it is "" where there is.
+// failureMessage is the cause, the time of the next attempt, and the command to run. waits says why none is made when the hold is
+// over; it is "" where one is.
 func failureMessage(mount, config string, f *issuer.LoginError, waits string) string {
 	switch {
 	case f.NextAttempt.Before(f.ForcedAfter): // the next attempt may be over, and the command is the one that was run too soon

@@ -246,8 +246,8 @@ func rejectedStatus(mount, name string, s issuer.Status, now time.Time) string {
 // roundUp is the first whole second that is not before t.
 func roundUp(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
 
-// beforeRotation says that a failed login is not tried again before the token's rotation: from next_attempt_at on one may be made,
-// and none is due. It is "" where one is.
+// beforeRotation says that a failed login is not tried again before the token's rotation: from next_attempt_at on, one may be
+// made, and none is due. It is "" where one is.
 func beforeRotation(s issuer.Status, now time.Time) string {
 	if s.Token == nil || s.Failure == nil || !s.RotatesAt.After(s.Failure.NextAttempt) || !s.RotatesAt.After(now) {
 		return ""

@@ -206,7 +206,7 @@ func (c *exampleClient) hidesTheVaultTokenThatIsRepeated(t *testing.T) {
 	for _, format := range []string{`{"errors": ["bad token %s"]}`, "<p>X-Vault-Token: %s</p>"} {
 		repeats := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprintf(w, format, r.Header.Get("X-Vault-Token"))
+			fmt.Fprintf(w, format, r.Header.Get("X-Vault-Token")) //nolint:gosec // to a client that is no browser
 		}))
 		seen := c.call(t, exampleCall{
 			role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + repeats.URL, "VAULT_TOKEN=" + own},

@@ -581,7 +581,8 @@ func TestClock_SetForwardThenRestart(t *testing.T) {
 
 // max_token_ttl was lower while the clock was ahead, and both are set right.
 func TestClock_AheadWithLowerLimit(t *testing.T) {
-	timed(t, "", func(t *testing.T) {
+	t.Parallel()
+	timed(t, "the clock and the limit are set right", func(t *testing.T) {
 		s := repeatingMount(t, 15*time.Minute)
 		s.token("app")
 		advance(time.Minute)

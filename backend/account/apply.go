@@ -28,12 +28,8 @@ func (s *State) Apply(env Env, event Event) (State, []Effect) {
 
 func (t *transition) emit(e Effect) { t.effects = append(t.effects, e) }
 
-// without is a list without some of its elements. What a State refers to never changes, so it is a copy, or the list itself where
-// nothing is gone, without room to append.
+// without is a copy of a list without some of its elements: what a State refers to never changes.
 func without[T any](list []T, gone func(T) bool) []T {
-	if !slices.ContainsFunc(list, gone) {
-		return slices.Clip(list)
-	}
 	return slices.DeleteFunc(slices.Clone(list), gone) //nolint:forbidigo // of a copy
 }
 
