@@ -17,7 +17,7 @@ path "sys/mounts/mastersindia" {
   capabilities = ["create", "read", "update", "delete"]
 }
 
-# Other mounts of the engine are upgraded with it.
+# Other mounts of the engine are upgraded with it. A + is one part of a path: for team/tax/ write +/+ here and below.
 path "sys/mounts/+" {
   capabilities = ["read"]
 }
