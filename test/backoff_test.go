@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/check"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -124,5 +126,21 @@ func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 		s.write("config/gst", map[string]any{"paused": false})
 		s.revoke("")
 		s.token("app")
+	})
+}
+
+// A 429 without Retry-After beside a malformed request holds a corrected one back for seconds only.
+func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.refuseRequests()
+		s.failsWith(http.StatusBadRequest)
+		advance(2 * time.Minute)
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultQuota, Remaining: 1})
+		_, err := s.rotate()
+		check.Require(t, err != nil && s.Simulator.Counters().Faulted == 1, "rotate/ met no 429: %v", err)
+		advance(2 * time.Minute)
+		_, err = s.do(t.Context(), logical.UpdateOperation, "config/gst", branch("7"))
+		check.True(t, err == nil, "two minutes after a 429 that asked for no wait: %v", err)
 	})
 }

@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -531,5 +533,61 @@ func TestConfigVerify_TokenAboutToEnd(t *testing.T) {
 		advance(time.Hour - 3*time.Second)
 		warned := warningsOf(s.write("config/gst", branch("7")))
 		check.True(t, !strings.Contains(warned, "revoked"), "no token was ever revoked, and it warns: %s", warned)
+	})
+}
+
+func TestConfigVerify_SaysWhatItMet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := refusedMount(t)
+		advance(16 * time.Minute)
+		s.unresolved("upstream.test")
+		r := s.refusal(logical.UpdateOperation, "config/gst", branch("7"))
+		s.wantLogins(1, "the refused one")
+		check.True(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
+			"of a login that never reached the upstream it is said: %s", r.message)
+	})
+}
+
+// The record of a failed verification of a config that was never stored goes with its hold.
+func TestConfigVerify_RecordOfNoConfigGoes(t *testing.T) {
+	each(t, map[string]simulator.Fault{
+		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
+	}, func(t *testing.T, fault simulator.Fault) {
+		s := newTestMount(t, jwtAccount())
+		s.EveryMinute()
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
+		check.Require(t, len(s.storedUnder("token/")) == 1, "stored: %v", s.storedUnder("token/"))
+		for range 2 {
+			advance(4 * 24 * time.Hour)
+			check.Equal(t, len(s.storedUnder("token/")), 0, "entries under token/")
+			s.Reload()
+		}
+	})
+}
+
+// A write whose verification waits for settings that storage does not give ends, and overwrites nothing unseen.
+func TestConfigVerify_BoundedWhileSettingsCannotBeRead(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.EveryMinute()
+		s.token("app")
+		caught, release := s.Storage.HoldNextPut("token/gst")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() {
+			_, _, err := s.Do(ctx, logical.UpdateOperation, "config/gst", branch("7"))
+			ended <- err
+		}()
+		<-caught
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		synctest.Wait()
+		release()
+		advance(10 * time.Minute)
+		check.Require(t, len(ended) == 1, "the write hangs for ten minutes")
+		err := <-ended
+		check.Require(t, err != nil, "the write has stored what it could not compare")
+		check.Contains(t, err.Error(), mounttest.ErrStorage().Error())
 	})
 }

@@ -639,3 +639,21 @@ func TestRepeatedToken_WithoutLifeKeepsToldEnd(t *testing.T) {
 			"the token was told to live until %s, and is now said to live until %s, with a lease of %s", first.expires, a.expires, a.lease)
 	})
 }
+
+// A forced login that meets an outage hides not why the engine makes no login for hours.
+func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":86400}`)
+		s.token("app")
+		s.write("revoke/gst", nil)
+		s.readEvery("app", 10*time.Second, 6*time.Hour)
+		s.says(text(t, s.status(), "message"), "repeats a token that was revoked")
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		_ = s.failedRotate()
+		advance(2 * time.Minute)
+		left := moment(t, s.status(), "next_attempt_at").Sub(s.Clock.Now())
+		message := text(t, s.status(), "message")
+		check.True(t, left <= time.Minute || strings.Contains(message, "repeat"), "no login is made for %s, and the status says why: %s", left, message)
+	})
+}
