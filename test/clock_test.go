@@ -544,21 +544,44 @@ func TestClock_PutForwardWarnsOfLiveTokens(t *testing.T) {
 		})
 }
 
-// A token was revoked while the clock was ahead. When it has ended upstream, another one comes.
+// A token was revoked while the clock was ahead. When it has ended upstream, another one comes, also if the config was deleted and
+// written again.
 func TestClock_RevokedWhileAhead(t *testing.T) {
-	eachOf(t, []time.Duration{0, localTime, 48 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+	eachPair(t, []time.Duration{0, localTime, 48 * time.Hour}, []bool{false, true}, func(t *testing.T, ahead time.Duration, deleted bool) {
 		s := repeatingMount(t, 24*time.Hour)
 		began := time.Now()
 		s.Clock.Jump(ahead)
 		s.token("app")
 		s.write("revoke/gst", nil)
 		advance(2 * time.Minute)
+		if deleted {
+			s.remove("config/gst")
+			s.write("config/gst", with(repeatingOAuth(false).config, "verify_connection", false))
+		}
 		s.Clock.Jump(-ahead)
 		for _, err := s.ask(t.Context(), "app", nil); err != nil; _, err = s.ask(t.Context(), "app", nil) {
 			check.Require(t, time.Since(began) < 25*time.Hour, "the token has ended, and there is no other: %v", err)
 			advance(10 * time.Minute)
 		}
 		check.True(t, time.Since(began) > 23*time.Hour, "a token after %s", time.Since(began))
+	})
+}
+
+// The clock was ahead for some minutes. Then the token is superseded, and the account leaves memory: revoke/ knows it to its end.
+func TestClock_AheadThenEvicted(t *testing.T) {
+	eachOf(t, []time.Duration{0, localTime}, func(t *testing.T, ahead time.Duration) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Clock.Jump(ahead)
+		advance(3 * time.Minute)
+		s.Clock.Jump(-ahead)
+		advance(2 * time.Minute)
+		s.write("config/gst", branch("2", "verify_connection", false))
+		advance(20 * time.Hour)
+		check.Require(t, s.Simulator.TokenAlive(first.access), "the token is dead: this tests nothing")
+		tokens, _ := s.write("revoke/gst", nil).Data["tokens"].(map[string]any)
+		check.True(t, tokens[first.id] != nil, "token %s lives, and revoke/ acts on %v", first.id, tokens)
 	})
 }
 

@@ -69,6 +69,9 @@ func (s *State) checkTokens() error {
 	if most := s.limits(); len(s.Superseded) > most.superseded || len(s.Revoked) > most.revoked || len(s.Deleted) > maxDeleted {
 		return errors.New("too many tokens are kept")
 	}
+	if slices.Contains(s.Superseded, nil) || slices.Contains(s.Deleted, nil) {
+		return errors.New("a list of tokens was changed in place")
+	}
 	ids := make([]string, 0, 1+len(s.Superseded))
 	if s.Current != nil {
 		ids = append(ids, s.Current.ID)
@@ -83,9 +86,6 @@ func (s *State) checkTokens() error {
 		return fmt.Errorf("token %s is kept twice", id)
 	}
 	for _, t := range s.Deleted {
-		if t == nil {
-			return errors.New("a list of tokens was changed in place")
-		}
 		if t.Access != "" || t.refresh != "" {
 			return fmt.Errorf("token %s of a deleted config has its secrets", t.ID)
 		}

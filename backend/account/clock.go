@@ -103,14 +103,20 @@ func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wro
 	return right, wrong
 }
 
-// moveRevoked corrects the end of a revoked token with the token's own.
-func (t *transition) moveRevoked(token, right *Token) {
-	n := slices.IndexFunc(t.Revoked, func(r revokedToken) bool { return r.ID == token.ID })
-	if n < 0 {
-		return
+// correctRevoked corrects the ends of revoked tokens likewise.
+func (t *transition) correctRevoked() {
+	now, isCopy := t.env.Reading, false
+	for n, r := range t.Revoked {
+		left := r.elapsed - now.Elapsed
+		if r.End.Sub(now.Wall)-left <= Margin {
+			continue
+		}
+		if !isCopy {
+			t.Revoked, isCopy = slices.Clone(t.Revoked), true
+			t.changed()
+		}
+		t.Revoked[n].End = now.Wall.Add(left)
 	}
-	t.Revoked = slices.Clone(t.Revoked)
-	t.Revoked[n].End = t.Revoked[n].End.Add(right.ExpiresAt.Sub(token.ExpiresAt))
 }
 
 // correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
@@ -145,6 +151,7 @@ func (t *transition) correctClock() {
 			t.changeWork(func(w *Work) { w.Token = right })
 		}
 	}
+	t.correctRevoked()
 	for _, mark := range []*time.Time{&t.ForcedAt, &t.RejectedAt} {
 		if mark.After(now.Wall) { // how long ago it was is not known
 			t.changed()
@@ -160,7 +167,6 @@ func (t *transition) correctClock() {
 			if right != token {
 				*list = slices.Clone(*list)
 				(*list)[n] = right
-				t.moveRevoked(token, right)
 			}
 		}
 	}

@@ -306,6 +306,7 @@ func (e *encoder) state(s *State) {
 	for _, r := range s.Revoked {
 		e.name(r.ID)
 		e.revokedEnd(r.End)
+		e.dur(r.elapsed - e.now.Elapsed)
 	}
 	e.failures(s.Failures)
 	e.time(s.ForcedAt)

@@ -148,7 +148,7 @@ func (s *State) record(env Env) *Record {
 		r.Superseded = append(r.Superseded, stored)
 	}
 	for _, revoked := range s.Revoked {
-		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
+		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End})
 	}
 	for _, t := range s.Deleted {
 		r.Deleted = append(r.Deleted, s.storeToken(t))

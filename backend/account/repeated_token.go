@@ -83,7 +83,7 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
 	if left <= 0 {
 		t.Revoked = slices.Clone(t.Revoked)
-		t.Revoked[n].End = token.ExpiresAt
+		t.Revoked[n] = token.asRevoked()
 		left = token.Remaining(now) + repeatMargin
 	}
 	return &repeatError{now.Wall.Add(min(hold, left)), false}

@@ -20,7 +20,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
 	t.Failures = r.failures(t.env, a)
 	for _, revoked := range r.Revoked {
-		t.Revoked = append(t.Revoked, revokedToken(revoked))
+		t.Revoked = append(t.Revoked, revokedToken{revoked.ID, revoked.End, env.Clocks.elapsedThen(revoked.End, t.env.Reading)})
 	}
 	for _, stored := range r.Superseded {
 		token := stored.token(r.RefreshTarget).withElapsed(env)

@@ -78,12 +78,17 @@ func (s *State) rememberRevoked(token *Token) {
 	if s.IsRevoked(token.ID) {
 		return
 	}
-	next := append(slices.Clip(s.Revoked), revokedToken{ID: token.ID, End: token.ValidUntil()})
+	next := append(slices.Clip(s.Revoked), token.asRevoked())
 	if len(next) > s.limits().revoked {
 		first := slices.MinFunc(next, func(a, b revokedToken) int { return a.End.Compare(b.End) })
 		next = without(next, func(r revokedToken) bool { return r == first })
 	}
 	s.Revoked = next
+}
+
+// asRevoked is what is remembered of the token once it is revoked.
+func (t *Token) asRevoked() revokedToken {
+	return revokedToken{ID: t.ID, End: t.ValidUntil(), elapsed: t.elapsed + t.lifeTold()}
 }
 
 // replace puts another version of a token that is served no more in its place, and puts it into the outbox.

@@ -121,8 +121,9 @@ func (w *Work) verifies() bool {
 // revokedToken is a token ID that is never served again.
 type revokedToken struct {
 	ID string
-	// End is the token's last known end.
-	End time.Time
+	// End is the token's last known end, and elapsed the same on the other clock.
+	End     time.Time
+	elapsed time.Duration
 }
 
 // OutboxEntry is an entry that the ledger does not have yet.
