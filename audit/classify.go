@@ -78,7 +78,7 @@ func (c *classifier) classify(e *entry) *fact {
 	mount, path := c.location(e)
 	f := &fact{
 		id: c.text(unmasked(r.ID)), operation: operationName.FindString(r.Operation), namespace: c.text(r.Namespace.Path),
-		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
+		path: c.text(r.Path), remote: c.text(unmasked(r.RemoteAddress)), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))

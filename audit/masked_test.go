@@ -267,3 +267,37 @@ func TestMasked_OperationInSmallLetters(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestMasked_NameByOneOfTwo: one of two devices, or its collector, masks names of callers. The other one has them.
+func TestMasked_NameByOneOfTwo(t *testing.T) {
+	withoutVault(t)
+	for _, entity := range []bool{true, false} {
+		fill := func(l *Log) {
+			for n := range 12 {
+				by := person(n)
+				if !entity {
+					by.Entity = ""
+				}
+				l.Read(by, "billing", Token(1), "gst")
+			}
+		}
+		text, other := logOf(t, "", fill, tuned()...), logOf(t, "other", fill, tuned()...)
+		for _, mask := range []string{"***", "[REDACTED]", "", "masked", "xxxx", "(hidden)", digest("x")} {
+			left := regexp.MustCompile(`"display_name":"[^"]*"`).ReplaceAllString(other, `"display_name":"`+mask+`"`)
+			if got := search(t, Token(1), file(t, text+left)); strings.Count(got.given, "recv") != 12 {
+				t.Errorf("entity %t, %q: 12 callers have names in the log, and the report names %+v", entity, mask, got)
+			}
+		}
+	}
+}
+
+func TestMasked_AddressByOneOfTwo(t *testing.T) {
+	withoutVault(t)
+	text, other := logOf(t, "", readByAsha, tuned()...), logOf(t, "other", readByAsha, tuned()...)
+	for _, mask := range []string{"***", "[REDACTED]", "x.x.x.x", ""} {
+		left := regexp.MustCompile(`"remote_address":"[^"]*"`).ReplaceAllString(other, `"remote_address":"`+mask+`"`)
+		if got := mustJSON(t, "", file(t, text+left)).all("readings", "remote_addresses"); got != "10.1.0.11" {
+			t.Errorf("%q: the address is in the log, and the report says %q", mask, got)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,13 +72,19 @@ func key(parts ...string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:]) >> 2)
 }
 
+// maskedName is what a program on the way may leave of a name.
+var maskedName = regexp.MustCompile(`(?i)^(mask.*|redact.*|hidden|removed|anonym.*|[-_.x?]*|([0-9a-f]{8})+)$`)
+
 // add stores what a line tells.
 func (s *store) add(f *fact) error {
 	c, t := f.caller, f.token
-	request, who := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)
+	request, who := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)>>1
 	var given int64
 	if c.display != noToken && c.display != notKnown {
-		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
+		who |= 1 << 61 // so that the greatest of a request's callers is one who is known
+	}
+	if !strings.ContainsAny(c.display, "*[<(#…") && !maskedName.MatchString(c.display) {
+		who |= 1 << 62 // and has a name, if any device shows one
 	}
 	if t != (token{}) {
 		given = key(t.id, t.hiddenID, t.access, t.header, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
