@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -258,11 +259,11 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
 	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.Path+c.mount
-	if !sure && data["access_token"] == nil {
-		return t // a token_id is no secret
+	if !sure && !bytes.HasPrefix(data["access_token"], []byte{'"'}) {
+		return t // a token_id is no secret, whatever is beside it that is no text
 	}
 	switch id = hexID.FindString(id); {
-	case c.leaked != "" && strings.Contains(shownAccess, c.leaked):
+	case c.showsLeaked(shownAccess):
 		id = tokenID(c.leaked)
 	case strings.HasPrefix(shownAccess, "eyJ") && (!sure || id == ""):
 		id = tokenID(shownAccess)
@@ -286,6 +287,12 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	return t
 }
 
+// showsLeaked reports whether a text has the leaked token, and not one that goes on behind it: many begin with the same header.
+func (c *classifier) showsLeaked(text string) bool {
+	return c.leaked != "" && strings.Contains(text, c.leaked) &&
+		regexp.MustCompile(regexp.QuoteMeta(c.leaked)+`($|[^\w-])`).MatchString(text)
+}
+
 func (c *classifier) revocations(f *fact, answered fields) {
 	var tokens map[string]fields
 	_ = json.Unmarshal(answered["tokens"], &tokens)
@@ -300,7 +307,7 @@ func (c *classifier) revocations(f *fact, answered fields) {
 func (c *classifier) names(f *fact, texts fields) {
 	eachText(texts, func(_, text string) {
 		switch id := strings.ToLower(strings.Trim(text, "\"' \t\r\n")); { // as the engine takes a token_id
-		case c.leaked != "" && strings.Contains(text, c.leaked):
+		case c.showsLeaked(text):
 			f.row("named", "leaked")
 		case isHidden(text):
 			f.row("named", text)

@@ -32,20 +32,20 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 	if o.tokenFile == "-" {
 		text, err = io.ReadAll(stdin)
 	}
-	if err != nil {
+	found := tokenPattern.FindStringSubmatch(string(text))
+	switch {
+	case err != nil:
 		return "", err
-	}
-	found := tokenPattern.FindSubmatch(text)
-	if found == nil {
+	case found == nil:
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
-	}
-	if len(found[1]) <= 16 { // no vendor's token is as short
+	case len(found[1]) <= 16: // no vendor's token is as short
 		return "", errors.New("this is a token_id, or a part of a token: give the token itself, or look for the token_id in the report")
-	}
-	if at := vaultPattern.FindIndex(found[1]); at != nil && at[0] == 0 {
+	case strings.HasPrefix(found[1], "eyJ") && strings.Count(found[1], ".") < 2:
+		return "", errors.New("this is only the beginning of a JWT, which has three parts with a dot between them: give all of it")
+	case strings.HasPrefix(found[1], cmp.Or(vaultPattern.FindString(found[1]), " ")):
 		return "", errors.New("this is a token of Vault and not one of an upstream: vault token lookup tells its accessor")
 	}
-	return string(found[1]), nil
+	return found[1], nil
 }
 
 // vaultIsGiven reports whether the environment tells which Vault to ask, and with which Vault token.

@@ -131,6 +131,35 @@ func TestLeak_WrappedWithTheNameOfAnother(t *testing.T) {
 	wantLeak(t, search(t, Token(2), path), exitOK, "approle", "")
 }
 
+// TestLeak_TokenIDBesideNoText: who unwraps a token_id, which is no secret, beside an access_token that is no text was given no token.
+func TestLeak_TokenIDBesideNoText(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for _, value := range []any{true, nil, []any{}, map[string]any{}} {
+		answer := map[string]any{"access_token": value, "token_id": tokenID(Token(1)), "token_type": "JWT", "last_vault_rotation": "x"}
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(Request{By: people[2], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: answer, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", answer))
+		}))
+		t.Log(value)
+		wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha", "")
+	}
+}
+
+// TestLeak_BeginningOfAToken: the file has a JWT without its end. Nobody was given that, and whoever was given the whole one is not cleared.
+func TestLeak_BeginningOfAToken(t *testing.T) {
+	withoutVault(t)
+	issued := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	whole := jwt(issued, issued.Add(24*time.Hour))
+	path := logFile(t, func(l *Log) {
+		l.Read(People()[0], "billing", whole, "gst")
+		l.Do(unwrap(People()[1], "w", map[string]any{"note": whole}))
+	}, append(tuned(), "access_token", "authorization", "token_type", "note")...)
+	wantLeak(t, search(t, whole, path), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, whole[:len(whole)-4], path), exitIncomplete, "", "")
+}
+
 // TestLeak_WrappedTogetherForTwoDevices: one device shows the token_id and the other one hides the token that were wrapped together. That makes
 // no two tokens one either: who was given the other token is not blamed.
 func TestLeak_WrappedTogetherForTwoDevices(t *testing.T) {
@@ -1740,6 +1769,7 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	for _, text := range []string{
 		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented",
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
+		"eyJhbGciOiJub25lIn0", "JWT eyJhbGciOiJub25lIn0.", "eyJhbGciOiJub25lIn0.eyJpYXQiOjE3NzIzNTIwMDAs", // cut: all begin with the header
 	} {
 		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
 			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
