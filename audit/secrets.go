@@ -30,7 +30,7 @@ func isHidden(value string) bool {
 
 // What a text may have of secrets, whoever wrote it there.
 var (
-	vendorPattern = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{16,}(\.[A-Za-z0-9_-]*)*|\b[0-9a-f]{40}\b`) // their tokens
+	vendorPattern = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{16,}(\.[A-Za-z0-9_-]*)*|[0-9a-f]{40,}`) // see withoutTokens
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
@@ -42,7 +42,18 @@ var (
 	urlPattern     = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
-func mayHaveToken(text string) bool { return len(text) >= 40 || strings.Contains(text, "eyJ") } // vendorPattern takes longer
+// withoutTokens withholds the vendors' tokens, also with letters or an underscore before or behind. 64 hex digits are an HMAC.
+func withoutTokens(text string) string {
+	if len(text) < 40 && !strings.Contains(text, "eyJ") { // vendorPattern takes longer
+		return text
+	}
+	return vendorPattern.ReplaceAllStringFunc(text, func(s string) string {
+		if len(s) == hex.EncodedLen(sha256.Size) && s[1] != 'y' {
+			return s
+		}
+		return withheld + tokenID(s)
+	})
+}
 
 // safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
 func (c *classifier) safe(text string) string {
@@ -53,10 +64,7 @@ func (c *classifier) safe(text string) string {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 		text = strings.ReplaceAll(strings.ReplaceAll(text, url.QueryEscape(c.leaked), withheld), url.PathEscape(c.leaked), withheld)
 	}
-	if mayHaveToken(text) {
-		text = vendorPattern.ReplaceAllStringFunc(text, func(s string) string { return withheld + tokenID(s) })
-	}
-	if len(text) > 20 && strings.Contains(text, ".") {
+	if text = withoutTokens(text); len(text) > 20 && strings.Contains(text, ".") {
 		text = vaultPattern.ReplaceAllString(text, withheld)
 	}
 	if strings.Contains(text, "://") {
@@ -182,7 +190,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked),
-			mayHaveToken(text) && vendorPattern.MatchString(text), isHeaders(name) && secretHeader.MatchString(text),
+			withoutTokens(text) != text, isHeaders(name) && secretHeader.MatchString(text),
 			strings.Contains(refused, name+" holds a secret"):
 			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), query != "" && pairPattern.MatchString(query),

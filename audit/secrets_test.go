@@ -405,3 +405,20 @@ func TestAlarm_PasswordInAnAddressWithoutScheme(t *testing.T) {
 		}
 	}
 }
+
+// TestSecrets_TokenGluedToLetters: a token is withheld, and an alarm, whatever is written without a space before or behind it.
+func TestSecrets_TokenGluedToLetters(t *testing.T) {
+	withoutVault(t)
+	hex := strings.Repeat("0123456789", 4)
+	for _, form := range []string{hex, "token_" + hex, hex + "_old", "t" + hex, "ABCDEF" + hex, "x-" + hex, "bad" + hex} {
+		path := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/" + form, Error: "x"})
+		}, tuned()...)
+		if r := runWith(t, "", "-format=csv", path); strings.Contains(r.stdout, hex) || !strings.Contains(r.stderr, "a token in a path") {
+			t.Errorf("%s: want it withheld and an alarm, got %s%s", form, r.stdout, r.stderr)
+		}
+	}
+	if text := "checksum " + hex + hex[:24]; (&classifier{}).safe(text) != text {
+		t.Error("64 digits are no token, and withheld")
+	}
+}
