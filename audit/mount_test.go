@@ -175,3 +175,20 @@ func TestMovedMount_FromAnotherNamespace(t *testing.T) {
 	}
 	wantLeak(t, search(t, Token(1), file(t, ofTheEngine(before+after))), exitOK, "userpass-asha userpass-bina", "")
 }
+
+// TestMount_MadeAnewUnseen: a mount was disabled in a log that is not here, and made anew at its path. What it had points nowhere now.
+func TestMount_MadeAnewUnseen(t *testing.T) {
+	withoutVault(t)
+	write := func(wait time.Duration, username string) string {
+		return logOf(t, "", func(l *Log) {
+			l.n = int(wait / time.Hour)
+			l.Wait(wait)
+			l.Do(Request{By: People()[4], Operation: "create", Mount: mountPath, Path: "config/gst", Data: map[string]any{"username": username}})
+		}, "username")
+	}
+	again := strings.ReplaceAll(write(24*time.Hour, "new-user"), "0a1b2c3d", "99999999")
+	r := mustJSON(t, "", file(t, again+write(0, "old-user")))
+	if got := r.all("objects", "state"); got != "another mount is at this path now; username=new-user" {
+		t.Errorf("want that the older mount has gone, got %q", got)
+	}
+}

@@ -27,15 +27,17 @@ CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS 
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
-    AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
+    AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone,
+  EXISTS (SELECT 1 FROM mount n WHERE n.path = m.path AND n.namespace = m.namespace AND n.first > m.last) AS followed
 FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
-  CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
-    SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text || iif(n.outcome = 2, ' (not known)', '') AS text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
+  CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.followed THEN 'another mount is at this path now' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
+    SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text || iif(n.outcome = 2, ' (not known)', '') AS text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age,
+        n.ns < max(iif(p.name = 'preset' AND p.text <> 'preset=' AND n.outcome = 5, n.ns, 0)) OVER () AND p.name IN ('protocol', 'token_url', 'refresh_url', 'request_format', 'headers', 'refresh_headers', 'authorization_scheme') AS replaced
       FROM object_write n JOIN parameter p ON p.request = n.key WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
         SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
-    ) WHERE age = 1), '') END || iif(w.kind = 'delete' AND w.outcome = 2, ' (not known)', '') AS state
+    ) WHERE age = 1 AND NOT replaced), '') END || iif(w.kind = 'delete' AND w.outcome = 2, ' (not known)', '') AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)

@@ -158,3 +158,30 @@ func TestExclude_RequestData(t *testing.T) {
 		t.Errorf("the role points to ksa; the report says %q (changed %s), exit code %d, notes %q", r.all("objects", "state"), r.all("objects", "changed"), code, r.all("notes", "text"))
 	}
 }
+
+// TestObjects_PresetWrittenAgain: a preset replaces the address that was written before, and not that of the same or a later write.
+func TestObjects_PresetWrittenAgain(t *testing.T) {
+	withoutVault(t)
+	preset, address := map[string]any{"preset": "einvoice-production"}, map[string]any{"token_url": "https://login.example.com/", "username": "u"}
+	both := map[string]any{"preset": "einvoice-production", "token_url": "https://login.example.com/", "username": "u"}
+	const all = "preset=einvoice-production, token_url=https://login.example.com/, username=u"
+	for _, c := range []struct {
+		writes []map[string]any
+		want   string
+	}{
+		{[]map[string]any{preset, address}, all},
+		{[]map[string]any{both}, all},
+		{[]map[string]any{address, preset}, "preset=einvoice-production, username=u"},
+		{[]map[string]any{address, {"preset": ""}}, strings.Replace(all, "einvoice-production", "", 1)}, // names none
+	} {
+		r := mustJSON(t, "", logFile(t, func(l *Log) {
+			for _, data := range c.writes {
+				l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: data})
+				l.Wait(time.Hour)
+			}
+		}, tuned()...))
+		if got := r.all("objects", "state"); got != c.want {
+			t.Errorf("%v: want %q, got %q", c.writes, c.want, got)
+		}
+	}
+}
