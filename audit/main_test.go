@@ -4,7 +4,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -69,6 +71,8 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-", "-"}, "read once"},
 		{[]string{"-token=" + secret, "f"}, "command line"},
 		{[]string{"-token", secret, "f"}, "command line"},
+		{[]string{"-token=opaque", "f"}, "command line"}, // there is no such option
+		{[]string{"--access-token", "opaque", "f"}, "command line"},
 		{[]string{secret, "f"}, "command line"},
 		{[]string{"-token-file=" + secret, "f"}, "command line"},
 		{[]string{"-token-file=" + digits, "f"}, "command line"},
@@ -119,6 +123,28 @@ func TestDatabase_PrivateAndRemoved(t *testing.T) {
 	must(t, "", path)
 	if left, err := filepath.Glob(filepath.Join(temporary, "*.db*")); err != nil || len(left) > 0 {
 		t.Errorf("temporary databases are left: %v, %v", left, err)
+	}
+}
+
+// TestSignal_WhileInputIsIdle: a signal ends the program, and the database is removed, also while it waits for standard input.
+func TestSignal_WhileInputIsIdle(t *testing.T) {
+	withoutVault(t)
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	for _, args := range [][]string{{"-"}, {"-token-file=-", logFile(t, readByAsha)}} {
+		idle, _ := io.Pipe()
+		ctx, signal := context.WithCancel(t.Context())
+		ended := make(chan int)
+		go func() { ended <- run(ctx, args, idle, io.Discard, io.Discard) }()
+		time.AfterFunc(100*time.Millisecond, signal)
+		select {
+		case code := <-ended:
+			if left, err := filepath.Glob(filepath.Join(temporary, "*.db*")); code != exitFailed || err != nil || len(left) > 0 {
+				t.Errorf("%q: want exit code 1 and no database, got %d, %v, %v", args, code, left, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%q: it still waits", args)
+		}
 	}
 }
 
