@@ -23,9 +23,11 @@ const (
 )
 
 var (
-	hexID     = regexp.MustCompile("^[0-9a-f]{16}$") // a token_id
-	rfc3339   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
-	tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
+	hexID = regexp.MustCompile("^[0-9a-f]{16}$") // a token_id
+	// maskedName is what a program on the way may leave of a name.
+	maskedName = regexp.MustCompile(`(?i)^(mask.*|redact.*|hidden|removed|anonym.*|[-_.x?]*|([0-9a-f]{8})+)$`)
+	rfc3339    = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
+	tokenPath  = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
 	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
@@ -252,8 +254,7 @@ func textOf(data fields, name string) (hidden, shown string) {
 	return "", shown
 }
 
-// tokenOf says how the data of a response names the token in it. Without a lease, and where it is not known to be of the engine,
-// anybody may have put names of two tokens together: one is believed.
+// tokenOf says how a response names the token in it. If it may not be of the engine, names of two may be in it: one is believed.
 func (c *classifier) tokenOf(e *entry) (t token) {
 	r, data := e.Request, e.Response.Data
 	access, shownAccess := textOf(data, "access_token")

@@ -24,13 +24,13 @@ import (
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
 // leakedToken reads the leaked token, or none. What is not clearly one is an error, since a search for it would find nobody.
-func leakedToken(o options, stdin io.Reader) (string, error) {
+func leakedToken(ctx context.Context, o options, stdin io.Reader) (string, error) {
 	if o.tokenFile == "" {
 		return "", nil
 	}
 	text, err := os.ReadFile(o.tokenFile)
 	if o.tokenFile == "-" {
-		text, err = io.ReadAll(stdin)
+		text, err = io.ReadAll(readUntil(ctx, stdin))
 	}
 	found := tokenPattern.FindStringSubmatch(string(text))
 	switch {

@@ -175,7 +175,7 @@ type block struct {
 
 func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
 	if s.name == "-" {
-		return s.lines(ctx, stdin, f, blocks)
+		return s.lines(ctx, readUntil(ctx, stdin), f, blocks)
 	}
 	file, err := os.Open(s.name) //nolint:gosec // G703: the user names it
 	if err != nil {
@@ -334,8 +334,7 @@ type response struct {
 	WrapInfo      fields   `json:"wrap_info"`
 }
 
-// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory. The
-// decoder fills the map that it is given, and would make one for 64 fields.
+// fields are decoded where they are used, to save memory. The decoder fills the map it is given, or makes one for 64 fields.
 type fields map[string]json.RawMessage
 
 // text is the text of that name, or empty.

@@ -69,10 +69,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // audit reads the logs, resolves what they tell and writes the report.
 func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	if slices.Contains(o.files, "-") || o.tokenFile == "-" {
-		stdin = readUntil(ctx, stdin)
-	}
-	if o.leaked, err = leakedToken(o, stdin); err != nil {
+	if o.leaked, err = leakedToken(ctx, o, stdin); err != nil {
 		return fmt.Errorf("reading the leaked token: %w", err)
 	}
 	s, err := openStore(ctx, o)
@@ -80,23 +77,19 @@ func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := scan(ctx, o, stdin, s); err != nil {
-		return err
+	if err = scan(ctx, o, stdin, s); err == nil {
+		if err = s.resolve(ctx, o); err == nil {
+			err = s.writeReport(ctx, o, stdout, stderr)
+		}
 	}
-	if err := s.resolve(ctx, o); err != nil {
-		return err
-	}
-	return s.writeReport(ctx, o, stdout, stderr)
+	return err
 }
 
 // readUntil is in until ctx ends: else a signal would wait for the next byte of a quiet pipe or terminal.
 func readUntil(ctx context.Context, in io.Reader) io.Reader {
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
-	go func() {
-		_, err := io.Copy(w, in)
-		w.CloseWithError(err)
-	}()
+	go func() { _, err := io.Copy(w, in); w.CloseWithError(err) }()
 	return r
 }
 
@@ -233,6 +226,5 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 	return now.UTC().Add(-ago), nil
 }
 
-// looksLikeToken recognises what may have been typed in place of a file: a token, also for an option that there is not, the value of
-// a header, or a Vault token.
+// looksLikeToken recognises, in place of a file or for a made-up option, a token, the value of a header, or a Vault token.
 var looksLikeToken = regexp.MustCompile(`^--?[\w-]*token(=|$)|^(-[^=]*=)?(eyJ.{18}|[0-9a-f]{40}$|JWT |Bearer |hv[sb]\.\w{18})`)

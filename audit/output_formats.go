@@ -70,13 +70,11 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 	err := s.print(ctx, stderr, `SELECT 'Possible readers are in ' || file || ': ' || count(DISTINCT request) || ' requests.' AS text
 		FROM line JOIN leak USING (request) WHERE verdict = 'possible' GROUP BY file ORDER BY file`)
 	out := bufio.NewWriterSize(stdout, 64<<10)
-	write := map[string]func(context.Context, options, io.Writer) error{
-		"table": s.table, "json": s.json, "csv": s.csv, "html": s.html,
-	}
+	as := map[string]func(context.Context, options, io.Writer) error{"table": s.table, "json": s.json, "csv": s.csv, "html": s.html}
 	if o.format == "csv" {
 		err = errors.Join(err, s.notes(ctx, stderr))
 	}
-	err = errors.Join(err, write[o.format](ctx, o, out))
+	err = errors.Join(err, as[o.format](ctx, o, out))
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return err
 	}

@@ -64,8 +64,7 @@ WHERE q.kind = 'revoke' AND q.outcome IN ('ok', 'not known') AND q.in_span;
 CREATE VIEW tokens AS SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
   coalesce(g.times, 0) AS times, coalesce(g.callers, 0) AS callers, coalesce(g.first, '') AS first, coalesce(g.last, '') AS last, coalesce(t.revoked_at, '') AS revoked_at
 FROM token t LEFT JOIN (SELECT given.token, count(*) AS times, count(DISTINCT caller) AS callers, min(time) AS first, max(time) AS last FROM given
-  JOIN request ON key = given.request WHERE mine AND in_span GROUP BY 1) g ON g.token = t.id
-WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
+  JOIN request ON key = given.request WHERE mine AND in_span GROUP BY 1) g ON g.token = t.id WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
@@ -126,6 +125,5 @@ FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
 WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
 UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
-  || ': who was given it before is not known, give older files.', 1
-FROM log, sought_since WHERE unixepoch(first) > since + 2
+  || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since + 2
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -2,11 +2,9 @@
 -- SPDX-License-Identifier: MPL-2.0
 
 -- What the lines tell together. Nothing depends on their order.
-
 -- Names of the leaked token and of revoked ones, whether the log has them or not.
 INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
   UNION SELECT rtrim(lower(text), char(10)), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
-
 -- Here unite fills the table class.
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
 CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
@@ -70,10 +68,8 @@ INSERT OR IGNORE INTO given SELECT token, key FROM request WHERE token <> 0 AND 
 UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = key) WHERE kind = 'unwrap' AND token = 0 AND +key IN (SELECT request FROM given);
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
-
 -- Reads whose token the log does not show, and why.
-CREATE TABLE unjudged AS SELECT key AS request, CASE
-    WHEN outcome = 2 THEN 'its response is not in the log'
+CREATE TABLE unjudged AS SELECT key AS request, CASE WHEN outcome = 2 THEN 'its response is not in the log'
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
     WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
     WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
@@ -86,7 +82,6 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
   AND (kind = 'read' OR seen_token <> 0 AND coalesce((SELECT path LIKE '%token/%' OR path = 'sys/wrapping/wrap' FROM request o WHERE o.key = r.origin), 1) OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
   OR kind = 'rewrap' AND origin IS NULL AND (mount <> '' OR outcome < 3 AND NOT followed OR outcome = 5 AND path LIKE '%unwrap') AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
-
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.

@@ -2,12 +2,10 @@
 -- SPDX-License-Identifier: MPL-2.0
 
 -- What the lines of the log tell, in any order and as often as they come. Times are nanoseconds since 1970, and '' is unknown.
-
 -- The options of the report: one row.
 CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT, leaked_iat REAL);
 -- What the reader of the report must know about the log.
 CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
-
 -- One line as a device logged it, of a request (began) or of its response (ended), or both where they stand close to each other: the
 -- other time is 0. caller and token are rows of seen_caller and seen_token. The numbers of outcomes are explained in the view requests. The
 -- kinds on a mount are read (of a token, through a role), write and delete (of a config or role), rotate, revoke, view (anything else) and
@@ -19,9 +17,7 @@ CREATE TABLE line (
 -- A caller and a token as a line has them.
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);
 CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, authorization TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
-
--- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or took, and the
--- HMACs or token_ids of what it unwrapped or wrapped, or named as rejected.
+-- What a request also had: parameters, revoked tokens, secrets in clear, wrapping tokens, and names of what it (un)wrapped or rejected.
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
   text TEXT AS (name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END), PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
@@ -29,7 +25,6 @@ CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WI
 CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE begin (file TEXT PRIMARY KEY, ns INTEGER); -- the time of a file's earliest line, whatever that is about
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
-
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
 -- lines of one request belongs together, but for names of tokens that anybody may have wrapped together. Rows that are the same, in any number of steps, have one class, their least id; without a row, it is their own.
 CREATE TABLE class (id INTEGER PRIMARY KEY, class INTEGER);
@@ -44,9 +39,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
   UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0 AND (kind = 'read' OR lease <> '' OR request IN (SELECT u.request FROM wrapping u JOIN wrapping o USING (name) JOIN line l ON l.request = o.request AND l.kind = 'read'))
   UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping WHERE name <> '';
-
--- The HMACs of Vault's audit devices: of the leaked token (leaked), of token_ids (id), and of texts that the log is likely to have (text), which tell
--- whether a line was made by a device as it is today.
+-- HMACs by Vault's audit devices of the leaked token, of token_ids, and of likely texts, which tell a device as it is today by its lines.
 CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
 CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', value FROM setting, json_each(json_array(leaked, upper(leaked), leaked || char(10))) WHERE leaked <> ''
   UNION VALUES ('text', 'JWT'), ('text', 'Bearer')

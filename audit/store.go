@@ -15,7 +15,6 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -71,9 +70,6 @@ func key(parts ...string) int64 {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return int64(binary.BigEndian.Uint64(sum[:]) >> 2)
 }
-
-// maskedName is what a program on the way may leave of a name.
-var maskedName = regexp.MustCompile(`(?i)^(mask.*|redact.*|hidden|removed|anonym.*|[-_.x?]*|([0-9a-f]{8})+)$`)
 
 // add stores what a line tells.
 func (s *store) add(f *fact) error {

@@ -13,8 +13,7 @@
     for (const [key, value] of Object.entries(attributes || {})) {
       if (key.startsWith("on")) node.addEventListener(key.slice(2), value); else node.setAttribute(key, value);
     }
-    node.append(...children.filter((c) => c !== ""));
-    return node;
+    node.append(...children.filter((c) => c !== "")); return node;
   };
   const el = (name, ...rest) => make(document.createElement(name), ...rest), svg = (name, ...rest) => make(document.createElementNS("http://www.w3.org/2000/svg", name), ...rest);
   // Invisible characters and those that turn the writing direction are shown as what they are.
@@ -34,8 +33,7 @@
   const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes }), readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
   const bound = (name) => {
     const text = state[name].trim(), at = text ? Date.parse(text.replace(" ", "T").replace(/(Z|[+-]\d\d:\d\d)?$/, (zone) => zone || "Z")) : NaN;
-    byId("f-" + name).classList.toggle("wrong", text !== "" && Number.isNaN(at));
-    return at;
+    byId("f-" + name).classList.toggle("wrong", text !== "" && Number.isNaN(at)); return at;
   };
   // One test for all tables: what a table does not have does not hide its lines.
   const matcher = () => {
@@ -76,8 +74,7 @@
       }, name.replaceAll("_", " "))));
     }
     t.draw = (test) => {
-      t.test = test;
-      const kept = data.filter((r) => test(r, id === "receivers" || id === "possible"));
+      t.test = test; const kept = data.filter((r) => test(r, id === "receivers" || id === "possible"));
       kept.sort((a, b) => ((a[t.by] ?? "") < (b[t.by] ?? "") ? -1 : (a[t.by] ?? "") > (b[t.by] ?? "") ? 1 : 0) * (t.down ? -1 : 1));
       [...head.children].forEach((th, n) => {
         if (names[n] === t.by) th.setAttribute("aria-sort", t.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
@@ -91,9 +88,7 @@
       el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), body), empty), more));
     tables.push(t);
   };
-  const fixed = () => {
-    const s = report.summary[0];
-    document.title = byId("title").textContent = "Audit of " + plain(report.mount);
+  const fixed = () => { const s = report.summary[0]; document.title = byId("title").textContent = "Audit of " + plain(report.mount);
     byId("span").textContent = (s.first ? clock(s.first) + " to " + clock(s.last) + " UTC" : "no request of this mount") + " \u00b7 by mastersindia-audit " + plain(report.version);
     if (report.alarms.length) {
       byId("alarms").append(el("div", { class: "panel alarm", role: "alert" }, el("h2", {}, report.alarms.length === 1 ? "An alarm" : report.alarms.length + " alarms"),
