@@ -594,11 +594,7 @@ func TestClock_SetForwardThenRestart(t *testing.T) {
 		s.Clock.Jump(ahead)
 		advance(3 * time.Minute)
 		s.reloadIf(restart)
-		for range 11 {
-			a, err := s.ask(t.Context(), "app", nil)
-			check.Require(t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
-			advance(time.Minute)
-		}
+		s.leasesEnd(11)
 	})
 }
 
@@ -616,11 +612,7 @@ func TestClock_AheadWithLowerLimit(t *testing.T) {
 		s.Clock.Jump(-10 * time.Minute)
 		advance(time.Minute)
 		s.write("config/gst", map[string]any{"max_token_ttl": 0})
-		for range 12 {
-			a, err := s.ask(t.Context(), "app", nil)
-			check.Require(t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
-			advance(time.Minute)
-		}
+		s.leasesEnd(12)
 	})
 }
 
@@ -633,4 +625,50 @@ func repeatingMount(t *testing.T, life time.Duration) *testMount {
 	s.write("config/gst", with(f.config, "verify_connection", false))
 	s.write("role/app", map[string]any{"config": "gst"})
 	return s
+}
+
+// The same of a token that is served no more, since a write has superseded it or its config was deleted.
+func TestClock_SetForwardThenRestartWithoutToken(t *testing.T) {
+	eachPair(t, []bool{false, true}, []bool{false, true}, func(t *testing.T, deleted, restart bool) {
+		settings := with(repeatingOAuth(false).config, "verify_connection", false, "headers", "X-Branch=1")
+		s := repeatingMount(t, 15*time.Minute)
+		s.token("app")
+		advance(time.Minute)
+		if deleted {
+			s.remove("config/gst")
+		} else {
+			s.write("config/gst", settings)
+		}
+		s.Clock.Jump(localTime)
+		advance(3 * time.Minute)
+		s.reloadIf(restart)
+		s.write("config/gst", settings)
+		s.leasesEnd(10)
+	})
+}
+
+// max_token_ttl has ended the use of a token that lives on, the clock is set back, and the limit is lifted.
+func TestClock_SetBackAfterLimit(t *testing.T) {
+	eachPair(t, []time.Duration{0, -10 * time.Minute}, []bool{false, true}, func(t *testing.T, by time.Duration, restart bool) {
+		s := repeatingMount(t, time.Hour)
+		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		s.token("app")
+		advance(25 * time.Minute)
+		s.Clock.Jump(by)
+		advance(time.Minute)
+		s.reloadIf(restart)
+		s.write("config/gst", map[string]any{"max_token_ttl": 0})
+		advance(23 * time.Minute)
+		s.leasesEnd(12)
+	})
+}
+
+// leasesEnd reads the token each minute: no lease outlives it.
+func (s *testMount) leasesEnd(minutes int) {
+	s.t.Helper()
+	for range minutes {
+		a, err := s.ask(s.t.Context(), "app", nil)
+		check.Require(s.t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
+		advance(time.Minute)
+	}
 }

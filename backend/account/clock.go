@@ -63,7 +63,7 @@ func (t *Token) corrected(now Reading) (*Token, bool) {
 	}
 	t = t.aged(now)
 	left := t.elapsedLeft(now) - t.missed
-	if left <= 0 || t.ExpiresAt.Sub(now.Wall)-left <= Margin {
+	if left+t.lifeTold()-t.Life() <= 0 || t.ExpiresAt.Sub(now.Wall)-left <= Margin {
 		return t, false
 	}
 	shifted := *t
@@ -165,6 +165,7 @@ func (t *transition) correctClock() {
 				t.changed()
 			}
 			if right != token {
+				t.changedLazily()
 				*list = slices.Clone(*list)
 				(*list)[n] = right
 			}

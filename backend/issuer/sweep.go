@@ -46,7 +46,7 @@ func (i *Issuer) Sweep() {
 		i.now() // also where no account is in memory, a clock that was set is noticed
 		i.outbox.retry()
 		for w := range i.workers.all() {
-			w.sweep(active)
+			i.guard(func() { w.sweep(active) }) // one that breaks does not end those of the others
 		}
 		i.queue.Signal()
 		if active && i.setBack.Swap(false) {
