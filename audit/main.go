@@ -201,8 +201,8 @@ func (o *options) check() error {
 		return errors.New("standard input (-) can be read once: for the log, or for the token")
 	case len(o.devices) > 0 && !vaultIsGiven():
 		return errors.New("-audit-device asks Vault: set VAULT_ADDR, and VAULT_TOKEN, which vault login does not set")
-	case o.since >= o.until:
-		return errors.New("-since is not before -until")
+	case o.since >= min(o.until, time.Now().UnixNano()):
+		return errors.New("-since is not before -until, or in the future")
 	}
 	return nil
 }

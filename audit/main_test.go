@@ -15,30 +15,6 @@ import (
 	"time"
 )
 
-// TestGolden compares reports of the same day with those of before. UPDATE_GOLDEN=1 writes them anew.
-func TestGolden(t *testing.T) {
-	withoutVault(t)
-	for name, shown := range map[string][]string{"tuned": tuned(), "untuned": nil} {
-		path := logFile(t, func(l *Log) { l.HideIssue = shown == nil; l.Day() }, shown...)
-		for _, format := range []string{"table", "csv", "json"} {
-			got := must(t, "", "-format="+format, path)
-			golden := filepath.Join("testdata", name+"."+format)
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s differs from what is now written (UPDATE_GOLDEN=1 takes it over):\n%s", golden, got)
-			}
-		}
-	}
-}
-
 func TestHelp_NamesEveryOption(t *testing.T) {
 	flags := newFlags(new(options), time.Now())
 	help := must(t, "", "-help")
@@ -64,6 +40,7 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-format=xml", "f"}, "table, json, csv, html"},
 		{[]string{"-since=yesterday", "f"}, "24h"},
 		{[]string{"-since=1h", "-until=2h", "f"}, "not before"},
+		{[]string{"-since=2999-01-01", "f"}, "in the future"},
 		{[]string{"-mount=/", "f"}, "vault secrets list"},
 		{[]string{"f", "-since=1h"}, "options come first"},
 		{[]string{"-nonsense", "f"}, "-help"},
