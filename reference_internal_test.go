@@ -450,3 +450,15 @@ func TestReference_KeepsCommandOutput(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// Entries of every schema that was ever written are kept as examples, and read by the tests of storage.
+func TestSchemas_HaveExamples(t *testing.T) {
+	t.Parallel()
+	for name, schema := range map[string]int{"config": configSchema, "role": roleSchema, "lease": leaseSchema} {
+		for v := 1; v <= schema; v++ {
+			if _, err := os.Stat(fmt.Sprintf("testdata/storage/v%d", v)); err != nil {
+				t.Errorf("schema %d of a %s: %v", v, name, err)
+			}
+		}
+	}
+}

@@ -71,8 +71,9 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
-		gaps := s.gaps()[1:]
-		got := s.Simulator.Counters().Faulted
+		got, gaps := s.Simulator.Counters().Faulted, s.gaps()
+		check.Require(t, len(gaps) > 0, "no rotation was tried")
+		gaps = gaps[1:]
 		check.Require(t, got >= 20 && got == len(gaps)+1, "%d rotations failed of %d; want all, and at least 20", got, len(gaps)+1)
 		doubling(t, gaps, time.Minute, 20*time.Millisecond)
 		different := make(map[time.Duration]bool)

@@ -218,7 +218,9 @@ func TestConfigRefused_Secret(t *testing.T) {
 			json.Number("86397"), float64(86397), true, nil, []any{"canary"}, map[string]any{"canary": "canary"},
 		}, "string")
 		refuseEach(t, oauth(), field, []any{"canary\n", "canary\r", "canary\r\n"}, "newline", "printf %s")
-		refuseEach(t, oauth(), field, []any{"hvs.canary" + strings.Repeat("x", 18)}, "is a Vault token")
+		for _, kind := range []string{"hvs.", "hvb.", "hvr."} { // service, batch and recovery tokens
+			refuseEach(t, oauth(), field, []any{kind + "canary" + strings.Repeat("x", 18)}, "is a Vault token")
+		}
 	}
 	const vaults = "hvs.canary0canary0canary0canary"
 	refuseEach(t, oauth(), "pause_reason", []any{"eyJcanary.eyJ.x", "leaked: JWT eyJcanary.eyJ.x", "leaked " + vaults + ".", "leak=" + vaults}, "contains a token")

@@ -21,6 +21,7 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 		s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
 		text := s.failure("app").Error()
 		check.Require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
+		check.True(t, strings.Count(text, "=-") <= 1, "only one value can come from standard input: %s", text)
 		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
 			name := field[1]
 			check.True(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)

@@ -55,6 +55,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 			"a number":           {map[string]any{"token": 86397}, []string{"token: must be a string"}},
 			"null":               {map[string]any{"token": nil}, []string{"token: must be a string"}},
 			"a number as id":     {map[string]any{"token_id": json.Number("1234567890123456")}, []string{"token_id: must be a string"}},
+			"a recovery token":   {map[string]any{"token": "hvr.canary"}, []string{"token: is one of Vault"}},
 			"a token of Vault":   {map[string]any{"token": "hvs.canary"}, []string{"token: is one of Vault", "vault token revoke -accessor"}},
 			"JSON":               {map[string]any{"token": `{"access_token":"` + token + `"}`}, []string{"token: is not one token"}},
 			"two lines":          {map[string]any{"token": token[:9] + "\n" + token[9:]}, []string{"token: is not one token: give one, in one line"}},

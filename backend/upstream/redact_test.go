@@ -275,6 +275,15 @@ func TestRedact_BeforeCut(t *testing.T) {
 	}
 }
 
+func TestRedact_PartOfLongSecret(t *testing.T) {
+	t.Parallel()
+	const secret, part = "abcdefghijklmnopqrstuvwxyzZYXWVUTSRQPONMLKJIHGFEDCBA", 16
+	for from := range len(secret) - part + 1 {
+		e := loginWith(t, secret, always(206, "application/json", `{"error":"it is `+secret[from:from+part]+`-wrong"}`))
+		check.Equal(t, e.Detail, "", "the detail, with a part of the secret")
+	}
+}
+
 func TestRedact_TextMadePlain(t *testing.T) {
 	type testCase struct{ text, want string }
 	each(t, map[string]testCase{

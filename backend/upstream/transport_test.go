@@ -109,6 +109,7 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 			check.Equal(t, s.asked.Load(), 1, "the server was asked N times")
 			mustBe(t, e, test.want)
 			check.Contains(t, e.Detail, test.say)
+			check.True(t, !e.NotSent, "the server has read the request, and it counts as not sent")
 		})
 	}
 }
