@@ -311,7 +311,7 @@ func (c *crashes) duringLogin(t *testing.T, ask func() error) {
 	}
 	if err := <-done; err == nil {
 		c.asked++
-	} else if status := statusOf(err); status != http.StatusInternalServerError {
+	} else if statusOf(err) != http.StatusInternalServerError && !strings.Contains(err.Error(), cutOff) { // of the new process
 		t.Errorf("a request in the middle of whose login the plugin was killed: %v", err)
 	}
 }
