@@ -672,3 +672,17 @@ func (s *testMount) leasesEnd(minutes int) {
 		advance(time.Minute)
 	}
 }
+
+// A clock is slewed by NTP. The end of a repeated token that outlives max_token_ttl costs no more logins by that.
+func TestClock_SlewCostsNoLogin(t *testing.T) {
+	eachOf(t, []time.Duration{0, time.Millisecond}, func(t *testing.T, slewed time.Duration) {
+		s := repeatingMount(t, 15*time.Minute)
+		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		s.token("app")
+		s.Clock.Jump(slewed)
+		for range 16 {
+			s.leasesEnd(1)
+		}
+		s.wantLogins(4)
+	})
+}
