@@ -100,6 +100,8 @@ func (s *openedShell) run(t *testing.T, c shown) string {
 // try types a command, and returns what it printed and its exit code.
 func (s *openedShell) try(t *testing.T, command string) (printed, code string) {
 	t.Helper()
+	said, err := exec.CommandContext(t.Context(), "bash", "-n", "-c", command).CombinedOutput()
+	check.Require(t, err == nil, "%s: %s is no whole command, and the shell would wait for its rest: %s", s.document, command, said)
 	s.number++
 	mark := fmt.Sprintf("==> %d: ", s.number)
 	check.Value(fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", command, mark))(t)
