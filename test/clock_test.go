@@ -622,8 +622,7 @@ func repeatingMount(t *testing.T, life time.Duration) *testMount {
 	f := repeatingOAuth(false).living(life)
 	s := newLatencyMount(t, f.account)
 	s.EveryMinute()
-	s.write("config/gst", with(f.config, "verify_connection", false))
-	s.write("role/app", map[string]any{"config": "gst"})
+	s.mount(f)
 	return s
 }
 
@@ -680,9 +679,39 @@ func TestClock_SlewCostsNoLogin(t *testing.T) {
 		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
 		s.token("app")
 		s.Clock.Jump(slewed)
-		for range 16 {
-			s.leasesEnd(1)
-		}
+		s.leasesEnd(16)
 		s.wantLogins(4)
+	})
+}
+
+// The machine was suspended while the upstream repeats a token that outlives max_token_ttl: no lease outlives the token either.
+func TestClock_SuspendedBesideLimit(t *testing.T) {
+	eachOf(t, []time.Duration{0, 20 * time.Minute}, func(t *testing.T, asleep time.Duration) {
+		s := repeatingMount(t, time.Hour)
+		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		s.token("app")
+		advance(2 * time.Minute)
+		s.Suspend(asleep)
+		s.leasesEnd(90)
+	})
+}
+
+// The plugin starts while the clock is ahead, and it is set right: when a revoked token has ended upstream, another one comes, and
+// it itself is served no more.
+func TestClock_StartAheadKeepsRevoked(t *testing.T) {
+	eachOf(t, []time.Duration{0, localTime, farAhead}, func(t *testing.T, ahead time.Duration) {
+		s := repeatingMount(t, 24*time.Hour)
+		began, first := time.Now(), s.token("app")
+		s.write("revoke/gst", nil)
+		s.startWrong(ahead, nil)
+		advance(2 * time.Hour)
+		s.remove("config/gst")
+		s.mount(repeatingOAuth(false))
+		a, err := s.ask(t.Context(), "app", nil)
+		for ; err != nil; a, err = s.ask(t.Context(), "app", nil) {
+			check.Require(t, time.Since(began) < 25*time.Hour, "the token has ended, and there is no other: %v", err)
+			advance(10 * time.Minute)
+		}
+		check.True(t, a.id != first.id, "the revoked token is served after %s", time.Since(began))
 	})
 }

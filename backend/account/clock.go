@@ -32,8 +32,7 @@ func SystemClock() Clock {
 // withElapsed is a token that was read from storage, on the clocks of this process.
 func (t *Token) withElapsed(env Env) *Token {
 	at, missed, _ := env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
-	before := max(0, t.missed-missed) // this process started
-	t.elapsed, t.missed = at+before, missed+before
+	t.elapsed, t.missed = at+t.missed, missed+t.missed // since it was stored, and before
 	return t
 }
 
@@ -108,7 +107,7 @@ func (t *transition) correctRevoked() {
 	now, isCopy := t.env.Reading, false
 	for n, r := range t.Revoked {
 		left := r.elapsed - now.Elapsed
-		if r.End.Sub(now.Wall)-left <= Margin {
+		if r.otherClock || r.End.Sub(now.Wall)-left <= Margin {
 			continue
 		}
 		if !isCopy {
@@ -119,15 +118,23 @@ func (t *transition) correctRevoked() {
 	}
 }
 
+// correct is the token corrected, and whether its times were wrong.
+func (t *transition) correct(token *Token) (right *Token, wrong bool) {
+	right, wrong = token.corrected(t.env.Reading)
+	if wrong {
+		t.changed()
+	} else if right != token {
+		t.changedLazily()
+	}
+	return right, wrong
+}
+
 // correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
 func (t *transition) correctClock() {
 	now := t.env.Reading
-	right, wrong := t.Current.corrected(now)
+	right, wrong := t.correct(t.Current)
 	if wrong {
-		t.changed()
 		t.Corrected = t.Version
-	} else if right != t.Current {
-		t.changedLazily()
 	}
 	t.Current = right
 	if c := t.Current; c != nil && !t.Suspect && c.Remaining(now) <= 0 && c.ExpiresAt.Sub(now.Wall) > Margin {
@@ -143,11 +150,7 @@ func (t *transition) correctClock() {
 			t.changed()
 			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account) })
 		}
-		right, wrong := t.Work.Token.corrected(now)
-		if wrong {
-			t.changed()
-		}
-		if right != t.Work.Token {
+		if right, _ := t.correct(t.Work.Token); right != t.Work.Token {
 			t.changeWork(func(w *Work) { w.Token = right })
 		}
 	}
@@ -160,12 +163,7 @@ func (t *transition) correctClock() {
 	}
 	for _, list := range []*[]*Token{&t.Superseded, &t.Deleted} {
 		for n, token := range *list {
-			right, wrong := token.corrected(now)
-			if wrong {
-				t.changed()
-			}
-			if right != token {
-				t.changedLazily()
+			if right, _ := t.correct(token); right != token {
 				*list = slices.Clone(*list)
 				(*list)[n] = right
 			}

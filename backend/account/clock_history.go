@@ -73,21 +73,17 @@ func (r Reading) zero() time.Time { return time.Unix(0, int64(r.ahead())).UTC() 
 // by is the history from when the wall clock last went as for times that were stored beside this zero; all of it where it never
 // did. A clock that was set and then set right has told nothing in between that would count.
 func (h ClockHistory) by(zero time.Time) ClockHistory {
-	for n, s := range slices.Backward(h.stretches) {
-		if (s.ahead - time.Duration(zero.UnixNano())).Abs() <= Margin {
-			return ClockHistory{h.stretches[n:]}
-		}
-	}
-	return h
+	return ClockHistory{h.stretches[max(0, h.last(zero)):]}
 }
 
-// elapsedThen is the elapsed time when the wall clock shows a time, also one to come, if it goes on as where the history begins.
-func (h ClockHistory) elapsedThen(wall time.Time, now Reading) time.Duration {
-	ahead := now.ahead()
-	if len(h.stretches) > 0 {
-		ahead = h.stretches[0].ahead
+// last is the last stretch in which the wall clock went as from this zero; -1 for none.
+func (h ClockHistory) last(zero time.Time) int {
+	for n, s := range slices.Backward(h.stretches) {
+		if (s.ahead - time.Duration(zero.UnixNano())).Abs() <= Margin {
+			return n
+		}
 	}
-	return time.Duration(wall.UnixNano()) - ahead
+	return -1
 }
 
 // elapsedAt is the elapsed time at which the wall clock has shown that time, the first where it has done so more than once; by

@@ -73,6 +73,8 @@ type StoredToken struct {
 type StoredRevoked struct {
 	ID  string    `json:"token_id"`
 	End time.Time `json:"end"`
+	// OtherClock says that End is by another clock than the record's.
+	OtherClock bool `json:"other_clock,omitempty"`
 }
 
 // StoredAttempt is a login that began.
@@ -148,7 +150,8 @@ func (s *State) record(env Env) *Record {
 		r.Superseded = append(r.Superseded, stored)
 	}
 	for _, revoked := range s.Revoked {
-		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End})
+		off := revoked.End.Sub(r.Clock) - revoked.elapsed
+		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End, revoked.otherClock || off.Abs() > Margin})
 	}
 	for _, t := range s.Deleted {
 		r.Deleted = append(r.Deleted, s.storeToken(t))

@@ -128,8 +128,8 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 		kept.lifeAssumed = false
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
 		// The wall clock may have been ahead: then the first end is yet to come when this one has.
-		if first := min(told.elapsedLeft(now), token.Remaining(now)); first > left+Margin {
-			kept.toldLife = now.Wall.Add(first).Sub(kept.IssuedAt)
+		if missed := min(told.elapsedLeft(now), token.Remaining(now)) - left; missed > Margin {
+			kept.elapsed, kept.missed = kept.elapsed+missed, kept.missed+missed
 		}
 		return &kept
 	}

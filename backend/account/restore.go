@@ -15,12 +15,15 @@ var errUnfinished = errors.New("the last login was cut off when the plugin stopp
 // restore takes over a record. What it means under the present settings, nil for none, is for adopt.
 func (t *transition) restore(r *Record, a *Account) {
 	env := t.env
+	otherClock := env.Clocks.last(r.Clock) < 0
 	env.Clocks = env.Clocks.by(r.Clock)
 	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
 	t.Failures = r.failures(t.env, a)
 	for _, revoked := range r.Revoked {
-		t.Revoked = append(t.Revoked, revokedToken{revoked.ID, revoked.End, env.Clocks.elapsedThen(revoked.End, t.env.Reading)})
+		t.Revoked = append(t.Revoked, revokedToken{
+			ID: revoked.ID, End: revoked.End, elapsed: revoked.End.Sub(r.Clock), otherClock: otherClock || revoked.OtherClock,
+		})
 	}
 	for _, stored := range r.Superseded {
 		token := stored.token(r.RefreshTarget).withElapsed(env)

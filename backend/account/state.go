@@ -124,6 +124,8 @@ type revokedToken struct {
 	// End is the token's last known end, and elapsed the same on the other clock.
 	End     time.Time
 	elapsed time.Duration
+	// otherClock says that End is by a clock which this process has not seen: elapsed tells nothing.
+	otherClock bool
 }
 
 // OutboxEntry is an entry that the ledger does not have yet.
