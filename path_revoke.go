@@ -94,8 +94,11 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	if errors.Is(err, issuer.ErrNoToken) {
 		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
-		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. %s",
-			name, b.whereIssued(advice, req.MountPoint, name, tokenID)))
+		where, isOwn := b.whereIssued(advice, req.MountPoint, name, tokenID)
+		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. %s", name, where))
+		if isOwn {
+			b.warnOfSharedTokens(advice, resp, req.MountPoint, name, []issuer.Revocation{{TokenID: tokenID}})
+		}
 		return resp, nil
 	}
 	if err != nil {
@@ -171,35 +174,36 @@ func (b *backend) warnOfTokensFromBefore(
 	}
 }
 
-// whereIssued says what the ledger knows of a token that is none of the config's unexpired ones.
-func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) string {
+// whereIssued says what the ledger knows of a token that is none of the config's unexpired ones; isOwn is false where it was never
+// one of its tokens.
+func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) (where string, isOwn bool) {
 	found, _ := b.findIssued(ctx, tokenID) // without the ledger the status is what there is to advise
 	now := b.clock().Wall
 	for _, f := range found {
 		switch {
 		case f.Config == name && f.Upstream == string(account.Killed):
-			return "It was revoked upstream at " + timeText(f.RevokedAt) + "."
+			return "It was revoked upstream at " + timeText(f.RevokedAt) + ".", true
 		case f.Config == name && f.ExpiresAt.After(now) && b.issuer.IsRevoking(name, tokenID):
 			return fmt.Sprintf("It is no longer handed out, and the upstream is still being asked to revoke it: vault read %sledger/%s",
-				mount, name)
+				mount, name), true
 		case f.Config == name && f.ExpiresAt.After(now):
 			return fmt.Sprintf("It is from before the config was deleted and written again, its token lifetime was shortened, or "+
 				"the record of its tokens was replaced, and is valid upstream until %s, unless the vendor revokes it: the engine cannot.",
-				timeText(f.ExpiresAt))
+				timeText(f.ExpiresAt)), true
 		case f.Config == name:
 			s, _ := b.issuer.Known(name)
-			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger(s.Account) + "."
+			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger(s.Account) + ".", true
 		case !f.ExpiresAt.After(now):
-			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config)
+			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config), false
 		default:
 			if c, err := b.store.config(ctx, f.Config); c == nil && err == nil {
 				return fmt.Sprintf("It was issued for config %s, which was deleted: vault write %slookup token_id=%s",
-					f.Config, mount, tokenID)
+					f.Config, mount, tokenID), false
 			}
-			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID)
+			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID), false
 		}
 	}
-	return fmt.Sprintf("See vault read %sstatus/%s.", mount, name)
+	return fmt.Sprintf("See vault read %sstatus/%s.", mount, name), false
 }
 
 // tokenIDParameter stands for a token_id in a command, since messages repeat no value. It is "" for none.

@@ -172,6 +172,63 @@ func TestPanic_InAResult(t *testing.T) {
 	})
 }
 
+// twoAccounts is a mount whose clock panics once, at that call below a function, with a token of each of two accounts.
+func twoAccounts(t *testing.T, below string, call int64) (*testMount, *clockPanic) {
+	t.Helper()
+	s := gstMount(t, time.Hour)
+	s.write("config/other", jwtConfig("verify_connection", false))
+	s.write("role/kiosk", map[string]any{"config": "other"})
+	clock := newClockPanic(s, below)
+	clock.left.Store(call)
+	s.token("app")
+	s.token("kiosk")
+	return s, clock
+}
+
+// The rotation of one account panics. That of the other goes on, also before the next sweep.
+func TestPanic_InARotation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		panicked := 0
+		for call := range int64(20) {
+			s, clock := twoAccounts(t, ".useSlot", call)
+			advance(50 * time.Minute)
+			if clock.left.Swap(-1) >= 0 {
+				break
+			}
+			panicked++
+			check.True(t, s.logins() >= 3, "call %d: %d logins of two accounts: neither was rotated", call, s.logins())
+			s.EveryMinute()
+			advance(2 * time.Minute)
+			s.wantLogins(4, "of two accounts, once the sweep has come")
+			s.Stop()
+		}
+		check.Require(t, panicked != 0, "nothing has panicked")
+	})
+}
+
+// Taking note of what the ledger has taken panics. The ledger gets the next tokens all the same.
+func TestPanic_InTheOutbox(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		panicked := 0
+		for call := range int64(20) {
+			s, clock := twoAccounts(t, ".(*outbox).send", call)
+			s.EveryMinute()
+			advance(50 * time.Minute)
+			if clock.left.Swap(-1) >= 0 {
+				break
+			}
+			panicked++
+			known := s.storedUnder("ledger/id/")
+			for _, role := range []string{"app", "kiosk"} {
+				id := s.token(role).id
+				check.True(t, known["ledger/id/"+id] != "", "call %d: the ledger's storage does not know token %s of %s", call, id, role)
+			}
+			s.Stop()
+		}
+		check.Require(t, panicked != 0, "nothing has panicked")
+	})
+}
+
 // An access to storage panics, once. That is the end neither of the account nor of the ledger.
 func TestPanic_InStorage(t *testing.T) {
 	type testCase struct {

@@ -208,6 +208,23 @@ func TestRevoke_ContinuesPastMaxTokenTTL(t *testing.T) {
 	})
 }
 
+// The refresh endpoint is down while a new token is served: it is asked once a minute.
+func TestRevoke_PendingIsAskedEachMinute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := jwtV2().living(24 * time.Hour).mounted(t)
+		s.EveryMinute()
+		s.token("app")
+		advance(2 * time.Minute)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke("")
+		s.token("app")
+		before := len(s.Upstream.Requests())
+		advance(10 * time.Minute)
+		asked := len(s.Upstream.Requests()) - before
+		check.True(t, asked >= 9 && asked <= 11, "the upstream was asked %d times in ten minutes", asked)
+	})
+}
+
 // A revocation that the upstream has yet to take is asked for again, also after a write whose verification has brought that token
 // once more and was not stored.
 func TestRevoke_PendingAfterItsTokenIsRepeated(t *testing.T) {

@@ -272,6 +272,25 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 	})
 }
 
+// A token of the config has expired as far as that was told, and another config was given it later and hands it out.
+func TestRevoke_ExpiredTokenOfTwoConfigs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newLatencyMount(t, repeatingOAuth(false).account)
+		s.repeating(24*time.Hour, 0)
+		s.mount(repeatingOAuth(false))
+		s.write("config/other", with(repeatingOAuth(false).config, "verify_connection", false))
+		s.write("role/kiosk", map[string]any{"config": "other"})
+		first := s.token("app")
+		s.write("config/gst", map[string]any{"paused": true})
+		advance(30 * time.Minute)
+		check.RequireEqual(t, s.token("kiosk").id, first.id, "the token of the other config")
+		advance(31 * time.Minute)
+		revoked, warnings := s.revoke(first.id)
+		check.Equal(t, len(revoked), 0, "tokens revoked")
+		s.says(strings.Join(warnings, " "), "It expired at", "Config other was given the same token "+first.id, "revoke/other token_id="+first.id)
+	})
+}
+
 // The upstream has issued the token of a verification when revoke/ is called, and its response comes later.
 func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {

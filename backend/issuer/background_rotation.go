@@ -40,9 +40,27 @@ func (i *Issuer) rotateDue() time.Duration {
 		if !ok {
 			return i.queue.Sleep(now.Wall, lookAgain)
 		}
-		w.useSlot(slot)
+		used := false
+		i.guard(func() { // one account that breaks does not end the rotation of the others
+			w.useSlot(slot)
+			used = true
+		})
+		if !used {
+			w.leaveQueue(slot)
+		}
 	}
 	return lookAgain
+}
+
+// leaveQueue has the account wait until it is read, or for the next sweep, without that slot.
+func (w *worker) leaveQueue(t *loginqueue.Slot) {
+	w.do(func(l *locked) {
+		w.issuer.queue.Remove(w)
+		if l.slot == t && l.state.Work == nil {
+			w.issuer.queue.GiveBack(t)
+			l.slot = nil
+		}
+	})
 }
 
 // useSlot rotates the account, if it still wants that.

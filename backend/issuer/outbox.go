@@ -87,7 +87,7 @@ func (o *outbox) next() *worker {
 func (o *outbox) send() {
 	for w := o.next(); w != nil; w = o.next() {
 		if sent := o.sendOf(w); len(sent) > 0 {
-			w.apply(account.Sent{Entries: sent}, true)
+			o.issuer.guard(func() { w.apply(account.Sent{Entries: sent}, true) })
 		}
 	}
 }

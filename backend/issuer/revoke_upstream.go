@@ -118,15 +118,16 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// retryRevocations sends the revocations again to which the upstream has not responded, if storage knows of them: else a restart
-// would serve a token that the upstream has ended. Those under former settings are sent until the process ends.
-func (w *worker) retryRevocations() {
+// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are sent until
+// the process ends, and those under the settings of now if storage knows of them: else a restart would serve a token that the
+// upstream has ended.
+func (w *worker) retryRevocations(isStored bool) {
 	env := w.env(true)
 	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
 		l.dropFormer(env.IsOver)
 		maps.Copy(pending, l.former)
-		if l.state.HasSettings() && !l.state.MissesUrgent() { // stale ones as well: a refresh token goes to its own endpoint alone
+		if isStored && l.state.HasSettings() { // stale ones as well: a refresh token goes to its own endpoint alone
 			pending[l.state.Account] = l.state.ToRevoke(env)
 		}
 	})

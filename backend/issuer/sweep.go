@@ -58,15 +58,17 @@ func (i *Issuer) Sweep() {
 }
 
 func (w *worker) sweep(active bool) {
+	isStored := false
 	w.do(func(l *locked) {
 		env := w.env(active)
+		isStored = !l.state.MissesUrgent() // before Sweep makes urgent what could wait for it
 		l.apply(account.Sweep{}, active)
 		if !l.state.IsKnown() || !account.ReadSince(env, env.Wall.Add(-idleAfter)) {
 			l.evictIfIdle(env)
 		}
 	})
 	if active {
-		w.retryRevocations()
+		w.retryRevocations(isStored)
 	}
 }
 
