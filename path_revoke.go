@@ -174,8 +174,7 @@ func (b *backend) warnOfTokensFromBefore(
 	}
 }
 
-// whereIssued says what the ledger knows of a token that is none of the config's unexpired ones; isOwn is false where it was never
-// one of its tokens.
+// whereIssued says what the ledger knows of a token that is none of the config's unexpired ones. isOwn says that it was one.
 func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) (where string, isOwn bool) {
 	found, _ := b.findIssued(ctx, tokenID) // without the ledger the status is what there is to advise
 	now := b.clock().Wall
@@ -200,7 +199,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 				return fmt.Sprintf("It was issued for config %s, which was deleted: vault write %slookup token_id=%s",
 					f.Config, mount, tokenID), false
 			}
-			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID), false
+			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s",
+				f.Config, mount, f.Config, tokenID), false
 		}
 	}
 	return fmt.Sprintf("See vault read %sstatus/%s.", mount, name), false

@@ -118,9 +118,9 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are sent until
-// the process ends, and those under the settings of now if storage knows of them: else a restart would serve a token that the
-// upstream has ended.
+// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are sent
+// until the process ends, and those under the settings of now if storage knows of them: else a restart would serve a token that
+// the upstream has ended.
 func (w *worker) retryRevocations(isStored bool) {
 	env := w.env(true)
 	pending := make(map[*Account][]*Token)
