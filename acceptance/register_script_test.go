@@ -459,7 +459,7 @@ func TestRegisterScript_MountWithoutEngine(t *testing.T) {
 		check.Contains(t, said, readOnly)
 		check.True(t, !strings.Contains(said, missing), "the engine is there: %s", said)
 	}
-	r.vault(t, "operator", "members") // both of which the message names
+	r.vault(t, "operator", "members") // the message names both
 	check.Contains(t, r.vault(t, "operator", "raft", "autopilot", "state"), "Healthy", "Voters")
 	r.restart(t)
 	said := r.register(t, 0, r.oldFile)

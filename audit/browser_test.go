@@ -225,7 +225,7 @@ func (b *browser) screenshot(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(dir+"/"+name+".png", image, 0o600); err != nil { //nolint:gosec // G703: whoever runs the test names it
+	if err := os.WriteFile(dir+"/"+name+".png", image, 0o600); err != nil { //nolint:gosec // G703: the caller of the test names it
 		t.Fatal(err)
 	}
 }

@@ -116,7 +116,7 @@ func TestLeak_WrappedUnderAnotherName(t *testing.T) {
 	}
 }
 
-// TestLeak_WrappedWithTheNameOfAnother: whoever wraps the token under the token_id of another one blames nobody who was given that.
+// TestLeak_WrappedWithTheNameOfAnother: one who wraps the token under the token_id of another one blames nobody who was given that.
 func TestLeak_WrappedWithTheNameOfAnother(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	people := People()
@@ -147,7 +147,7 @@ func TestLeak_TokenIDBesideNoText(t *testing.T) {
 	}
 }
 
-// TestLeak_BeginningOfAToken: the file has a JWT without its end. Nobody was given that, and whoever was given the whole one is not cleared.
+// TestLeak_BeginningOfAToken: the file has a JWT without its end. Nobody was given that, and those who were given the whole one are not cleared.
 func TestLeak_BeginningOfAToken(t *testing.T) {
 	withoutVault(t)
 	issued := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -1572,7 +1572,7 @@ func TestLeak_OtherDeviceOrFormerSalt(t *testing.T) {
 	today := file(t, logOf(t, "key of today", read(1)))
 	wantLeak(t, search(t, Token(1), former, today), exitIncomplete, "userpass-bina", "userpass-asha")
 	wantLeak(t, search(t, Token(1), today), exitOK, "userpass-bina", "")
-	// A line of the key that Vault knows is judged, whoever was given another token.
+	// A line of the key that Vault knows is judged, though somebody was given another token.
 	other := file(t, logOf(t, "key of today", func(l *Log) {
 		l.Read(people[1], "billing", Token(1), "gst")
 		l.Read(people[2], "billing", Token(2), "gst")
@@ -1783,7 +1783,7 @@ func jwt(issued, expires time.Time) string {
 	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
 }
 
-// TestVault_WithoutAuditDevices: a Vault that lists none is told in words.
+// TestVault_WithoutAuditDevices: of a Vault that lists none the report says so.
 func TestVault_WithoutAuditDevices(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"data":{}}`)

@@ -77,12 +77,13 @@ func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err = scan(ctx, o, stdin, s); err == nil {
-		if err = s.resolve(ctx, o); err == nil {
-			err = s.writeReport(ctx, o, stdout, stderr)
-		}
+	if err = scan(ctx, o, stdin, s); err != nil {
+		return err
 	}
-	return err
+	if err = s.resolve(ctx, o); err != nil {
+		return err
+	}
+	return s.writeReport(ctx, o, stdout, stderr)
 }
 
 // readUntil is in until ctx ends: else a signal would wait for the next byte of a quiet pipe or terminal.

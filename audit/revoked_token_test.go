@@ -118,7 +118,7 @@ func TestRevoked_ReceiversThroughAnotherMount(t *testing.T) {
 	}
 }
 
-// TestRevoked_AndPassedOn: what a caller wrapped, and who named it as rejected, is told of a revoked token as of a leaked one.
+// TestRevoked_AndPassedOn: what a caller wrapped, and who named it as rejected, is reported of a revoked token as of a leaked one.
 func TestRevoked_AndPassedOn(t *testing.T) {
 	people := People()
 	unanswered := unwrap(people[1], "w", nil)
