@@ -45,7 +45,7 @@ SLOW := TestHostileCaller_|TestHostileUpstream_(EveryTrick|CannotExhaust)|TestHi
 # Tests that `make unit` runs without the race detector: they measure memory, which it multiplies, or repeat one history for every
 # access to storage, one login a thousand times or one response in every shape, where it would take minutes and find nothing that it
 # does not find in the others.
-UNRACED := TestHostileUpstream_(CannotExhaustMemory|ErrorShapes)|TestManyAccounts_|TestEvict_UnusedAccounts|TestStorageFaultSequence_|TestFleetOutage_|TestRevoke_ActsOnEveryToken|TestSecrecy_NothingLogged
+UNRACED := TestHostileUpstream_CannotExhaustMemory|TestManyAccounts_|TestEvict_UnusedAccounts|TestStorageFaultSequence_|TestFleetOutage_|TestRevoke_ActsOnEveryToken|TestSecrecy_NothingLogged
 
 # Tests of the audit report that read files in all ways: its only goroutines are those of the scan, and the race detector makes the
 # database ten times as slow.
