@@ -696,8 +696,19 @@ func TestClock_SuspendedBesideLimit(t *testing.T) {
 	})
 }
 
-// The plugin starts while the clock is ahead, and it is set right: when a revoked token has ended upstream, another one comes, and
-// it itself is served no more.
+// untilAnother reads until another token than the first comes, which must be within a day and an hour of when it began.
+func (s *testMount) untilAnother(first tokenResponse, began time.Time) {
+	s.t.Helper()
+	a, err := s.ask(s.t.Context(), "app", nil)
+	for ; err != nil; a, err = s.ask(s.t.Context(), "app", nil) {
+		check.Require(s.t, time.Since(began) < 25*time.Hour, "the token has ended, and there is no other: %v", err)
+		advance(10 * time.Minute)
+	}
+	check.True(s.t, a.id != first.id, "the revoked token is served after %s", time.Since(began))
+}
+
+// The plugin starts while the clock is ahead, and it is set right: when a token that was revoked before has ended upstream, another
+// one comes, and it itself is served no more.
 func TestClock_StartAheadKeepsRevoked(t *testing.T) {
 	eachOf(t, []time.Duration{0, localTime, farAhead}, func(t *testing.T, ahead time.Duration) {
 		s := repeatingMount(t, 24*time.Hour)
@@ -707,11 +718,72 @@ func TestClock_StartAheadKeepsRevoked(t *testing.T) {
 		advance(2 * time.Hour)
 		s.remove("config/gst")
 		s.mount(repeatingOAuth(false))
-		a, err := s.ask(t.Context(), "app", nil)
-		for ; err != nil; a, err = s.ask(t.Context(), "app", nil) {
-			check.Require(t, time.Since(began) < 25*time.Hour, "the token has ended, and there is no other: %v", err)
+		s.untilAnother(first, began)
+	})
+}
+
+// The same of a token that is revoked after the clock was set right.
+func TestClock_StartAheadThenRevoked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := repeatingMount(t, 24*time.Hour)
+		began, first := time.Now(), s.token("app")
+		s.startWrong(farAhead, func(s *testMount) {
+			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+			_, err := s.ask(t.Context(), "app", nil)
+			check.Require(t, err != nil, "a token is served that has expired by a clock which is far ahead")
+		})
+		s.write("config/gst", map[string]any{"paused": true})
+		s.write("revoke/gst", nil)
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(2 * time.Hour)
+		s.remove("config/gst")
+		s.mount(repeatingOAuth(false))
+		s.untilAnother(first, began)
+	})
+}
+
+// A revoked token is repeated while the clock is ahead for a minute: its end stays the one that was known.
+func TestClock_RevokedRepeatedWhileAhead(t *testing.T) {
+	eachOf(t, []time.Duration{0, localTime, 48 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+		s := repeatingMount(t, 24*time.Hour)
+		began, first := time.Now(), s.token("app")
+		s.write("revoke/gst", nil)
+		for range 20 * 6 {
+			s.wantNotRead(first.id)
 			advance(10 * time.Minute)
 		}
-		check.True(t, a.id != first.id, "the revoked token is served after %s", time.Since(began))
+		s.Clock.Jump(ahead)
+		s.wantNotRead(first.id)
+		advance(time.Minute)
+		s.Clock.Jump(-ahead)
+		s.untilAnother(first, began)
+	})
+}
+
+// A token has expired when it comes, by the wall clock or a limit alone, and the upstream repeats it: no lease outlives it.
+func TestClock_ExpiredOnArrivalRepeated(t *testing.T) {
+	eachOf(t, []string{"suspended", "ahead"}, func(t *testing.T, what string) {
+		s := repeatingMount(t, time.Hour)
+		if what == "suspended" {
+			s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		}
+		release := s.Upstream.Hold()
+		read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
+		advance(time.Second)
+		if what == "suspended" {
+			s.Suspend(20 * time.Minute)
+		} else {
+			s.Clock.Jump(2 * time.Hour)
+		}
+		release()
+		_, err := s.wait(read).unpack()
+		check.Require(t, err != nil, "a token is served that had expired when it came")
+		s.says(err.Error(), "the token had expired, or nearly, when it arrived")
+		if what == "ahead" {
+			advance(5 * time.Minute)
+			s.Clock.Jump(-2 * time.Hour)
+			s.minute()
+		}
+		s.leasesEnd(90)
 	})
 }

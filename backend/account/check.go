@@ -87,7 +87,7 @@ func (s *State) checkTokens() error {
 	}
 	for _, t := range s.Deleted {
 		if t.Access != "" || t.refresh != "" {
-			return fmt.Errorf("token %s of a deleted config has its secrets", t.ID)
+			return fmt.Errorf("token %s, which is no more served, has its secrets", t.ID)
 		}
 	}
 	ids = ids[:0]

@@ -106,15 +106,14 @@ func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wro
 func (t *transition) correctRevoked() {
 	now, isCopy := t.env.Reading, false
 	for n, r := range t.Revoked {
-		left := r.elapsed - now.Elapsed
-		if r.otherClock || r.End.Sub(now.Wall)-left <= Margin {
+		if r.otherClock || r.ahead(now) <= Margin {
 			continue
 		}
 		if !isCopy {
 			t.Revoked, isCopy = slices.Clone(t.Revoked), true
 			t.changed()
 		}
-		t.Revoked[n].End = now.Wall.Add(left)
+		t.Revoked[n].End = now.Wall.Add(r.elapsed - now.Elapsed)
 	}
 }
 

@@ -25,7 +25,7 @@ type Record struct {
 	Current       *StoredToken    `json:"current,omitempty"`
 	Superseded    []StoredToken   `json:"superseded,omitempty"`
 	Revoked       []StoredRevoked `json:"revoked,omitempty"`
-	// Deleted are the tokens of a deleted config, without secrets.
+	// Deleted are the tokens of a deleted config, and those that had expired when they came, without secrets.
 	Deleted []StoredToken `json:"deleted,omitempty"`
 	// Attempt is there while a login is under way: one that is found at start never ended.
 	Attempt *StoredAttempt `json:"attempt,omitempty"`

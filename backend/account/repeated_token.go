@@ -68,7 +68,16 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 	case token.repeated:
 		return nil, &repeatError{token.ExpiresAt.Add(repeatMargin), true}
 	default:
+		t.keepExpired(token)
 		return nil, errExpiredOnArrival
+	}
+}
+
+// keepExpired keeps what is known of a token that had expired when it came, where that was so by the wall clock or a limit alone:
+// the upstream may give it again, and tell its whole life.
+func (t *transition) keepExpired(token *Token) {
+	if told := token.asTold(); t.given(token.ID) == nil && told.elapsedLeft(t.env.Reading) >= minLife {
+		t.Deleted = t.withDeleted(token)
 	}
 }
 
@@ -81,9 +90,12 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 		hold <<= min(t.Failure.Step, longestDoubling)
 	}
 	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
+	if left <= 0 { // the wall clock may be ahead
+		left = t.Revoked[n].elapsed - now.Elapsed + repeatMargin
+	}
 	if left <= 0 {
 		t.Revoked = slices.Clone(t.Revoked)
-		t.Revoked[n] = token.asRevoked()
+		t.Revoked[n] = token.asRevoked(now)
 		left = token.Remaining(now) + repeatMargin
 	}
 	return &repeatError{now.Wall.Add(min(hold, left)), false}

@@ -15,14 +15,17 @@ var errUnfinished = errors.New("the last login was cut off when the plugin stopp
 // restore takes over a record. What it means under the present settings, nil for none, is for adopt.
 func (t *transition) restore(r *Record, a *Account) {
 	env := t.env
-	otherClock := env.Clocks.last(r.Clock) < 0
+	zero, otherClock := r.Clock, env.Clocks.last(r.Clock) < 0
+	if otherClock {
+		zero = env.zero()
+	}
 	env.Clocks = env.Clocks.by(r.Clock)
 	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
 	t.Failures = r.failures(t.env, a)
 	for _, revoked := range r.Revoked {
 		t.Revoked = append(t.Revoked, revokedToken{
-			ID: revoked.ID, End: revoked.End, elapsed: revoked.End.Sub(r.Clock), otherClock: otherClock || revoked.OtherClock,
+			ID: revoked.ID, End: revoked.End, elapsed: revoked.End.Sub(zero), otherClock: otherClock || revoked.OtherClock,
 		})
 	}
 	for _, stored := range r.Superseded {
@@ -31,7 +34,7 @@ func (t *transition) restore(r *Record, a *Account) {
 			token.revokedAt = cmp.Or(r.RevokedAt, t.env.Wall)
 		}
 		if token.revocation != "" { // kept by tokens alone at first
-			t.rememberRevoked(token)
+			t.rememberRevoked(token, t.env.Reading)
 		}
 		t.Superseded = append(t.Superseded, token)
 	}

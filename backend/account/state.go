@@ -19,7 +19,8 @@ import (
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 256 << 10
-	// maxDeleted bounds the tokens of deleted configs. An upstream that repeats its token has one.
+	// maxDeleted bounds the tokens of deleted configs, and those that had expired when they came. An upstream that repeats its
+	// token has one.
 	maxDeleted = 16
 	// maxOutbox bounds what the ledger does not have, likewise: a ledger whose damage lasts must not end the logins.
 	maxOutbox = 1280
@@ -124,7 +125,7 @@ type revokedToken struct {
 	// End is the token's last known end, and elapsed the same on the other clock.
 	End     time.Time
 	elapsed time.Duration
-	// otherClock says that End is by a clock which this process has not seen: elapsed tells nothing.
+	// otherClock says that End is by a clock which this process has not seen: elapsed may be early, and End is not moved by it.
 	otherClock bool
 }
 
@@ -155,7 +156,8 @@ type State struct {
 	Restored   bool
 	Superseded []*Token
 	Revoked    []revokedToken
-	// Deleted are those of a config of this name that was deleted, without secrets: its upstream may repeat them to a new one.
+	// Deleted are those of a config of this name that was deleted, and those that had expired when they came, without secrets: the
+	// upstream may repeat them.
 	Deleted []*Token
 
 	// Failures are the logins that failed, verifications included, the latest last.

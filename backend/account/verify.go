@@ -29,6 +29,7 @@ func (e Verify) apply(t *transition) {
 func (t *transition) verified(w *Work, e LoginEnded) {
 	token, err := e.Token, e.Err
 	if err == nil && !token.limited(w.Account).Usable(t.env.Reading) {
+		t.keepExpired(token)
 		err = errExpiredOnArrival
 	}
 	if err == nil {
