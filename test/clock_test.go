@@ -787,3 +787,20 @@ func TestClock_ExpiredOnArrivalRepeated(t *testing.T) {
 		s.leasesEnd(90)
 	})
 }
+
+// The plugin starts while the clock is ahead, it is set right, and the upstream repeats its token: no lease outlives it.
+func TestClock_StartAheadThenRepeated(t *testing.T) {
+	eachPair(t, []time.Duration{0, localTime, farAhead}, []bool{false, true}, func(t *testing.T, ahead time.Duration, read bool) {
+		s := repeatingMount(t, time.Hour)
+		s.token("app")
+		advance(30 * time.Minute)
+		s.startWrong(ahead, func(s *testMount) {
+			if read {
+				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+				_, _ = s.ask(t.Context(), "app", nil)
+				s.Simulator.SetFault("", simulator.Fault{})
+			}
+		})
+		s.leasesEnd(90)
+	})
+}

@@ -125,10 +125,10 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	if token.ExpiresAt.Before(told.ExpiresAt) {
 		told.ExpiresAt = token.ExpiresAt
 	}
-	// Where the limits of now end it, or a wall clock that was set forward, the upstream has just handed it out as good.
+	// Where the limits of now end it, or one clock that was ahead, the upstream has just handed it out as good.
 	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
 	if left <= -repeatMargin {
-		left, anew = told.elapsedLeft(now), true
+		left, anew = max(told.elapsedLeft(now), told.ExpiresAt.Sub(now.Wall)), true
 	}
 	if left <= -repeatMargin {
 		return token
