@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,7 @@ func (b *backend) warnOfTokensFromBefore(
 // whereIssued says what the ledger knows of a token that is none of the config's unexpired ones. isOwn says that it was one.
 func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) (where string, isOwn bool) {
 	found, _ := b.findIssued(ctx, tokenID) // without the ledger the status is what there is to advise
-	now := b.clock().Wall
+	now, expired := b.clock().Wall, ""
 	for _, f := range found {
 		switch {
 		case f.Config == name && f.Upstream == string(account.Killed):
@@ -193,7 +194,7 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 			s, _ := b.issuer.Known(name)
 			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger(s.Account) + ".", true
 		case !f.ExpiresAt.After(now):
-			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config), false
+			expired = fmt.Sprintf("It was issued for config %s, and has expired.", f.Config) // so far: another may have it still
 		default:
 			if c, err := b.store.config(ctx, f.Config); c == nil && err == nil {
 				return fmt.Sprintf("It was issued for config %s, which was deleted: vault write %slookup token_id=%s",
@@ -203,7 +204,7 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 				f.Config, mount, f.Config, tokenID), false
 		}
 	}
-	return fmt.Sprintf("See vault read %sstatus/%s.", mount, name), false
+	return cmp.Or(expired, fmt.Sprintf("See vault read %sstatus/%s.", mount, name)), false
 }
 
 // tokenIDParameter stands for a token_id in a command, since messages repeat no value. It is "" for none.

@@ -288,6 +288,9 @@ func TestRevoke_ExpiredTokenOfTwoConfigs(t *testing.T) {
 		revoked, warnings := s.revoke(first.id)
 		check.Equal(t, len(revoked), 0, "tokens revoked")
 		s.says(strings.Join(warnings, " "), "It expired at", "Config other was given the same token "+first.id, "revoke/other token_id="+first.id)
+		s.write("config/third", with(jwtV2().config, "verify_connection", false))
+		warning := warningsOf(s.write("revoke/third", map[string]any{"token_id": first.id}))
+		s.says(warning, "issued for config other: vault write mastersindia/revoke/other token_id="+first.id)
 	})
 }
 

@@ -57,10 +57,10 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 	if err != nil {
 		return nil, err
 	}
+	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	if n := slices.IndexFunc(t.Revoked, func(r revokedToken) bool { return r.ID == token.ID }); n >= 0 {
 		return nil, t.revokedAgain(n, token)
 	}
-	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	token = t.withKnownExpiry(token, a).limited(a)
 	switch {
 	case token.Usable(now):

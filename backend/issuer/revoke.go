@@ -69,7 +69,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 		return nil, unsaved(stored)
 	}
 	w.revokeUpstream(r.settings, r.targets)
-	w.retryRevocations(false) // some of the targets may be known to former settings only
+	w.retryFormer() // some of the targets may be known to them only
 	results := w.awaitResponses(ctx, &r)
 	for n := range results {
 		results[n].Stored = stored == nil

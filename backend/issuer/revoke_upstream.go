@@ -28,7 +28,7 @@ func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanRevoke(t) || l.revoking[t.ID] {
 				continue
 			}
-			if err := l.notYet(settings); err != nil { // retryRevocations goes on
+			if err := l.notYet(settings); err != nil { // the sweep goes on
 				l.note(t.ID, err)
 				continue
 			}
@@ -118,18 +118,14 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are sent
-// until the process ends, and those under the settings of now if storage knows of them: else a restart would serve a token that
-// the upstream has ended.
-func (w *worker) retryRevocations(isStored bool) {
+// retryFormer sends the revocations again to which the upstream has not responded, and which are not made under the settings of now:
+// until the process ends.
+func (w *worker) retryFormer() {
 	env := w.env(true)
 	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
 		l.dropFormer(env.IsOver)
 		maps.Copy(pending, l.former)
-		if isStored && l.state.HasSettings() { // stale ones as well: a refresh token goes to its own endpoint alone
-			pending[l.state.Account] = l.state.ToRevoke(env)
-		}
 	})
 	for settings, tokens := range pending {
 		w.revokeUpstream(settings, tokens)

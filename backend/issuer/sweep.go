@@ -58,17 +58,21 @@ func (i *Issuer) Sweep() {
 }
 
 func (w *worker) sweep(active bool) {
-	isStored := false
+	var settings *Account
+	var toRevoke []*Token
 	w.do(func(l *locked) {
 		env := w.env(active)
-		isStored = !l.state.MissesUrgent() // before Sweep makes urgent what could wait for it
+		if !l.state.MissesUrgent() { // before Sweep makes urgent what could wait for it
+			settings, toRevoke = l.state.Account, l.state.ToRevoke(env)
+		}
 		l.apply(account.Sweep{}, active)
 		if !l.state.IsKnown() || !account.ReadSince(env, env.Wall.Add(-idleAfter)) {
 			l.evictIfIdle(env)
 		}
 	})
 	if active {
-		w.retryRevocations(isStored)
+		w.revokeUpstream(settings, toRevoke)
+		w.retryFormer()
 	}
 }
 
