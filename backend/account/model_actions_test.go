@@ -33,6 +33,7 @@ func (a *actions) add(when bool, what string, do func(w *modelWorld)) {
 func (w *modelWorld) next(a action) *modelWorld {
 	next := *w
 	a.do(&next)
+	next.clocks = next.env().Clocks
 	next.goOn()
 	next.check()
 	return &next
@@ -181,7 +182,7 @@ func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 		if w.scenario.tellsNoLife && (!isRight || !isNew && w.ghost.find(id) < 0) {
 			end = -1 // the engine assumes a wrong life, or a later beginning
 		}
-		w.ghost.told(w, id, end)
+		w.ghost.told(w, l, id, end)
 		w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.stale = l.revoked })
 		if w.scenario.hasLimits() {
 			w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.brought = l.trueBegan })
@@ -325,6 +326,11 @@ func (a *actions) revocations() {
 
 func (a *actions) time() {
 	w, s := a.w, a.w.scenario
+	a.clock()
+	if w.set > 0 {
+		a.add(w.true < w.ahead+modelRight, "a minute passes", func(w *modelWorld) { w.true += time.Minute })
+		return
+	}
 	if s.untilTheEnd {
 		if t := w.state.Current; t != nil {
 			a.add(true, "the token ends", func(w *modelWorld) { w.true += max(0, t.Remaining(w.now())) + repeatMargin })
@@ -337,16 +343,32 @@ func (a *actions) time() {
 	for _, d := range w.deadlines() {
 		a.add(true, fmt.Sprintf("%s pass", d), func(w *modelWorld) { w.true += d })
 	}
+}
+
+// clock has the clocks of the machine go otherwise than time.
+func (a *actions) clock() {
+	w, s := a.w, a.w.scenario
 	a.add(s.setsBack && w.left.setBacks > 0, "the wall clock is set back by ten minutes", func(w *modelWorld) {
 		w.left.setBacks--
 		w.set -= modelSetBack
-		w.ghost.setBack(w.state.Known != unknown)
+		w.ghost.setBack(w)
 	})
+	a.add(s.setsAhead && w.left.setBacks > 0, "the wall clock is set forward by mistake", func(w *modelWorld) {
+		w.left.setBacks--
+		w.set, w.ahead = modelAhead, w.true
+		w.ghost.setAhead()
+	})
+	a.add(w.set > 0, "the wall clock is set right", (*modelWorld).setRight)
 	a.add(s.sleeps && w.left.setBacks > 0, "the machine sleeps for a quarter of an hour", func(w *modelWorld) {
 		w.left.setBacks--
 		w.true += modelSleep
 		w.since += modelSleep
 	})
+}
+
+func (w *modelWorld) setRight() {
+	w.set = 0
+	w.ghost.setBack(w)
 }
 
 // deadlines are the times until something changes by itself.

@@ -27,6 +27,13 @@ const (
 	modelSleep   = 15 * time.Minute
 )
 
+// modelAhead is by how much the model's wall clock is set forward by mistake: all that is remembered looks to be over. modelRight is
+// how long it takes until it is set right.
+const (
+	modelAhead = 40 * 24 * time.Hour
+	modelRight = 2 * time.Minute
+)
+
 var (
 	errModelStorage = errors.New("storage takes no writes")
 	errModelLoad    = errors.New("storage cannot be read")
@@ -39,9 +46,13 @@ type modelWorld struct {
 
 	// True is the time that has really passed. The wall clock may have been set back, and the elapsed one does not count sleep.
 	true, set, since time.Duration
-	active           bool
-	state            State
-	lastRead         time.Time
+	// ahead is when the wall clock was set forward by mistake, in true time.
+	ahead time.Duration
+	// clocks are what the process has seen of its clocks, in a scenario of these.
+	clocks   ClockHistory
+	active   bool
+	state    State
+	lastRead time.Time
 
 	// What storage has.
 	config *Account
@@ -152,7 +163,13 @@ func (w *modelWorld) now() Reading {
 	return Reading{Wall: modelEpoch().Add(w.true + w.set), Elapsed: w.true - w.since}
 }
 
-func (w *modelWorld) env() Env { return Env{Reading: w.now(), Active: w.active, LastRead: w.lastRead} }
+func (w *modelWorld) env() Env {
+	env := Env{Reading: w.now(), Active: w.active, LastRead: w.lastRead}
+	if w.scenario.setsClocks() {
+		env.Clocks, _ = w.clocks.See(env.Reading)
+	}
+	return env
+}
 
 // modelSettings are those that change. Of credentials and headers there are two, 0 and 1.
 type modelSettings struct {
@@ -193,6 +210,7 @@ func (w *modelWorld) apply(event Event) { w.applyAs(event, w.active) }
 
 func (w *modelWorld) applyAs(event Event, active bool) {
 	env := w.env()
+	w.clocks = env.Clocks
 	env.Active = active
 	before := w.state
 	next, effects := before.Apply(env, event)
@@ -538,16 +556,16 @@ func (w *modelWorld) changedAccount(c change) (a *Account, ok bool) {
 
 // crash ends the process, and a new one begins: storage is kept, memory is lost.
 func (w *modelWorld) crash() {
+	w.since, w.clocks = w.true-100*time.Hour, ClockHistory{} // the elapsed clock counts from an arbitrary moment
 	w.ghost.crashed(w)
 	w.state, w.lastRead = State{bounds: w.state.bounds}, time.Time{}
 	w.loads, w.save, w.logins, w.tell, w.kills, w.op, w.verify, w.readers = nil, nil, nil, nil, nil, nil, nil, nil
 	w.changed = false
-	w.since = w.true - 100*time.Hour // the elapsed clock counts from an arbitrary moment
 }
 
 // canEvict reports whether the worker would take the account out of memory.
 func (w *modelWorld) canEvict() bool {
-	return w.op == nil && w.verify == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(Env{Reading: w.now()})
+	return w.op == nil && w.verify == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(w.env())
 }
 
 func (w *modelWorld) evict() {

@@ -66,11 +66,15 @@ type ghostRevoked struct {
 	durable bool
 	// mustTell says that the ledger must learn of it, as the token was served.
 	mustTell bool
+	// end is when the token was to end, in true time; -1 if it cannot be known, or has ended.
+	end time.Duration
 }
 
 type ghostToken struct {
 	id  string
 	end time.Duration // true; -1 if it cannot be known
+	// set and since are those of the clocks by which the end was told.
+	set, since time.Duration
 	// brought is when the last login that brought it began.
 	brought time.Duration
 	served  bool
@@ -102,17 +106,28 @@ func (g *ghost) change(n int, f func(t *ghostToken)) {
 }
 
 // told records the expiry that the upstream states: the first one counts until it has passed.
-func (g *ghost) told(w *modelWorld, id string, end time.Duration) {
+func (g *ghost) told(w *modelWorld, l modelLogin, id string, end time.Duration) {
 	n := g.find(id)
+	since := l.trueBegan - l.began.Elapsed
+	if r := slices.IndexFunc(g.revoked, func(r ghostRevoked) bool { return r.id == id }); r >= 0 && w.set > 0 {
+		g.revoked = slices.Clone(g.revoked)
+		g.revoked[r].end = -1 // it may be over, as the clock says
+	}
 	if n < 0 {
-		g.tokens = append(slices.Clip(g.tokens), ghostToken{id: id, end: end})
+		g.tokens = append(slices.Clip(g.tokens), ghostToken{id: id, end: end, set: w.set, since: since})
 		return
 	}
 	g.change(n, func(t *ghostToken) {
+		t.set = max(t.set, w.set)
 		switch {
 		case t.end < 0:
+		case w.set > 0 && len(w.clocks.stretches) == 1: // to a process that began with the clock ahead, the first one has passed
+			t.end = -1
 		case w.true >= t.end:
-			t.end = end
+			if awake := t.end + w.since - t.since; awake > w.true { // a sleep looks like a clock that was set forward
+				end = min(end, awake)
+			}
+			t.end, t.set, t.since = end, w.set, since
 		default:
 			t.end = min(t.end, end)
 		}
@@ -135,7 +150,8 @@ func (g *ghost) landed(version uint64) {
 }
 
 // setBack records that the wall clock was set back. Some marks are by this clock alone.
-func (g *ghost) setBack(inMemory bool) {
+func (g *ghost) setBack(w *modelWorld) {
+	inMemory := w.state.Known != unknown
 	g.uncorrected, g.uncorrectedVersion = true, 0
 	g.forced, g.rejected, g.rejectedVersion, g.cutOff = 0, 0, 0, 0
 	for n := range g.holds {
@@ -146,20 +162,32 @@ func (g *ghost) setBack(inMemory bool) {
 	}
 	g.tokens = slices.Clone(g.tokens)
 	for n := range g.tokens {
-		if !inMemory { // a process that begins later cannot know
-			g.tokens[n].end = -1
+		if t := &g.tokens[n]; !inMemory && t.set > w.set { // a process that begins later cannot know
+			t.end = -1
 		}
 	}
+}
+
+// setAhead records that the wall clock was set forward by mistake: by this clock, all holds are over.
+func (g *ghost) setAhead() {
+	g.holds, g.verHolds = [2]ghostHold{}, [2]ghostHold{}
+	g.forced, g.rejected, g.rejectedVersion, g.cutOff = 0, 0, 0, 0
 }
 
 // crashed records what a crash makes the account forget, and what it must not.
 func (g *ghost) crashed(w *modelWorld) {
 	refused := w.state.Lost > w.state.Saved // a write that storage refused was not made good
 	g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool { return !r.durable })
+	for n, r := range g.revoked {
+		if t := g.find(r.id); t >= 0 && g.tokens[t].set > 0 { // the next process cannot know by which clock its end is
+			g.revoked[n].end = -1
+		}
+	}
 	g.tokens = slices.Clone(g.tokens)
 	for n := range g.tokens {
-		if g.uncorrected {
-			g.tokens[n].end = -1
+		g.tokens[n].since = w.since
+		if g.uncorrected && g.tokens[n].set > w.set {
+			g.tokens[n].end, g.tokens[n].brought = -1, 0
 		}
 		if id := g.tokens[n].id; w.scenario.tellsNoLife && !w.record.has(id) { // its beginning was not stored
 			g.tokens[n].end = -1
@@ -334,10 +362,15 @@ func (g *ghost) revokes(w *modelWorld, targets []*Token, all bool) {
 		}
 	}
 	for _, t := range targets {
-		n := g.find(t.ID)
-		mustTell := n >= 0 && g.tokens[n].served
+		revoked := ghostRevoked{id: t.ID, version: w.state.Version, end: -1}
+		if n := g.find(t.ID); n >= 0 {
+			revoked.mustTell = g.tokens[n].served
+			if end := g.tokens[n].end; end > w.true {
+				revoked.end = end
+			}
+		}
 		g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool { return r.id == t.ID })
-		g.revoked = append(g.revoked, ghostRevoked{id: t.ID, version: w.state.Version, mustTell: mustTell})
+		g.revoked = append(g.revoked, revoked)
 	}
 }
 
@@ -366,6 +399,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 					}
 				}
 				g.holds[c] = g.holds[c].after(w, work, modelError(upstream.Malformed, "", 0))
+				w.excuseUnused(before, e.Token.ID)
 			}
 			if work.Failure != nil {
 				g.holds[c].version = work.Version
@@ -397,7 +431,34 @@ func (w *modelWorld) applied(before *State, event Event) {
 	}
 	w.excuseForgotten(before, event)
 	w.checkFailures(before, event)
+	w.checkRevoked()
 	w.checkServing()
+}
+
+// checkRevoked checks that the account remembers what was revoked, and when it ends: until then there may be no other.
+func (w *modelWorld) checkRevoked() {
+	s, g := &w.state, &w.ghost
+	if s.Known == unknown || s.bounds.revoked > 0 || w.scenario.tellsNoLife {
+		return
+	}
+	for _, r := range g.revoked {
+		n := slices.IndexFunc(s.Revoked, func(v revokedToken) bool { return v.ID == r.id })
+		if n < 0 {
+			w.breaks(ruleRevoked, r.id+" is forgotten")
+			continue
+		}
+		end := s.Revoked[n].End.Sub(modelEpoch())
+		t := g.find(r.id)
+		if t >= 0 && g.tokens[t].end < 0 {
+			continue
+		}
+		if r.end >= 0 && end-min(w.set, 0) < r.end-tolerance {
+			w.breaks(ruleRevoked, fmt.Sprintf("%s is thought to end %s too early", r.id, r.end-end))
+		}
+		if t >= 0 && r.end >= 0 && w.set == 0 && end > g.tokens[t].end+tolerance {
+			w.breaks(ruleLive, fmt.Sprintf("%s was revoked and is thought to end %s too late", r.id, end-g.tokens[t].end))
+		}
+	}
 }
 
 // checkAccepted checks that a token that came and is good is served, whatever max_token_ttl and default_token_ttl said before.
@@ -406,13 +467,23 @@ func (w *modelWorld) checkAccepted(before *State, work *Work, e LoginEnded) {
 		return
 	}
 	if t := before.given(e.Token.ID); t != nil {
-		if left := t.asTold().Remaining(w.now()); left < minLife && left > -repeatMargin {
-			return // a moment later it would be given a new life, or another one comes
+		for _, left := range []time.Duration{t.asTold().Remaining(w.now()), t.asTold().elapsedLeft(w.now())} {
+			if left < minLife && left > -repeatMargin {
+				return // a moment later it would be given a new life, or another one comes
+			}
 		}
 	}
 	t := w.ghost.tokens[w.ghost.find(e.Token.ID)]
 	if !w.state.IsRevoked(t.id) && t.end-w.true >= minLife+tolerance && w.true-t.brought < modelLimit-minLife {
 		w.breaks(ruleGood, fmt.Sprintf("%s, for %s: %s", t.id, t.end-w.true, work.Failure.Message))
+	}
+}
+
+// excuseUnused drops the checker's claim about a token that had ended when it came: the account does not remember what it was told.
+func (w *modelWorld) excuseUnused(before *State, id string) {
+	t := before.given(id)
+	if !w.state.IsRevoked(id) && (t == nil || t.asTold().Remaining(w.now()) <= 0) {
+		w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.end, t.since = min(t.end, w.true), w.since })
 	}
 }
 

@@ -15,6 +15,8 @@ type encoder struct {
 	buf      []byte
 	now      Reading
 	true     time.Duration
+	floor    time.Duration // what is longer ago makes no difference
+	clocks   ClockHistory
 	names    []string
 	versions []uint64
 	works    []uint64
@@ -23,11 +25,14 @@ type encoder struct {
 // key is the world's in canonical form.
 func (e *encoder) key(seed maphash.Seed, w *modelWorld) uint64 {
 	e.buf, e.names = e.buf[:0], e.names[:0]
-	e.now, e.true = w.now(), w.true
+	e.now, e.true, e.floor, e.clocks = w.now(), w.true, -2*time.Hour, w.clocks
+	if w.scenario.setsAhead {
+		e.floor -= modelAhead
+	}
 	e.ranks(w)
 	e.world(w)
 	e.state(&w.state)
-	e.ghost(&w.ghost)
+	e.ghost(w)
 	return maphash.Bytes(seed, e.buf)
 }
 
@@ -71,7 +76,7 @@ func (e *encoder) workID(v uint64)     { e.buf = append(e.buf, byte(slices.Index
 func (e *encoder) text(s string)       { e.buf = append(append(e.buf, s...), 0) }
 func (e *encoder) byte(b byte)         { e.buf = append(e.buf, b) }
 func (e *encoder) len(n int)           { e.buf = append(e.buf, byte(n)) }
-func (e *encoder) dur(d time.Duration) { e.int(int64(max(d, -2*time.Hour) / time.Millisecond)) }
+func (e *encoder) dur(d time.Duration) { e.int(int64(max(d, e.floor) / time.Millisecond)) }
 
 func (e *encoder) bool(values ...bool) {
 	var b byte
@@ -111,6 +116,15 @@ func (e *encoder) world(w *modelWorld) {
 	e.int(int64(w.left.crashes)<<20 | int64(w.left.writes)<<16 | int64(w.left.revokes)<<12 | int64(w.left.forced)<<8 |
 		int64(w.left.setBacks)<<4 | int64(w.left.reads))
 	e.time(w.lastRead)
+	e.dur(w.set)
+	if w.set > 0 {
+		e.dur(w.ahead - w.true)
+	}
+	for _, s := range w.clocks.stretches {
+		e.dur(s.ahead - e.now.ahead())
+		e.dur(s.least - e.now.ahead())
+		e.dur(s.from - e.now.Elapsed)
+	}
 	e.account(w.config)
 	e.record(w.record)
 	e.len(len(w.loads))
@@ -217,12 +231,15 @@ func (e *encoder) outbox(entries []OutboxEntry) {
 }
 
 func (e *encoder) revokedEnd(t time.Time) {
-	e.int(int64(max(t.Sub(e.now.Wall), -revokedKept-time.Hour) / time.Millisecond))
+	e.int(int64(max(t.Sub(e.now.Wall), e.floor-revokedKept) / time.Millisecond))
 }
 
 func (e *encoder) record(r *Record) {
 	if r == nil {
 		return
+	}
+	if e.clocks.last(r.Clock) >= 0 { // else it tells nothing
+		e.dur(r.Clock.Sub(e.now.zero()))
 	}
 	e.name(r.Generation)
 	e.text(r.RefreshTarget)
@@ -242,6 +259,7 @@ func (e *encoder) record(r *Record) {
 	for _, v := range r.Revoked {
 		e.name(v.ID)
 		e.revokedEnd(v.End)
+		e.bool(v.OtherClock)
 	}
 	if r.Attempt != nil {
 		e.bool(r.Attempt.Exclusive, r.Attempt.Verification)
@@ -306,7 +324,10 @@ func (e *encoder) state(s *State) {
 	for _, r := range s.Revoked {
 		e.name(r.ID)
 		e.revokedEnd(r.End)
-		e.dur(r.elapsed - e.now.Elapsed)
+		e.bool(r.otherClock)
+		if !r.otherClock {
+			e.dur(r.elapsed - e.now.Elapsed)
+		}
 	}
 	e.failures(s.Failures)
 	e.time(s.ForcedAt)
@@ -334,18 +355,22 @@ func (e *encoder) state(s *State) {
 	}
 }
 
-func (e *encoder) ghost(g *ghost) {
+func (e *encoder) ghost(w *modelWorld) {
+	g := &w.ghost
 	e.len(len(g.revoked))
 	for _, r := range g.revoked {
 		e.name(r.id)
 		e.version(r.version)
-		e.bool(r.durable, r.mustTell)
+		e.bool(r.durable, r.mustTell, r.end < 0)
+		e.dur(r.end - e.true)
 	}
 	e.len(len(g.tokens))
 	for _, t := range g.tokens {
 		e.name(t.id)
 		e.dur(t.end - e.true)
 		e.bool(t.served, t.excused, t.stale, t.end < 0)
+		e.dur(t.set)
+		e.dur(w.since - t.since)
 		if t.brought > 0 {
 			e.dur(t.brought - e.true)
 		}

@@ -12,13 +12,16 @@ import (
 // longestHold is that of an account whose credentials were refused again and again.
 const longestHold = 24 * time.Hour
 
-// lives has upstream and storage work from now on: readers must get a token within the longest hold, and all be saved.
+// lives has upstream, storage and clock work from now on: readers must get a token within the longest hold, and all be saved.
 func (w *modelWorld) lives() string {
 	next := *w
 	w = &next
 	w.scenario, w.active = w.scenario.good, true
 	w.logins = slices.DeleteFunc(slices.Clone(w.logins), func(l modelLogin) bool { return l.cancelled })
 	w.kills = nil
+	if w.set > 0 {
+		w.setRight()
+	}
 	if w.changed {
 		w.changed = false
 		w.applyAs(Invalidated{}, false)

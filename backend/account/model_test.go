@@ -49,6 +49,7 @@ type scenario struct {
 	standby         bool
 	kills           bool
 	setsBack        bool // the wall clock
+	setsAhead       bool // the same, and it is set right later
 	sleeps          bool // the machine
 	untilTheEnd     bool // time passes until a token has ended, and not less
 
@@ -128,6 +129,14 @@ func scenarios() []*scenario {
 			left: budget{crashes: 1, setBacks: 2},
 		},
 		{
+			name: "limits on a machine that sleeps", changes: []change{changeLimit}, writesHere: true, repeats: true, sleeps: true,
+			left: budget{crashes: 1, writes: 2, setBacks: 1},
+		},
+		{
+			name: "a clock that is ahead", changes: []change{changeDeleted, changeCredentials}, writesHere: true, repeats: true,
+			setsAhead: true, evict: true, untilTheEnd: true, left: budget{crashes: 1, writes: 2, revokes: 1, setBacks: 1},
+		},
+		{
 			name: "single session", percent: 100, outages: lost | down | refused, changes: []change{changeHeaders}, slowSaves: true,
 			failures: true, verifies: true, writesHere: true, slowConfig: true, forced: true, rejected: true,
 			left: budget{crashes: 1, forced: 1, writes: 2, revokes: 1},
@@ -172,6 +181,9 @@ func (s *scenario) start() *modelWorld {
 		config: modelAccount(modelSettings{assumed: modelLife}, s.percent, "g0"),
 	}
 }
+
+// setsClocks reports whether the clocks go otherwise than time.
+func (s *scenario) setsClocks() bool { return s.setsBack || s.setsAhead || s.sleeps }
 
 func (s *scenario) hasLimits() bool { return slices.Contains(s.changes, changeLimit) }
 

@@ -49,6 +49,23 @@ func mutants() []mutant {
 		{"an outage closes the circuit breaker", "failed_login.go", "if !old.is(f) {\n", "if !old.is(f) && !old.Refused() {\n"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
 		{"a rejected token is replaced each time", "rejected_token.go", ", s.RejectedAt.Add(rejectedEvery))", ", s.RejectedAt)"},
+		{
+			"a repeated token outlives a suspension beside a limit", "repeated_token.go",
+			"kept.elapsed, kept.missed = kept.elapsed+missed, kept.missed+missed", "kept.toldLife = now.Wall.Add(left + missed).Sub(kept.IssuedAt)",
+		},
+		{
+			"a repeated token ends by a clock that was ahead at start", "repeated_token.go",
+			"max(told.elapsedLeft(now), told.ExpiresAt.Sub(now.Wall)), true", "told.elapsedLeft(now), true",
+		},
+		{
+			"the end of a revoked token is by a clock that was ahead at start", "restore.go",
+			"elapsed: revoked.End.Sub(r.Clock), otherClock: otherClock || revoked.OtherClock,",
+			"elapsed: revoked.End.Sub(env.zero()), otherClock: otherClock && false,",
+		},
+		{
+			"a token that is revoked ends by a clock that was ahead at start", "revoke.go",
+			"\tr.otherClock = r.End.Sub(now.Wall)-(r.elapsed-now.Elapsed) > Margin", "",
+		},
 		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},
 		{
 			"only the wall clock decides a token's life", "token.go",
