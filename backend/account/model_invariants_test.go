@@ -399,7 +399,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 					}
 				}
 				g.holds[c] = g.holds[c].after(w, work, modelError(upstream.Malformed, "", 0))
-				w.excuseUnused(before, e.Token.ID)
+				w.excuseUnused(e.Token.ID)
 			}
 			if work.Failure != nil {
 				g.holds[c].version = work.Version
@@ -479,10 +479,11 @@ func (w *modelWorld) checkAccepted(before *State, work *Work, e LoginEnded) {
 	}
 }
 
-// excuseUnused drops the checker's claim about a token that had ended when it came: the account does not remember what it was told.
-func (w *modelWorld) excuseUnused(before *State, id string) {
-	t := before.given(id)
-	if !w.state.IsRevoked(id) && (t == nil || t.asTold().Remaining(w.now()) <= 0) {
+// excuseUnused drops the checker's claim about a token that had ended when it came, by both clocks: the account does not remember
+// what it was told.
+func (w *modelWorld) excuseUnused(id string) {
+	t := w.state.given(id)
+	if !w.state.IsRevoked(id) && (t == nil || !t.MayLive(w.now())) {
 		w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.end, t.since = min(t.end, w.true), w.since })
 	}
 }
