@@ -207,7 +207,7 @@ func givesToken(answered fields) bool {
 // onMount fills in a request on a mount of the engine.
 func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	mount = cmp.Or(mount, c.mount) // Vault does not route what it denies
-	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
+	f.mount, f.accessor = c.text(mount), c.text(unmasked(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor)))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
 	f.name, f.kind, f.why = c.text(name), "view", cmp.Or(f.why, c.errorText(strings.Join(e.Response.Warnings, "; ")))
 	switch write := slices.Contains([]string{"create", "update", "patch"}, e.Request.Operation); {
@@ -263,7 +263,7 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	if !sure && !bytes.HasPrefix(data["access_token"], []byte{'"'}) {
 		return t // a token_id is no secret, whatever is beside it that is no text
 	}
-	switch id = hexID.FindString(id); {
+	switch id = hexID.FindString(unmasked(id)); {
 	case c.showsLeaked(shownAccess):
 		id = tokenID(c.leaked)
 	case strings.HasPrefix(shownAccess, "eyJ") && (!sure || id == ""):

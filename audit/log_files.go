@@ -147,6 +147,7 @@ func (c *classifier) block(b block) (facts []*fact) {
 			r := asked[f.id]
 			if r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller && r.missing == f.missing {
 				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
+				f.operation, f.remote = max(f.operation, r.operation), max(f.remote, r.remote)
 				*r = *f // most requests and responses stand close to each other: one row for both is faster
 			} else {
 				facts, asked[f.id] = append(facts, f), f

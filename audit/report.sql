@@ -2,7 +2,6 @@
 -- SPDX-License-Identifier: MPL-2.0
 
 -- What the report is made of. Times are RFC 3339 in UTC.
-
 -- One row for each request about the mount, or that may have given the leaked token.
 CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN iif(r.change, 'not known', 'unanswered') WHEN 3 THEN 'denied' WHEN 4 THEN 'refused' ELSE 'ok' END AS outcome,
   s.display AS who, c.identity, s.policies, r.remote AS remote_address, r.operation, r.namespace, r.mount, r.path, r.name,
@@ -92,8 +91,7 @@ CREATE TABLE newest AS SELECT key FROM (SELECT key, row_number() OVER (PARTITION
 CREATE VIEW sought_since AS SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
   WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting;
 -- What the log does not tell (1), or what is easily overlooked (0).
-INSERT OR REPLACE INTO note
-SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
+INSERT OR REPLACE INTO note SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
 UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap', 'rewrap'))
 UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' AND m.age = 1 HAVING count(DISTINCT m.namespace) > 1

@@ -6,10 +6,6 @@
 INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '', '' FROM (SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
   UNION SELECT rtrim(lower(text), char(10)), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 -- Here unite fills the table class.
--- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
-CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
-  row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age FROM line WHERE accessor <> '' AND ended GROUP BY 1, 2, 3;
-CREATE TABLE own AS SELECT DISTINCT accessor FROM mount m JOIN setting p ON m.path = p.mount AND p.namespace IN ('*', m.namespace); -- also where it has gone from there
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
@@ -21,13 +17,19 @@ CREATE TABLE request (
   -- origin, a wrapped read is opened_by the request that unwrapped it, and the active node's log has a forwarded request that is followed.
   mine INTEGER, in_span INTEGER, origin INTEGER, opened_by INTEGER, followed INTEGER);
 INSERT INTO request SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
-  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.path = 'sys/remount') OR m.accessor IN (SELECT accessor FROM own),
+  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.path = 'sys/remount'),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
-    coalesce(max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
-    max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
-    coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason), max(min(missing), coalesce(min(missing) FILTER (WHERE ended AND (missing = '' OR missing LIKE '%data')), '')) FROM line GROUP BY request) m
+    coalesce(max(kind) FILTER (WHERE ended AND kind = 'rewrap'), max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(CASE WHEN max(token) = 0 THEN max(outcome) FILTER (WHERE ended AND outcome IN (3, 4)) END, max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
+    max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, coalesce(max(path) FILTER (WHERE missing = ''), max(path)) AS path, coalesce(max(name) FILTER (WHERE missing = ''), max(name)),
+    coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(lease), coalesce(nullif(max(reason) FILTER (WHERE reason NOT LIKE 'hidden (HMAC)%'), ''), max(reason)), max(min(missing), coalesce(min(missing) FILTER (WHERE ended AND (missing = '' OR missing LIKE '%data')), '')) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
+-- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
+CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(ns) AS first, max(ns) AS last,
+  row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
+CREATE TABLE own AS SELECT DISTINCT accessor FROM mount m JOIN setting p ON m.path = p.mount AND p.namespace IN ('*', m.namespace); -- also where it has gone from there
+DELETE FROM parameter WHERE state = 'hidden' AND (request, name) IN (SELECT request, name FROM parameter WHERE state = 'shown'); -- by another device
+DELETE FROM revoked WHERE upstream = '' AND (request, token_id) IN (SELECT request, token_id FROM revoked WHERE upstream <> '');
 -- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
 UPDATE request SET accessor = coalesce((SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1), (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
@@ -50,8 +52,7 @@ UPDATE request SET followed = 1 WHERE outcome = 1 AND (
     AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
     AND coalesce(a.began, a.ns) BETWEEN coalesce(request.began, request.ns) - 1000000000 AND request.ns + 2000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
-CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
-INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
+CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT); INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')) FILTER (WHERE s.id > 0), min(nullif(hidden_id, '')) FILTER (WHERE s.id > 0), ''), coalesce(group_concat(DISTINCT nullif(config, '') ORDER BY config), ''),

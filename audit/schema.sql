@@ -14,8 +14,7 @@ CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 CREATE TABLE line (
   request INTEGER, began INTEGER, ended INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
   accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT, missing TEXT);
--- A caller and a token as a line has them.
-CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);
+CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT); -- as a line has them
 CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, authorization TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
 -- What a request also had: parameters, revoked tokens, secrets in clear, wrapping tokens, and names of what it (un)wrapped or rejected.
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
@@ -33,7 +32,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
-  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity = '' AND accessor || client || inbound <> '')
+  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity || accessor || client || inbound <> '')
   UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
@@ -41,8 +40,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping WHERE name <> '';
 -- HMACs by Vault's audit devices of the leaked token, of token_ids, and of likely texts, which tell a device as it is today by its lines.
 CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
-CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', value FROM setting, json_each(json_array(leaked, upper(leaked), leaked || char(10))) WHERE leaked <> ''
-  UNION VALUES ('text', 'JWT'), ('text', 'Bearer')
+CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', value FROM setting, json_each(json_array(leaked, upper(leaked), leaked || char(10))) WHERE leaked <> '' UNION VALUES ('text', 'JWT'), ('text', 'Bearer')
   UNION SELECT * FROM (SELECT 'text', value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
     UNION SELECT 'text', config FROM seen_token WHERE config <> ''
     UNION SELECT 'text', name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);

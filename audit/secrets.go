@@ -157,7 +157,7 @@ func eachText(values fields, found func(name, text string)) {
 	text, inner := "", fields(nil)
 	for outer, value := range values {
 		name := outer
-		if len(outer) > 30 { // no parameter has such a name, and Vault hashes no names
+		if len(outer) > 15 { // few parameters have such a name, and Vault hashes no names
 			found("a token as a name", outer)
 		}
 		for t := json.NewTokenizer(value); t.Next(); {
@@ -171,7 +171,9 @@ func eachText(values fields, found func(name, text string)) {
 			case t.IsKey && isHeaders(outer) && secretHeader.MatchString(text):
 				name = "authorization" // whatever its name
 			case t.IsKey && len(text) <= 30:
-				name = text
+				if name = text; len(text) > 15 {
+					found("a token as a name", text)
+				}
 			case strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &inner) == nil: // as in cubbyhole/response
 				eachText(inner, found)
 			case text != "":

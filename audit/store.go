@@ -74,13 +74,13 @@ func key(parts ...string) int64 {
 // add stores what a line tells.
 func (s *store) add(f *fact) error {
 	c, t := f.caller, f.token
-	request, who := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)>>1
+	request, who := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)>>2
 	var given int64
-	if c.display != noToken && c.display != notKnown {
-		who |= 1 << 61 // so that the greatest of a request's callers is one who is known
-	}
-	if !strings.ContainsAny(c.display, "*[<(#…") && !maskedName.MatchString(c.display) {
-		who |= 1 << 62 // and has a name, if any device shows one
+	isMasked := strings.ContainsAny(c.display, "*[<(#…") || maskedName.MatchString(c.display)
+	for n, is := range []bool{c.display != noToken && c.display != notKnown, !isMasked, c.entity != ""} {
+		if is { // so the greatest of a request's callers is one who is known, and has a name and an entity, if any device shows them
+			who |= 1 << (60 + n)
+		}
 	}
 	if t != (token{}) {
 		given = key(t.id, t.hiddenID, t.access, t.header, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
