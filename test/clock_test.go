@@ -684,6 +684,20 @@ func TestClock_SlewCostsNoLogin(t *testing.T) {
 	})
 }
 
+// The clock goes forward by a few seconds, less than any lease leaves, while the upstream repeats a token that outlives max_token_ttl.
+func TestClock_ForwardByLessThanAMargin(t *testing.T) {
+	eachOf(t, []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second}, func(t *testing.T, by time.Duration) {
+		s := repeatingMount(t, 15*time.Minute)
+		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		s.token("app")
+		s.Clock.Jump(by)
+		for end := time.Now().Add(16 * time.Minute); time.Now().Before(end); advance(time.Second) {
+			a, err := s.ask(t.Context(), "app", nil)
+			check.Require(t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
+		}
+	})
+}
+
 // The machine was suspended while the upstream repeats a token that outlives max_token_ttl: no lease outlives the token either.
 func TestClock_SuspendedBesideLimit(t *testing.T) {
 	eachOf(t, []time.Duration{0, 20 * time.Minute}, func(t *testing.T, asleep time.Duration) {

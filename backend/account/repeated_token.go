@@ -140,7 +140,7 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 		kept.lifeAssumed = false
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
 		// The wall clock may have been ahead: then the first end is yet to come when this one has.
-		if missed := min(told.elapsedLeft(now), token.Remaining(now)) - left; missed > Margin {
+		if missed := min(told.elapsedLeft(now), token.Remaining(now)) - left; missed > 0 {
 			kept.elapsed, kept.missed = kept.elapsed+missed, kept.missed+missed
 		}
 		return &kept
