@@ -251,7 +251,7 @@ func checkProxy(text string, wrong *problems) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || hasSpace(text) || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
-		wrong.add("proxy_url", "must be a full URL, such as http://proxy:3128")
+		wrong.add("proxy_url", "must be a full URL with http, https or socks5, such as http://proxy:3128")
 	case !validPort(u):
 		wrong.add("proxy_url", "must have a port from 1 to 65535, or none")
 	case u.User != nil:

@@ -26,7 +26,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
-// checkResponse compares a response with what the OpenAPI document says. Every response to a mount's do passes here.
+// checkResponse compares a response with what the OpenAPI document says, and looks for secrets of the fixtures in it. Every response
+// to a mount's do passes here.
 func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, err error) {
 	w.t.Helper()
 	if req.Operation == logical.HelpOperation {
@@ -35,6 +36,15 @@ func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, 
 	path := declared(w.Backend(), req.Path)
 	if path == nil || path.Operations[req.Operation] == nil {
 		return // the SDK refuses it
+	}
+	said := fmt.Sprint(err)
+	if resp != nil {
+		said += fmt.Sprint(resp.Data, resp.Warnings)
+	}
+	for _, f := range fixtures() {
+		for _, secret := range f.secrets() {
+			check.True(w.t, !strings.Contains(said, secret), "%s %s: the response has a secret of %s", req.Operation, req.Path, f.name)
+		}
 	}
 	documented := path.Operations[req.Operation].Properties().Responses
 	check.Equal(w.t, undocumented(documented, req.Operation, resp, err), "", "%s %s", req.Operation, req.Path)

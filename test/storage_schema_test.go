@@ -4,10 +4,13 @@
 package test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -25,7 +28,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// golden is an entry of the first schema, from the first hours of 2000. These files never change: they are on people's disks.
+// golden is an entry of the first schema, from the first hours of 2000. These files never change: see TestStorage_FirstSchemaStays.
 func golden(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", name+".json"))
@@ -114,6 +117,19 @@ func TestStorage_KeysStayTheSame(t *testing.T) {
 	for _, key := range found {
 		check.True(t, slices.Contains(known, key), "%s is not in %s: add it there if it is new, not if it is another name for a key", key, list)
 	}
+}
+
+// What is on people's disks does not change with the code: a file here is only ever added, with its line in SHA256SUMS.
+func TestStorage_FirstSchemaStays(t *testing.T) {
+	t.Parallel()
+	folder := os.DirFS(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1"))
+	sums := string(check.Value(fs.ReadFile(folder, "SHA256SUMS"))(t))
+	files := check.Value(fs.Glob(folder, "*.json"))(t)
+	for _, file := range files {
+		line := fmt.Sprintf("%x  %s\n", sha256.Sum256(check.Value(fs.ReadFile(folder, file))(t)), file)
+		check.True(t, strings.Contains(sums, line), "%s has changed, or is not in SHA256SUMS: older versions have stored it as it was", file)
+	}
+	check.Equal(t, strings.Count(sums, "\n"), len(files), "files in SHA256SUMS")
 }
 
 func TestStorage_FirstSchemaIsRead(t *testing.T) {
