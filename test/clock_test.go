@@ -684,7 +684,8 @@ func TestClock_SlewCostsNoLogin(t *testing.T) {
 	})
 }
 
-// The clock goes forward by a few seconds, less than any lease leaves, while the upstream repeats a token that outlives max_token_ttl.
+// The clock goes forward by a few seconds, less than any lease leaves, while the upstream repeats a token that outlives
+// max_token_ttl.
 func TestClock_ForwardByLessThanAMargin(t *testing.T) {
 	eachOf(t, []time.Duration{2 * time.Second, 3 * time.Second, 4 * time.Second}, func(t *testing.T, by time.Duration) {
 		s := repeatingMount(t, 15*time.Minute)
