@@ -118,8 +118,8 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	}
 }
 
-// retryFormer sends the revocations again to which the upstream has not responded, and which the settings of now cannot make, until
-// the process ends.
+// retryFormer sends the revocations again to which the upstream has not responded, and which the settings of now cannot make. It
+// goes on until the process ends.
 func (w *worker) retryFormer() {
 	env := w.env(true)
 	pending := make(map[*Account][]*Token)
