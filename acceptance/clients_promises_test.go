@@ -69,6 +69,8 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 		status, response = http.StatusUnauthorized, `{"detail":"no such token: `+sent+`"}`
 	case r.URL.Path == "/storing":
 		status, response = http.StatusInternalServerError, `{"error":true,"message":"could not store the access token"}`
+	case r.URL.Path == "/control":
+		status, response = http.StatusBadRequest, "you are\x1b[2J gone\rwelcome\r\n"
 	case r.URL.Path == "/slow":
 		<-time.After(2500 * time.Millisecond)
 	default:
@@ -125,6 +127,7 @@ func TestClients_Promises(t *testing.T) {
 				"", nil, []string{"/slow", "/accepted"}, 1, "permission denied"},
 			"a token past its end is not sent": {vaultGives{ttl: 1, life: 6, second: http.StatusServiceUnavailable},
 				"", nil, []string{"/slow", "/accepted"}, 1, "503"},
+			"no message commands the terminal":        {paths: []string{"/control"}, calls: 1, says: "you are?[2J gone?welcome"},
 			"a cookie of one call is not in the next": {paths: []string{"/accepted", "/accepted?2"}, calls: 2},
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {

@@ -25,8 +25,11 @@ public sealed class MastersIndiaException : Exception
     /// <summary>The HTTP status, 0 without one.</summary>
     public int Status { get; }
 
-    public MastersIndiaException(string message, int status = 0) : base(Regex.Replace(message, VaultToken, "<token>")) { Status = status; }
+    public MastersIndiaException(string message, int status = 0)
+        : base(Regex.Replace(Regex.Replace(message, VaultToken, "<token>"), Control, "?")) { Status = status; }
 
+    // What a terminal would take for a command.
+    const string Control = @"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)";
     internal const string VaultToken = @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20,}";
 }
 

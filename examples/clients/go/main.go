@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -20,6 +21,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
@@ -100,14 +102,22 @@ func endByInterrupt() {
 	}
 }
 
-// hiding keeps Vault tokens out of messages.
+// hiding keeps Vault tokens out of messages, and what a terminal would take for a command.
 type hiding struct{ io.Writer }
 
 func (h hiding) Write(text []byte) (int, error) {
-	if _, err := h.Writer.Write(vaultToken().ReplaceAll(text, []byte("$1<token>"))); err != nil {
+	shown := bytes.ReplaceAll(vaultToken().ReplaceAll(text, []byte("$1<token>")), []byte("\r\n"), []byte("\n"))
+	if _, err := h.Writer.Write(bytes.Map(printable, shown)); err != nil {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return '?'
+	}
+	return r
 }
 
 func readBody(text string) ([]byte, error) {

@@ -59,6 +59,8 @@ public final class MastersIndiaClient {
         "(?i)accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
     private static final String TOKEN = "(.*/)?(hv[sbr]\\.|[sbr]\\.[\\w-]{20}|eyJ).*"; // how one begins: in a message it would be shown
     private static final String NO_FILE = TOKEN + "|(?s)-----BEGIN.*|.*[\r\n].*"; // what should be in a file, in place of its name
+    /** What a terminal would take for a command. */
+    private static final String CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]|\\r(?!\\n)";
     private static final String USAGE =
         "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
 
@@ -68,7 +70,7 @@ public final class MastersIndiaClient {
         public final int status;
 
         ClientException(String message, int status) {
-            super(VAULT_TOKEN.matcher(message).replaceAll("<token>"));
+            super(VAULT_TOKEN.matcher(message).replaceAll("<token>").replaceAll(CONTROL, "?"));
             this.status = status;
         }
     }

@@ -23,6 +23,7 @@ const fieldName = /^[A-Za-z_][\w.-]{0,23}$/; // what is longer may be a token
 const local = /^https?:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)/; // nothing sent there leaves the machine
 
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
+const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)/g; // what a terminal would take for a command
 const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
 let isUsed = false; // by a program
@@ -30,7 +31,7 @@ let isUsed = false; // by a program
 /** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
 export class ClientError extends Error {
   constructor(message, status = 0) {
-    super(message.replace(new RegExp(vaultTokens, "g"), "<token>"));
+    super(message.replace(new RegExp(vaultTokens, "g"), "<token>").replace(control, "?"));
     this.status = status;
   }
 }

@@ -17,10 +17,12 @@ declare(strict_types=1);
 final class MastersIndiaError extends RuntimeException
 {
     public const VAULT_TOKEN = '/(?<![\w-])hv[sbr]\.[\w-]{20,}/';
+    /** What a terminal would take for a command. */
+    private const CONTROL = '/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)/';
 
     public function __construct(string $message, int $code = 0)
     {
-        parent::__construct(preg_replace(self::VAULT_TOKEN, '<token>', $message) ?? $message, $code);
+        parent::__construct(preg_replace([self::VAULT_TOKEN, self::CONTROL], ['<token>', '?'], $message) ?? $message, $code);
     }
 }
 

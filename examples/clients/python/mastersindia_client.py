@@ -31,6 +31,7 @@ TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message
 NO_FILE = TOKEN + "|^-----BEGIN|[\r\n]"  # what should be in a file, in place of its name
 FIELD = r"[A-Za-z_][\w.-]{0,23}"  # what is longer may be a token
 VAULT_TOKEN = r"(?<![\w-])hv[sbr]\.[\w-]{20,}"
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"  # what a terminal would take for a command
 LOCAL = r"https?://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)"  # nothing sent there leaves the machine
 USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
@@ -39,7 +40,7 @@ class ClientError(Exception):
     """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one; reply is what
     the API has said, in_doubt whether the call may have been executed."""
     def __init__(self, message, status=0, reply=""):
-        super().__init__(re.sub(VAULT_TOKEN, "<token>", message))
+        super().__init__(re.sub(CONTROL, "?", re.sub(VAULT_TOKEN, "<token>", message)))
         self.status, self.reply, self.in_doubt = status, reply, DOUBT in message
 
 
