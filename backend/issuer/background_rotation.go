@@ -40,12 +40,7 @@ func (i *Issuer) rotateDue() time.Duration {
 		if !ok {
 			return i.queue.Sleep(now.Wall, lookAgain)
 		}
-		used := false
-		i.guard(func() { // one account that breaks does not end the rotation of the others
-			w.useSlot(slot)
-			used = true
-		})
-		if !used {
+		if !i.guard(func() { w.useSlot(slot) }) { // one account that breaks does not end the rotation of the others
 			w.leaveQueue(slot)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
-// guard ends a panic in f, which would end the process, and with it every mount that lives there. Its value may hold anything, so
-// only its type is logged.
-func (i *Issuer) guard(f func()) {
+// guard ends a panic in f, which would end the process, and with it every mount that lives there, and reports whether there was
+// none. Its value may hold anything, so only its type is logged.
+func (i *Issuer) guard(f func()) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			i.logger.Error("work in the background ended in a panic: please report this", "panic", fmt.Sprintf("%T", p),
@@ -20,16 +20,12 @@ func (i *Issuer) guard(f func()) {
 		}
 	}()
 	f()
+	return true
 }
 
 // ended applies the result of a job.
 func (w *worker) ended(job account.Effect, result account.Event, active bool) (jobs, reports []account.Effect) {
-	ok := false
-	w.issuer.guard(func() {
-		jobs, reports = w.underLock(func(l *locked) { l.apply(result, active) })
-		ok = true
-	})
-	if !ok {
+	if !w.issuer.guard(func() { jobs, reports = w.underLock(func(l *locked) { l.apply(result, active) }) }) {
 		return w.underLock(func(l *locked) { l.apply(account.Broken{Job: job, Err: errPanic}, false) })
 	}
 	return jobs, reports

@@ -199,15 +199,10 @@ func (w *worker) start(jobs []account.Effect) {
 func (w *worker) run(job account.Effect) {
 	for job != nil {
 		var result account.Event
-		active, ended := true, false
-		w.issuer.guard(func() {
-			result, active = w.work(job)
-			ended = true
-		})
-		switch {
-		case !ended:
+		active := true
+		if !w.issuer.guard(func() { result, active = w.work(job) }) {
 			result = broken(job)
-		case result == nil:
+		} else if result == nil {
 			return
 		}
 		jobs, reports := w.ended(job, result, active)
