@@ -84,6 +84,9 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 			continue
 		}
 		value, expected := decodeValue(s.Type, data[field])
+		if _, isList := data[field].([]any); isList && expected != "" && s.Type != framework.TypeKVPairs {
+			expected += ", given once" // the vault command makes a list of a field that is given twice
+		}
 		if expected != "" {
 			wrong.add(field, "must be %s", expected)
 			continue
@@ -146,28 +149,22 @@ func decodeValue(t framework.FieldType, raw any) (value any, expected string) {
 	switch t {
 	case framework.TypeString:
 		s, ok := raw.(string)
-		return s, unless(ok, "a string"+once(raw))
+		return s, unless(ok, "a string")
 	case framework.TypeBool:
 		b, ok := decodeBool(raw)
-		return b, unless(ok, "true or false"+once(raw))
+		return b, unless(ok, "true or false")
 	case framework.TypeInt:
 		n, ok := decodeInt(raw)
-		return n, unless(ok, "a whole number, without a unit"+once(raw))
+		return n, unless(ok, "a whole number, without a unit")
 	case framework.TypeDurationSecond:
 		n, ok := decodeSeconds(raw)
-		return n, unless(ok, "whole seconds, such as 90, or a duration of whole seconds, such as 90s, 15m or 24h"+once(raw))
+		return n, unless(ok, "whole seconds, such as 90, or a duration of whole seconds, such as 90s, 15m or 24h")
 	case framework.TypeKVPairs:
 		m, ok := decodePairs(raw)
 		return m, unless(ok, "name=value pairs, such as Productid=einvoicing_global, each name once; in JSON a map of strings")
 	default:
 		return nil, "left out: this field cannot be set"
 	}
-}
-
-// once adds that a field is given once where it was given twice, of which the vault command makes a list.
-func once(raw any) string {
-	_, isList := raw.([]any)
-	return unless(!isList, ", given once")
 }
 
 func unless(ok bool, expected string) string {
