@@ -325,9 +325,7 @@ func (e *encoder) state(s *State) {
 		e.name(r.ID)
 		e.revokedEnd(r.End)
 		e.bool(r.otherClock)
-		if !r.otherClock {
-			e.dur(r.elapsed - e.now.Elapsed)
-		}
+		e.dur(r.elapsed - e.now.Elapsed)
 	}
 	e.failures(s.Failures)
 	e.time(s.ForcedAt)
