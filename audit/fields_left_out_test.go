@@ -4,7 +4,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -14,39 +13,10 @@ import (
 // split is a log in its lines.
 func split(text string) []string { return slices.Collect(strings.Lines(text)) }
 
-// changed is a log with the value at a path of the JSON of each line replaced, or taken out where it is nil.
-func changed(t *testing.T, text, path string, value any) string {
-	t.Helper()
-	var b strings.Builder
-	for _, line := range split(text) {
-		var all map[string]any
-		if err := json.Unmarshal([]byte(line), &all); err != nil {
-			t.Fatal(err)
-		}
-		names, at := strings.Split(path, "."), all
-		for _, name := range names[:len(names)-1] {
-			at, _ = at[name].(map[string]any)
-		}
-		switch last := names[len(names)-1]; {
-		case at[last] == nil:
-		case value == nil:
-			delete(at, last)
-		default:
-			at[last] = value
-		}
-		out, err := json.Marshal(all)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Write(append(out, '\n'))
-	}
-	return b.String()
-}
-
-// twoDevices is a log with the lines of two devices, of which the second leaves out or masks a field.
+// twoDevices is a log with the lines of two devices: the second leaves out a field or masks it.
 func twoDevices(t *testing.T, field string, value any, fill func(l *Log)) string {
 	t.Helper()
-	return file(t, logOf(t, "key", fill, tuned()...)+changed(t, logOf(t, "other", fill, tuned()...), field, value))
+	return file(t, logOf(t, "key", fill, tuned()...)+replaced(t, logOf(t, "other", fill, tuned()...), field, value))
 }
 
 // TestTwoDevices_Refused: what one device shows as refused was refused, whatever the other one leaves out.
@@ -92,7 +62,7 @@ func TestTwoDevices_Entity(t *testing.T) {
 			}
 		}
 		some := split(logOf(t, "key", fill, tuned()...))[:len(People())*3]
-		masked := changed(t, changed(t, logOf(t, "other", fill, tuned()...), "auth.entity_id", mask), "request.client_id", mask)
+		masked := replaced(t, replaced(t, logOf(t, "other", fill, tuned()...), "auth.entity_id", mask), "request.client_id", mask)
 		r := mustJSON(t, Token(1), "-token-file=-", file(t, strings.Join(some, "")+masked))
 		if n := r.count("callers"); n != len(People()) {
 			t.Errorf("%v: %d people are %d callers", mask, len(People()), n)
@@ -119,7 +89,7 @@ func TestTwoDevices_WrappedAnew(t *testing.T) {
 		})), exitOK, "userpass-bina", "")
 	}
 	for _, field := range []string{"request.namespace", "request.mount_type", "request.mount_point"} {
-		lines := split(changed(t, logOf(t, "key", func(l *Log) {
+		lines := split(replaced(t, logOf(t, "key", func(l *Log) {
 			l.Read(people[1], "billing", Token(1), "gst")
 			l.Do(Request{By: people[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w1"})
 			l.Do(again)
@@ -163,9 +133,9 @@ func TestTwoDevices_Namespace(t *testing.T) {
 			l.Wait(time.Hour)
 		}
 	}
-	whole := changed(t, logOf(t, "key", fill, tuned()...), "request.namespace", team)
+	whole := replaced(t, logOf(t, "key", fill, tuned()...), "request.namespace", team)
 	for _, field := range []string{"request.namespace", "request.namespace.path"} {
-		partial := changed(t, changed(t, logOf(t, "other", fill, tuned()...), "request.namespace", team), field, nil)
+		partial := replaced(t, replaced(t, logOf(t, "other", fill, tuned()...), "request.namespace", team), field, nil)
 		for _, namespace := range []string{"*", "team", "root"} {
 			a := mustJSON(t, "", "-namespace="+namespace, file(t, whole+partial))
 			if b := mustJSON(t, "", "-namespace="+namespace, file(t, whole)); a.count("given") != b.count("given") || a.all("notes", "text") != b.all("notes", "text") {
@@ -180,7 +150,7 @@ func TestMasked_TokenIDOfOneDigit(t *testing.T) {
 	withoutVault(t)
 	for _, mask := range []string{"0000000000000000", "ffffffffffffffff", "xxxxxxxxxxxxxxxx"} {
 		path := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)+
-			changed(t, logOf(t, "former", func(l *Log) {
+			replaced(t, logOf(t, "former", func(l *Log) {
 				l.n = 50
 				l.Wait(time.Hour)
 				l.Read(People()[1], "billing", Token(1), "gst")
@@ -198,7 +168,7 @@ func TestMasked_MountAccessors(t *testing.T) {
 			Answer: l.Answer(Token(2), "gst"), Lease: true})
 	}, tuned()...)
 	for _, mask := range []string{"***", "[REDACTED]", "xxxxxxxx"} {
-		masked := changed(t, changed(t, text, "request.mount_accessor", mask), "response.mount_accessor", mask)
+		masked := replaced(t, replaced(t, text, "request.mount_accessor", mask), "response.mount_accessor", mask)
 		if got := mustJSON(t, masked, "-").all("readings", "who"); got != "userpass-asha" {
 			t.Errorf("%q: who read from %s is %q", mask, mountPath, got)
 		}
@@ -211,7 +181,7 @@ func TestMasked_AddressOfTheResponse(t *testing.T) {
 	lines := split(logOf(t, "key", readByTwo, tuned()...))
 	want := mustJSON(t, strings.Join(lines, ""), "-").all("readings", "remote_addresses")
 	for n := 1; n < len(lines); n += 2 {
-		lines[n] = changed(t, lines[n], "request.remote_address", "***")
+		lines[n] = replaced(t, lines[n], "request.remote_address", "***")
 	}
 	for _, order := range [][]int{{0, 1, 2, 3}, {0, 2, 1, 3}, {1, 0, 3, 2}} {
 		var text string

@@ -72,21 +72,11 @@ func TestFallback_HasNotAll(t *testing.T) {
 // TestExclude_WholeRequest: a line without its request is none of those that are known to be about something else.
 func TestExclude_WholeRequest(t *testing.T) {
 	withoutVault(t)
-	var less strings.Builder
 	lost := logOf(t, "", func(l *Log) {
 		l.n, l.issued[Token(1)] = 50, l.now
 		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
 	}, tuned()...)
-	for line := range strings.Lines(lost) {
-		var e map[string]any
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatal(err)
-		}
-		delete(e, "request")
-		text, _ := json.Marshal(e)
-		less.Write(append(text, '\n'))
-	}
-	if got := search(t, Token(1), file(t, logOf(t, "", readByAsha, tuned()...)+less.String())); got.code != exitIncomplete {
+	if got := search(t, Token(1), file(t, logOf(t, "", readByAsha, tuned()...)+without(t, lost, "request"))); got.code != exitIncomplete {
 		t.Errorf("a line lacks its request: %+v", got)
 	}
 }
@@ -106,22 +96,36 @@ func TestSummary_WhoAskedForAWrappedToken(t *testing.T) {
 // without returns the log with a field of each line left out, as by an option exclude.
 func without(t *testing.T, text string, path ...string) string {
 	t.Helper()
-	var out strings.Builder
-	for line := range strings.Lines(text) {
-		var e map[string]any
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
+	return replaced(t, text, strings.Join(path, "."), nil)
+}
+
+// replaced is a log with the value at a path of the JSON of each line replaced, or taken out where it is nil.
+func replaced(t *testing.T, text, path string, value any) string {
+	t.Helper()
+	var b strings.Builder
+	for _, line := range split(text) {
+		var all map[string]any
+		if err := json.Unmarshal([]byte(line), &all); err != nil {
 			t.Fatal(err)
 		}
-		in := e
-		for _, name := range path[:len(path)-1] {
-			in, _ = in[name].(map[string]any)
+		names, at := strings.Split(path, "."), all
+		for _, name := range names[:len(names)-1] {
+			at, _ = at[name].(map[string]any)
 		}
-		delete(in, path[len(path)-1])
-		again, _ := json.Marshal(e)
-		out.Write(again)
-		out.WriteString("\n")
+		switch last := names[len(names)-1]; {
+		case at[last] == nil:
+		case value == nil:
+			delete(at, last)
+		default:
+			at[last] = value
+		}
+		out, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(out, '\n'))
 	}
-	return out.String()
+	return b.String()
 }
 
 // TestExclude_Response: what was refused cannot be told where the device leaves out the response or its data.

@@ -665,10 +665,16 @@ func TestClock_SetBackAfterLimit(t *testing.T) {
 // leasesEnd reads the token each minute: no lease outlives it.
 func (s *testMount) leasesEnd(minutes int) {
 	s.t.Helper()
-	for range minutes {
+	s.leasesEndEvery(time.Minute, minutes)
+}
+
+// leasesEndEvery reads the token so often: no lease outlives it.
+func (s *testMount) leasesEndEvery(every time.Duration, times int) {
+	s.t.Helper()
+	for range times {
 		a, err := s.ask(s.t.Context(), "app", nil)
 		check.Require(s.t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
-		advance(time.Minute)
+		advance(every)
 	}
 }
 
@@ -692,10 +698,7 @@ func TestClock_ForwardByLessThanAMargin(t *testing.T) {
 		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
 		s.token("app")
 		s.Clock.Jump(by)
-		for end := time.Now().Add(16 * time.Minute); time.Now().Before(end); advance(time.Second) {
-			a, err := s.ask(t.Context(), "app", nil)
-			check.Require(t, err != nil || s.livesFor(a, a.lease), "a lease of %s on token %s outlives it", a.lease, a.id)
-		}
+		s.leasesEndEvery(time.Second, 16*60)
 	})
 }
 
