@@ -19,12 +19,15 @@ type transition struct {
 func (s *State) Apply(env Env, event Event) (State, []Effect) {
 	t := &transition{State: *s, env: env}
 	t.effects = t.room[:0]
-	t.correctClock()
+	t.followClock()
 	event.apply(t)
 	t.logIn()
 	t.save()
 	return t.State, t.effects
 }
+
+// apply has nothing to add: whatever happens, the clock is looked at first.
+func (ClockSet) apply(*transition) {}
 
 func (t *transition) emit(e Effect) { t.effects = append(t.effects, e) }
 

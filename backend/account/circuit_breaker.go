@@ -37,9 +37,9 @@ func (f failedLogin) probed(env Env) failedLogin {
 	next := *f.Failure
 	if !f.Holds(env.Reading) {
 		next.Step++
-		next.NextAttempt, next.stored = env.Wall.Add(probeAfter(next.Step)), time.Time{}
+		next.NextAttempt, next.latest = env.Wall.Add(probeAfter(next.Step)), time.Time{}
 	}
-	next.At, next.elapsed = env.Wall, env.Elapsed
+	next.At = env.Wall
 	return failedLogin{&next, f.sent}
 }
 

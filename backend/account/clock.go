@@ -3,9 +3,15 @@
 
 package account
 
-import (
-	"slices"
-	"time"
+import "time"
+
+const (
+	// leastStep is what the wall clock may be off the elapsed one without counting as set: less than what repeatMargin allows for.
+	leastStep = time.Second
+	// doubtedFor is how long it may take until a wall clock that was set forward by mistake is set right.
+	doubtedFor = 24 * time.Hour
+	// doubtedAtStart is how long a process may need until the clock of its machine, which may have just started too, is set right.
+	doubtedAtStart = time.Hour
 )
 
 // Reading is one look at both clocks of the host. The wall clock notices what the other does not (a machine that was
@@ -29,143 +35,66 @@ func SystemClock() Clock {
 	}
 }
 
-// withElapsed is a token that was read from storage, on the clocks of this process.
-func (t *Token) withElapsed(env Env) *Token {
-	at, missed, _ := env.Clocks.elapsedAt(t.IssuedAt, env.Reading)
-	t.elapsed, t.missed = at+t.missed, missed+t.missed // since it was stored, and before
-	return t
+// ahead is how far the wall clock is ahead of the elapsed one, counted from 1970.
+func (r Reading) ahead() time.Duration { return time.Duration(r.Wall.UnixNano()) - r.Elapsed }
+
+// ClockSteps are by how much the wall clock was set since the process began, as far as it has looked. A machine that was
+// suspended looks like a clock that was set forward. The zero value has seen nothing.
+type ClockSteps struct {
+	// Process is what the wall clock would have shown at the elapsed time 0 when the process began: it names the process.
+	Process time.Time
+	// Forward and Back are the sums of all steps.
+	Forward, Back time.Duration
+	// Lowered is the part of Back by which the clock went further back than it ever was: before, it may have been ahead.
+	Lowered time.Duration
+
+	ahead   time.Duration // of Reading, since the last step
+	began   time.Duration // elapsed
+	largest time.Duration // step forward that may still be a mistake
+	at      time.Duration // when that was noticed, elapsed
 }
 
-// isFromFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its life
-// is left is not known.
-func (t *Token) isFromFuture(now Reading) bool {
-	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
-}
-
-// aged is the token with all that the wall clock shows to be over of its life.
-func (t *Token) aged(now Reading) *Token {
-	missed := t.elapsedLeft(now) - t.ExpiresAt.Sub(now.Wall)
-	if missed <= t.missed+Margin {
-		return t
+// See is what is known after one more look at the clocks.
+func (s ClockSteps) See(now Reading) ClockSteps {
+	if s.Process.IsZero() {
+		return ClockSteps{Process: time.Unix(0, int64(now.ahead())).UTC(), ahead: now.ahead(), began: now.Elapsed}
 	}
-	aged := *t
-	aged.missed = missed
-	return &aged
-}
-
-// corrected is the token aged and on a wall clock that was set back since it was issued, and whether that was so: what is stored
-// must not give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended
-// keeps its times: where the clock was ahead when this process read it from storage, it has not.
-func (t *Token) corrected(now Reading) (*Token, bool) {
-	if t == nil {
-		return nil, false
+	if !s.isSet(now) {
+		return s
 	}
-	t = t.aged(now)
-	left := t.elapsedLeft(now) - t.missed
-	if left+t.lifeTold()-t.Life() <= 0 || t.ExpiresAt.Sub(now.Wall)-left <= Margin {
-		return t, false
-	}
-	shifted := *t
-	shifted.ExpiresAt = now.Wall.Add(left)
-	shifted.IssuedAt = shifted.ExpiresAt.Add(-t.Life())
-	return &shifted, true
-}
-
-// corrected is the failure on a wall clock that was set since, and whether that was so: the next attempt is said to be when it
-// is, and the next process must not wait for longer. A hold that was moved back, as the clock was behind when this process read
-// it from storage, is moved forward with the clock.
-func (f *Failure) corrected(now Reading) (*Failure, bool) {
-	next := now.Wall.Add(f.NextAttempt.Sub(f.At) - (now.Elapsed - f.elapsed))
-	if !f.stored.IsZero() && f.stored.Before(next) {
-		next = f.stored
-	}
-	by := next.Sub(f.NextAttempt)
-	if by >= -Margin && (f.stored.IsZero() || by <= Margin) {
-		return f, false
-	}
-	shifted := *f
-	shifted.At, shifted.NextAttempt = f.At.Add(by), next
-	return &shifted, true
-}
-
-// correctedFailures are the failed logins likewise.
-func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wrong bool) {
-	right = all
-	for n, f := range all {
-		if failure, isWrong := f.corrected(now); isWrong {
-			if !wrong {
-				right, wrong = slices.Clone(all), true
-			}
-			right[n].Failure = failure
+	if by := now.ahead() - s.ahead; by > 0 {
+		s.Forward += by
+		if by >= s.largest || now.Elapsed-s.at >= doubtedFor {
+			s.largest, s.at = by, now.Elapsed
 		}
+	} else {
+		s.Back -= by
+		s.Lowered += max(0, -s.raised())
 	}
-	return right, wrong
+	s.ahead = now.ahead()
+	return s
 }
 
-// correctRevoked corrects the ends of revoked tokens likewise.
-func (t *transition) correctRevoked() {
-	now, isCopy := t.env.Reading, false
-	for n, r := range t.Revoked {
-		if r.otherClock || r.ahead(now) <= Margin {
-			continue
-		}
-		if !isCopy {
-			t.Revoked, isCopy = slices.Clone(t.Revoked), true
-			t.changed()
-		}
-		t.Revoked[n].End = now.Wall.Add(r.elapsed - now.Elapsed)
-	}
+// isSet reports whether the clock was set since the last look.
+func (s ClockSteps) isSet(now Reading) bool { return (now.ahead() - s.ahead).Abs() > leastStep }
+
+// raised is how far the wall clock is ahead of where it was furthest back.
+func (s ClockSteps) raised() time.Duration { return s.Forward - s.Back + s.Lowered }
+
+// justBegan reports whether the process has just begun: its clock may be far ahead.
+func (s ClockSteps) justBegan(now Reading) bool {
+	return !s.Process.IsZero() && now.Elapsed-s.began < doubtedAtStart
 }
 
-// correct is the token corrected, and whether its times were wrong.
-func (t *transition) correct(token *Token) (right *Token, wrong bool) {
-	right, wrong = token.corrected(t.env.Reading)
-	if wrong {
-		t.changed()
-	} else if right != token {
-		t.changedLazily()
-	}
-	return right, wrong
-}
-
-// correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
-func (t *transition) correctClock() {
-	now := t.env.Reading
-	right, wrong := t.correct(t.Current)
-	if wrong {
-		t.Corrected = t.Version
-	}
-	t.Current = right
-	if c := t.Current; c != nil && !t.Suspect && c.Remaining(now) <= 0 && c.ExpiresAt.Sub(now.Wall) > Margin {
-		t.changed()
-		t.Suspect = true // it has ended or, with a clock that was ahead at start, it has not
-	}
-	if right, wrong := correctedFailures(t.Failures, now); wrong {
-		t.changed()
-		t.setFailures(right)
-	}
-	if t.Work != nil {
-		if right, wrong := correctedFailures(t.Work.failures, now); wrong {
-			t.changed()
-			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account) })
-		}
-		if right, _ := t.correct(t.Work.Token); right != t.Work.Token {
-			t.changeWork(func(w *Work) { w.Token = right })
-		}
-	}
-	t.correctRevoked()
-	for _, mark := range []*time.Time{&t.ForcedAt, &t.RejectedAt} {
-		if mark.After(now.Wall) { // how long ago it was is not known
-			t.changed()
-			*mark = now.Wall
-		}
-	}
-	for _, list := range []*[]*Token{&t.Superseded, &t.Deleted} {
-		for n, token := range *list {
-			if right, _ := t.correct(token); right != token {
-				*list = slices.Clone(*list)
-				(*list)[n] = right
-			}
-		}
+// SurelyPast is a time that is over, also where the wall clock was set forward by mistake: nothing is forgotten by a later one.
+// It is zero in a process that has just begun.
+func (s ClockSteps) SurelyPast(now Reading) time.Time {
+	switch {
+	case s.justBegan(now):
+		return time.Time{}
+	case now.Elapsed-s.at < doubtedFor:
+		return now.Wall.Add(-s.largest)
+	default:
+		return now.Wall
 	}
 }

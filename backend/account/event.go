@@ -41,6 +41,8 @@ type (
 	}
 	// Sweep comes once a minute.
 	Sweep struct{}
+	// ClockSet says that the clock was set.
+	ClockSet struct{}
 
 	// Loaded is the result of LoadAccount.
 	Loaded struct {
@@ -54,10 +56,11 @@ type (
 		Version uint64
 		Err     error
 	}
-	// LoginEnded is the result of Login.
+	// LoginEnded is the result of Login. The times of Token are by the clock as it was at Clock.
 	LoginEnded struct {
 		Work  uint64
 		Token *Token
+		Clock ClockSteps
 		Err   error
 		Took  time.Duration
 	}

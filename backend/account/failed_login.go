@@ -64,8 +64,7 @@ func (f failedLogin) lasts() bool { return f.Refused() || f.Kind == upstream.Thr
 
 // isOver reports whether the failure says nothing about the next login with such settings.
 func (f failedLogin) isOver(now Reading) bool {
-	over := min(now.Wall.Sub(f.NextAttempt).Abs(), now.Elapsed-f.elapsed-f.NextAttempt.Sub(f.At))
-	kept := f.Refused() && over < refusedKept
+	kept := f.Refused() && now.Wall.Sub(later(f.NextAttempt, f.latest)) < refusedKept
 	return !kept && !f.Holds(now)
 }
 
@@ -113,7 +112,6 @@ func heldBy(all []failedLogin, s sent) *Failure {
 	}
 	f := *first
 	f.Consecutive, f.NextAttempt = consecutive, longest.NextAttempt
-	f.elapsed = longest.elapsed - longest.At.Sub(first.At)
 	return &f
 }
 
@@ -236,7 +234,6 @@ func lastOf(all []failedLogin, a *Account) *Failure {
 	last := all[len(all)-1]
 	f, come := *last.Failure, heldBy(all, last.sent)
 	f.Protocol, f.Consecutive, f.NextAttempt = a.Upstream.Protocol, come.Consecutive, come.NextAttempt
-	f.elapsed = come.elapsed - come.At.Sub(f.At)
 	return &f
 }
 
@@ -252,7 +249,7 @@ func (s *State) failuresAfterBlocked(err error, env Env, a *Account) []failedLog
 	})
 	f := &Failure{
 		Kind: Blocked, Message: "a login could not begin: " + err.Error(), At: env.Wall, Consecutive: 1 + s.Failure.consecutive(),
-		Step: step + 1, elapsed: env.Elapsed, err: err,
+		Step: step + 1, err: err,
 	}
 	f.NextAttempt = env.Wall.Add(backoff(f.Step, longestBackoff*backoffShare))
 	if s.Failure.Holds(env.Reading) {

@@ -29,11 +29,9 @@ type Failure struct {
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
-	// elapsed is Reading.Elapsed at At or, where another process has stored the failure, when it was read: no hold lasts longer
-	// than its length.
-	elapsed time.Duration
-	// stored is NextAttempt as it was read from storage; zero for a failure of this process.
-	stored time.Time
+	// Where the clock was set since, planned is NextAttempt as it was at first, and latest when the length of the hold is over: see
+	// clockStep.
+	planned, latest time.Time
 	// err is what kept a login of kind Blocked from beginning.
 	err error
 }
@@ -41,18 +39,12 @@ type Failure struct {
 // IsUnusable reports whether the login could not begin since its settings cannot be used.
 func (f *Failure) IsUnusable() bool { return errors.Is(f.err, ErrUnusable) }
 
-// Left is what is left of the hold, by whichever clock gives less.
+// Left is what is left of the hold.
 func (f *Failure) Left(now Reading) time.Duration {
 	if f == nil {
 		return 0
 	}
-	length := f.NextAttempt.Sub(f.At)
-	return max(0, min(f.NextAttempt.Sub(now.Wall), length-(now.Elapsed-f.elapsed)))
-}
-
-// age is how long ago the failure was, by whichever clock gives more.
-func (f *Failure) age(now Reading) time.Duration {
-	return max(now.Wall.Sub(f.At), now.Elapsed-f.elapsed)
+	return max(0, f.NextAttempt.Sub(now.Wall))
 }
 
 // Holds reports whether no login may be made yet.
@@ -60,7 +52,7 @@ func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
 
 // newFailure is the failure of a login that ended with err, with the Retry-After that came with it. Its hold is not known yet.
 func newFailure(err error, env Env) (f *Failure, retryAfter time.Duration) {
-	f = &Failure{Kind: upstream.Unavailable, Message: err.Error(), At: env.Wall, NextAttempt: env.Wall, elapsed: env.Elapsed}
+	f = &Failure{Kind: upstream.Unavailable, Message: err.Error(), At: env.Wall, NextAttempt: env.Wall}
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
 		f.Kind, f.Cause, f.Message = failed.Kind, failed.Cause, failed.Error()
 		retryAfter = min(failed.RetryAfter, LongestThrottle)

@@ -69,8 +69,8 @@ func (s *State) mayForce(env Env) error {
 			notBefore = s.ForcedAt.Add(forcedEvery)
 		}
 	}
-	if s.Failure.Refused() && s.Failure.age(env.Reading) < forcedRefusedEvery {
-		notBefore = env.Wall.Add(forcedRefusedEvery - s.Failure.age(env.Reading))
+	if s.Failure.Refused() && env.Wall.Sub(s.Failure.At) < forcedRefusedEvery {
+		notBefore = s.Failure.At.Add(forcedRefusedEvery)
 	}
 	if notBefore.IsZero() {
 		return nil
@@ -109,7 +109,7 @@ func (s *State) LastFailure(now Reading) *Failure {
 	}
 	return &Failure{
 		Kind: upstream.Malformed, Cause: Repeated, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{isEnd: true}).Error(),
-		At: now.Wall, NextAttempt: s.Account.RotatesAt(t), elapsed: now.Elapsed,
+		At: now.Wall, NextAttempt: s.Account.RotatesAt(t),
 	}
 }
 

@@ -33,7 +33,7 @@ func (a *actions) add(when bool, what string, do func(w *modelWorld)) {
 func (w *modelWorld) next(a action) *modelWorld {
 	next := *w
 	a.do(&next)
-	next.clocks = next.env().Clocks
+	next.clocks = next.env().Clock
 	next.goOn()
 	next.check()
 	return &next
@@ -172,7 +172,7 @@ func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 	}
 	token := &Token{
 		ID: id, Access: "secret of " + id, Generation: l.work.Account.Generation, Reason: l.work.Reason, refresh: "refresh of " + id,
-		IssuedAt: l.began.Wall, ExpiresAt: l.began.Wall.Add(end - l.trueBegan), elapsed: l.began.Elapsed,
+		IssuedAt: l.began.Wall, ExpiresAt: l.began.Wall.Add(end - l.trueBegan),
 	}
 	if w.scenario.tellsNoLife {
 		token.ExpiresAt, token.lifeAssumed = l.began.Wall.Add(l.work.Account.Upstream.DefaultTokenTTL), true
@@ -189,7 +189,7 @@ func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 		}
 		w.ghost.ended(w, l.work, nil)
 	}
-	w.applyAs(LoginEnded{Work: l.work.ID, Token: token}, true)
+	w.applyAs(LoginEnded{Work: l.work.ID, Token: token, Clock: l.steps}, true)
 }
 
 func (w *modelWorld) refuses(l modelLogin, err *upstream.Error) {
@@ -287,7 +287,7 @@ func (a *actions) revocations() {
 	w, s := a.w, a.w.scenario
 	revoke := func(id string) func(w *modelWorld) {
 		return func(w *modelWorld) {
-			targets := w.state.Revocable(w.now(), id)
+			targets := w.inTime().Revocable(w.now(), id)
 			w.left.revokes--
 			w.apply(Revoke{TokenID: id})
 			w.ghost.revokes(w, targets, id == "")
@@ -332,7 +332,7 @@ func (a *actions) time() {
 		return
 	}
 	if s.untilTheEnd {
-		if t := w.state.Current; t != nil {
+		if t := w.inTime().Current; t != nil {
 			a.add(true, "the token ends", func(w *modelWorld) { w.true += max(0, t.Remaining(w.now())) + repeatMargin })
 		} else {
 			a.add(true, "half an hour passes", func(w *modelWorld) { w.true += modelLife * 3 / 2 })
@@ -373,7 +373,7 @@ func (w *modelWorld) setRight() {
 
 // deadlines are the times until something changes by itself.
 func (w *modelWorld) deadlines() []time.Duration {
-	s, now := &w.state, w.now()
+	s, now := w.inTime(), w.now()
 	var all []time.Duration
 	add := func(d time.Duration) {
 		if d > 0 && d != time.Second && !slices.Contains(all, d) {

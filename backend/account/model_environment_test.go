@@ -49,7 +49,7 @@ type modelWorld struct {
 	// ahead is when the wall clock was set forward by mistake, in true time.
 	ahead time.Duration
 	// clocks are what the process has seen of its clocks, in a scenario of these.
-	clocks   ClockHistory
+	clocks   ClockSteps
 	active   bool
 	state    State
 	lastRead time.Time
@@ -106,6 +106,7 @@ type modelSave struct {
 type modelLogin struct {
 	work      *Work
 	began     Reading
+	steps     ClockSteps
 	trueBegan time.Duration
 	cancelled bool
 	revoked   bool // all tokens were revoked since it began
@@ -166,9 +167,15 @@ func (w *modelWorld) now() Reading {
 func (w *modelWorld) env() Env {
 	env := Env{Reading: w.now(), Active: w.active, LastRead: w.lastRead}
 	if w.scenario.setsClocks() {
-		env.Clocks, _ = w.clocks.See(env.Reading)
+		env.Clock = w.clocks.See(env.Reading)
 	}
 	return env
+}
+
+// inTime is the state by the clock as it goes now.
+func (w *modelWorld) inTime() *State {
+	s := w.state.At(w.env().Clock)
+	return &s
 }
 
 // modelSettings are those that change. Of credentials and headers there are two, 0 and 1.
@@ -210,7 +217,7 @@ func (w *modelWorld) apply(event Event) { w.applyAs(event, w.active) }
 
 func (w *modelWorld) applyAs(event Event, active bool) {
 	env := w.env()
-	w.clocks = env.Clocks
+	w.clocks = env.Clock
 	env.Active = active
 	before := w.state
 	next, effects := before.Apply(env, event)
@@ -235,7 +242,7 @@ func (w *modelWorld) applyAs(event Event, active bool) {
 				w.breaks(ruleWho, "a node that may not log in does")
 			}
 			w.sent(e.Work)
-			w.logins = append(slices.Clone(w.logins), modelLogin{work: e.Work, began: w.now(), trueBegan: w.true})
+			w.logins = append(slices.Clone(w.logins), modelLogin{work: e.Work, began: w.now(), steps: w.clocks, trueBegan: w.true})
 		case CancelLogin:
 			w.logins = slices.Clone(w.logins)
 			for n := range w.logins {
@@ -371,6 +378,9 @@ func (w *modelWorld) reads(rejected string) {
 
 // asks has a reader ask the state what it gets, and reports whether it waits.
 func (w *modelWorld) asks(r *modelReader) (waits bool) {
+	if w.clocks = w.env().Clock; w.state.IsBehind(w.clocks) { // see worker.followClock
+		w.applyAs(ClockSet{}, false)
+	}
 	if w.state.ReadNeeds(w.env(), &r.Reader) {
 		if !w.active {
 			return false // a node that may not begin anything returns an error
@@ -556,7 +566,7 @@ func (w *modelWorld) changedAccount(c change) (a *Account, ok bool) {
 
 // crash ends the process, and a new one begins: storage is kept, memory is lost.
 func (w *modelWorld) crash() {
-	w.since, w.clocks = w.true-100*time.Hour, ClockHistory{} // the elapsed clock counts from an arbitrary moment
+	w.since, w.clocks = w.since-100*time.Hour, ClockSteps{} // the elapsed clock counts from an arbitrary moment
 	w.ghost.crashed(w)
 	w.state, w.lastRead = State{bounds: w.state.bounds}, time.Time{}
 	w.loads, w.save, w.logins, w.tell, w.kills, w.op, w.verify, w.readers = nil, nil, nil, nil, nil, nil, nil, nil

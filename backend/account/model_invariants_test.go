@@ -121,7 +121,7 @@ func (g *ghost) told(w *modelWorld, l modelLogin, id string, end time.Duration) 
 		t.set = max(t.set, w.set)
 		switch {
 		case t.end < 0:
-		case w.set > 0 && len(w.clocks.stretches) == 1: // to a process that began with the clock ahead, the first one has passed
+		case w.set > 0 && w.clocks.raised() == 0: // to a process that began with the clock ahead, the first one has passed
 			t.end = -1
 		case w.true >= t.end:
 			if awake := t.end + w.since - t.since; awake > w.true { // a sleep looks like a clock that was set forward
@@ -437,7 +437,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 
 // checkRevoked checks that the account remembers what was revoked, and when it ends: until then there may be no other.
 func (w *modelWorld) checkRevoked() {
-	s, g := &w.state, &w.ghost
+	s, g := w.inTime(), &w.ghost
 	if s.Known == unknown || s.bounds.revoked > 0 || w.scenario.tellsNoLife {
 		return
 	}
@@ -447,16 +447,17 @@ func (w *modelWorld) checkRevoked() {
 			w.breaks(ruleRevoked, r.id+" is forgotten")
 			continue
 		}
-		end := s.Revoked[n].End.Sub(modelEpoch())
+		left := s.Revoked[n].End.Sub(w.now().Wall)
 		t := g.find(r.id)
 		if t >= 0 && g.tokens[t].end < 0 {
 			continue
 		}
-		if r.end >= 0 && end-min(w.set, 0) < r.end-tolerance {
-			w.breaks(ruleRevoked, fmt.Sprintf("%s is thought to end %s too early", r.id, r.end-end))
+		beganAhead := w.set > 0 && w.clocks.raised() == 0 // it is known when the clock is set right
+		if early := r.end - w.true - left - s.Revoked[n].slack; r.end >= 0 && early > tolerance && !beganAhead {
+			w.breaks(ruleRevoked, fmt.Sprintf("%s is thought to end %s too early", r.id, early))
 		}
-		if t >= 0 && r.end >= 0 && w.set == 0 && end > g.tokens[t].end+tolerance {
-			w.breaks(ruleLive, fmt.Sprintf("%s was revoked and is thought to end %s too late", r.id, end-g.tokens[t].end))
+		if t >= 0 && r.end >= 0 && w.set == 0 && w.true+left > g.tokens[t].end+tolerance {
+			w.breaks(ruleLive, fmt.Sprintf("%s was revoked and is thought to end %s too late", r.id, w.true+left-g.tokens[t].end))
 		}
 	}
 }
@@ -467,7 +468,8 @@ func (w *modelWorld) checkAccepted(before *State, work *Work, e LoginEnded) {
 		return
 	}
 	if t := before.given(e.Token.ID); t != nil {
-		for _, left := range []time.Duration{t.asTold().Remaining(w.now()), t.asTold().elapsedLeft(w.now())} {
+		left := t.asTold().Remaining(w.now())
+		for _, left := range []time.Duration{left, left + t.slack} {
 			if left < minLife && left > -repeatMargin {
 				return // a moment later it would be given a new life, or another one comes
 			}
@@ -526,9 +528,8 @@ func (w *modelWorld) excuseForgotten(before *State, event Event) {
 
 // checkServing checks what a reader would be given now.
 func (w *modelWorld) checkServing() {
-	s, g, now := &w.state, &w.ghost, w.now()
-	if s.Known == known && !s.Account.Paused && s.Current != nil && !s.Suspect &&
-		newServed(s.Account, s.Current).Fresh(now) && !s.CanServe(now) {
+	s, g, now := w.inTime(), &w.ghost, w.now()
+	if warm := w.state.Served(nil); w.scenario.setsClocks() && warm.Fresh(now, &w.clocks) && !s.CanServe(now) {
 		w.breaks(ruleLease, "a warm read is given what others are not")
 	}
 	if !s.CanServe(now) {

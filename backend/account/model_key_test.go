@@ -16,7 +16,7 @@ type encoder struct {
 	now      Reading
 	true     time.Duration
 	floor    time.Duration // what is longer ago makes no difference
-	clocks   ClockHistory
+	clocks   ClockSteps
 	names    []string
 	versions []uint64
 	works    []uint64
@@ -111,6 +111,14 @@ func (e *encoder) time(t time.Time) {
 	e.dur(t.Sub(e.now.Wall))
 }
 
+// since writes by how much the clock was set since then.
+func (e *encoder) since(then ClockSteps) {
+	by := e.clocks.since(then)
+	e.dur(by.forward)
+	e.dur(by.back)
+	e.dur(by.lowered)
+}
+
 func (e *encoder) world(w *modelWorld) {
 	e.bool(w.active, w.changed, w.op != nil, w.verify != nil, w.save != nil, w.tell != nil, w.config != nil, w.record != nil)
 	e.int(int64(w.left.crashes)<<20 | int64(w.left.writes)<<16 | int64(w.left.revokes)<<12 | int64(w.left.forced)<<8 |
@@ -120,11 +128,8 @@ func (e *encoder) world(w *modelWorld) {
 	if w.set > 0 {
 		e.dur(w.ahead - w.true)
 	}
-	for _, s := range w.clocks.stretches {
-		e.dur(s.ahead - e.now.ahead())
-		e.dur(s.least - e.now.ahead())
-		e.dur(s.from - e.now.Elapsed)
-	}
+	e.dur(w.clocks.raised())
+	e.dur(max(w.clocks.began-e.now.Elapsed, -doubtedAtStart))
 	e.account(w.config)
 	e.record(w.record)
 	e.len(len(w.loads))
@@ -146,6 +151,7 @@ func (e *encoder) world(w *modelWorld) {
 		e.text(string(l.work.Reason))
 		e.account(l.work.Account)
 		e.dur(l.trueBegan - w.true)
+		e.since(l.steps)
 	}
 	if w.tell != nil {
 		e.bool(w.tell.read, w.tell.written)
@@ -203,11 +209,10 @@ func (e *encoder) token(t *Token) {
 	e.name(t.Generation)
 	e.time(t.IssuedAt)
 	e.time(t.ExpiresAt)
-	e.dur(t.elapsed - e.now.Elapsed)
 	e.text(string(t.revocation))
 	e.byte(t.Reason[len(t.Reason)-1])
 	e.dur(t.toldLife)
-	e.dur(t.missed)
+	e.dur(t.slack)
 	e.bool(t.Access != "", t.refresh != "", t.repeated, t.lifeAssumed)
 }
 
@@ -218,7 +223,7 @@ func (e *encoder) stored(t *StoredToken) {
 	e.time(t.ExpiresAt)
 	e.text(string(t.Revocation))
 	e.dur(time.Duration(t.ToldSeconds) * time.Second)
-	e.dur(time.Duration(t.MissedSeconds) * time.Second)
+	e.dur(time.Duration(t.SlackSeconds) * time.Second)
 	e.bool(t.Access != "", t.Refresh != "", t.Repeated, t.LifeAssumed)
 }
 
@@ -238,8 +243,8 @@ func (e *encoder) record(r *Record) {
 	if r == nil {
 		return
 	}
-	if e.clocks.last(r.Clock) >= 0 { // else it tells nothing
-		e.dur(r.Clock.Sub(e.now.zero()))
+	if r.Clock.Process.Equal(e.clocks.Process) { // else they tell nothing
+		e.since(ClockSteps{Forward: r.Clock.Forward, Back: r.Clock.Back, Lowered: r.Clock.Lowered})
 	}
 	e.name(r.Generation)
 	e.text(r.RefreshTarget)
@@ -259,7 +264,7 @@ func (e *encoder) record(r *Record) {
 	for _, v := range r.Revoked {
 		e.name(v.ID)
 		e.revokedEnd(v.End)
-		e.bool(v.OtherClock)
+		e.dur(time.Duration(v.SlackSeconds) * time.Second)
 	}
 	if r.Attempt != nil {
 		e.bool(r.Attempt.Exclusive, r.Attempt.Verification)
@@ -291,8 +296,8 @@ func (e *encoder) failure(f *Failure) {
 	e.text(string(f.Kind) + string(f.Cause))
 	e.time(f.At)
 	e.time(f.NextAttempt)
-	e.dur(f.elapsed - e.now.Elapsed)
-	e.time(f.stored)
+	e.time(f.planned)
+	e.time(f.latest)
 	e.len(min(f.Step, 7))
 }
 
@@ -306,6 +311,7 @@ func (e *encoder) failures(all []failedLogin) {
 }
 
 func (e *encoder) state(s *State) {
+	e.since(s.clock)
 	e.len(int(s.Known))
 	e.account(s.Account)
 	e.name(s.Generation)
@@ -324,8 +330,7 @@ func (e *encoder) state(s *State) {
 	for _, r := range s.Revoked {
 		e.name(r.ID)
 		e.revokedEnd(r.End)
-		e.bool(r.otherClock)
-		e.dur(r.elapsed - e.now.Elapsed)
+		e.dur(r.slack)
 	}
 	e.failures(s.Failures)
 	e.time(s.ForcedAt)

@@ -46,10 +46,7 @@ func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	if reason := s.neededReason(env.Reading, r.Rejected); reason != "" && s.MayLogin(env, reason, s.Account) == nil {
 		return true
 	}
-	if _, wrong := s.Current.corrected(env.Reading); wrong {
-		return true
-	}
-	return s.WantsRotation(env)
+	return s.IsBehind(env.Clock) || s.isUncorrected() && s.Saving == 0 || s.WantsRotation(env)
 }
 
 // Decide says what a reader is to do now. It is asked again whenever something has changed.
@@ -62,6 +59,8 @@ func (s *State) Decide(env Env, r *Reader) Decision {
 		return Decision{Wait: true, Bound: min(bound, left)}
 	}
 	switch {
+	case s.IsBehind(env.Clock): // it was set only just now
+		return wait(time.Millisecond)
 	case s.Known == known:
 	case s.Loads > r.Loads && s.LoadErr != nil:
 		return Decision{Err: s.LoadErr}
@@ -118,10 +117,13 @@ func (s *State) StillWaiting(now Reading) error {
 	}
 }
 
+// isUncorrected reports whether storage has times of the current token from before the clock was set back.
+func (s *State) isUncorrected() bool { return s.Corrected > s.Saved && s.Corrected > s.Lost }
+
 // rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a
 // token; 0 for not at all.
 func (s *State) rotationBound(env Env, r *Reader) time.Duration {
-	if s.Corrected > s.Saved && s.Corrected > s.Lost {
+	if s.isUncorrected() {
 		return rotationWait - (env.Elapsed - r.Arrived.Elapsed)
 	}
 	if s.Work == nil {

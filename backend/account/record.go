@@ -16,10 +16,9 @@ const SchemaVersion = 1
 // Record is what survives a restart of an account: one storage entry, so that no part of it can be newer than another.
 type Record struct {
 	Schema int `json:"schema"`
-	// Clock tells by which clock the times are, where it was set since the process started: see Reading.zero. Older versions did not
-	// keep it.
-	Clock      time.Time `json:"clock,omitzero"`
-	Generation string    `json:"generation"`
+	// Clock tells by which clock the times are.
+	Clock      StoredClockSteps `json:"clock_steps,omitzero"`
+	Generation string           `json:"generation"`
 	// RefreshTarget names the endpoint to which the refresh tokens in this record may go.
 	RefreshTarget string          `json:"refresh_target,omitempty"`
 	Current       *StoredToken    `json:"current,omitempty"`
@@ -65,16 +64,24 @@ type StoredToken struct {
 	ToldSeconds int64 `json:"told_seconds,omitempty"`
 	// LifeAssumed says that the upstream told no lifetime. Older versions did not keep it.
 	LifeAssumed bool `json:"life_assumed,omitempty"`
-	// MissedSeconds is what only the wall clock has shown to be over of the token's life: it may have been set forward.
-	MissedSeconds int64 `json:"missed_seconds,omitempty"`
+	// SlackSeconds is by how much later the token may end, as the clock was set.
+	SlackSeconds int64 `json:"slack_seconds,omitempty"`
 }
 
 // StoredRevoked is the ID of a token that is never served again, and the token's last known end.
 type StoredRevoked struct {
 	ID  string    `json:"token_id"`
 	End time.Time `json:"end"`
-	// OtherClock says that End is by another clock than the record's.
-	OtherClock bool `json:"other_clock,omitempty"`
+	// SlackSeconds is by how much later it may be, as the clock was set.
+	SlackSeconds int64 `json:"slack_seconds,omitempty"`
+}
+
+// StoredClockSteps are the ClockSteps that the times of a record follow. They tell something to the same process only.
+type StoredClockSteps struct {
+	Process time.Time     `json:"process"`
+	Forward time.Duration `json:"forward,omitempty"`
+	Back    time.Duration `json:"back,omitempty"`
+	Lowered time.Duration `json:"lowered,omitempty"`
 }
 
 // StoredAttempt is a login that began.
@@ -127,7 +134,8 @@ func (s *State) record(env Env) *Record {
 		return nil
 	}
 	r := &Record{
-		Schema: SchemaVersion, Clock: env.zero(), Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
+		Schema: SchemaVersion, Clock: StoredClockSteps{s.clock.Process, s.clock.Forward, s.clock.Back, s.clock.Lowered},
+		Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
 		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt,
 		Outbox: make([]StoredOutboxEntry, 0, len(s.Outbox)),
 	}
@@ -150,8 +158,7 @@ func (s *State) record(env Env) *Record {
 		r.Superseded = append(r.Superseded, stored)
 	}
 	for _, revoked := range s.Revoked {
-		off := revoked.End.Sub(r.Clock) - revoked.elapsed
-		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End, revoked.otherClock || off.Abs() > Margin})
+		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End, int64(revoked.slack / time.Second)})
 	}
 	for _, t := range s.Deleted {
 		r.Deleted = append(r.Deleted, s.storeToken(t))
@@ -182,7 +189,7 @@ func (s *State) storeToken(t *Token) StoredToken {
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
 		Replaced: t.replaced, Repeated: t.repeated, LifeAssumed: t.lifeAssumed,
-		ToldSeconds: int64(t.toldLife / time.Second), MissedSeconds: int64(t.missed / time.Second),
+		ToldSeconds: int64(t.toldLife / time.Second), SlackSeconds: int64(t.slack / time.Second),
 	}
 }
 
@@ -194,7 +201,7 @@ func (s StoredToken) token(refreshTarget string) *Token {
 		Generation:    s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
 		lifeAssumed: s.LifeAssumed, toldLife: time.Duration(s.ToldSeconds) * time.Second,
-		missed: time.Duration(s.MissedSeconds) * time.Second,
+		slack: time.Duration(s.SlackSeconds) * time.Second,
 	}
 }
 
@@ -208,13 +215,9 @@ func storeFailure(f failedLogin) StoredFailedLogin {
 	}
 }
 
-func (s StoredFailure) failure(env Env) *Failure {
-	elapsed, _, running := env.Clocks.elapsedAt(s.At, env.Reading)
-	if !running {
-		elapsed = env.Elapsed // the clock at that time may have been another one
-	}
+func (s StoredFailure) failure() *Failure {
 	return &Failure{
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: max(s.Step, 1),
-		NextAttempt: s.NextAttempt, stored: s.NextAttempt, elapsed: elapsed,
+		NextAttempt: s.NextAttempt,
 	}
 }

@@ -80,7 +80,7 @@ func TestRecord_ReadAsWritten(t *testing.T) {
 	check.Equal(t, s.storeToken(token.token(s.RefreshTarget)), token, "a token")
 	var failed StoredFailedLogin
 	fill(t, reflect.ValueOf(&failed).Elem(), new(int))
-	check.Equal(t, storeFailure(failed.failed(Env{})), failed, "a failed login")
+	check.Equal(t, storeFailure(failed.failed()), failed, "a failed login")
 
 	var record Record
 	fill(t, reflect.ValueOf(&record).Elem(), new(int))
@@ -88,9 +88,10 @@ func TestRecord_ReadAsWritten(t *testing.T) {
 	record.Attempt = nil                            // see TestRecord_AttemptReadAsWritten
 	record.Failure, record.Verifications = nil, nil // are read, and not written any more
 	record.Superseded[0].Revocation = ""            // would be remembered as revoked too
-	restored := &transition{env: Env{Reading: Reading{Wall: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+	own := record.Clock                             // of the process that reads it
+	restored := &transition{env: Env{Clock: ClockSteps{Process: own.Process, Forward: own.Forward, Back: own.Back, Lowered: own.Lowered}}}
+	restored.clock = restored.env.Clock
 	restored.restore(&record, nil)
-	record.Clock = restored.env.zero() // of the process that writes
 	got, want := reflect.ValueOf(*restored.record(restored.env)), reflect.ValueOf(record)
 	for n := range want.NumField() {
 		check.Equal(t, got.Field(n).Interface(), want.Field(n).Interface(), "a record's %s", want.Type().Field(n).Name)

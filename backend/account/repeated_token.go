@@ -57,7 +57,6 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 	if err != nil {
 		return nil, err
 	}
-	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	if n := slices.IndexFunc(t.Revoked, func(r revokedToken) bool { return r.ID == token.ID }); n >= 0 {
 		return nil, t.revokedAgain(n, token)
 	}
@@ -76,7 +75,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 // keepExpired keeps what is known of a token that had expired when it came, where that was so by the wall clock or a limit alone:
 // the upstream may give it again, and tell its whole life.
 func (t *transition) keepExpired(token *Token) {
-	if told := token.asTold(); t.given(token.ID) == nil && told.elapsedLeft(t.env.Reading) >= minLife {
+	if told := token.asTold(); t.given(token.ID) == nil && told.Remaining(t.env.Reading)+told.slack >= minLife {
 		t.Deleted = t.withDeleted(token)
 	}
 }
@@ -90,12 +89,12 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 		hold <<= min(t.Failure.Step, longestDoubling)
 	}
 	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
-	if left <= 0 { // the wall clock may be ahead
-		left = t.Revoked[n].elapsed - now.Elapsed + repeatMargin
+	if left <= 0 {
+		left += t.Revoked[n].slack
 	}
 	if left <= 0 {
 		t.Revoked = slices.Clone(t.Revoked)
-		t.Revoked[n] = token.asRevoked(now)
+		t.Revoked[n] = token.asRevoked()
 		left = token.Remaining(now) + repeatMargin
 	}
 	return &repeatError{now.Wall.Add(min(hold, left)), false}
@@ -125,26 +124,24 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	if token.ExpiresAt.Before(told.ExpiresAt) {
 		told.ExpiresAt = token.ExpiresAt
 	}
-	// Where the limits of now end it, or one clock that was ahead, the upstream has just handed it out as good.
+	// Where the limits of now end it, or a clock that was ahead, the upstream has just handed it out as good.
 	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
 	if left <= -repeatMargin {
-		left, anew = max(told.elapsedLeft(now), told.ExpiresAt.Sub(now.Wall)), true
+		left, anew = left+told.slack, true
 	}
 	if left <= -repeatMargin {
 		return token
 	}
 	kept := *token.withRefreshOf(given, token.refreshTarget)
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
-	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Elapsed-given.elapsed >= leastRepeatedAge
+	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Wall.Sub(given.IssuedAt) >= leastRepeatedAge
 	if anew { // its life is no longer the assumed one, which would count from now on again
 		kept.lifeAssumed = false
+		first := told.Remaining(now) + told.slack // its first end
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
-		// The wall clock may have been ahead: then the first end is yet to come when this one has.
-		if missed := min(told.elapsedLeft(now), token.Remaining(now)) - left; missed > 0 {
-			kept.elapsed, kept.missed = kept.elapsed+missed, kept.missed+missed
-		}
+		kept.slack = max(0, min(first, token.Remaining(now))-kept.Remaining(now))
 		return &kept
 	}
-	kept.IssuedAt, kept.elapsed, kept.missed, kept.ExpiresAt = given.IssuedAt, given.elapsed, given.missed, told.ExpiresAt
+	kept.IssuedAt, kept.ExpiresAt, kept.slack = given.IssuedAt, told.ExpiresAt, given.slack
 	return &kept
 }

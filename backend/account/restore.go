@@ -14,45 +14,44 @@ var errUnfinished = errors.New("the last login was cut off when the plugin stopp
 
 // restore takes over a record. What it means under the present settings, nil for none, is for adopt.
 func (t *transition) restore(r *Record, a *Account) {
-	env := t.env
-	zero, otherClock := r.Clock, env.Clocks.last(r.Clock) < 0
-	if otherClock {
-		zero = env.zero()
-	}
-	env.Clocks = env.Clocks.by(r.Clock)
 	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
-	t.Failures = r.failures(t.env, a)
+	t.Failures = r.failures(a)
 	for _, revoked := range r.Revoked {
 		t.Revoked = append(t.Revoked, revokedToken{
-			ID: revoked.ID, End: revoked.End, elapsed: revoked.End.Sub(zero), otherClock: otherClock || revoked.OtherClock,
+			ID: revoked.ID, End: revoked.End, slack: time.Duration(revoked.SlackSeconds) * time.Second,
 		})
 	}
 	for _, stored := range r.Superseded {
-		token := stored.token(r.RefreshTarget).withElapsed(env)
+		token := stored.token(r.RefreshTarget)
 		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
 			token.revokedAt = cmp.Or(r.RevokedAt, t.env.Wall)
 		}
 		if token.revocation != "" { // kept by tokens alone at first
-			t.rememberRevoked(token, t.env.Reading)
+			t.rememberRevoked(token)
 		}
 		t.Superseded = append(t.Superseded, token)
 	}
 	for _, stored := range r.Deleted {
-		t.Deleted = append(t.Deleted, stored.token(r.RefreshTarget).withElapsed(env))
+		t.Deleted = append(t.Deleted, stored.token(r.RefreshTarget))
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
-		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget).withElapsed(env), Keep: keep})
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token(r.RefreshTarget), Keep: keep})
 	}
 	if r.Current != nil {
-		t.Current = r.Current.token(r.RefreshTarget).withElapsed(env)
-		t.Suspect = r.Suspect || t.Current.isFromFuture(t.env.Reading)
+		t.Current = r.Current.token(r.RefreshTarget)
+		t.Suspect = r.Suspect
 		if t.IsRevoked(t.Current.ID) {
 			t.supersedeCurrent()
 		}
 	}
-	t.correctClock() // it may have been set back since this process started
+	if own := r.Clock.Process; !own.IsZero() && own.Equal(t.env.Clock.Process) {
+		t.clock.Forward, t.clock.Back, t.clock.Lowered = r.Clock.Forward, r.Clock.Back, r.Clock.Lowered
+		t.followClock()
+		return
+	}
+	t.fromOtherProcess()
 }
 
 // unfinished counts a login that was cut off when the last process ended as one failure. a has the settings of now.
@@ -68,22 +67,22 @@ func (t *transition) unfinished(attempt *StoredAttempt, a *Account) {
 }
 
 // failures are the failed logins of a record.
-func (r *Record) failures(env Env, a *Account) []failedLogin {
+func (r *Record) failures(a *Account) []failedLogin {
 	var all []failedLogin
 	add := func(f failedLogin) {
 		all = append(without(all, func(old failedLogin) bool { return old.isReplacedBy(f) }), f)
 	}
 	for _, v := range r.Verifications {
 		v.Verification = true
-		add(v.failed(env))
+		add(v.failed())
 	}
 	for _, f := range r.Failures {
-		add(f.failed(env))
+		add(f.failed())
 	}
 	if r.Failure == nil {
 		return all
 	}
-	own := failedLogin{r.Failure.failure(env), sent{Credentials: r.Failure.Credentials}}
+	own := failedLogin{r.Failure.failure(), sent{Credentials: r.Failure.Credentials}}
 	switch {
 	case a == nil:
 	case a.Generation == r.Generation:
@@ -95,6 +94,6 @@ func (r *Record) failures(env Env, a *Account) []failedLogin {
 	return all
 }
 
-func (s StoredFailedLogin) failed(env Env) failedLogin {
-	return failedLogin{s.failure(env), sent{Login: s.Login, Credentials: s.Credentials, Verification: s.Verification}}
+func (s StoredFailedLogin) failed() failedLogin {
+	return failedLogin{s.failure(), sent{Login: s.Login, Credentials: s.Credentials, Verification: s.Verification}}
 }

@@ -42,6 +42,7 @@ type Served struct {
 	rotateLeft time.Duration
 	// freshLeft is the life down to which it is served all the same, so that readers need not notice a rotation: see grace.
 	freshLeft time.Duration
+	clock     ClockSteps   // by which the times of the token are
 	prepared  atomic.Value // see Result.Prepared
 }
 
@@ -50,24 +51,19 @@ func (s *State) Served(old *Served) *Served {
 	if s.Known != known || s.Account.Paused || s.Current == nil || s.Suspect {
 		return nil
 	}
-	if old != nil && old.account == s.Account && old.token == s.Current {
+	if old != nil && old.account == s.Account && old.token == s.Current && old.clock == s.clock {
 		return old
 	}
-	return newServed(s.Account, s.Current)
-}
-
-func newServed(a *Account, t *Token) *Served {
-	rotateLeft := t.ExpiresAt.Sub(a.RotatesAt(t))
-	return &Served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
-}
-
-// Fresh reports whether the token can be served with no further thought.
-func (s *Served) Fresh(now Reading) bool {
-	if s == nil || s.token.Remaining(now) <= s.freshLeft {
-		return false
+	a, rotateLeft := s.Account, s.rotateLeft()
+	return &Served{
+		account: a, token: s.Current, clock: s.clock,
+		rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, s.Current), minLife-1),
 	}
-	_, wrong := s.token.corrected(now)
-	return !wrong
+}
+
+// Fresh reports whether the token can be served with no further thought. seen are the last steps of the clock that were noticed.
+func (s *Served) Fresh(now Reading, seen *ClockSteps) bool {
+	return s != nil && s.token.Remaining(now) > s.freshLeft && s.clock == *seen && !seen.isSet(now)
 }
 
 // Result is what a reader gets.

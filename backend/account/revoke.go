@@ -54,7 +54,7 @@ func (e Revoke) apply(t *transition) {
 
 // markRevoked marks a token as revoked. work is what was in flight, whose settings may be able to revoke what it has brought.
 func (t *transition) markRevoked(target *Token, work *Work) {
-	t.rememberRevoked(target, t.env.Reading)
+	t.rememberRevoked(target)
 	if target.revocation != "" {
 		return // already known to be
 	}
@@ -74,11 +74,11 @@ func (s *State) outcomeAtFirst(token *Token) Outcome {
 }
 
 // rememberRevoked keeps the ID of a revoked token. Of too many, that of the token which ends first is dropped.
-func (s *State) rememberRevoked(token *Token, now Reading) {
+func (s *State) rememberRevoked(token *Token) {
 	if s.IsRevoked(token.ID) {
 		return
 	}
-	next := append(slices.Clip(s.Revoked), token.asRevoked(now))
+	next := append(slices.Clip(s.Revoked), token.asRevoked())
 	if len(next) > s.limits().revoked {
 		first := slices.MinFunc(next, func(a, b revokedToken) int { return a.End.Compare(b.End) })
 		next = without(next, func(r revokedToken) bool { return r == first })
@@ -87,15 +87,8 @@ func (s *State) rememberRevoked(token *Token, now Reading) {
 }
 
 // asRevoked is what is remembered of the token once it is revoked.
-func (t *Token) asRevoked(now Reading) revokedToken {
-	r := revokedToken{ID: t.ID, End: t.ValidUntil(), elapsed: t.elapsed + t.lifeTold()}
-	r.otherClock = r.ahead(now) > Margin // a token whose times corrected has kept
-	return r
-}
-
-// ahead is by how much later the token ends by the wall clock than by the elapsed one.
-func (r revokedToken) ahead(now Reading) time.Duration {
-	return r.End.Sub(now.Wall) - (r.elapsed - now.Elapsed)
+func (t *Token) asRevoked() revokedToken {
+	return revokedToken{ID: t.ID, End: t.ValidUntil(), slack: t.slack}
 }
 
 // replace puts another version of a token that is served no more in its place, and puts it into the outbox.

@@ -14,7 +14,9 @@ import (
 const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
-func (r revokedToken) isOver(env Env) bool { return env.surelyPast().Sub(r.End) > revokedKept }
+func (r revokedToken) isOver(env Env) bool {
+	return env.Wall.Sub(r.End) > r.slack+revokedKept && !env.Clock.justBegan(env.Reading)
+}
 
 // apply has the account loaded where it is not in memory.
 func (e Want) apply(t *transition) {
@@ -192,7 +194,7 @@ func (s *State) counts() State {
 	return State{
 		LoadID: s.LoadID, Version: s.Version, Urgent: s.Urgent, Saving: s.Saving, Saved: s.Saved, Lost: s.Lost,
 		SaveErr: s.SaveErr, Loads: s.Loads, LoadErr: s.LoadErr, Logins: s.Logins, WorkID: s.WorkID, GivenUp: s.GivenUp,
-		bounds: s.bounds,
+		clock: s.clock, bounds: s.bounds,
 	}
 }
 

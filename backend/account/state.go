@@ -46,8 +46,8 @@ type Env struct {
 
 	// Active says that this node may log in and write to storage.
 	Active bool
-	// Clocks are what the process has seen of its clocks.
-	Clocks ClockHistory
+	// Clock is by how much the wall clock was set.
+	Clock ClockSteps
 	// LastRead is when the account was last read, by the wall clock; zero for never.
 	LastRead time.Time
 	// Chance in [0, 1) spreads backoffs.
@@ -56,11 +56,8 @@ type Env struct {
 
 // IsOver reports whether a token may be forgotten, as no upstream takes it any more.
 func (env Env) IsOver(t *Token) bool {
-	return !t.MayLive(Reading{Wall: env.surelyPast(), Elapsed: env.Elapsed})
+	return !t.MayLive(env.Reading) && !env.Clock.justBegan(env.Reading)
 }
-
-// surelyPast is a time that is over, whatever the wall clock says.
-func (env Env) surelyPast() time.Time { return env.Clocks.SurelyPast(env.Reading) }
 
 // knowledge is what is known of an account's settings.
 type knowledge int
@@ -122,11 +119,9 @@ func (w *Work) verifies() bool {
 // revokedToken is a token ID that is never served again.
 type revokedToken struct {
 	ID string
-	// End is the token's last known end, and elapsed the same on the other clock.
-	End     time.Time
-	elapsed time.Duration
-	// otherClock says that End is by a clock which this process has not seen: elapsed may be early, and End is not moved by it.
-	otherClock bool
+	// End is the token's last known end, and slack by how much later it may be: see clockStep.
+	End   time.Time
+	slack time.Duration
 }
 
 // OutboxEntry is an entry that the ledger does not have yet.
@@ -193,6 +188,7 @@ type State struct {
 	// GivenUp is when the login began that was given up last; nil for none.
 	GivenUp *Reading
 
+	clock  ClockSteps // by which all the times are
 	bounds bounds
 }
 

@@ -85,11 +85,8 @@ type Token struct {
 	toldLife time.Duration
 	// lifeAssumed says that the response stated no lifetime, so that default_token_ttl stands for it.
 	lifeAssumed bool
-	// elapsed is Reading.Elapsed at IssuedAt, as if this process had been running then.
-	elapsed time.Duration
-	// missed is what the wall clock has shown to be over of the token's life and the elapsed one has not, as of a machine that was
-	// suspended. It stays over when the wall clock is set back.
-	missed time.Duration
+	// slack is by how much later the token may end, as the clock was set since: see clockStep.
+	slack time.Duration
 	// skew is the upstream's clock minus ours when the token came, where the response had a Date.
 	skew      time.Duration
 	skewKnown bool
@@ -113,14 +110,8 @@ func (t *Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // Life is how long the token lives in all.
 func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 
-// Remaining is the life that is left, by whichever clock gives less: a wall clock that was set back lengthens no life, and a
-// suspended machine wakes up to expired tokens.
-func (t *Token) Remaining(now Reading) time.Duration {
-	return min(t.ExpiresAt.Sub(now.Wall), t.elapsedLeft(now)-t.missed)
-}
-
-// elapsedLeft is the life that is left by the elapsed clock alone.
-func (t *Token) elapsedLeft(now Reading) time.Duration { return t.Life() - (now.Elapsed - t.elapsed) }
+// Remaining is the life that is left.
+func (t *Token) Remaining(now Reading) time.Duration { return t.ExpiresAt.Sub(now.Wall) }
 
 // Repeated reports whether a later login has brought this token again: until its end the upstream gives no other.
 func (t *Token) Repeated() bool { return t.repeated }
@@ -169,11 +160,8 @@ func (t *Token) withRevocationOf(given *Token, target string) *Token {
 	return &kept
 }
 
-// MayLive reports whether the upstream may accept the token by either clock: what is dropped, or not revoked, must have ended by
-// both, and also where max_token_ttl has ended its use before.
-func (t *Token) MayLive(now Reading) bool {
-	return t.ValidUntil().After(now.Wall) || t.lifeTold() > now.Elapsed-t.elapsed
-}
+// MayLive reports whether the upstream may accept the token: also one that the clock only seems to have ended, or max_token_ttl.
+func (t *Token) MayLive(now Reading) bool { return t.ValidUntil().Add(t.slack).After(now.Wall) }
 
 // Usable reports whether the token may still be served.
 func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
@@ -244,7 +232,6 @@ func NewToken(grant *upstream.Token, began Reading, a *Account, reason Reason) *
 		refresh:       grant.RefreshToken,
 		refreshTarget: refreshTarget(&a.Upstream),
 		lifeAssumed:   grant.LifeAssumed,
-		elapsed:       began.Elapsed,
 		skew:          grant.ClockSkew,
 		skewKnown:     grant.SkewKnown,
 	}

@@ -6,7 +6,7 @@ package account
 // storeVerified stores the token that a verification brought, before readers get it. One that must not be served is
 // dropped, and the next reader logs in.
 func (t *transition) storeVerified(e Written, verification *Work) {
-	token, err := t.checkToken(e.Token, nil, e.Account)
+	token, err := t.checkToken(verification.Token, nil, e.Account)
 	if err != nil {
 		return
 	}

@@ -69,8 +69,8 @@ type Issuer struct {
 	sweeping atomic.Bool
 	unread   atomic.Pointer[[]string] // see Unread
 
-	watching sync.Mutex // guards clocks
-	clocks   account.ClockHistory
+	watching sync.Mutex // held from a look at the clocks until steps has it
+	steps    atomic.Pointer[account.ClockSteps]
 	setBack  atomic.Bool // the wall clock was set back, and accounts that are not in memory were not corrected yet
 
 	counters *counters.Set
@@ -94,6 +94,7 @@ func New(o Options) *Issuer {
 		stop:      stop,
 		queue:     loginqueue.New[*worker](),
 	}
+	i.steps.Store(new(account.ClockSteps))
 	i.outbox = outbox{issuer: i, ledger: o.Ledger, queued: make(map[*worker]bool)}
 	if o.Ledger == nil {
 		i.outbox.ledger = noLedger{}
@@ -110,16 +111,19 @@ func New(o Options) *Issuer {
 	return i
 }
 
-// now looks at the clocks, and remembers what that has shown.
-func (i *Issuer) now() (now Reading, clocks account.ClockHistory) {
+// now looks at the clocks, and notices where they were set.
+func (i *Issuer) now() (Reading, account.ClockSteps) {
 	i.watching.Lock()
 	defer i.watching.Unlock()
-	now = i.clock()
-	seen, setBack := i.clocks.See(now)
-	if i.clocks = seen; setBack {
+	now, before := i.clock(), i.steps.Load()
+	seen := before.See(now)
+	if seen != *before {
+		i.steps.Store(&seen)
+	}
+	if seen.Back > before.Back {
 		i.setBack.Store(true)
 	}
-	return now, i.clocks
+	return now, seen
 }
 
 // newClient makes the client for an account's endpoint.

@@ -6,7 +6,7 @@ package issuer
 // Start takes up the accounts whose tokens were left in storage, and begins to rotate tokens ahead of their expiry and to trim
 // the ledger. It returns at once; Read works before and without it.
 func (i *Issuer) Start() {
-	i.now() // the history of the clocks begins
+	i.now() // from now on a clock that is set is noticed
 	i.goWork(func() { i.restore(i.ctx) })
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
 	i.goWork(func() { i.trimLedger(i.ctx) })

@@ -86,9 +86,11 @@ func (o *outbox) next() *worker {
 // send sends the ledger the entries of one account after the other.
 func (o *outbox) send() {
 	for w := o.next(); w != nil; w = o.next() {
-		if sent := o.sendOf(w); len(sent) > 0 {
-			o.issuer.guard(func() { w.apply(account.Sent{Entries: sent}, true) })
-		}
+		o.issuer.guard(func() {
+			if sent := o.sendOf(w); len(sent) > 0 {
+				w.apply(account.Sent{Entries: sent}, true)
+			}
+		})
 	}
 }
 
@@ -176,9 +178,9 @@ func (i *Issuer) trimLedger(ctx context.Context) {
 		if i.mayLogin() != nil {
 			continue
 		}
-		now, clocks := i.now()
+		now, steps := i.now()
 		forgotten, err := 0, errPanic
-		i.guard(func() { forgotten, err = i.outbox.ledger.Trim(ctx, clocks.SurelyPast(now)) })
+		i.guard(func() { forgotten, err = i.outbox.ledger.Trim(ctx, steps.SurelyPast(now)) })
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -28,7 +28,7 @@ func (i *Issuer) ReadWarm(name string, now Reading) (Result, bool) {
 		return Result{}, false
 	}
 	s := w.served.Load()
-	if !s.Fresh(now) {
+	if !s.Fresh(now, i.steps.Load()) {
 		return Result{}, false
 	}
 	w.touch(now)

@@ -22,7 +22,7 @@ func (w *worker) login(work *account.Work, redact []string) account.Event {
 	if client == nil {
 		return nil
 	}
-	began := w.issuer.clock()
+	began, steps := w.issuer.now()
 	grant, err := client.Login(ctx, redact...)
 	if ctx.Err() != nil {
 		return nil // given up: nothing is waiting for the result
@@ -32,7 +32,7 @@ func (w *worker) login(work *account.Work, redact []string) account.Event {
 		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
 	token := account.NewToken(grant, began, work.Account, work.Reason)
-	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
+	return account.LoginEnded{Work: work.ID, Token: token, Clock: steps, Took: took}
 }
 
 // clientFor returns the client for a login, made when it is first needed, and notes how to give the login up; nil for a login

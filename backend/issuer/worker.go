@@ -71,8 +71,10 @@ func (i *Issuer) acquire(name string) *worker {
 		w, ok := i.workers.of(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
+			_, steps := i.now()
 			made.guarded = locked{
-				worker: made, changed: make(chan struct{}), revoking: make(map[string]bool), former: make(map[*Account][]*Token),
+				worker: made, state: new(account.State).At(steps), changed: make(chan struct{}),
+				revoking: make(map[string]bool), former: make(map[*Account][]*Token),
 				revokeAfter: make(map[string]time.Duration), revokeErrors: make(map[string]string),
 			}
 			if known, ok := i.tallies.Load(name); ok {
@@ -115,10 +117,18 @@ func (w *worker) do(f func(l *locked)) {
 func (w *worker) underLock(f func(l *locked)) (jobs, reports []account.Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.guarded.followClock()
 	f(&w.guarded)
 	jobs, w.guarded.jobs = w.guarded.jobs, nil
 	reports, w.guarded.reports = w.guarded.reports, nil
 	return jobs, reports
+}
+
+// followClock has the state go by the clock as it goes now, so that nobody is shown times from before it was set.
+func (l *locked) followClock() {
+	if _, steps := l.issuer.now(); !l.evicted && l.state.IsBehind(steps) {
+		l.apply(account.ClockSet{}, false)
+	}
 }
 
 // apply is locked.apply for a caller that has nothing else to do with the account.
@@ -155,7 +165,7 @@ func (l *locked) apply(event account.Event, active bool) {
 func (w *worker) env(active bool) account.Env {
 	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
 	env := account.Env{Active: active, Chance: chance}
-	env.Reading, env.Clocks = w.issuer.now()
+	env.Reading, env.Clock = w.issuer.now()
 	at := w.LastRead.Load()
 	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
@@ -264,7 +274,7 @@ func (l *locked) publish() {
 // result is what a reader gets now who can be given the current token.
 func (l *locked) result(now Reading) Result {
 	s := l.served.Load()
-	if s.Fresh(now) {
+	if s.Fresh(now, l.issuer.steps.Load()) {
 		return s.Result(now)
 	}
 	return s.Overdue(now, l.state.Failure.Left(now))
