@@ -291,9 +291,7 @@ func commandsIn(t *testing.T, text string) []shown {
 			commands[len(commands)-1].command += "\n" + line
 			continued = strings.HasSuffix(line, "\\")
 		case isCommand && strings.HasPrefix(command, "make "):
-			target := strings.Fields(command)[1]
-			check.True(t, strings.Contains(string(readFile(t, "../Makefile")), "\n"+target+":"), "the Makefile has no target %s", target)
-			inside = false
+			inside = false // its target exists: see TestChecks_NamedTargetsExist
 		case isCommand:
 			commands = append(commands, shown{command: command})
 			continued = strings.HasSuffix(line, "\\")

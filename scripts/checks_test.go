@@ -57,3 +57,15 @@ func TestChecks_ExceptionsAreTests(t *testing.T) {
 		}
 	}
 }
+
+// TestChecks_NamedTargetsExist: a document, message or workflow that names a target which is gone stops its reader.
+func TestChecks_NamedTargetsExist(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "../Makefile")
+	named := output(t, "git", "grep", "-oE", "([`\"]|[$] |^step |run: +|=[^ ]* )make ([A-Z]+=[^ ]+ )*[a-z][a-z/-]*", "--", ":!*_test.go")
+	for place := range strings.Lines(named) {
+		target := place[strings.LastIndex(place, " ")+1 : len(place)-1]
+		check.True(t, strings.Contains(makefile, "\n"+target+":"), "the Makefile has no target %s: write another in %s", target, place)
+	}
+	check.True(t, strings.Contains(named, "CONTRIBUTING.md:") && strings.Count(named, "\n") >= 50, "the targets were not found:\n%s", named)
+}
