@@ -179,6 +179,18 @@ program.main()`
 	check.True(t, err != nil && string(out) == failed+doubt+failed+"\nmastersindia_client: "+failed+doubt, "%v; it says:\n%s", err, out)
 }
 
+// TestPython_FrappeSnippetImports: nothing else than its import tells whether what it needs of the client is still there.
+func TestPython_FrappeSnippetImports(t *testing.T) {
+	t.Parallel()
+	skipWithout(t, "python3")
+	const code = `import sys, types
+sys.path.insert(0, "../examples/clients")
+sys.modules["frappe"] = types.ModuleType("frappe")
+import python.frappe_snippet`
+	out, err := exec.CommandContext(t.Context(), "python3", "-B", "-c", code).CombinedOutput()
+	check.True(t, err == nil, "examples/clients/python/frappe_snippet.py: %v\n%s", err, out)
+}
+
 // TestPHP_TraceShowsNoToken gives tokens in place of other arguments, and shows the traces with their arguments, as error reports do.
 func TestPHP_TraceShowsNoToken(t *testing.T) {
 	t.Parallel()
