@@ -184,9 +184,14 @@ func accountWith(p upstream.Protocol, format upstream.Format, url string) upstre
 	if format == "" {
 		format = spec.DefaultFormat()
 	}
-	for name, field := range values {
-		if _, used := spec.Use(name, format); used {
-			*field.at = field.value
+	for _, field := range spec.Fields {
+		_, used := spec.Use(field.Name, format)
+		v, known := values[field.Name]
+		switch {
+		case used && known:
+			*v.at = v.value
+		case used && field.Default == "" && field.Name != upstream.FieldRefreshHeaders:
+			panic("say in accountWith a value of " + field.Name)
 		}
 	}
 	return a
