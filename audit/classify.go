@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/segmentio/encoding/json"
@@ -53,6 +54,7 @@ type fact struct {
 	caller                   caller
 	token                    token
 	remote, lease, why, file string
+	port                     int     // of the client
 	missing                  string  // fields that the device left out
 	rows                     [][]any // of other tables: name of the table, and values without the request in the first column
 }
@@ -83,6 +85,7 @@ func (c *classifier) classify(e *entry) *fact {
 		id: c.text(unmasked(r.ID)), operation: operationName.FindString(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(unmasked(r.RemoteAddress)), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
 	}
+	f.port, _ = strconv.Atoi(strings.Trim(string(r.RemotePort), `"`)) // 0 where it is masked
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
 	}
@@ -347,10 +350,7 @@ func (c *classifier) callerOf(e *entry) caller {
 	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), unmasked(e.Request.ClientTokenAccessor)
 	a.Accessor, a.EntityID = unmasked(a.Accessor), unmasked(a.EntityID)
 	if a.Accessor+a.ClientToken+a.EntityID+a.DisplayName == "" {
-		display := notKnown
-		if denial.MatchString(e.Error) {
-			display = noToken
-		}
+		display := map[bool]string{true: noToken, false: notKnown}[denial.MatchString(e.Error)]
 		return caller{inbound: inbound, accessor: c.text(accessor), display: display}
 	}
 	if a.EntityID != "" {

@@ -349,6 +349,40 @@ func TestLeak_ForwardedAfterADirectRead(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, active), file(t, standby)), exitIncomplete, "userpass-bina", "userpass-asha")
 }
 
+// TestLeak_ForwardedAfterAnotherConnection: the active node logs the port of the client, so that what came through another connection within
+// a second is another read. Where a port is masked, or a device leaves it out, they cannot be told apart.
+func TestLeak_ForwardedAfterAnotherConnection(t *testing.T) {
+	withoutVault(t)
+	read := Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing"}
+	log := func(answeredPort int) (standby, active string) {
+		standby = logOf(t, "", func(l *Log) {
+			l.n = 5000
+			l.Wait(600 * time.Millisecond)
+			forwarded := read
+			forwarded.Port, forwarded.Error = 50002, "please forward to the active node"
+			l.Do(forwarded)
+		})
+		return standby, logOf(t, "", func(l *Log) {
+			answered := read
+			answered.Port, answered.Answer, answered.Lease = answeredPort, l.Answer(Token(2), "gst"), true
+			l.Do(answered)
+			l.Read(People()[1], "billing", Token(1), "gst")
+		}, "token_id")
+	}
+	standby, other := log(50001)
+	_, same := log(50002)
+	wantLeak(t, search(t, Token(1), file(t, standby+other)), exitIncomplete, "userpass-bina", "userpass-asha")
+	wantLeak(t, search(t, Token(1), file(t, standby+same)), exitOK, "userpass-bina", "")
+	wantLeak(t, search(t, Token(1), file(t, standby+replaced(t, same, "request.remote_port", "50002"))), exitOK, "userpass-bina", "")
+	for _, mask := range []any{nil, "***", "[REDACTED]", "50xxx", 0, -1} {
+		t.Log(mask)
+		masked := replaced(t, standby, "request.remote_port", mask)
+		for _, active := range []string{other, same, replaced(t, same, "request.remote_port", mask)} {
+			wantLeak(t, search(t, Token(1), file(t, masked+active)), exitIncomplete, "userpass-bina", "userpass-asha")
+		}
+	}
+}
+
 // TestLeak_ForwardedFromAnotherAddress: the active node logs the address of the client, so that a read from elsewhere is another one.
 func TestLeak_ForwardedFromAnotherAddress(t *testing.T) {
 	withoutVault(t)

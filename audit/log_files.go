@@ -147,7 +147,7 @@ func (c *classifier) block(b block) (facts []*fact) {
 			r := asked[f.id]
 			if r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller && r.missing == f.missing {
 				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
-				f.operation, f.remote = max(f.operation, r.operation), max(f.remote, r.remote)
+				f.operation, f.remote, f.port = max(f.operation, r.operation), max(f.remote, r.remote), max(f.port, r.port)
 				*r = *f // most requests and responses stand close to each other: one row for both is faster
 			} else {
 				facts, asked[f.id] = append(facts, f), f
@@ -324,6 +324,7 @@ type request struct {
 		ID   string `json:"id"`
 		Path string `json:"path"` // unless it is the root
 	} `json:"namespace"`
+	RemotePort json.RawMessage `json:"remote_port"` // a number, or what a collector makes of one
 }
 
 type response struct {

@@ -9,7 +9,7 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
-  mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT, missing TEXT,
+  mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, port INTEGER, lease TEXT, reason TEXT, missing TEXT,
   time TEXT AS (replace(datetime(ns / 1000000000, 'unixepoch'), ' ', 'T') || '.' || substr(ns, -9) || 'Z') STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
   change INTEGER AS (kind IN ('write', 'delete', 'admin', 'rotate', 'revoke')) STORED, -- of a config, a role, a token or the mount
@@ -22,7 +22,7 @@ INSERT INTO request SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.s
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
     coalesce(max(kind) FILTER (WHERE ended AND kind = 'rewrap'), max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(CASE WHEN max(token) = 0 THEN max(outcome) FILTER (WHERE ended AND outcome IN (3, 4)) END, max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, coalesce(max(path) FILTER (WHERE missing = ''), max(path)) AS path, coalesce(max(name) FILTER (WHERE missing = ''), max(name)),
-    coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(lease), coalesce(nullif(max(reason) FILTER (WHERE reason NOT LIKE 'hidden (HMAC)%'), ''), max(reason)), max(min(missing), coalesce(min(missing) FILTER (WHERE ended AND (missing = '' OR missing LIKE '%data')), '')) FROM line GROUP BY request) m
+    coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(port), max(lease), coalesce(nullif(max(reason) FILTER (WHERE reason NOT LIKE 'hidden (HMAC)%'), ''), max(reason)), max(min(missing), coalesce(min(missing) FILTER (WHERE ended AND (missing = '' OR missing LIKE '%data')), '')) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
 CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(ns) AS first, max(ns) AS last,
@@ -45,11 +45,10 @@ UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine =
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount JOIN own USING (accessor))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
--- A standby forwards what only the active node can do, which logs it under an id of its own: within a second, and clocks differ by a second.
-CREATE INDEX request_caller ON request (caller, coalesce(began, ns));
-UPDATE request SET followed = 1 WHERE outcome = 1 AND (
+-- A standby forwards what only the active node can do, which logs it under an id of its own, within a second, and clocks differ by a second. Both log the address and port of the client: what came through another connection is another request.
+CREATE INDEX request_caller ON request (caller, coalesce(began, ns)); UPDATE request SET followed = 1 WHERE outcome = 1 AND port > 0 AND (
   SELECT sum(CASE outcome WHEN 1 THEN -1 WHEN 3 THEN 0 ELSE outcome = 5 OR kind <> 'unwrap' AND reason NOT LIKE 'rpc error%' END) FROM request a WHERE a.caller = request.caller AND a.path = request.path AND a.operation = request.operation
-    AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
+    AND a.namespace = request.namespace AND a.remote = request.remote AND a.port = request.port AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
     AND coalesce(a.began, a.ns) BETWEEN coalesce(request.began, request.ns) - 1000000000 AND request.ns + 2000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT); INSERT INTO caller SELECT coalesce(class, s.id) AS c, coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
@@ -71,7 +70,7 @@ CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 -- Reads whose token the log does not show, and why.
 CREATE TABLE unjudged AS SELECT key AS request, CASE WHEN outcome = 2 THEN 'its response is not in the log'
-    WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
+    WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it with this remote_port'
     WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
     WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
     WHEN kind = 'unwrap' AND reason <> '' THEN reason WHEN seen_token = 0 THEN 'its response shows no token'

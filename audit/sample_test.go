@@ -7,6 +7,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -96,6 +97,8 @@ type Request struct {
 	Denied    bool
 	// NoResponse leaves out the response, NoRequest the request.
 	NoResponse, NoRequest bool
+	// Port is that of the connection, unless the caller keeps one.
+	Port int
 	// Login makes a new Vault token for this caller.
 	Login *Caller
 }
@@ -153,7 +156,7 @@ func (l *Log) entry(r Request, id, kind string) map[string]any {
 	request := map[string]any{
 		"id": id, "operation": r.Operation, "path": r.Mount + r.Path, "mount_point": r.Mount, "mount_class": classOf(r.Mount),
 		"mount_type":     class,
-		"remote_address": r.By.Remote, "remote_port": 40000 + l.n%20000, "namespace": map[string]any{"id": "root"},
+		"remote_address": r.By.Remote, "remote_port": cmp.Or(r.Port, 40000+len(r.By.Name)), "namespace": map[string]any{"id": "root"},
 		"client_id": r.By.Entity, "client_token": l.HMAC("external " + r.By.Name),
 		"client_token_accessor": l.HMAC("accessor " + r.By.Name),
 		"headers":               map[string]any{"user-agent": []string{"Go-http-client/1.1"}}, "mount_running_version": "v0.1.0",

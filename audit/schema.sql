@@ -13,7 +13,7 @@ CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 -- and other (what lacks too much to tell; missing are the fields that the device left out).
 CREATE TABLE line (
   request INTEGER, began INTEGER, ended INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
-  accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT, missing TEXT);
+  accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, port INTEGER, lease TEXT, reason TEXT, file TEXT, missing TEXT);
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT); -- as a line has them
 CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, authorization TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
 -- What a request also had: parameters, revoked tokens, secrets in clear, wrapping tokens, and names of what it (un)wrapped or rejected.

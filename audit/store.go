@@ -87,7 +87,7 @@ func (s *store) add(f *fact) error {
 	}
 	err := errors.Join(
 		s.insert("line", request, f.began, f.ended, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
-			f.name, who, given, f.remote, f.lease, f.why, f.file, f.missing),
+			f.name, who, given, f.remote, f.port, f.lease, f.why, f.file, f.missing),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
 		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.header, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
 	for _, r := range f.rows {
