@@ -57,6 +57,40 @@ func TestMasked_AllNamedToken(t *testing.T) {
 	}
 }
 
+// TestMasked_IsNoSecretInClear: what a collector writes in place of a secret raises no alarm, and whatever else may be a secret does.
+func TestMasked_IsNoSecretInClear(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "key", func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"password": "invented-1"}})
+		l.Read(People()[0], "billing", Token(1), "gst")
+	}, tuned()...)
+	for _, field := range []string{"response.data.access_token", "response.data.authorization", "request.data.password", "request.client_token"} {
+		report := func(left ...string) (alarms, written string) {
+			var log strings.Builder
+			for _, l := range left {
+				log.WriteString(replaced(t, text, field, l))
+			}
+			r := mustJSON(t, log.String(), "-")
+			return r.all("alarms", "message"), r.all("changes", "written")
+		}
+		if alarms, written := report(
+			"***", "[REDACTED]", "xxxxxxxx", "XXXX-XXXX", "########", "-----", "•••••", "0000000000", "MASKED_VALUE", "<redacted>", "(hidden)", "***REDACTED***",
+			"[FILTERED]", "<redacted:password>", "JWT ***", "Bearer [REDACTED]", "hmac-sha256:REDACTED", "hmac-sha256:12ab34…", "eyJh***", "inv****9",
+		); alarms != "" || strings.Contains(written, "in clear") {
+			t.Errorf("%s: the collector left masks alone, and the report says %q, %q", field, alarms, written)
+		}
+		name := field[strings.LastIndex(field, ".")+1:]
+		for _, secret := range []string{
+			"hunter", "p*ssw#rd1", "a...b", "[secret]", "<b>", "maskedman", "hidden valley", "redacted1", "x1", "invented***invented-1", "JWT invented",
+			"eyJhXXXXXXXXXXXX", digest("x") + digest("y"),
+		} {
+			if alarms, written := report(secret); !strings.Contains(alarms, name+" in clear") || name == "password" && !strings.Contains(written, "in clear") {
+				t.Errorf("%s: the log shows %q, and the report says %q, %q", field, secret, alarms, written)
+			}
+		}
+	}
+}
+
 // TestMasked_Callers: a rule masks Vault tokens and accessors. That makes no two callers one.
 func TestMasked_Callers(t *testing.T) {
 	withoutVault(t)

@@ -40,6 +40,18 @@ var (
 	queryPattern   = regexp.MustCompile(`[?#].*`)
 	refusedPattern = regexp.MustCompile(`([\w-]+):? (contains|has|is) a (secret of the config|token|Vault token)\b`) // by the engine
 	urlPattern     = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
+	// maskPattern is what a collector writes in place of a secret, or leaves of one. A password may have stars or brackets, too.
+	maskPattern = regexp.MustCompile(`(?i)^((jwt |bearer |basic )?([*#.…•?x0_-]+|\S{0,6}(\*{3,}|…)\S{0,6}|\W*` +
+		`(masked|redacted|hidden|removed|filtered|anonymi[sz]ed)([ :_](value|secret|token|password))?\W*)|hmac-sha256:.{0,63})$`)
+	// secretHeader finds headers of a config whose values are likely credentials.
+	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
+	// parameterName finds parameters that a config, a role or a mount has.
+	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +
+		"default_token_ttl|(refresh_)?headers|lease|ledger_retention|max_(token_)?ttl|metadata|password|paused|pause_reason|preset|" +
+		"protocol|(proxy|refresh|token)_url|(rejected_)?token_id|request_(format|timeout)|rotation_percent|scope|single_session|" +
+		"soap_(action|(password|username)_element)|username|verify_connection|from|to|type|description|plugin_version|" +
+		"(default|max)_lease_ttl|force_no_cache|local|seal_wrap|external_entropy_access|options|listing_visibility|" +
+		"audit_non_hmac_(request|response)_keys|(passthrough_request|allowed_response)_headers)$")
 )
 
 // withoutTokens withholds the vendors' tokens, also with letters or an underscore before or behind. 64 hex digits are an HMAC.
@@ -132,18 +144,6 @@ func tokenID(token string) string {
 	return digest(token)[:16]
 }
 
-var (
-	// secretHeader finds headers of a config whose values are likely credentials.
-	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
-	// parameterName finds parameters that a config, a role or a mount has.
-	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +
-		"default_token_ttl|(refresh_)?headers|lease|ledger_retention|max_(token_)?ttl|metadata|password|paused|pause_reason|preset|" +
-		"protocol|(proxy|refresh|token)_url|(rejected_)?token_id|request_(format|timeout)|rotation_percent|scope|single_session|" +
-		"soap_(action|(password|username)_element)|username|verify_connection|from|to|type|description|plugin_version|" +
-		"(default|max)_lease_ttl|force_no_cache|local|seal_wrap|external_entropy_access|options|listing_visibility|" +
-		"audit_non_hmac_(request|response)_keys|(passthrough_request|allowed_response)_headers)$")
-)
-
 // isSecret reports whether a value is a secret by its name, or is a token in place of its token_id.
 func isSecret(name, text string) bool {
 	return strings.Contains(secretNames, " "+strings.ReplaceAll(strings.ToLower(name), "-", "_")+" ") ||
@@ -190,7 +190,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		_, address, _ := strings.Cut(text, "://")
 		_, query, _ := strings.Cut(address, "?")
 		switch {
-		case text == "", isHidden(text):
+		case text == "", isHidden(text), maskPattern.MatchString(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked),
 			withoutTokens(text) != text, isHeaders(name) && secretHeader.MatchString(text),
 			strings.Contains(refused, name+" holds a secret"):
@@ -224,7 +224,7 @@ func (c *classifier) parameters(f *fact, asked fields) {
 		switch isHMAC := strings.Contains(s, hmacPrefix); {
 		case !secret && !parameterName.MatchString(name):
 			continue
-		case isHMAC && secret:
+		case secret && (isHMAC || maskPattern.MatchString(s)):
 			state = "secret"
 		case isHMAC:
 			state = "hidden"
