@@ -76,7 +76,7 @@ func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.close(o, err)) }()
 	if err = scan(ctx, o, stdin, s); err != nil {
 		return err
 	}

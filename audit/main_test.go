@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -100,6 +101,42 @@ func TestDatabase_PrivateAndRemoved(t *testing.T) {
 	must(t, "", path)
 	if left, err := filepath.Glob(filepath.Join(temporary, "*.db*")); err != nil || len(left) > 0 {
 		t.Errorf("temporary databases are left: %v, %v", left, err)
+	}
+}
+
+// noSpace is standard output on a full disk.
+type noSpace struct{}
+
+func (noSpace) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestDatabase_OnlyOfARunThatSucceeds: a run that fails removes the database that it made, so that the next one can make it, and no other file.
+func TestDatabase_OnlyOfARunThatSucceeds(t *testing.T) {
+	withoutVault(t)
+	path, dir := logFile(t, (*Log).Day), t.TempDir()
+	database, other := filepath.Join(dir, "audit.db"), file(t, "of somebody")
+	ended, signal := context.WithCancel(t.Context())
+	signal()
+	for name, code := range map[string]int{
+		"no log":      run(t.Context(), []string{"-db=" + database, filepath.Join(dir, "none")}, nil, io.Discard, io.Discard),
+		"a signal":    run(ended, []string{"-db=" + database, path}, nil, io.Discard, io.Discard),
+		"a full disk": run(t.Context(), []string{"-db=" + database, path}, nil, noSpace{}, io.Discard),
+		"a file":      run(t.Context(), []string{"-db=" + other, path}, nil, io.Discard, io.Discard),
+	} {
+		if code != exitFailed {
+			t.Errorf("%s: want exit code 1, got %d", name, code)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("failed runs leave %v, %v", left, err)
+	}
+	if text, err := os.ReadFile(other); err != nil || string(text) != "of somebody" {
+		t.Errorf("a file that was there before is %q, %v", text, err)
+	}
+	if r := runWith(t, "", "-db="+database, "-mount=elsewhere", path); r.code != exitIncomplete {
+		t.Errorf("want exit code 3, got %+v", r)
+	}
+	if _, err := os.Stat(database); err != nil {
+		t.Error("the database of an incomplete report is gone: ", err)
 	}
 }
 

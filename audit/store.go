@@ -33,34 +33,33 @@ func part(name string) string {
 // store is the database that the log is read into. One goroutine uses it.
 type store struct {
 	db      *sql.DB
-	remove  string               // the file, if it is a temporary one
+	file    string
 	inserts map[string]*sql.Stmt // by table
 	recent  map[int64]bool       // rows that many lines share, and that are stored already
 }
 
-// openStore makes the database: a temporary file that close removes, or the file of -db, which must not exist.
+// openStore makes the database: a temporary file, or that of -db, which must not exist.
 func openStore(ctx context.Context, o options) (_ *store, err error) {
 	s := &store{inserts: make(map[string]*sql.Stmt), recent: make(map[int64]bool)}
 	var file *os.File
 	if o.database == "" {
-		if file, err = os.CreateTemp("", "mastersindia-audit-*.db"); err == nil { // made with 0600
-			s.remove = file.Name()
-		}
+		file, err = os.CreateTemp("", "mastersindia-audit-*.db") // made with 0600
 	} else {
 		file, err = os.OpenFile(o.database, os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("making the database: %w (-db names a new file, TMPDIR another folder)", err)
 	}
+	s.file = file.Name()
 	// Speed instead of safety: nobody reads the database before it is complete, and close ends the only transaction.
-	s.db, err = sql.Open("sqlite", "file:"+url.PathEscape(file.Name())+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
+	s.db, err = sql.Open("sqlite", "file:"+url.PathEscape(s.file)+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
 	if err = errors.Join(file.Close(), err); err == nil {
 		s.db.SetMaxOpenConns(1)
 		err = s.exec(ctx, part("schema.sql")+"BEGIN;")
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.close(o, err))
 	}
 	return s, nil
 }
@@ -163,14 +162,14 @@ func (s *store) query(ctx context.Context, query string, take func(names []strin
 	return errors.Join(err, found.Err(), found.Close())
 }
 
-// close removes the database, unless it is to be kept.
-func (s *store) close() (err error) {
+// close removes the database, unless it is to be kept and the run did not fail.
+func (s *store) close(o options, failed error) (err error) {
 	if s.db != nil {
 		_, err = s.db.Exec("COMMIT") //nolint:noctx // also after the context has ended
 		err = errors.Join(err, s.db.Close())
 	}
-	if s.remove != "" {
-		err = errors.Join(err, os.Remove(s.remove)) //nolint:gosec // G703: a temporary file of our own
+	if err != nil || o.database == "" || failed != nil && !errors.Is(failed, errIncomplete) {
+		err = errors.Join(err, os.Remove(s.file)) //nolint:gosec // G703: a file that we made
 	}
 	return err
 }
