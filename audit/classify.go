@@ -35,6 +35,7 @@ var (
 	forwards      = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 	operationName = regexp.MustCompile("^(create|read|update|patch|delete|list|scan|recover|header|help|renew|revoke|rotate)$")
 	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
+	mountAccessor = regexp.MustCompile("^(.*_[0-9a-f]{8}|[^_]*)$") // of a mount, as Vault makes one, or hashed by a collector
 	leavesOut     = regexp.MustCompile(`"(filter|exclude|fallback)"`)
 	denial        = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.
@@ -209,10 +210,10 @@ func givesToken(answered fields) bool {
 
 // onMount fills in a request on a mount of the engine.
 func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
-	mount = cmp.Or(mount, c.mount) // Vault does not route what it denies
-	f.mount, f.accessor = c.text(mount), c.text(unmasked(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor)))
+	mount, f.kind = cmp.Or(mount, c.mount), "view" // Vault does not route what it denies
+	f.accessor = c.text(unmasked(mountAccessor.FindString(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
-	f.name, f.kind, f.why = c.text(name), "view", cmp.Or(f.why, c.errorText(strings.Join(e.Response.Warnings, "; ")))
+	f.mount, f.name, f.why = c.text(mount), c.text(name), cmp.Or(f.why, c.errorText(strings.Join(e.Response.Warnings, "; ")))
 	switch write := slices.Contains([]string{"create", "update", "patch"}, e.Request.Operation); {
 	case prefix == "token" && (write || e.Request.Operation == "read"):
 		f.kind = "read"

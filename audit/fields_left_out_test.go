@@ -167,7 +167,10 @@ func TestMasked_MountAccessors(t *testing.T) {
 		l.Do(Request{By: People()[1], Operation: "read", Mount: "vault-plugin-secrets-mastersindia-tax/", Path: "token/billing",
 			Answer: l.Answer(Token(2), "gst"), Lease: true})
 	}, tuned()...)
-	for _, mask := range []string{"***", "[REDACTED]", "xxxxxxxx"} {
+	for _, mask := range []string{
+		"***", "[REDACTED]", "xxxxxxxx", "mastersindia_***", "mastersindia_[REDACTED]", "mastersindia_xxxxxxxx", "mastersindia_XXXXXXXX",
+		"mastersindia_REDACTED", "vault-plugin-secrets-mastersindia_xxxxxxxx", "mastersindia_0axxxxxx", "mastersindia_0a1b",
+	} {
 		masked := replaced(t, replaced(t, text, "request.mount_accessor", mask), "response.mount_accessor", mask)
 		if got := mustJSON(t, masked, "-").all("readings", "who"); got != "userpass-asha" {
 			t.Errorf("%q: who read from %s is %q", mask, mountPath, got)
