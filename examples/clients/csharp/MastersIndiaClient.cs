@@ -154,7 +154,7 @@ public sealed class MastersIndiaClient
         Given("method", method);
         Given("field", field);
         headers = new Dictionary<string, string>(headers ?? new Dictionary<string, string>()); // the caller may fill it anew while this waits
-        if (!Regex.IsMatch(method, @"\A[A-Z]*\z")) throw new MastersIndiaException("method: must be a word such as POST; the body comes after it");
+        if (!Regex.IsMatch(method, @"\A[A-Z]*\z")) throw new MastersIndiaException("method: must be a word in capitals such as POST; the body comes after it");
         if (!Regex.IsMatch(field, @"\A([A-Za-z_][A-Za-z0-9_.-]{0,23})?\z") || Regex.IsMatch(field, BeginOfToken)) // what is longer may be a token
         {
             throw new MastersIndiaException("field: must be a name such as access_token: the client itself puts the token there");

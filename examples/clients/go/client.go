@@ -45,7 +45,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, err
 	}
 	if !regexp.MustCompile(`^[A-Z]*$`).MatchString(what.method) {
-		return nil, errors.New("method: must be a word such as POST")
+		return nil, errors.New("method: must be a word in capitals such as POST")
 	}
 	// What is longer may be a token.
 	if !regexp.MustCompile(`^([A-Za-z_][\w.-]{0,23})?$`).MatchString(what.field) || beginsAsToken(what.field) {

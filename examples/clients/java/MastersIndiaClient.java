@@ -148,7 +148,7 @@ public final class MastersIndiaClient {
         given("method", method);
         given("field", field);
         if (!method.matches("[A-Z]*")) {
-            throw new ClientException("method: must be a word such as POST; the body comes after it", 0);
+            throw new ClientException("method: must be a word in capitals such as POST; the body comes after it", 0);
         }
         if (!field.matches("|[A-Za-z_][\\w.-]{0,23}") || field.matches(TOKEN)) { // what is longer may be a token
             throw new ClientException("field: must be a name such as access_token: the client itself puts the token there", 0);

@@ -98,7 +98,7 @@ export class Client {
     url = textOf(url);
     check(url, body, headers);
     headers = { ...headers }; // the caller may fill it anew while this waits
-    if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
+    if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word in capitals such as POST");
     if (field && (!fieldName.test(field) || beginOfToken.test(field))) {
       throw new ClientError("field: must be a name such as access_token: the client itself puts the token there");
     }

@@ -114,7 +114,7 @@ final class MastersIndiaClient
         #[\SensitiveParameter] string $field = ''): string
     {
         self::check($url, $body, $headers);
-        preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word such as POST; the body comes after it');
+        preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word in capitals such as POST; the body comes after it');
         preg_match(self::FIELD, $field) && !preg_match(self::TOKEN, $field)
             || throw new MastersIndiaError('field: must be a name such as access_token: the client itself puts the token there');
         $method = $method ?: ($body === null ? 'GET' : 'POST');

@@ -110,7 +110,7 @@ class Client:
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         check(url, body, headers)
         if not re.fullmatch("[A-Z]*", str(method or "")):
-            raise ClientError("method: must be a word such as POST; the body comes after it")
+            raise ClientError("method: must be a word in capitals such as POST; the body comes after it")
         if field and (not re.fullmatch(FIELD, str(field), re.ASCII) or re.search(TOKEN, field)):
             raise ClientError("field: must be a name such as access_token: the client itself puts the token there")
         method = method or ("GET" if body is None else "POST")
