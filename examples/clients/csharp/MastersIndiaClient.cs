@@ -92,7 +92,7 @@ public sealed class MastersIndiaClient
     public MastersIndiaClient(string role)
     {
         role = Regex.Replace((role ?? "").Trim(), "^/*(v1/)?|/+$", "");
-        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z") || Regex.IsMatch(role, BeginOfToken))
+        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*\z") || Regex.IsMatch(role, BeginOfToken))
         {
             throw new MastersIndiaException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
         }

@@ -75,7 +75,7 @@ func (t token) hide(text []byte) []byte {
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
 	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")
-	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) || beginsAsToken(path) {
+	if !regexp.MustCompile(`^\w[\w-]*([./][\w-]+)*$`).MatchString(path) || beginsAsToken(path) {
 		return nil, errors.New("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
 	}
 	if !strings.Contains(path, "/") {

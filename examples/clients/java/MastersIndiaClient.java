@@ -97,7 +97,7 @@ public final class MastersIndiaClient {
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
         String trimmed = (role == null ? "" : role).strip().replaceAll("^/*(v1/)?|/+$", "");
-        if (!trimmed.matches("[\\w.][\\w./-]*") || trimmed.matches(TOKEN)) { // no token goes into a URL
+        if (!trimmed.matches("\\w[\\w-]*([./][\\w-]+)*+") || trimmed.matches(TOKEN)) { // no token goes into a URL
             throw new ClientException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it", 0);
         }
         this.path = trimmed.contains("/") ? trimmed : "mastersindia/token/" + trimmed;

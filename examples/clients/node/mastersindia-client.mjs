@@ -49,7 +49,7 @@ export class Client {
   constructor(role) {
     isUsed = true;
     role = String(role ?? "").trim().replace(/^\/*(v1\/)?|\/+$/g, "");
-    if (!/^[\w.][\w./-]*$/.test(role) || beginOfToken.test(role)) { // no token goes into a URL
+    if (!/^\w[\w-]*([./][\w-]+)*$/.test(role) || beginOfToken.test(role)) { // no token goes into a URL
       throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
     }
     this.#path = role.includes("/") ? role : `mastersindia/token/${role}`;

@@ -62,7 +62,7 @@ final class MastersIndiaClient
     public function __construct(#[\SensitiveParameter] string $role)
     {
         $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
-        preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match(self::TOKEN, $role) // no token goes into a URL
+        preg_match('~^\w[\w-]*([./][\w-]+)*\z~', $role) && !preg_match(self::TOKEN, $role) // no token goes into a URL
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
         PHP_VERSION_ID >= 80200 || throw new MastersIndiaError('PHP is ' . PHP_VERSION . ': an error of one before 8.2 has the token in its trace; install a newer one');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');

@@ -75,7 +75,7 @@ class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
         role = re.sub(r"^/*(v1/)?", "", (role if isinstance(role, str) else "").strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
-        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
+        if not re.fullmatch(r"\w[\w-]*([./][\w-]+)*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
         self._vault = _vault()
