@@ -257,7 +257,7 @@ for body, headers in (({"a": 1}, None), (b"{}", None), (str({"a": 1}), None), ("
     except ClientError as error:
         print(str(error).partition(", or")[0])`},
 			strings.Repeat("role\n", 2) + strings.Repeat("URL\n", 2) + "set VAULT_ADDR to the URL of Vault\nmethod\n" + strings.Repeat("body: must be a str: give json.dumps(...)\n", 2) +
-				"body: is not JSON: give json.dumps(...)\nheader: must be given as {'NAME': 'VALUE'}\nheader: must be one line, NAME: VALUE, with a name of letters, digits, _ and -\n"},
+				"body: is not JSON at line 1, column 2: give json.dumps(...)\nheader: must be given as {'NAME': 'VALUE'}\nheader: must be one line, NAME: VALUE, with a name of letters, digits, _ and -\n"},
 		"node": {[]string{"--input-type=module", "-e", `import { Client, check } from "../examples/clients/node/mastersindia-client.mjs";
 for (const headers of [["Gstin: A"], new Headers({ Gstin: "A" }), new Map([["Gstin", "A"]]), { Gstin: ["A"] }, { Gstin: undefined }]) {
   try { check("https://api.example.com/", undefined, headers); } catch (problem) { console.log(problem.message); }

@@ -284,12 +284,20 @@ func (what call) check() error {
 	case !utf8.Valid(what.body):
 		return errors.New("body: is not UTF-8")
 	case what.body != nil && !what.ownType() && !json.Valid(what.body):
-		return errors.New("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
-			"for another format give -H 'Content-Type: ...'")
+		return fmt.Errorf("body: is not JSON%s: for a file give -d @FILE, saved without a byte order mark; "+
+			"for another format give -H 'Content-Type: ...'", placeIn(what.body))
 	case what.body != nil && !what.ownType() && !regexp.MustCompile(`^\s*[{[]`).Match(what.body):
 		return errors.New("body: is JSON, but no object: is it encoded twice?")
 	}
 	return nil
+}
+
+// placeIn says where a text is no JSON.
+func placeIn(text []byte) string {
+	if wrong, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, new(json.RawMessage))); ok {
+		return fmt.Sprintf(" at byte %d", wrong.Offset)
+	}
+	return ""
 }
 
 // vaultToken finds one in a text.

@@ -124,7 +124,7 @@ export class Client {
         `${this.#doubt(token, field)}${said(token, answer, method)}`, answer.status);
     }
     const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
-    if (expectsJSON && !isJSON(answer.body)) {
+    if (expectsJSON && notJSON(answer.body) !== undefined) {
       throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON (token_id ${token.token_id})${inDoubt(method)}: ` +
         hide(token, answer.body), answer.status);
     }
@@ -179,8 +179,9 @@ export function check(url, body, headers) {
   if (body !== undefined && typeof body !== "string") throw new ClientError("body: must be a string: give JSON.stringify(...)");
   if (body === "") throw new ClientError("body: is empty");
   if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
-  if (body !== undefined && !ownType(headers) && !isJSON(body)) {
-    throw new ClientError("body: is not JSON: give JSON.stringify(...), or for a file -d @FILE, saved without a byte order mark; " +
+  const place = body === undefined || ownType(headers) ? undefined : notJSON(body);
+  if (place !== undefined) {
+    throw new ClientError(`body: is not JSON${place}: give JSON.stringify(...), or for a file -d @FILE, saved without a byte order mark; ` +
       "for another format give the header Content-Type (-H)");
   }
   if (body !== undefined && !ownType(headers) && !/^\s*[{[]/.test(body)) {
@@ -191,12 +192,12 @@ export function check(url, body, headers) {
 // Reports whether the caller sends, and so expects, something other than JSON.
 const ownType = (headers) => Object.entries(headers ?? {}).some(([name, value]) => /^content-type$/i.test(name) && !/json/i.test(value));
 
-function isJSON(text) {
+// Says where a text is no JSON, as far as the parser does without a part of it; undefined of JSON.
+function notJSON(text) {
   try {
     JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+  } catch (problem) {
+    return / at position [^"]*$/.exec(problem.message)?.[0] ?? "";
   }
 }
 
@@ -284,7 +285,7 @@ async function read(path, rejected) {
     else if (/no namespace|internal error/.test(body)) hint = `: is what is in ${source} a Vault token (hvs.…)?`;
     throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body.replaceAll(ours, "<token>"))}${hint}`, status);
   }
-  if (!isJSON(body)) throw new ClientError(`Vault returned 200 to a read of ${shown(url)}, but with no JSON: ${notVault}`);
+  if (notJSON(body) !== undefined) throw new ClientError(`Vault returned 200 to a read of ${shown(url)}, but with no JSON: ${notVault}`);
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");

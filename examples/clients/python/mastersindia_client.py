@@ -140,7 +140,7 @@ class Client:
         if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
                               f"{_said(token, status, reply, method)}", status, _hide(token, reply))
-        if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
+        if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and _not_json(reply) is not None:
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: "
                               f"{_hide(token, reply)}", status, _hide(token, reply))
         if not 200 <= status < 300:
@@ -183,7 +183,7 @@ class Client:
             elif "no namespace" in reply or "internal error" in reply:
                 hint = f": is what is in {source} a Vault token (hvs.…)?"
             raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
-        if not _is_json(reply):
+        if _not_json(reply) is not None:
             raise ClientError(f"Vault returned 200 to a read of {_shown(url)}, but with no JSON: {NOT_VAULT}")
         try:
             answer = json.loads(reply, object_hook=_hidden)
@@ -306,8 +306,9 @@ def check(url, body=None, headers=None):
             raise ClientError("body: is empty")
     except UnicodeEncodeError:
         raise ClientError("body: is not UTF-8") from None
-    if not _own_type(headers) and not _is_json(body):
-        raise ClientError("body: is not JSON: give json.dumps(...), or for a file -d @FILE, saved without a byte order mark; "
+    place = None if _own_type(headers) else _not_json(body)
+    if place is not None:
+        raise ClientError(f"body: is not JSON{place}: give json.dumps(...), or for a file -d @FILE, saved without a byte order mark; "
                           "for another format give the header Content-Type (-H)")
     if not _own_type(headers) and not re.match(r"\s*[{[]", body):
         raise ClientError("body: is JSON, but no object: is it encoded twice?")
@@ -318,12 +319,13 @@ def _own_type(headers):
     return any(str(name).lower() == "content-type" and "json" not in str(value).lower() for name, value in (headers or {}).items())
 
 
-def _is_json(text):
+def _not_json(text):
+    """Says where a text is no JSON, as far as the parser does; None of JSON."""
     try:
         json.loads(text, parse_constant=int)  # fails for NaN and Infinity, which are Python's alone
-    except (ValueError, RecursionError):
-        return False
-    return True
+    except (ValueError, RecursionError) as problem:
+        return f" at line {problem.lineno}, column {problem.colno}" if isinstance(problem, json.JSONDecodeError) else ""
+    return None
 
 
 def _check_url(what, url):
