@@ -71,6 +71,8 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 		status, response = http.StatusInternalServerError, `{"error":true,"message":"could not store the access token"}`
 	case r.URL.Path == "/control":
 		status, response = http.StatusBadRequest, "you are\x1b[2J gone\rwelcome\r\n"
+	case strings.Contains(r.URL.Path, "#"):
+		response = "a part of the page was sent"
 	case r.URL.Path == "/slow":
 		<-time.After(2500 * time.Millisecond)
 	default:
@@ -127,6 +129,7 @@ func TestClients_Promises(t *testing.T) {
 				"", nil, []string{"/slow", "/accepted"}, 1, "permission denied"},
 			"a token past its end is not sent": {vaultGives{ttl: 1, life: 6, second: http.StatusServiceUnavailable},
 				"", nil, []string{"/slow", "/accepted"}, 1, "503"},
+			"what is behind # is not sent":            {paths: []string{"/accepted#part"}, calls: 1, says: "{}"},
 			"no message commands the terminal":        {paths: []string{"/control"}, calls: 1, says: "you are?[2J gone?welcome"},
 			"a cookie of one call is not in the next": {paths: []string{"/accepted", "/accepted?2"}, calls: 2},
 		} {

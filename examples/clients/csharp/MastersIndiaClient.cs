@@ -355,7 +355,8 @@ public sealed class MastersIndiaClient
 
     static HttpRequestMessage NewRequest(string method, string url, string body, IDictionary<string, string> headers)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var target)) throw new MastersIndiaException(Shown(url) + " is no URL");
+        var sent = Regex.Replace(url, "#.*", ""); // Mono would send it
+        if (!Uri.TryCreate(sent, UriKind.Absolute, out var target)) throw new MastersIndiaException(Shown(url) + " is no URL");
         var request = new HttpRequestMessage(new HttpMethod(method), target);
         if (body != null || InDoubt(method) != "") // without content .NET would send the request again where the connection ends
         {
