@@ -33,9 +33,9 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
 	for name, content := range map[string]string{
 		"latin1.json": "{\"name\": \"Z\xfcrich\"}", "empty.json": "", "bom.json": "\ufeff" + invoice, "rare.json": rareJSON(),
-		"zero.json": invoice + "\x00",
-		"openbao":   "s.Invented0Token0Of0OpenBao\n",
-		"utf16":     "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
+		"zero.json": invoice + "\x00", "broken.pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+		"openbao": "s.Invented0Token0Of0OpenBao\n",
+		"utf16":   "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
 	} {
 		check.NoError(t, os.WriteFile(w.file(name), []byte(content), 0o600))
 	}
@@ -160,6 +160,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + key},
 			},
 			{"a key as the CA of Vault", "VAULT_CACERT: must be the name of a file", []string{"-d", invoice, name, good}, []string{"VAULT_CACERT=" + key}},
+			{
+				"a broken file as the CA of Vault", w.file("broken.pem"), []string{"-d", invoice, name, good},
+				[]string{"VAULT_ADDR=" + c.upstream.url, "VAULT_CACERT=" + w.file("broken.pem")},
+			},
 			{"a Vault token in quotes", "no Vault token has", []string{"-d", invoice, name, good}, []string{`VAULT_TOKEN="` + c.token + `"`}},
 			{
 				"a proxy whose password is not encoded", ofProxy("https_proxy is not a URL that can be used; percent-encode"), []string{"-d", invoice, name, good},
@@ -192,7 +196,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			},
 			{"an address with a password", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://me:" + secret + "@127.0.0.1:1"}},
 		} {
-			if name == "csharp" && try.name == "a key as the CA of Vault" {
+			if name == "csharp" && strings.HasSuffix(try.name, "the CA of Vault") {
 				continue // it trusts what the machine does
 			}
 			t.Run(name+"/"+try.name, func(t *testing.T) {

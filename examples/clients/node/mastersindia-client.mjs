@@ -9,6 +9,7 @@
 //   as a program: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
 // README.md has the options and the environment.
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
@@ -305,11 +306,11 @@ function caFile() {
   if (noFile.test(name)) throw new ClientError("VAULT_CACERT: must be the name of a file");
   try {
     const text = readFileSync(name, "utf8");
-    if (text.includes("BEGIN CERTIFICATE")) return text;
+    new X509Certificate(text); // of what is none, TLS says nothing
+    return text;
   } catch {
-    // said below
+    throw new ClientError(`VAULT_CACERT cannot be used: ${name}: it cannot be read, or has no certificate`);
   }
-  throw new ClientError(`VAULT_CACERT cannot be used: ${name}: it cannot be read, or has no certificate`);
 }
 
 // The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message.
