@@ -334,6 +334,7 @@ func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
 // The shell client keeps it to the end of its lease only.
 func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 	c.doesNotFeel(t, http.StatusServiceUnavailable, `{"errors":["Vault is sealed"]}`, "503", "Vault is sealed")
+	c.doesNotFeel(t, http.StatusTooManyRequests, `{"errors":["rate limit quota exceeded"]}`, "429", "rate limit quota exceeded")
 	c.doesNotFeel(t, http.StatusTemporaryRedirect, "", "VAULT_ADDR Vault's?")
 	c.doesNotFeel(t, http.StatusOK, "<html>", "but with no JSON: is VAULT_ADDR Vault's? It was sent the Vault token")
 }

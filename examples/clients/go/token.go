@@ -175,7 +175,8 @@ func (c *client) token(ctx context.Context, rejected string) (current token, err
 	t, lease, err := c.read(ctx, rejected)
 	if err != nil {
 		refused, isResponse := errors.AsType[vaultError](err)
-		isRefused := isResponse && refused.response.StatusCode < http.StatusInternalServerError
+		isRefused := isResponse && refused.response.StatusCode < http.StatusInternalServerError &&
+			refused.response.StatusCode != http.StatusTooManyRequests
 		if rejected != "" || isRefused || ctx.Err() != nil || !now.Before(c.livesUntil) {
 			if ctx.Err() == nil {
 				c.failed, c.failedAt = err, time.Now()
