@@ -88,19 +88,14 @@ func (s *State) IsBehind(clock ClockSteps) bool { return clock.since(s.clock) !=
 // At is the State by the clock as it goes now.
 func (s *State) At(clock ClockSteps) State {
 	next := *s
-	next.clock = clock
-	if by := clock.since(s.clock); by != (clockStep{}) {
-		next.move(by)
-	}
+	next.move(clock)
 	return next
 }
 
 // followClock takes the State along where the wall clock was set. The next process must not find the times from before a step
 // back.
 func (t *transition) followClock() {
-	by := t.env.Clock.since(t.clock)
-	t.State = t.At(t.env.Clock)
-	switch {
+	switch by := t.move(t.env.Clock); {
 	case by == clockStep{}, t.Known == unknown:
 	case by.back > 0:
 		t.changed()
@@ -112,8 +107,12 @@ func (t *transition) followClock() {
 	}
 }
 
-// move takes all that has a time along.
-func (s *State) move(by clockStep) {
+// move takes all that has a time along, and returns how the clock was set.
+func (s *State) move(clock ClockSteps) (by clockStep) {
+	by, s.clock = clock.since(s.clock), clock
+	if by == (clockStep{}) {
+		return by
+	}
 	s.Current = by.token(s.Current)
 	s.Superseded, s.Deleted = by.tokens(s.Superseded), by.tokens(s.Deleted)
 	s.Revoked = slices.Clone(s.Revoked)
@@ -132,6 +131,7 @@ func (s *State) move(by clockStep) {
 		work.Failure = lastOf(work.failures, work.Account)
 		s.Work = &work
 	}
+	return by
 }
 
 // fromOtherProcess takes the times that another process has stored by the clock as it was when this one began. One of the two may
@@ -139,7 +139,7 @@ func (s *State) move(by clockStep) {
 func (t *transition) fromOtherProcess() {
 	now, stored := t.env.Wall, t.Failures
 	t.clock = ClockSteps{}
-	t.State = t.At(t.env.Clock)
+	t.move(t.env.Clock)
 	if c := t.Current; c != nil && c.IssuedAt.Sub(now) > clockTolerance { // how much of its life is left is not known
 		t.Suspect = true
 	}

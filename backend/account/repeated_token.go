@@ -126,8 +126,9 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	}
 	// Where the limits of now end it, or a clock that was ahead, the upstream has just handed it out as good.
 	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
+	last := left + told.slack
 	if left <= -repeatMargin {
-		left, anew = left+told.slack, true
+		left, anew = last, true
 	}
 	if left <= -repeatMargin {
 		return token
@@ -137,9 +138,8 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Wall.Sub(given.IssuedAt) >= leastRepeatedAge
 	if anew { // its life is no longer the assumed one, which would count from now on again
 		kept.lifeAssumed = false
-		first := told.Remaining(now) + told.slack // its first end
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
-		kept.slack = max(0, min(first, token.Remaining(now))-kept.Remaining(now))
+		kept.slack = max(0, min(last, token.Remaining(now))-kept.Remaining(now))
 		return &kept
 	}
 	kept.IssuedAt, kept.ExpiresAt, kept.slack = given.IssuedAt, told.ExpiresAt, given.slack

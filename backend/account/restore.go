@@ -48,7 +48,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 	if own := r.Clock.Process; !own.IsZero() && own.Equal(t.env.Clock.Process) {
 		t.clock.Forward, t.clock.Back, t.clock.Lowered = r.Clock.Forward, r.Clock.Back, r.Clock.Lowered
-		t.followClock()
+		t.followClock() // it may have been set since it was written
 		return
 	}
 	t.fromOtherProcess()

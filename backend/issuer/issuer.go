@@ -118,7 +118,8 @@ func (i *Issuer) now() (Reading, account.ClockSteps) {
 	now, before := i.clock(), i.steps.Load()
 	seen := before.See(now)
 	if seen != *before {
-		i.steps.Store(&seen)
+		stored := seen // apart, so that seen need not be on the heap
+		i.steps.Store(&stored)
 	}
 	if seen.Back > before.Back {
 		i.setBack.Store(true)
