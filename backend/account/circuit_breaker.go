@@ -37,9 +37,9 @@ func (f failedLogin) probed(env Env) failedLogin {
 	next := *f.Failure
 	if !f.Holds(env.Reading) {
 		next.Step++
-		next.NextAttempt, next.latest = env.Wall.Add(probeAfter(next.Step)), time.Time{}
+		next.NextAttempt = env.Wall.Add(probeAfter(next.Step))
 	}
-	next.At = env.Wall
+	next.At, next.stored, next.latest = env.Wall, time.Time{}, time.Time{}
 	return failedLogin{&next, f.sent}
 }
 

@@ -17,7 +17,7 @@ func TestClock_EachTimeIsTakenAlong(t *testing.T) {
 	moved := map[string]bool{
 		"State.ForcedAt": true, "State.RejectedAt": true, "State.RevokedAt": true,
 		"Token.IssuedAt": true, "Token.ExpiresAt": true, "Token.refreshExpiresAt": true, "Token.revokedAt": true, "revokedToken.End": true,
-		"Failure.At": true, "Failure.NextAttempt": true, "Failure.planned": true, "Failure.latest": true,
+		"Failure.At": true, "Failure.NextAttempt": true, "Failure.stored": true, "Failure.latest": true,
 		"Reading.Wall":       true, // of Work.Began; State.GivenUp counts by the elapsed clock
 		"ClockSteps.Process": true, // names the process
 	}

@@ -9,24 +9,33 @@ import (
 )
 
 // All times of a State are by the wall clock as it goes now, and what is asked of them is asked of this clock alone. When the
-// clock was set, one place takes the whole State along: a step back moves all times back with it, so that no life and no hold
-// gets longer; a step forward moves none, as the machine may have been suspended. Whether it was, or the clock was ahead
-// before the step, cannot be known. So what is to be remembered has, beside its end, a slack: it is forgotten when both are over.
+// clock was set, one place takes the whole State along: a step back moves all times back with it, so that no life gets
+// longer; a step forward moves only holds, as the machine may have been suspended. Whether it was, or the clock was ahead before
+// the step, cannot be known. So what is to be remembered has, beside its end, a slack: it is forgotten when both are over.
 
 // clockStep is how the wall clock was set.
 type clockStep struct {
 	forward, back time.Duration
-	// lowered is by how much the clock may have been ahead when the process began, where this step has shown so.
+	// lowered is by how much further back the clock was set than it ever was.
 	lowered time.Duration
+}
+
+// slack is by how much later than it looks a thing may end, if of all steps since one was a mistake: forward is for a clock that
+// was ahead since, lowered for one that was ahead before.
+type slack struct{ forward, lowered time.Duration }
+
+func (s slack) max() time.Duration { return max(s.forward, s.lowered) }
+
+func (s slack) atMost(d time.Duration) slack { return slack{min(s.forward, d), min(s.lowered, d)} }
+
+// after is the slack after one more step.
+func (s slack) after(by clockStep) slack {
+	return slack{s.forward + by.forward, s.lowered + by.lowered}
 }
 
 // since is how the clock was set since then, by the same process.
 func (s ClockSteps) since(then ClockSteps) clockStep {
-	by := clockStep{forward: s.Forward - then.Forward, back: s.Back - then.Back}
-	if s.Lowered > then.Lowered {
-		by.lowered = s.Lowered
-	}
-	return by
+	return clockStep{s.Forward - then.Forward, s.Back - then.Back, s.Lowered - then.Lowered}
 }
 
 // of is a time after the step.
@@ -42,25 +51,22 @@ func (s clockStep) token(t *Token) *Token {
 		return nil
 	}
 	next := *t
-	next.IssuedAt, next.ExpiresAt, next.slack = s.of(t.IssuedAt), s.of(t.ExpiresAt), s.slack(t.slack)
+	next.IssuedAt, next.ExpiresAt, next.slack = s.of(t.IssuedAt), s.of(t.ExpiresAt), t.slack.after(s)
 	next.refreshExpiresAt, next.revokedAt = s.of(t.refreshExpiresAt), s.of(t.revokedAt)
 	return &next
 }
 
-// slack is a slack after the step. What the last process has seen of a clock that was ahead explains that it was when this one
-// began.
-func (s clockStep) slack(before time.Duration) time.Duration { return max(before+s.forward, s.lowered) }
-
-// failure has a hold end when the clock says so or, if that is earlier, when its length is over.
+// failure is a failure after the step: a hold is as long as it was. One that another process has stored ends when the clock says
+// so or, if that is earlier, when its length is over.
 func (s clockStep) failure(f *Failure) *Failure {
 	next := *f
-	if f.latest.IsZero() {
-		next.planned, next.latest = f.NextAttempt, f.NextAttempt
-	}
-	next.latest = s.of(next.latest).Add(s.forward)
-	next.NextAttempt = next.planned
-	if next.latest.Before(next.planned) {
-		next.NextAttempt = next.latest
+	next.NextAttempt = s.of(f.NextAttempt).Add(s.forward)
+	if !f.stored.IsZero() {
+		next.latest = s.of(f.latest).Add(s.forward)
+		next.NextAttempt = f.stored
+		if next.latest.Before(f.stored) {
+			next.NextAttempt = next.latest
+		}
 	}
 	next.At = f.At.Add(next.NextAttempt.Sub(f.NextAttempt))
 	return &next
@@ -92,18 +98,22 @@ func (s *State) At(clock ClockSteps) State {
 	return next
 }
 
-// followClock takes the State along where the wall clock was set. The next process must not find the times from before a step
-// back.
+// followClock takes the State along where the wall clock was set.
 func (t *transition) followClock() {
-	switch by := t.move(t.env.Clock); {
-	case by == clockStep{}, t.Known == unknown:
-	case by.back > 0:
-		t.changed()
-		if t.Current != nil {
-			t.Corrected = t.Version
-		}
-	default:
-		t.changedLazily()
+	if by := t.move(t.env.Clock); t.Known != unknown {
+		t.moved(by)
+	}
+}
+
+// moved has the State stored: the next process must not find the times from before the clock was set, above all from before it
+// was set back.
+func (t *transition) moved(by clockStep) {
+	if by == (clockStep{}) {
+		return
+	}
+	t.changed()
+	if by.back > 0 && t.Current != nil {
+		t.Corrected = t.Version
 	}
 }
 
@@ -117,7 +127,7 @@ func (s *State) move(clock ClockSteps) (by clockStep) {
 	s.Superseded, s.Deleted = by.tokens(s.Superseded), by.tokens(s.Deleted)
 	s.Revoked = slices.Clone(s.Revoked)
 	for n, r := range s.Revoked {
-		s.Revoked[n] = revokedToken{ID: r.ID, End: by.of(r.End), slack: by.slack(r.slack)}
+		s.Revoked[n] = revokedToken{ID: r.ID, End: by.of(r.End), slack: r.slack.after(by)}
 	}
 	s.Outbox = slices.Clone(s.Outbox)
 	for n, o := range s.Outbox {
@@ -139,14 +149,14 @@ func (s *State) move(clock ClockSteps) (by clockStep) {
 func (t *transition) fromOtherProcess() {
 	now, stored := t.env.Wall, t.Failures
 	t.clock = ClockSteps{}
-	t.move(t.env.Clock)
+	t.moved(t.move(t.env.Clock))
 	if c := t.Current; c != nil && c.IssuedAt.Sub(now) > clockTolerance { // how much of its life is left is not known
 		t.Suspect = true
 	}
 	failures := slices.Clone(stored)
 	for n, f := range stored {
 		next := *f.Failure
-		next.planned, next.latest = f.NextAttempt, now.Add(f.NextAttempt.Sub(f.At))
+		next.stored, next.latest = f.NextAttempt, now.Add(f.NextAttempt.Sub(f.At))
 		failures[n].Failure = clockStep{}.failure(&next)
 		if failures[n].NextAttempt.Before(f.NextAttempt) {
 			t.changed() // nor does the next process wait for longer

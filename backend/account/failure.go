@@ -29,9 +29,9 @@ type Failure struct {
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
-	// Where the clock was set since, planned is NextAttempt as it was at first, and latest when the length of the hold is over: see
-	// clockStep.
-	planned, latest time.Time
+	// Where another process has stored the failure, stored is NextAttempt as that had it, and latest when the length of the hold is
+	// over: see clockStep.
+	stored, latest time.Time
 	// err is what kept a login of kind Blocked from beginning.
 	err error
 }

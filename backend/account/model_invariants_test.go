@@ -453,7 +453,7 @@ func (w *modelWorld) checkRevoked() {
 			continue
 		}
 		beganAhead := w.set > 0 && w.clocks.raised() == 0 // it is known when the clock is set right
-		if early := r.end - w.true - left - s.Revoked[n].slack; r.end >= 0 && early > tolerance && !beganAhead {
+		if early := r.end - w.true - left - s.Revoked[n].slack.max(); r.end >= 0 && early > tolerance && !beganAhead {
 			w.breaks(ruleRevoked, fmt.Sprintf("%s is thought to end %s too early", r.id, early))
 		}
 		if t >= 0 && r.end >= 0 && w.set == 0 && w.true+left > g.tokens[t].end+tolerance {
@@ -469,7 +469,7 @@ func (w *modelWorld) checkAccepted(before *State, work *Work, e LoginEnded) {
 	}
 	if t := before.given(e.Token.ID); t != nil {
 		left := t.asTold().Remaining(w.now())
-		for _, left := range []time.Duration{left, left + t.slack} {
+		for _, left := range []time.Duration{left, left + t.slack.max()} {
 			if left < minLife && left > -repeatMargin {
 				return // a moment later it would be given a new life, or another one comes
 			}

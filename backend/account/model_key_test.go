@@ -119,6 +119,11 @@ func (e *encoder) since(then ClockSteps) {
 	e.dur(by.lowered)
 }
 
+func (e *encoder) slack(s slack) {
+	e.dur(s.forward)
+	e.dur(s.lowered)
+}
+
 func (e *encoder) world(w *modelWorld) {
 	e.bool(w.active, w.changed, w.op != nil, w.verify != nil, w.save != nil, w.tell != nil, w.config != nil, w.record != nil)
 	e.int(int64(w.left.crashes)<<20 | int64(w.left.writes)<<16 | int64(w.left.revokes)<<12 | int64(w.left.forced)<<8 |
@@ -212,7 +217,7 @@ func (e *encoder) token(t *Token) {
 	e.text(string(t.revocation))
 	e.byte(t.Reason[len(t.Reason)-1])
 	e.dur(t.toldLife)
-	e.dur(t.slack)
+	e.slack(t.slack)
 	e.bool(t.Access != "", t.refresh != "", t.repeated, t.lifeAssumed)
 }
 
@@ -223,7 +228,7 @@ func (e *encoder) stored(t *StoredToken) {
 	e.time(t.ExpiresAt)
 	e.text(string(t.Revocation))
 	e.dur(time.Duration(t.ToldSeconds) * time.Second)
-	e.dur(time.Duration(t.SlackSeconds) * time.Second)
+	e.slack(t.slack())
 	e.bool(t.Access != "", t.Refresh != "", t.Repeated, t.LifeAssumed)
 }
 
@@ -264,7 +269,7 @@ func (e *encoder) record(r *Record) {
 	for _, v := range r.Revoked {
 		e.name(v.ID)
 		e.revokedEnd(v.End)
-		e.dur(time.Duration(v.SlackSeconds) * time.Second)
+		e.slack(v.slack())
 	}
 	if r.Attempt != nil {
 		e.bool(r.Attempt.Exclusive, r.Attempt.Verification)
@@ -296,7 +301,7 @@ func (e *encoder) failure(f *Failure) {
 	e.text(string(f.Kind) + string(f.Cause))
 	e.time(f.At)
 	e.time(f.NextAttempt)
-	e.time(f.planned)
+	e.time(f.stored)
 	e.time(f.latest)
 	e.len(min(f.Step, 7))
 }
@@ -330,7 +335,7 @@ func (e *encoder) state(s *State) {
 	for _, r := range s.Revoked {
 		e.name(r.ID)
 		e.revokedEnd(r.End)
-		e.dur(r.slack)
+		e.slack(r.slack)
 	}
 	e.failures(s.Failures)
 	e.time(s.ForcedAt)

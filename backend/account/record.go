@@ -64,16 +64,22 @@ type StoredToken struct {
 	ToldSeconds int64 `json:"told_seconds,omitempty"`
 	// LifeAssumed says that the upstream told no lifetime. Older versions did not keep it.
 	LifeAssumed bool `json:"life_assumed,omitempty"`
-	// SlackSeconds is by how much later the token may end, as the clock was set.
-	SlackSeconds int64 `json:"slack_seconds,omitempty"`
+
+	StoredSlack
+}
+
+// StoredSlack is by how much later a token may end, as the clock was set since: see slack.
+type StoredSlack struct {
+	ForwardSeconds int64 `json:"forward_seconds,omitempty"`
+	LoweredSeconds int64 `json:"lowered_seconds,omitempty"`
 }
 
 // StoredRevoked is the ID of a token that is never served again, and the token's last known end.
 type StoredRevoked struct {
 	ID  string    `json:"token_id"`
 	End time.Time `json:"end"`
-	// SlackSeconds is by how much later it may be, as the clock was set.
-	SlackSeconds int64 `json:"slack_seconds,omitempty"`
+
+	StoredSlack
 }
 
 // StoredClockSteps are the ClockSteps that the times of a record follow. They tell something to the same process only.
@@ -158,7 +164,7 @@ func (s *State) record(env Env) *Record {
 		r.Superseded = append(r.Superseded, stored)
 	}
 	for _, revoked := range s.Revoked {
-		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End, int64(revoked.slack / time.Second)})
+		r.Revoked = append(r.Revoked, StoredRevoked{revoked.ID, revoked.End, revoked.slack.stored()})
 	}
 	for _, t := range s.Deleted {
 		r.Deleted = append(r.Deleted, s.storeToken(t))
@@ -189,7 +195,7 @@ func (s *State) storeToken(t *Token) StoredToken {
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
 		Replaced: t.replaced, Repeated: t.repeated, LifeAssumed: t.lifeAssumed,
-		ToldSeconds: int64(t.toldLife / time.Second), SlackSeconds: int64(t.slack / time.Second),
+		ToldSeconds: int64(t.toldLife / time.Second), StoredSlack: t.slack.stored(),
 	}
 }
 
@@ -201,8 +207,16 @@ func (s StoredToken) token(refreshTarget string) *Token {
 		Generation:    s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
 		lifeAssumed: s.LifeAssumed, toldLife: time.Duration(s.ToldSeconds) * time.Second,
-		slack: time.Duration(s.SlackSeconds) * time.Second,
+		slack: s.slack(),
 	}
+}
+
+func (s slack) stored() StoredSlack {
+	return StoredSlack{int64(s.forward / time.Second), int64(s.lowered / time.Second)}
+}
+
+func (s StoredSlack) slack() slack {
+	return slack{time.Duration(s.ForwardSeconds) * time.Second, time.Duration(s.LoweredSeconds) * time.Second}
 }
 
 func storeFailure(f failedLogin) StoredFailedLogin {

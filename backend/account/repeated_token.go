@@ -75,7 +75,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 // keepExpired keeps what is known of a token that had expired when it came, where that was so by the wall clock or a limit alone:
 // the upstream may give it again, and tell its whole life.
 func (t *transition) keepExpired(token *Token) {
-	if told := token.asTold(); t.given(token.ID) == nil && told.Remaining(t.env.Reading)+told.slack >= minLife {
+	if told := token.asTold(); t.given(token.ID) == nil && told.Remaining(t.env.Reading)+told.slack.max() >= minLife {
 		t.Deleted = t.withDeleted(token)
 	}
 }
@@ -90,7 +90,7 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 	}
 	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
 	if left <= 0 {
-		left += t.Revoked[n].slack
+		left += t.Revoked[n].slack.max()
 	}
 	if left <= 0 {
 		t.Revoked = slices.Clone(t.Revoked)
@@ -126,9 +126,9 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	}
 	// Where the limits of now end it, or a clock that was ahead, the upstream has just handed it out as good.
 	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
-	last := left + told.slack
+	rest := told.slack
 	if left <= -repeatMargin {
-		left, anew = last, true
+		left, rest, anew = left+rest.max(), slack{}, true
 	}
 	if left <= -repeatMargin {
 		return token
@@ -139,7 +139,7 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	if anew { // its life is no longer the assumed one, which would count from now on again
 		kept.lifeAssumed = false
 		kept.ExpiresAt = now.Wall.Add(min(left, token.Remaining(now)))
-		kept.slack = max(0, min(last, token.Remaining(now))-kept.Remaining(now))
+		kept.slack = rest.atMost(token.Remaining(now) - kept.Remaining(now))
 		return &kept
 	}
 	kept.IssuedAt, kept.ExpiresAt, kept.slack = given.IssuedAt, told.ExpiresAt, given.slack

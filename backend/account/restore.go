@@ -18,9 +18,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
 	t.Failures = r.failures(a)
 	for _, revoked := range r.Revoked {
-		t.Revoked = append(t.Revoked, revokedToken{
-			ID: revoked.ID, End: revoked.End, slack: time.Duration(revoked.SlackSeconds) * time.Second,
-		})
+		t.Revoked = append(t.Revoked, revokedToken{ID: revoked.ID, End: revoked.End, slack: revoked.slack()})
 	}
 	for _, stored := range r.Superseded {
 		token := stored.token(r.RefreshTarget)
@@ -48,7 +46,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 	if own := r.Clock.Process; !own.IsZero() && own.Equal(t.env.Clock.Process) {
 		t.clock.Forward, t.clock.Back, t.clock.Lowered = r.Clock.Forward, r.Clock.Back, r.Clock.Lowered
-		t.followClock() // it may have been set since it was written
+		t.moved(t.move(t.env.Clock)) // it may have been set since this was stored
 		return
 	}
 	t.fromOtherProcess()

@@ -15,7 +15,7 @@ const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
 func (r revokedToken) isOver(env Env) bool {
-	return env.Wall.Sub(r.End) > r.slack+revokedKept && !env.Clock.justBegan(env.Reading)
+	return env.Wall.Sub(r.End) > r.slack.max()+revokedKept && !env.Clock.justBegan(env.Reading)
 }
 
 // apply has the account loaded where it is not in memory.

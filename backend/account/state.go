@@ -119,9 +119,9 @@ func (w *Work) verifies() bool {
 // revokedToken is a token ID that is never served again.
 type revokedToken struct {
 	ID string
-	// End is the token's last known end, and slack by how much later it may be: see clockStep.
+	// End is the token's last known end, and slack by how much later it may be.
 	End   time.Time
-	slack time.Duration
+	slack slack
 }
 
 // OutboxEntry is an entry that the ledger does not have yet.

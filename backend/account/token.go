@@ -85,8 +85,8 @@ type Token struct {
 	toldLife time.Duration
 	// lifeAssumed says that the response stated no lifetime, so that default_token_ttl stands for it.
 	lifeAssumed bool
-	// slack is by how much later the token may end, as the clock was set since: see clockStep.
-	slack time.Duration
+	// slack is by how much later the token may end, as the clock was set since.
+	slack slack
 	// skew is the upstream's clock minus ours when the token came, where the response had a Date.
 	skew      time.Duration
 	skewKnown bool
@@ -161,7 +161,7 @@ func (t *Token) withRevocationOf(given *Token, target string) *Token {
 }
 
 // MayLive reports whether the upstream may accept the token: also one that the clock only seems to have ended, or max_token_ttl.
-func (t *Token) MayLive(now Reading) bool { return t.ValidUntil().Add(t.slack).After(now.Wall) }
+func (t *Token) MayLive(now Reading) bool { return t.ValidUntil().Add(t.slack.max()).After(now.Wall) }
 
 // Usable reports whether the token may still be served.
 func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }

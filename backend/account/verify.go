@@ -6,8 +6,9 @@ package account
 // storeVerified stores the token that a verification brought, before readers get it. One that must not be served is
 // dropped, and the next reader logs in.
 func (t *transition) storeVerified(e Written, verification *Work) {
-	token, err := t.checkToken(verification.Token, nil, e.Account)
-	if err != nil {
+	token := verification.Token.limited(e.Account)
+	if t.IsRevoked(token.ID) || !token.Usable(t.env.Reading) {
+		t.keepExpired(token)
 		return
 	}
 	t.cancelWork()

@@ -123,8 +123,9 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 func (w *worker) retryFormer() {
 	env := w.env(true)
 	pending := make(map[*Account][]*Token)
+	past := account.Reading{Wall: env.Clock.SurelyPast(env.Reading)} // the clock may have been set since
 	w.do(func(l *locked) {
-		l.dropFormer(env.IsOver)
+		l.dropFormer(func(t *Token) bool { return !t.MayLive(past) })
 		maps.Copy(pending, l.former)
 	})
 	for settings, tokens := range pending {

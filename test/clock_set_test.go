@@ -1,0 +1,212 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/check"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// A login by hand fails while the clock is ahead within a hold, and the clock is set right: the hold is as long as it was.
+func TestClock_ForcedWhileAheadKeepsHold(t *testing.T) {
+	each(t, map[string]struct {
+		first, then simulator.Fault
+		ahead, hold time.Duration
+	}{
+		"refused": {
+			simulator.Fault{Kind: simulator.FaultRefuse}, simulator.Fault{Kind: simulator.FaultRefuse}, 13 * time.Minute, 15 * time.Minute,
+		},
+		"throttled": {
+			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour},
+			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, 40 * time.Minute, time.Hour,
+		},
+	}, func(t *testing.T, c struct {
+		first, then simulator.Fault
+		ahead, hold time.Duration
+	}) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.Simulator.SetFault(simulator.JWT, c.first)
+		s.failed("app")
+		began := time.Now()
+		s.Simulator.SetFault(simulator.JWT, c.then)
+		advance(20 * time.Second)
+		s.Clock.Jump(c.ahead)
+		advance(50 * time.Second)
+		_ = s.failedRotate()
+		advance(10 * time.Second)
+		s.Clock.Jump(-c.ahead)
+		n := s.logins()
+		for time.Since(began) < c.hold-30*time.Second {
+			s.failed("app")
+			check.Require(t, s.logins() == n, "%s after the failure a login is made", time.Since(began))
+			advance(10 * time.Second)
+		}
+	})
+}
+
+// An outage is met by hand while the clock is ahead and the circuit breaker open. A minute after it was set right, a login by hand is
+// made again.
+func TestClock_ForcedAfterSetRight(t *testing.T) {
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
+		const ahead = 12 * time.Minute
+		s.EveryMinute()
+		s.changePassword()
+		s.failed("app")
+		advance(20 * time.Second)
+		s.Clock.Jump(ahead)
+		advance(50 * time.Second)
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		_ = s.failedRotate()
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(10 * time.Second)
+		s.Clock.Jump(-ahead)
+		advance(62 * time.Second)
+		n := s.logins()
+		err := s.failedRotate()
+		s.wantLogins(n+1, "rotate/ a minute later: "+err.Error())
+	})
+}
+
+// The clock was wrong at start, is set right, and the plugin is restarted at once: the hold is as long as it was.
+func TestClock_StartWrongSetRightAndRestartedKeepsHold(t *testing.T) {
+	eachPair(t, []time.Duration{0, 10 * time.Minute, -10 * time.Minute}, []time.Duration{0, 2 * time.Minute}, func(t *testing.T, off, later time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.changePassword()
+		s.failed("app")
+		began := time.Now()
+		advance(time.Minute)
+		s.Stop()
+		s.Clock.Jump(off)
+		s.Start()
+		advance(30 * time.Second)
+		s.failed("app")
+		advance(2 * time.Minute)
+		s.failed("app")
+		s.Clock.Jump(-off)
+		s.failed("app")
+		advance(later)
+		s.Reload()
+		for time.Since(began) < 14*time.Minute+30*time.Second {
+			s.failed("app")
+			check.Require(t, s.logins() == 1, "%s after the refusal a login is made", time.Since(began))
+			advance(10 * time.Second)
+		}
+	})
+}
+
+// The record of an account is of an earlier process when the clock is set back, and the plugin is restarted.
+func TestClock_SetBackIsStored(t *testing.T) {
+	eachPair(t, []bool{false, true}, []time.Duration{30 * time.Minute, 3 * time.Hour, 26 * time.Hour}, func(t *testing.T, reload bool, idle time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(5 * time.Hour) // two tokens at least, then none
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(idle)
+		if reload {
+			s.Reload()
+			advance(5 * time.Minute)
+		}
+		n := s.logins()
+		var last time.Time
+		for _, e := range s.ledgerOf("gst") {
+			if e.ExpiresAt.After(last) {
+				last = e.ExpiresAt
+			}
+		}
+		back := s.Clock.Now().Sub(last) + 50*time.Minute
+		s.Clock.Jump(-back)
+		advance(10 * time.Second)
+		s.minute()
+		advance(2 * time.Minute)
+		s.Reload()
+		advance(10 * time.Second)
+		a := s.token("app")
+		t.Logf("%d logins before, %d now; back by %s", n, s.logins(), back)
+		check.True(t, s.livesFor(a, a.lease), "a token that had been dead for hours is served")
+	})
+}
+
+// The account is out of memory, with a superseded token that the upstream repeats, when the clock is set back.
+func TestClock_SetBackIsStoredOfSuperseded(t *testing.T) {
+	eachPair(t, []time.Duration{0, -20 * time.Minute}, []bool{false, true}, func(t *testing.T, back time.Duration, inMemory bool) {
+		s := repeatingMount(t, time.Hour)
+		s.token("app")
+		advance(5 * time.Minute)
+		s.write("config/gst", branch("2", "verify_connection", false))
+		if inMemory {
+			advance(2 * time.Minute)
+		} else {
+			advance(21 * time.Minute)
+		}
+		s.Clock.Jump(back)
+		s.minute()
+		advance(2 * time.Minute)
+		s.Reload()
+		s.leasesEndEvery(10*time.Second, 400)
+	})
+}
+
+// A revocation goes on under former settings, and the clock is ahead for a minute.
+func TestClock_AheadForgetsNoRevocation(t *testing.T) {
+	eachPair(t, []time.Duration{0, 48 * time.Hour}, []bool{false, true}, func(t *testing.T, ahead time.Duration, deleted bool) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		advance(2 * time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke("")
+		advance(time.Minute)
+		if deleted {
+			s.remove("config/gst")
+		} else {
+			s.write("config/gst", with(jwtV2().config, "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", false))
+		}
+		advance(time.Minute)
+		s.Clock.Jump(ahead)
+		advance(90 * time.Second)
+		s.Clock.Jump(-ahead)
+		advance(time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(2 * time.Hour)
+		check.True(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
+	})
+}
+
+// A verification brings the token that max_token_ttl has ended, while the clock is ahead.
+func TestClock_AheadAndVerifiedBesideLimit(t *testing.T) {
+	eachPair(t, []time.Duration{0, 3 * time.Minute}, []bool{false, true}, func(t *testing.T, ahead time.Duration, verify bool) {
+		s := repeatingMount(t, 15*time.Minute)
+		s.write("config/gst", map[string]any{"max_token_ttl": "10m"})
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(ahead)
+		advance(time.Minute)
+		s.write("config/gst", map[string]any{"paused": true})
+		advance(9*time.Minute - ahead)
+		s.write("config/gst", map[string]any{"paused": false, "headers": map[string]any{"X-Branch": "1"}, "verify_connection": verify})
+		s.leasesEndEvery(2*time.Second, 600)
+	})
+}
+
+// The clock is set back by mistake, and right again; the upstream repeats its token.
+func TestClock_SetBackAndRightAgain(t *testing.T) {
+	eachPair(t, []time.Duration{30 * time.Second, 5 * time.Minute}, []time.Duration{0, -7 * time.Minute, -5 * time.Minute}, func(t *testing.T, lasts, back time.Duration) {
+		s := repeatingMount(t, 15*time.Minute)
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(back)
+		s.minute()
+		advance(lasts)
+		s.Clock.Jump(-back)
+		s.minute()
+		s.leasesEndEvery(2*time.Second, 600)
+	})
+}
