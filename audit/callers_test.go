@@ -15,12 +15,12 @@ func TestCallers_OfOneName(t *testing.T) {
 	withoutVault(t)
 	r := mustJSON(t, "", logFile(t, func(l *Log) {
 		for n := range 3 {
-			l.Read(Caller{Name: "approle", Entity: fmt.Sprintf("entity-%d", n), Remote: "10.1.1.1"}, "billing", Token(1), "gst")
+			l.Read(Caller{Name: "approle", Entity: fmt.Sprintf("entity-000%d", n), Remote: "10.1.1.1"}, "billing", Token(1), "gst")
 		}
 		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
 			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
 	}, tuned()...))
-	if got := r.all("revocations", "receivers"); got != "approle [entity-0], approle [entity-1], approle [entity-2]" {
+	if got := r.all("revocations", "receivers"); got != "approle [entity-0000], approle [entity-0001], approle [entity-0002]" {
 		t.Errorf("the revoked token had been given to %s", got)
 	}
 	if r.count("callers") != 3 || len(r["readings"]) != 3 {

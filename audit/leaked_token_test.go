@@ -1051,7 +1051,7 @@ func TestLeak_CompleteLinesWithoutFields(t *testing.T) {
 		}
 		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"request","request":{"id":"acme-0001","operation":"update",` +
 			`"path":"pki/acme/revoke-cert","mount_point":"pki/","mount_type":"pki","namespace":{"id":"root"}}}`) // needs no Vault token
-		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"response","request":{"id":"ca-0001","operation":"read",` +
+		l.Raw(`{"auth":{"token_type":"default"},"time":"2026-03-01T09:00:00Z","type":"response","request":{"id":"pki-ca-0001","operation":"read",` +
 			`"path":"pki/ca/pem","mount_point":"pki/","mount_type":"pki","namespace":{"id":"root"}},"response":{"wrap_info":{"token":"` + l.HMAC("w") + `"}}}`) // nor does that
 	}, tuned()...)
 	if got := search(t, Token(1), file(t, log)); got.code != exitOK || got.given != "userpass-asha" || got.possible != "" {

@@ -82,7 +82,7 @@ func TestCount_CopiesOfLargeFiles(t *testing.T) {
 	var text strings.Builder
 	for n := range requests {
 		fmt.Fprintf(&text, `{"time":"2026-03-01T08:00:00Z","type":"response","auth":{"display_name":"a","entity_id":"e","policy_results":{"allowed":true}},`+
-			`"request":{"id":"%08d","operation":"list","path":"mastersindia/role","mount_point":"mastersindia/"},"response":{}}`+"\n", n)
+			`"request":{"id":"%012d","operation":"list","path":"mastersindia/role","mount_point":"mastersindia/"},"response":{}}`+"\n", n)
 	}
 	path, copied := file(t, text.String()), file(t, text.String()+"\n")
 	if r := mustJSON(t, "", path, copied); r.count("requests") != requests {

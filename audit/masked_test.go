@@ -335,3 +335,37 @@ func TestMasked_AddressByOneOfTwo(t *testing.T) {
 		}
 	}
 }
+
+// TestMasked_IDsByLongMasks: a mask may be long or have a digit, and a part of an ID has no mark. It makes no two requests, callers or wrappings one.
+func TestMasked_IDsByLongMasks(t *testing.T) {
+	withoutVault(t)
+	people, callers := People(), regexp.MustCompile(`"(accessor|client_token|client_token_accessor|entity_id|client_id)":"[^"]*"`)
+	text := logOf(t, "", readByTwo, tuned()...)
+	named := logOf(t, "", func(l *Log) {
+		readByAsha(l)
+		l.Do(Request{By: people[1], Operation: "update", Mount: mountPath, Path: "token/billing", Data: map[string]any{"rejected_token_id": l.id(1)}, Answer: l.Answer(Token(2), "gst"), Lease: true})
+	}, append(tuned(), "rejected_token_id")...)
+	wrapped := logOf(t, "", func(l *Log) {
+		readByAsha(l)
+		l.Do(Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w1"})
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w2"})
+		l.Do(unwrap(people[2], "w2", l.Answer(Token(2), "gst")))
+	}, tuned()...)
+	for _, mask := range []string{"REDACTED_BY_COMPLIANCE", "MASKED-BY-LOG-PIPELINE", "REDACTED_UUID4", "pii_removed_v2", "uuid-redacted-1", "Redacted20161679", "NOT_FOR_EXPORT_BY_RULE_7", "9f3c", "00000001"} {
+		for name, log := range map[string]string{
+			"requests":  replaced(t, text, "request.id", mask),
+			"callers":   callers.ReplaceAllString(text, `"$1":"`+mask+`"`),
+			"named":     callers.ReplaceAllString(named, `"$1":"`+mask+`"`),
+			"wrappings": regexp.MustCompile(`"token":"[^"]*"`).ReplaceAllString(wrapped, `"token":"`+mask+`"`),
+		} {
+			if got := search(t, Token(1), file(t, log)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+				t.Errorf("%s, %s: userpass-bina may have been given the token: %+v", name, mask, got)
+			}
+		}
+	}
+	for _, whole := range []string{"mastersindia_abcdefab", "10.0.0.1", "::1", "1.1.1.1"} {
+		if unmasked(whole) == "" {
+			t.Errorf("%s is no mask", whole)
+		}
+	}
+}

@@ -43,6 +43,9 @@ var (
 	// maskPattern is what a collector writes in place of a secret, or leaves of one. A password may have stars or brackets, too.
 	maskPattern = regexp.MustCompile(`(?i)^((jwt |bearer |basic )?([*#.…•?x0_-]+|\S{0,6}(\*{3,}|…)\S{0,6}|\W*` +
 		`(masked|redacted|hidden|removed|filtered|anonymi[sz]ed)([ :_](value|secret|token|password))?\W*)|hmac-sha256:.{0,63})$`)
+	// maskedID is what it leaves of an ID: a few letters, words, or a part of one.
+	maskedID = regexp.MustCompile(`(?i)mask|redact|hidden|remov|filter|anonym|[*[<#…]|\.\.\.|^\D{0,19}$|^[^.:]{0,8}$|` +
+		`^hmac-sha256:|^[a-z]*\d?([ _-]+([a-z]{0,6}|[a-z]*[g-z][a-z]*)\d?)+$`) // and not "mastersindia_abcdefab"
 	// secretHeader finds headers of a config whose values are likely credentials.
 	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
 	// parameterName finds parameters that a config, a role or a mount has.
@@ -122,10 +125,7 @@ func pseudonym(value string) string {
 
 // unmasked is empty for a value that a program on the way has masked or shortened: what is left may be the same for many.
 func unmasked(value string) string {
-	repeated := strings.Trim(value, value[:min(1, len(value))]+"-xX") == "" // one character, as masks have
-	short := len(value) < 20 && !strings.ContainsAny(value, "0123456789")   // IDs are longer
-	cut := strings.ContainsAny(value, "*[<#") || strings.Contains(value, "…") || strings.Contains(value, "...")
-	if !isHidden(value) && (repeated || short || cut || strings.HasPrefix(value, hmacPrefix)) {
+	if !isHidden(value) && (maskedID.MatchString(value) || strings.Trim(value, value[:1]+"-xX") == "") { // or one character
 		return ""
 	}
 	return value
