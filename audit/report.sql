@@ -55,7 +55,7 @@ CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v
     WHERE t.token_id = v.token_id AND t.token_id <> '')),
     (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
     (SELECT 'not known for ' || n || ' requests that name or wrap it' FROM passed_on p WHERE p.token_id = v.token_id),
-    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0) + 2)), ''), NULL),
+    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND unixepoch(first) > coalesce(unixepoch(t.issued), 0))), ''), NULL),
     'not known') AS receivers
 FROM requests q JOIN (SELECT * FROM revoked UNION ALL SELECT key, coalesce((SELECT lower(trim(value, ' "''' || char(9, 10, 13))) FROM parameter p WHERE p.request = key
   AND p.name = 'token_id' AND p.state = 'shown'), ''), 'not known', '' FROM request WHERE kind = 'revoke' AND outcome = 2) v ON v.request = q.key
@@ -123,5 +123,5 @@ FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
 WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
 UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
-  || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since + 2
+  || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';
