@@ -414,17 +414,21 @@ func TestLeak_NamespaceOfTheMountsName(t *testing.T) {
 // type are of the same engine.
 func TestLeak_OtherMountOfARenamedPlugin(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", func(l *Log) {
-		l.Read(People()[0], "billing", Token(1), "gst")
-		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
-	}, "token_id")
-	for _, mount := range []string{"mastersindia", "tax"} {
-		text = strings.ReplaceAll(text, `"mount_type":"`+mount+`"`, `"mount_type":"gst-tokens"`)
-		text = strings.ReplaceAll(text, `"mount_accessor":"`+mount+`_0a1b2c3d"`, `"mount_accessor":"gst-tokens_`+mount[:1]+`0000000"`)
-	}
-	got := search(t, Token(1), file(t, text))
-	if got.code == exitOK && got.given != "userpass-asha userpass-bina" {
-		t.Errorf("userpass-bina was given the token on another mount, and the report clears her: given to %q, exit code %d", got.given, got.code)
+	for _, plugin := range []string{"gst-tokens", "MastersIndia"} {
+		for _, wrap := range []string{"", "w"} {
+			text := logOf(t, "", func(l *Log) {
+				l.Read(People()[0], "billing", Token(1), "gst")
+				l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true, Wrap: wrap})
+			}, tuned()...)
+			for _, mount := range []string{"mastersindia", "tax"} {
+				text = strings.ReplaceAll(text, `"mount_type":"`+mount+`"`, `"mount_type":"`+plugin+`"`)
+				text = strings.ReplaceAll(text, `"mount_accessor":"`+mount+`_0a1b2c3d"`, `"mount_accessor":"`+plugin+`_`+digest(mount)[:8]+`"`)
+			}
+			got := search(t, Token(1), file(t, text))
+			if got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+				t.Errorf("%s: userpass-bina was given the token on another mount, wrapped %q, and the report clears her: %+v", plugin, wrap, got)
+			}
+		}
 	}
 }
 

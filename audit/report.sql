@@ -99,11 +99,11 @@ UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and t
 UNION ALL SELECT 'The mount was moved: requests came to ' || m.namespace || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch') || ', and to ' || n.namespace || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' until ' || datetime(n.last / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM mount m JOIN mount n USING (accessor) WHERE (m.namespace, m.path) <> (n.namespace, n.path) AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
-FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap', 'rewrap') AND outcome = 5)
+FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT GLOB '*mastersindia*' AND kind NOT IN ('admin', 'unwrap', 'rewrap') AND outcome = 5)
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', coalesce(max(ns) >= (SELECT since FROM sought_since) * 1000000000, 0)
-FROM request WHERE began IS NULL AND outcome <> 1 AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor LIKE '%mastersindia%') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
+FROM request WHERE began IS NULL AND outcome <> 1 AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor GLOB '*mastersindia*') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
 UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN since > 0 THEN 'from ' || datetime(since / 1000000000, 'unixepoch') END,
   CASE WHEN until < 9e18 THEN 'before ' || datetime(until / 1000000000, 'unixepoch') END) || ' (UTC). The log tells of the mount from ' || datetime(min(ns) / 1000000000, 'unixepoch')
   || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,
