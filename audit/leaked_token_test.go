@@ -1805,7 +1805,7 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented",
+		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented", "b.AAAAAQinventedinvented-invented", // the last of OpenBao
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
 		"eyJhbGciOiJub25lIn0", "JWT eyJhbGciOiJub25lIn0.", "eyJhbGciOiJub25lIn0.eyJpYXQiOjE3NzIzNTIwMDAs", // cut: all begin with the header
 	} {

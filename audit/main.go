@@ -228,4 +228,4 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 }
 
 // looksLikeToken recognises, in place of a file or for a made-up option, a token, the value of a header, or a Vault token.
-var looksLikeToken = regexp.MustCompile(`^--?[\w-]*token(=|$)|^(-[^=]*=)?(eyJ.{18}|[0-9a-f]{40}$|JWT |Bearer |hv[sb]\.\w{18})`)
+var looksLikeToken = regexp.MustCompile(`^--?[\w-]*token(=|$)|^(-.*=)?(eyJ.{18}|[0-9a-f]{40}$|JWT |Bearer |h?v?[sbr]\.[\w-]{20})`)

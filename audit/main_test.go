@@ -57,6 +57,8 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{digits}, "command line"},
 		{[]string{"-db", "Bearer " + secret, "f"}, "command line"},
 		{[]string{"hvs.CAESIinventedinventedinvented", "f"}, "command line"},
+		{[]string{"f", "s.inventedinventedinvented"}, "command line"}, // of OpenBao, as is the next one
+		{[]string{"-mount=b.AAAAAQinvented-nvented", "f"}, "command line"},
 		{[]string{"-token-file=hvs.txt", "-nonsense", "f"}, "-nonsense"},
 		{[]string{""}, "is empty"}, // a shell's "$AUDIT_LOG" without a value
 		{[]string{"-token-file=", "f"}, "is empty"},
@@ -64,7 +66,7 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-audit-device=file", "f"}, "VAULT_TOKEN"},
 	} {
 		r := runWith(t, "", test.args...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) || strings.Contains(r.stderr, digits) {
+		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) || strings.Contains(r.stderr, digits) || strings.Contains(r.stderr, "nvented") {
 			t.Errorf("%q: want exit code 2 and %q, got %+v", test.args, test.want, r)
 		}
 	}

@@ -31,7 +31,7 @@ func isHidden(value string) bool {
 // What a text may have of secrets, whoever wrote it there.
 var (
 	vendorPattern = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{16,}(\.[A-Za-z0-9_-]*)*|[0-9a-f]{40,}`) // see withoutTokens
-	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
+	vaultPattern  = regexp.MustCompile(`(hv[sbr]|(\b|_)[sbr])\.[\w-]{20,}`)                      // also of OpenBao
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
 		`("[^"]+"?|'[^']+'?|-*[^\s"',;&<-][^\s"',;&<]*)`)
@@ -57,17 +57,20 @@ var (
 		"audit_non_hmac_(request|response)_keys|(passthrough_request|allowed_response)_headers)$")
 )
 
-// withoutTokens withholds the vendors' tokens, also with letters or an underscore before or behind. 64 hex digits are an HMAC.
+// withoutTokens withholds tokens of vendors and Vaults, also with letters before or behind. 64 hex digits are an HMAC.
 func withoutTokens(text string) string {
-	if len(text) < 40 && !strings.Contains(text, "eyJ") { // vendorPattern takes longer
-		return text
+	if len(text) >= 40 || strings.Contains(text, "eyJ") { // vendorPattern takes longer
+		text = vendorPattern.ReplaceAllStringFunc(text, func(s string) string {
+			if len(s) == hex.EncodedLen(sha256.Size) && s[1] != 'y' {
+				return s
+			}
+			return withheld + tokenID(s)
+		})
 	}
-	return vendorPattern.ReplaceAllStringFunc(text, func(s string) string {
-		if len(s) == hex.EncodedLen(sha256.Size) && s[1] != 'y' {
-			return s
-		}
-		return withheld + tokenID(s)
-	})
+	if len(text) > 20 && strings.Contains(text, ".") {
+		text = vaultPattern.ReplaceAllString(text, withheld)
+	}
+	return text
 }
 
 // safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
@@ -79,10 +82,7 @@ func (c *classifier) safe(text string) string {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 		text = strings.ReplaceAll(strings.ReplaceAll(text, url.QueryEscape(c.leaked), withheld), url.PathEscape(c.leaked), withheld)
 	}
-	if text = withoutTokens(text); len(text) > 20 && strings.Contains(text, ".") {
-		text = vaultPattern.ReplaceAllString(text, withheld)
-	}
-	if strings.Contains(text, "://") {
+	if text = withoutTokens(text); strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)
 	}
 	if strings.Contains(text, " ") {

@@ -410,3 +410,18 @@ func TestSecrets_TokenGluedToLetters(t *testing.T) {
 		t.Error("64 digits are no token, and withheld")
 	}
 }
+
+// TestAlarm_TokenOfVault: a token of Vault or OpenBao in a path or an error is withheld, and an alarm, as one of a vendor.
+func TestAlarm_TokenOfVault(t *testing.T) {
+	withoutVault(t)
+	for _, token := range []string{"hvs.CAESI", "hvb.AAAAAQ", "hvr.CAESI", "s.", "b.AAAAAQ", "r.", "x_hvs.", "x_s."} {
+		token += "inventedinventedinvented"
+		path := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/" + token, Error: "no role " + token})
+		}, tuned()...)
+		r := runWith(t, "", "-format=csv", path)
+		if strings.Contains(r.stdout+r.stderr, "invented") || !strings.Contains(r.stderr, "a token in a path") || !strings.Contains(r.stderr, "a token in an error") {
+			t.Errorf("%s: want it withheld and two alarms, got %s%s", token, r.stdout, r.stderr)
+		}
+	}
+}
