@@ -235,3 +235,20 @@ func TestIssuedAt_ThatIsNoTime(t *testing.T) {
 		wantLeak(t, search(t, Token(1), file(t, one)), exitIncomplete, "userpass-asha", "")
 	}
 }
+
+// TestIssuedAt_TimeInTheData: the data of a line may have a field of the name time, which comes before the line's own time and is none.
+func TestIssuedAt_TimeInTheData(t *testing.T) {
+	withoutVault(t)
+	for _, other := range []string{`1700000000`, `"0"`, `"2020-01-01T00:00:00Z"`} {
+		text := logOf(t, "", func(l *Log) {
+			l.Other(People()[4])
+			l.Wait(24 * time.Hour)
+			l.issued[Token(1)] = l.now // by a rotation
+			l.Wait(time.Hour)
+			readByAsha(l)
+			l.Do(Request{By: People()[1], Operation: "update", Mount: "kv/", Path: "data/x", Data: map[string]any{"time": "T"}})
+		}, append(tuned(), "time")...)
+		t.Log(other)
+		wantLeak(t, search(t, Token(1), file(t, strings.ReplaceAll(text, `"time":"T"`, `"time":`+other))), exitOK, "userpass-asha", "")
+	}
+}

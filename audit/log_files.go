@@ -231,8 +231,8 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		_, at, _ := bytes.Cut(line, []byte(`"time":`))
 		at = bytes.TrimLeft(at, ` "`)
 		if s.isLog && !deep && (s.began == 0 || len(at) > 0 && string(at) < s.first) {
-			if entries, _ := decode(line); len(entries) > 0 {
-				s.began, s.first = entries[0].at.UnixNano(), string(at[:min(len(at), 30)])
+			if entries, _ := decode(line); len(entries) > 0 && (s.began == 0 || entries[0].at.UnixNano() < s.began) { // not of its data
+				s.began, s.first = entries[0].at.UnixNano(), strings.Clone(entries[0].Time)
 			}
 		}
 		switch {
