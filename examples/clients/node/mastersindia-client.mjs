@@ -365,7 +365,10 @@ async function send(url, { body, ...options }, timeout) {
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
           .on("end", () => resolve({ status: answer.statusCode, body: redirectsTo(answer) + Buffer.concat(parts).toString() }));
-      }).on("error", reject).on("upgrade", (answer) => sent.destroy(new Error(`the response is ${answer.statusCode}`)));
+      }).on("error", reject).on("upgrade", (answer, socket) => { // nobody hears an error of it
+        reject(new Error(`the response is ${answer.statusCode}`));
+        socket.destroy();
+      });
       interrupted.signal.onabort = () => sent.destroy(new Error("interrupted"));
       sent.end(body);
     });
