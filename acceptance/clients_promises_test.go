@@ -100,6 +100,7 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 func brokenResponses() map[string]string {
 	return map[string]string{
 		"switching": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
+		"endless":   "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{",
 	}
 }
 
@@ -147,6 +148,7 @@ func TestClients_Promises(t *testing.T) {
 			"a token past its end is not sent": {vaultGives{ttl: 1, life: 6, second: http.StatusServiceUnavailable},
 				"", nil, []string{"/slow", "/accepted"}, 1, "503"},
 			"what comes in place of a response leaves doubt": {paths: []string{"/switching"}, calls: 1, says: "may have been issued"},
+			"a response longer than any leaves doubt":        {paths: []string{"/endless"}, calls: 1, says: "may have been issued"},
 			"what is behind # is not sent":                   {paths: []string{"/accepted#part"}, calls: 1, says: "{}"},
 			"no message commands the terminal":               {paths: []string{"/control"}, calls: 1, says: "you are?[2J gone?welcome"},
 			"a cookie of one call is not in the next":        {paths: []string{"/accepted", "/accepted?2"}, calls: 2},

@@ -387,7 +387,7 @@ def _send(url, method, body, headers, timeout, ca_file=None):
             return answer.status, _location(answer) + answer.read().decode(errors="replace")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
-    except (OSError, ValueError, http.client.HTTPException) as problem:
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
         through = f" through the proxy of {name}" if name else ""
