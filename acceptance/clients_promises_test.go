@@ -101,6 +101,7 @@ func brokenResponses() map[string]string {
 	return map[string]string{
 		"switching": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
 		"endless":   "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{",
+		"line":      "SENT\r\n\r\n",
 	}
 }
 
@@ -149,6 +150,8 @@ func TestClients_Promises(t *testing.T) {
 				"", nil, []string{"/slow", "/accepted"}, 1, "503"},
 			"what comes in place of a response leaves doubt": {paths: []string{"/switching"}, calls: 1, says: "may have been issued"},
 			"a response longer than any leaves doubt":        {paths: []string{"/endless"}, calls: 1, says: "may have been issued"},
+			"a status line with the token is not shown":      {paths: []string{"/line"}, calls: 1, says: "may have been issued"},
+			"Vault's with the Vault token is not shown":      {role: "gst/token/line", paths: []string{"/accepted"}, says: "gst/token/line"},
 			"what is behind # is not sent":                   {paths: []string{"/accepted#part"}, calls: 1, says: "{}"},
 			"no message commands the terminal":               {paths: []string{"/control"}, calls: 1, says: "you are?[2J gone?welcome"},
 			"a cookie of one call is not in the next":        {paths: []string{"/accepted", "/accepted?2"}, calls: 2},

@@ -127,7 +127,7 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 		if through != "" {
 			err = withoutAddress(err)
 		}
-		return 0, nil, fmt.Errorf("calling %s%s failed: %w%s", shown(what.url), through, err, doubt)
+		return 0, nil, fmt.Errorf("calling %s%s failed: %s%s", shown(what.url), through, t.hide([]byte(err.Error())), doubt)
 	}
 	isRedirect := response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest
 	if to, err := response.Location(); err == nil && isRedirect && !what.refused(response.StatusCode, body) {

@@ -213,10 +213,11 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	case noJSON:
 		return token{}, 0, fmt.Errorf("%s/v1/%s answered, but with no JSON: %s", c.vault.Address(), c.path, notVault)
 	case err != nil:
+		where := c.path
 		if through := throughProxy(c.vault.Address(), vaultProxies()...); through != "" {
-			return token{}, 0, fmt.Errorf("reading %s of %s%s: %w", c.path, c.vault.Address(), through, withoutAddress(err))
+			where, err = where+" of "+c.vault.Address()+through, withoutAddress(err)
 		}
-		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
+		return token{}, 0, fmt.Errorf("reading %s: %s", where, token{Access: own}.hide([]byte(err.Error())))
 	case secret == nil:
 		return token{}, 0, fmt.Errorf("nothing at %s: is %s/ the mount of the engine, and VAULT_ADDR Vault's?", c.path, c.mount())
 	}

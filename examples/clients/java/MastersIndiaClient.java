@@ -155,7 +155,7 @@ public final class MastersIndiaClient {
         }
         String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
-        Answer answer = send(api, request(token, url, verb, body, headers, field));
+        Answer answer = send(api, request(token, url, verb, body, headers, field), token.accessToken);
         if (refused(answer, verb, url)) {
             String rejected = token.tokenId;
             try {
@@ -168,7 +168,7 @@ public final class MastersIndiaClient {
                     + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field)
                     + said(token, answer, verb), answer.status);
             }
-            answer = send(api, request(token, url, verb, body, headers, field));
+            answer = send(api, request(token, url, verb, body, headers, field), token.accessToken);
         }
         if (refused(answer, verb, url)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field)
@@ -355,7 +355,7 @@ public final class MastersIndiaClient {
         }
         String query = rejected.isEmpty() ? "" : "?rejected_token_id=" + rejected;
         HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
-        Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
+        Answer answer = send(newHttpClient(env("VAULT_CACERT")), request, own);
         if (answer.status != 200) {
             String hint = !answer.body.contains("\"errors\"") ? ": " + NOT_VAULT : answer.status == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
                 : answer.body.matches("(?s).*(no namespace|internal error).*")
@@ -514,7 +514,8 @@ public final class MastersIndiaClient {
         return status >= 300 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
-    private static Answer send(HttpClient client, HttpRequest request) throws ClientException {
+    /** @param secret the token that is sent: what is no HTTP may repeat it */
+    private static Answer send(HttpClient client, HttpRequest request, String secret) throws ClientException {
         String where = shown(request.uri().toString());
         String doubt = inDoubt(request.method());
         long seconds = request.timeout().orElse(API_TIMEOUT).toSeconds(); // which the client itself counts to the headers only
@@ -551,8 +552,8 @@ public final class MastersIndiaClient {
             Throwable e = failed.getCause();
             boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException
                 || String.valueOf(e.getMessage()).contains("nrecognized SSL message"); // a server that has no TLS
-            throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "") + e
-                + (unsent ? "" : doubt), 0);
+            throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "")
+                + e.toString().replace(secret, "<token>") + (unsent ? "" : doubt), 0);
         }
     }
 

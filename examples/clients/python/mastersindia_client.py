@@ -123,7 +123,7 @@ class Client:
             raise KeyboardInterrupt(str(interrupt) or f"calling {_shown(url)} failed: interrupted{doubt}") from None
 
     def _call(self, token, url, method, body, headers, field):
-        status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
+        status, reply = _send(token["access_token"], url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply, method, url):
             refused = token["token_id"]
             try:
@@ -136,7 +136,7 @@ class Client:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
                                   f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
                                   f"{_said(token, status, reply, method)}", status, _hide(token, reply))
-            status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
+            status, reply = _send(token["access_token"], url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
                               f"{_said(token, status, reply, method)}", status, _hide(token, reply))
@@ -171,7 +171,7 @@ class Client:
             headers["X-Vault-Namespace"] = _env("VAULT_NAMESPACE")
         query = f"?rejected_token_id={rejected}" if rejected else ""
         url = f"{address}/v1/{urllib.parse.quote(self.path)}{query}"
-        status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, _env("VAULT_CACERT"))
+        status, reply = _send(vault_token, url, "GET", None, headers, VAULT_TIMEOUT, _env("VAULT_CACERT"))
         reply = _Secret(reply)
         if status != 200:
             reply = _Secret(reply.replace(vault_token, "<token>"))  # a proxy may repeat it
@@ -368,8 +368,8 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
     https_response = http_response
 
 
-def _send(url, method, body, headers, timeout, ca_file=None):
-    """Returns the HTTP status and the body, whatever the status is."""
+def _send(secret, url, method, body, headers, timeout, ca_file=None):
+    """Returns the HTTP status and the body, whatever the status is. The secret is the token that is sent."""
     try:
         urllib.parse.urlsplit(url).port  # fails where there is none
     except ValueError:
@@ -391,7 +391,8 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
         through = f" through the proxy of {name}" if name else ""
-        raise ClientError(f"calling {_shown(url)}{through} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
+        why = str(reason or problem).replace(secret, "<token>")  # what is no HTTP may repeat it
+        raise ClientError(f"calling {_shown(url)}{through} failed: {why}{'' if unsent else _doubt(method)}") from None
 
 
 def _proxy(url):
