@@ -132,6 +132,11 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"an empty body", "body:", []string{"-d", "", name, good}, nil},
 			{"an empty file", "body:", []string{"-d", "@" + w.file("empty.json"), name, good}, nil},
 			{"a file that is not there", "none.json", []string{"-d", "@none.json", name, good}, nil},
+			{"a file whose name the locale has not", "", []string{"-d", "@bill-ü.json", name, good}, []string{"LC_ALL=C"}},
+			{
+				"a file of the Vault token whose name the locale has not", "VAULT_TOKEN_FILE", []string{"-d", "{}", name, good},
+				[]string{"LC_ALL=C", "VAULT_TOKEN=", "VAULT_TOKEN_FILE=/none/töken"},
+			},
 			{"a directory", "", []string{"-d", "@/tmp", name, good}, nil},
 			{"a body that is not UTF-8", "body:", []string{"-d", "@" + w.file("latin1.json"), name, good}, nil},
 			{"an argument that is not UTF-8", cmp.Or(refusedBefore[name], "body:"), []string{"-d", "{\"name\": \"Z\xfcrich\"}", name, good}, nil},

@@ -18,6 +18,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -441,6 +442,8 @@ public final class MastersIndiaClient {
         if (name.equals("VAULT_TOKEN_FILE")) {
             try {
                 token = Files.readString(Path.of(env(name)), StandardCharsets.ISO_8859_1).strip();
+            } catch (InvalidPathException e) {
+                throw new ClientException(name + ": no file has such a name in this locale (LC_ALL): " + e.getMessage(), 0);
             } catch (IOException e) {
                 String reason = Files.isDirectory(Path.of(env(name))) ? "it is a directory" : e.toString();
                 throw new ClientException(name + " cannot be read: " + reason + ": is Vault Agent running?", 0);
@@ -654,6 +657,8 @@ public final class MastersIndiaClient {
             }
         } catch (CharacterCodingException e) {
             throw new ClientException("body: is not UTF-8", 0);
+        } catch (InvalidPathException e) {
+            throw new ClientException("-d @: no file has such a name in this locale (LC_ALL): " + e.getMessage(), 0);
         } catch (IOException e) {
             throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);
         }
