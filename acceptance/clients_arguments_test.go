@@ -365,6 +365,7 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		{c.api.url + "/length", 1, true, post, 0},
 		{c.api.url + "/forbidden", 1, false, post, 0},
 		{"http://127.0.0.1:1", 0, false, post, 0},
+		{"https://" + strings.Repeat("a", 64) + ".invalid/", 0, false, post, 0},
 		{strings.Replace(c.api.url, "http:", "https:", 1), 0, false, post, 0},
 		{c.upstream.url, 0, false, post, 0}, // whose certificate is not trusted
 	} {

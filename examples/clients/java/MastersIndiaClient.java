@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.net.ConnectException;
+import java.net.IDN;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
@@ -469,6 +470,7 @@ public final class MastersIndiaClient {
                 throw new IllegalArgumentException();
             }
             request = HttpRequest.newBuilder(uri).timeout(timeout);
+            IDN.toASCII(uri.getHost()); // fails for a label too long, as sending would
         } catch (IllegalArgumentException e) {
             throw new ClientException(shown(url) + " is no URL", 0);
         }
