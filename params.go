@@ -101,14 +101,16 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 // an empty body where its file is missing. A JSON number, as in an export, was not typed.
 func warnOfTyping(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
 	const brief = 300
+	const mostHours = 9600 // of ledger_retention: 2160 may have been meant as 90 days
 	if len(data) == 0 {
 		resp.AddWarning("No field was given, and nothing was changed: write again with one in the body.")
 	}
 	for _, field := range slices.Sorted(maps.Keys(data)) {
 		typed, _ := data[field].(string)
 		n, err := strconv.Atoi(typed)
+		isHours := n < brief || field == "ledger_retention" && n <= mostHours
 		if s := schema[field]; err == nil && s != nil && s.Type == framework.TypeDurationSecond && field != "request_timeout" &&
-			n > 0 && n < brief {
+			n > 0 && isHours {
 			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.",
 				field, n, field, n))
 		}

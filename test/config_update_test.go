@@ -284,7 +284,8 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 			"config/gst": {"max_token_ttl", "default_token_ttl", "ledger_retention"}, "role/app": {"max_ttl"},
 		} {
 			for _, field := range fields {
-				for value, want := range map[string]bool{"24": true, "299": true, "300": false, "0": false, "25s": false} {
+				values := map[string]bool{"24": true, "299": true, "300": field == "ledger_retention", "0": false, "25s": false, "9601": false}
+				for value, want := range values {
 					if field == "default_token_ttl" && value == "0" {
 						continue
 					}
