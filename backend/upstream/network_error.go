@@ -203,6 +203,9 @@ func explainNetwork(err error, host string) string {
 	if refusal, ok := errors.AsType[*proxyRefusalError](err); ok {
 		return refusal.Error()
 	}
+	if unreadable, ok := errors.AsType[*unreadableProxyError](err); ok {
+		return unreadable.Error()
+	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("connection refused by %s", host)

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // maxHeader is the longest head of a response, in bytes.
@@ -77,13 +79,38 @@ func (n network) transport(ctx context.Context) *http.Transport {
 // proxyFrom returns how the transport finds its proxy.
 func proxyFrom(text string) (func(*http.Request) (*url.URL, error), error) {
 	if text == "" {
-		return http.ProxyFromEnvironment, nil
+		return proxyFromEnvironment, nil
 	}
 	u, ok := parseURL(text, "http", "https", "socks5", "socks5h")
 	if !ok {
 		return nil, errors.New("proxy_url must be an http, https or socks5 URL")
 	}
 	return http.ProxyURL(u), nil
+}
+
+// unreadableProxyError is the variable of the environment that cannot be read. Its value may hold a password.
+type unreadableProxyError struct{ variable string }
+
+func (e *unreadableProxyError) Error() string {
+	return e.variable + " in Vault's environment is not the URL of a proxy"
+}
+
+// proxyFromEnvironment is http.ProxyFromEnvironment, but for a proxy that cannot be read: that ignores it, and goes past it.
+func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	env := httpproxy.FromEnvironment()
+	variable, value := "HTTPS_PROXY", &env.HTTPSProxy
+	if r.URL.Scheme == "http" {
+		variable, value = "HTTP_PROXY", &env.HTTPProxy
+	}
+	_, err := url.Parse(*value)
+	if _, bare := url.Parse("http://" + *value); err == nil || bare == nil { // host:port is fine, too
+		return env.ProxyFunc()(r.URL)
+	}
+	*value = "http://proxy"
+	if u, err := env.ProxyFunc()(r.URL); u == nil { // NO_PROXY
+		return nil, err
+	}
+	return nil, &unreadableProxyError{variable}
 }
 
 // Certificates reads PEM certificates; nil, for the system's roots, where there is no text. x509's own

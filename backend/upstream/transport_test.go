@@ -16,8 +16,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -264,26 +262,42 @@ func TestProxy_OfAccountUsed(t *testing.T) {
 	check.Equal(t, proxy.only(t).RequestURI, "http://login.example/api/v1/token-auth/", "the proxy was asked for")
 }
 
-// net/http reads the environment once a process, so that the test runs itself in one of its own.
-func TestProxy_OfEnvironmentUsed(t *testing.T) {
-	t.Parallel()
-	const proxy = "http://proxy.example:3128"
-	if os.Getenv("HTTPS_PROXY") != proxy {
-		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // the test itself
-		again.Env = append(os.Environ(), "HTTPS_PROXY="+proxy, "NO_PROXY=", "no_proxy=")
-		out, err := again.CombinedOutput()
-		check.True(t, err == nil, "%v: %s", err, out)
-		return
+// A proxy that cannot be read is not gone past, as net/http does.
+func TestProxy_OfEnvironment(t *testing.T) {
+	const secret = "canary"
+	for _, test := range []struct{ scheme, variable, value, noProxy, dialed string }{
+		{"https", "HTTPS_PROXY", " http://proxy.example:3128", "", ""},
+		{"https", "HTTPS_PROXY", "http://user:" + secret + "%zz@proxy.example:3128", "", ""},
+		{"https", "https_proxy", "http://proxy.example:3128\n", "other.example", ""},
+		{"http", "HTTP_PROXY", " http://proxy.example:3128", "", ""},
+		{"http", "HTTPS_PROXY", " http://proxy.example:3128", "", "login.example:80"},
+		{"https", "HTTPS_PROXY", " http://proxy.example:3128", "*", "login.example:443"},
+		{"https", "HTTPS_PROXY", "http://proxy.example:3128", "", "proxy.example:3128"},
+		{"https", "HTTPS_PROXY", "proxy.example:3128", "", "proxy.example:3128"},
+	} {
+		t.Run(fmt.Sprintf("%s: %s=%q, %q", test.scheme, test.variable, test.value, test.noProxy), func(t *testing.T) {
+			for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
+				t.Setenv(name, "")
+			}
+			t.Setenv(test.variable, test.value)
+			t.Setenv("NO_PROXY", test.noProxy)
+			dialed := ""
+			c := check.Value(upstream.New(accountFor(upstream.JWT, test.scheme+"://login.example/"), upstream.Options{
+				Now: noon, DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+					dialed = address
+					return nil, errors.New("no network")
+				},
+			}))(t)
+			e := mustFail(c.Login(context.Background()))(t)
+			check.Equal(t, dialed, test.dialed, "dialled")
+			if test.dialed == "" {
+				mustBe(t, e, "unavailable/network")
+				check.True(t, e.NotSent, "nothing was sent, and it counts as sent")
+				check.Contains(t, e.Detail, strings.ToUpper(test.variable)+" in Vault's environment is not the URL of a proxy")
+				check.True(t, !strings.Contains(e.Error(), secret) && !strings.Contains(e.Error(), "proxy.example"), "the value is in %v", e)
+			}
+		})
 	}
-	dialed := ""
-	c := check.Value(upstream.New(accountFor(upstream.JWT, "https://login.example/"), upstream.Options{
-		Now: noon, DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
-			dialed = address
-			return nil, errors.New("no network")
-		},
-	}))(t)
-	_ = mustFail(c.Login(context.Background()))(t)
-	check.Equal(t, dialed, "proxy.example:3128", "dialled")
 }
 
 func TestProxy_RefusedTunnelNamed(t *testing.T) {
