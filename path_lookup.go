@@ -93,7 +93,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	case tokenID != "" && !isTokenID(tokenID):
 		return userError("token_id: %s; for the token itself, vault write %slookup token=-", tokenIDRule, req.MountPoint)
 	case token != "" && !isOne:
-		return userError("token: is not one token: give one, in one line, alone or as the value of an Authorization header")
+		return userError(oneTokenRule)
 	case isVaultToken(token):
 		return userError("token: is one of Vault, and not of an upstream; to end it: vault token revoke -accessor <accessor>")
 	case token != "":
@@ -103,6 +103,9 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		return nil, err
 	}
 	found, err := b.findIssued(ctx, tokenID)
+	if errors.Is(err, ledger.ErrUnknown) && hasMore(token) {
+		return userError(oneTokenRule)
+	}
 	if errors.Is(err, ledger.ErrUnknown) {
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, token))
 	}
@@ -162,8 +165,8 @@ func isVaultToken(token string) bool {
 }
 
 // bareToken is the token in a text copied from a header, a log or a file, where editors put a byte order mark. No token contains
-// whitespace, or is quoted. isOne is false for what is surely more than one: several lines, JSON, or a command that ends in an
-// address.
+// whitespace, or is quoted. isOne is false for what is surely more than one: several lines, many words, JSON, or a
+// command that ends in an address.
 func bareToken(text string) (token string, isOne bool) {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	words := strings.Fields(text)
@@ -171,7 +174,14 @@ func bareToken(text string) (token string, isOne bool) {
 		return "", false
 	}
 	token = unquoted(words[len(words)-1])
-	return token, isOneLine(text) && !strings.ContainsAny(token, `"<>{}`) && !strings.Contains(token, "://")
+	return token, isOneLine(text) && len(words) <= 3 && !strings.ContainsAny(token, `"<>{}`) && !strings.Contains(token, "://")
+}
+
+const oneTokenRule = "token: is not one token: give one, in one line, alone or as the value of an Authorization header"
+
+// hasMore reports whether an unknown token is probably one with more around it, as in TOKEN=... or in curly quotes.
+func hasMore(token string) bool {
+	return strings.ContainsAny(strings.TrimRight(token, "="), "=?%`“”‘’")
 }
 
 // unquoted is a value without the quotes, and the comma behind them, that it has in JSON or a program.

@@ -61,6 +61,11 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 			"two lines":          {map[string]any{"token": token[:9] + "\n" + token[9:]}, []string{"token: is not one token: give one, in one line"}},
 			"a command":          {map[string]any{"token": "curl -H 'Authorization: JWT " + token + "' https://api.test/"}, []string{"token: is not one token"}},
 			"UTF-16":             {map[string]any{"token": "\xff\xfe" + strings.Join(strings.Split(token, ""), "\x00")}, []string{"token: is not one token"}},
+			"a variable":         {map[string]any{"token": "TOKEN=" + token}, []string{"token: is not one token"}},
+			"a query":            {map[string]any{"token": "?access_token=" + token}, []string{"token: is not one token"}},
+			"backticks":          {map[string]any{"token": "`" + token + "`"}, []string{"token: is not one token"}},
+			"curly quotes":       {map[string]any{"token": "“" + token + "”"}, []string{"token: is not one token"}},
+			"a line of a log":    {map[string]any{"token": "12:00 app: token " + token + " refused"}, []string{"token: is not one token"}},
 			"a typing error":     {map[string]any{"tokn": token}, []string{"did you mean token"}},
 			"another parameter":  {map[string]any{"token": token, "config": "gst"}, []string{"config", "unknown"}},
 		} {
