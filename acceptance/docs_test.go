@@ -217,6 +217,7 @@ func (d *docsVault) download(t *testing.T) string {
 		os.Symlink(filepath.Dir(found.Plugin), filepath.Join(dir, "bin")),
 		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
+		os.WriteFile(filepath.Join(dir, "that-of-another-machine"), nil, 0o600), // must not be what is verified
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
 	))
 	return dir
