@@ -227,7 +227,7 @@ func (b *backend) storeConfig(
 	if err := b.store.putConfig(ctx, settings.Name, next); err != nil {
 		return err
 	}
-	switch err := b.issuer.Update(ctx, settings, token); {
+	switch err := b.issuer.Update(ctx, settings); {
 	case stored.IsDamaged(err):
 		resp.AddWarning("The config is stored. The record of its tokens could not be read, and was replaced: tokens that are out " +
 			"can no longer be revoked here.")

@@ -22,11 +22,8 @@ type (
 	Verify struct{ Account *Account }
 	// Abandon says that the settings of a verification were not stored.
 	Abandon struct{ Work uint64 }
-	// Written says that settings were stored; Token is what their verification brought, nil for none.
-	Written struct {
-		Account *Account
-		Token   *Token
-	}
+	// Written says that settings were stored. If they were verified, Account is that of the verification.
+	Written struct{ Account *Account }
 	// Removed says that the config was deleted.
 	Removed struct{}
 	// Invalidated says that another node may have changed the config.

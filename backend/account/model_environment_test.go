@@ -496,7 +496,7 @@ func (w *modelWorld) takesOver(o *modelOp) bool {
 	if o.account == nil {
 		w.apply(Removed{})
 	} else {
-		w.apply(Written{Account: o.account, Token: o.token})
+		w.apply(Written{Account: o.account})
 	}
 	w.opEnds(false)
 	return true

@@ -46,7 +46,7 @@ func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	if reason := s.neededReason(env.Reading, r.Rejected); reason != "" && s.MayLogin(env, reason, s.Account) == nil {
 		return true
 	}
-	return s.Urgent > max(s.Saving, s.Saved, s.Lost) || s.WantsRotation(env)
+	return s.wantsSave() || s.WantsRotation(env)
 }
 
 // Decide says what a reader is to do now. It is asked again whenever something has changed.

@@ -12,13 +12,13 @@ func (t *transition) changed() {
 // changedLazily marks a change that is stored with the next write or the next sweep.
 func (t *transition) changedLazily() { t.Version++ }
 
+// wantsSave reports whether a write is wanted, and none is in flight.
+func (s *State) wantsSave() bool { return s.Saving == 0 && s.Urgent > max(s.Saved, s.Lost) }
+
 // save begins a write if one is wanted and none is in flight: so the latest record is always the last one written. What storage
 // has of an account that is not in memory is not replaced.
 func (t *transition) save() {
-	if t.Known == unknown {
-		return
-	}
-	if t.Saving != 0 || !t.env.Active || t.Urgent <= t.Saved || t.Urgent <= t.Lost {
+	if t.Known == unknown || !t.env.Active || !t.wantsSave() {
 		return
 	}
 	t.Saving = t.Version

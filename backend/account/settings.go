@@ -93,20 +93,20 @@ func (e Loaded) apply(t *transition) {
 func (e Written) apply(t *transition) {
 	t.Loading = 0
 	verification := t.Work
+	isVerified := verification != nil && verification.Step == committing && verification.Account == e.Account
 	switch {
-	case !verification.verifies():
-	case e.Token == nil:
-		t.cancelWork()
-	default:
+	case isVerified:
 		t.Work = nil
 		t.changed()
+	case verification.verifies():
+		t.cancelWork()
 	}
 	t.adopt(e.Account)
 	if t.Version == 0 || t.Version > t.Saved {
 		t.changed() // a restart must find the account, and what storage has refused is tried again
 	}
-	if e.Token != nil && verification.verifies() { // else it was given up
-		t.storeVerified(e, verification)
+	if isVerified {
+		t.storeVerified(verification)
 	}
 	t.emit(Wake{})
 }

@@ -5,15 +5,15 @@ package account
 
 // storeVerified stores the token that a verification brought, before readers get it. One that must not be served is
 // dropped, and the next reader logs in.
-func (t *transition) storeVerified(e Written, verification *Work) {
-	token := verification.Token.limited(e.Account)
+func (t *transition) storeVerified(verification *Work) {
+	token := verification.Token.limited(t.Account)
 	if t.IsRevoked(token.ID) || !token.Usable(t.env.Reading) {
 		t.keepExpired(token)
 		return
 	}
 	t.cancelWork()
-	t.addToOutbox(token, e.Account.LedgerRetention)
-	t.start(ReasonVerification, e.Account)
+	t.addToOutbox(token, t.Account.LedgerRetention)
+	t.start(ReasonVerification, t.Account)
 	t.changeWork(func(w *Work) {
 		w.Step, w.Token, w.Began, w.Took = storing, token, verification.Began, verification.Took
 	})

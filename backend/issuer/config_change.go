@@ -12,12 +12,12 @@ import (
 )
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
-// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
+// with the token that Verify has brought for a, if it did: a login in flight is given up, and its readers wait for what comes next.
 //
 // The settings are in force already, whatever Update returns: an error means that storage has not taken the token, or, where it
 // is a *stored.DamagedError, that the record of the tokens could not be read, and was replaced. It takes as long as ChangeWait at
 // most, and storage goes on.
-func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
+func (i *Issuer) Update(ctx context.Context, a *Account) error {
 	ctx, cancel := Outlasting(ctx)
 	defer cancel()
 	w := i.acquire(a.Name)
@@ -37,7 +37,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 			return damaged
 		}
 	}
-	return cmp.Or(w.applyAndSave(ctx, account.Written{Account: a, Token: token}), damaged)
+	return cmp.Or(w.applyAndSave(ctx, account.Written{Account: a}), damaged)
 }
 
 // applyAndSave is apply, and waits until storage has taken what follows.

@@ -154,7 +154,7 @@ func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevoca
 		w.accounts["gst"] = after
 		go func() {
 			defer close(changed)
-			if err := w.Update(t.Context(), after, nil); err != nil {
+			if err := w.Update(t.Context(), after); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -211,7 +211,7 @@ func TestSettingsAreInForceThoughTheTokensCouldNotBeRead(t *testing.T) {
 		synctest.Wait()
 		next := account("gst", "second")
 		w.add(next)
-		_ = w.Update(t.Context(), next, nil) // an error where it has waited for the load that fails
+		_ = w.Update(t.Context(), next) // an error where it has waited for the load that fails
 		check.True(t, n.Load() >= 2, "no load has failed: this tests nothing")
 		close(read)
 		check.Equal(t, <-got, "second", "the token that was served is of the settings")

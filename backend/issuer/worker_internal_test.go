@@ -282,14 +282,14 @@ func (d *differential) write(ctx context.Context, c change, verify bool) (what, 
 		d.store(nil)
 		_ = d.issuer.Remove(ctx, "gst")
 	case verify:
-		err = d.issuer.Verify(ctx, next, func(t *Token) error {
+		err = d.issuer.Verify(ctx, next, func(*Token) error {
 			d.store(next)
-			_ = d.issuer.Update(ctx, next, t)
+			_ = d.issuer.Update(ctx, next)
 			return nil
 		})
 	default:
 		d.store(next)
-		_ = d.issuer.Update(ctx, next, nil)
+		_ = d.issuer.Update(ctx, next)
 	}
 	synctest.Wait()
 	return what, isStored[err == nil], isStored[d.core.write(next, verify)]
@@ -422,15 +422,13 @@ func (c *bareCore) sweep() {
 
 // write is what a mount does to write the config, or to delete it, and reports whether it was stored.
 func (c *bareCore) write(next *Account, verify bool) bool {
-	var token *Token
 	if verify {
 		_ = c.load()
 		if c.state.MayLogin(c.env(), account.ReasonVerification, next) != nil {
 			return false
 		}
 		c.apply(account.Verify{Account: next}, true)
-		var ok bool
-		if token, ok = c.state.Verified(c.state.WorkID); !ok {
+		if _, ok := c.state.Verified(c.state.WorkID); !ok {
 			return false
 		}
 	}
@@ -444,7 +442,7 @@ func (c *bareCore) write(next *Account, verify bool) bool {
 		c.apply(account.Invalidated{}, true)
 		_ = c.load()
 	}
-	c.apply(account.Written{Account: next, Token: token}, true)
+	c.apply(account.Written{Account: next}, true)
 	return true
 }
 
