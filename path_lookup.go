@@ -103,10 +103,10 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		return nil, err
 	}
 	found, err := b.findIssued(ctx, tokenID)
-	if errors.Is(err, ledger.ErrUnknown) && hasMore(token) {
+	switch isUnknown := errors.Is(err, ledger.ErrUnknown); {
+	case isUnknown && hasMore(token):
 		return userError(oneTokenRule)
-	}
-	if errors.Is(err, ledger.ErrUnknown) {
+	case isUnknown:
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, token))
 	}
 	if unread, is := errors.AsType[*unreadError](err); is {

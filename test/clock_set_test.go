@@ -4,6 +4,7 @@
 package test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -13,21 +14,18 @@ import (
 
 // A login by hand fails while the clock is ahead within a hold, and the clock is set right: the hold is as long as it was.
 func TestClock_ForcedWhileAheadKeepsHold(t *testing.T) {
-	each(t, map[string]struct {
+	type testCase struct {
 		first, then simulator.Fault
 		ahead, hold time.Duration
-	}{
-		"refused": {
-			simulator.Fault{Kind: simulator.FaultRefuse}, simulator.Fault{Kind: simulator.FaultRefuse}, 13 * time.Minute, 15 * time.Minute,
-		},
-		"throttled": {
-			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour},
-			simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, 40 * time.Minute, time.Hour,
-		},
-	}, func(t *testing.T, c struct {
-		first, then simulator.Fault
-		ahead, hold time.Duration
-	}) {
+	}
+	refused := simulator.Fault{Kind: simulator.FaultRefuse}
+	throttled := func(d time.Duration) simulator.Fault {
+		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d}
+	}
+	each(t, map[string]testCase{
+		"refused":   {refused, refused, 13 * time.Minute, 15 * time.Minute},
+		"throttled": {throttled(time.Hour), throttled(time.Minute), 40 * time.Minute, time.Hour},
+	}, func(t *testing.T, c testCase) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.Simulator.SetFault(simulator.JWT, c.first)
@@ -40,13 +38,17 @@ func TestClock_ForcedWhileAheadKeepsHold(t *testing.T) {
 		_ = s.failedRotate()
 		advance(10 * time.Second)
 		s.Clock.Jump(-c.ahead)
-		n := s.logins()
-		for time.Since(began) < c.hold-30*time.Second {
-			s.failed("app")
-			check.Require(t, s.logins() == n, "%s after the failure a login is made", time.Since(began))
-			advance(10 * time.Second)
-		}
+		s.sendsNothing(began.Add(c.hold - 30*time.Second))
 	})
+}
+
+// sendsNothing has readers come until then: none causes a login.
+func (s *testMount) sendsNothing(until time.Time) {
+	s.t.Helper()
+	for n, began := s.logins(), time.Now(); time.Now().Before(until); advance(10 * time.Second) {
+		s.failed("app")
+		check.Require(s.t, s.logins() == n, "a login is made after %s", time.Since(began))
+	}
 }
 
 // An outage is met by hand while the clock is ahead and the circuit breaker open. A minute after it was set right, a login by hand is
@@ -74,7 +76,8 @@ func TestClock_ForcedAfterSetRight(t *testing.T) {
 
 // The clock was wrong at start, is set right, and the plugin is restarted at once: the hold is as long as it was.
 func TestClock_StartWrongSetRightAndRestartedKeepsHold(t *testing.T) {
-	eachPair(t, []time.Duration{0, 10 * time.Minute, -10 * time.Minute}, []time.Duration{0, 2 * time.Minute}, func(t *testing.T, off, later time.Duration) {
+	offs, laters := []time.Duration{0, 10 * time.Minute, -10 * time.Minute}, []time.Duration{0, 2 * time.Minute}
+	eachPair(t, offs, laters, func(t *testing.T, off, later time.Duration) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.changePassword()
@@ -92,43 +95,31 @@ func TestClock_StartWrongSetRightAndRestartedKeepsHold(t *testing.T) {
 		s.failed("app")
 		advance(later)
 		s.Reload()
-		for time.Since(began) < 14*time.Minute+30*time.Second {
-			s.failed("app")
-			check.Require(t, s.logins() == 1, "%s after the refusal a login is made", time.Since(began))
-			advance(10 * time.Second)
-		}
+		s.wantLogins(1)
+		s.sendsNothing(began.Add(14*time.Minute + 30*time.Second))
 	})
 }
 
 // The record of an account is of an earlier process when the clock is set back, and the plugin is restarted.
 func TestClock_SetBackIsStored(t *testing.T) {
-	eachPair(t, []bool{false, true}, []time.Duration{30 * time.Minute, 3 * time.Hour, 26 * time.Hour}, func(t *testing.T, reload bool, idle time.Duration) {
+	idles := []time.Duration{30 * time.Minute, 3 * time.Hour, 26 * time.Hour}
+	eachPair(t, []bool{false, true}, idles, func(t *testing.T, reload bool, idle time.Duration) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
-		advance(5 * time.Hour) // two tokens at least, then none
-		s.Simulator.SetFault("", simulator.Fault{})
-		advance(idle)
+		advance(5*time.Hour + idle) // two tokens at least, then none
 		if reload {
 			s.Reload()
 			advance(5 * time.Minute)
 		}
-		n := s.logins()
-		var last time.Time
-		for _, e := range s.ledgerOf("gst") {
-			if e.ExpiresAt.After(last) {
-				last = e.ExpiresAt
-			}
-		}
-		back := s.Clock.Now().Sub(last) + 50*time.Minute
-		s.Clock.Jump(-back)
+		last := slices.MaxFunc(s.ledgerOf("gst"), func(a, b remembered) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+		s.Clock.Jump(last.ExpiresAt.Add(-50 * time.Minute).Sub(s.Clock.Now()))
 		advance(10 * time.Second)
 		s.minute()
 		advance(2 * time.Minute)
 		s.Reload()
 		advance(10 * time.Second)
 		a := s.token("app")
-		t.Logf("%d logins before, %d now; back by %s", n, s.logins(), back)
 		check.True(t, s.livesFor(a, a.lease), "a token that had been dead for hours is served")
 	})
 }
@@ -198,7 +189,8 @@ func TestClock_AheadAndVerifiedBesideLimit(t *testing.T) {
 
 // The clock is set back by mistake, and right again; the upstream repeats its token.
 func TestClock_SetBackAndRightAgain(t *testing.T) {
-	eachPair(t, []time.Duration{30 * time.Second, 5 * time.Minute}, []time.Duration{0, -7 * time.Minute, -5 * time.Minute}, func(t *testing.T, lasts, back time.Duration) {
+	lengths, backs := []time.Duration{30 * time.Second, 5 * time.Minute}, []time.Duration{0, -7 * time.Minute, -5 * time.Minute}
+	eachPair(t, lengths, backs, func(t *testing.T, lasts, back time.Duration) {
 		s := repeatingMount(t, 15*time.Minute)
 		s.token("app")
 		advance(time.Minute)
