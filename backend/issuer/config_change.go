@@ -12,7 +12,8 @@ import (
 )
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
-// with the token that Verify has brought for a, if it did: a login in flight is given up, and its readers wait for what comes next.
+// with the token that Verify has brought for a, if it did: a login in flight is given up, and its readers wait for what comes
+// next.
 //
 // The settings are in force already, whatever Update returns: an error means that storage has not taken the token, or, where it
 // is a *stored.DamagedError, that the record of the tokens could not be read, and was replaced. It takes as long as ChangeWait at
