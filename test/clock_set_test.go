@@ -202,3 +202,20 @@ func TestClock_SetBackAndRightAgain(t *testing.T) {
 		s.leasesEndEvery(2*time.Second, 600)
 	})
 }
+
+// What status/ says to have happened is not in the future after the clock was set back.
+func TestClock_SetBackShowsNoFuture(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(-20 * time.Minute)
+		s.minute()
+		status := s.status()
+		for _, field := range []string{"issued_at", "last_login_at", "last_read_at"} {
+			text, _ := status[field].(string)
+			at, err := time.Parse(time.RFC3339, text)
+			check.NoError(t, err)
+			check.True(t, !at.After(s.Clock.Now()), "%s is %s, and it is %s", field, text, s.Clock.Now())
+		}
+	})
+}

@@ -66,15 +66,13 @@ func (l *locked) status() Status {
 	env, state := l.env(true), &l.state
 	s := Status{
 		State: state.Health(env.Reading), Account: state.Account, Failure: state.LastFailure(env.Reading),
-		LastRead: env.LastRead, ClockSkew: time.Duration(l.Skew.Load()), SkewKnown: l.SkewKnown.Load(),
+		LastRead: env.LastRead, LastLogin: notAfter(env.Wall, &l.LastLogin),
+		ClockSkew: time.Duration(l.Skew.Load()), SkewKnown: l.SkewKnown.Load(),
 		Logins: l.Logins.Load(), Failures: l.Failures.Load(), Read: l.Reads.Load(), Suspect: state.Suspect,
 	}
 	s.Held = s.Failure.Holds(env.Reading)
 	if state.Work != nil {
 		s.InFlightSince = state.Work.Began.Wall
-	}
-	if at := l.LastLogin.Load(); at > 0 {
-		s.LastLogin = time.Unix(0, at).UTC()
 	}
 	if state.Usable(env.Reading) {
 		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.RotatesAt(state.Current), state.InUse(env)

@@ -166,14 +166,20 @@ func (w *worker) env(active bool) account.Env {
 	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
 	env := account.Env{Active: active, Chance: chance}
 	env.Reading, env.Clock = w.issuer.now()
-	at := w.LastRead.Load()
-	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
-		at = now // the clock was set back, and the account must not count as read until that time has come again
-	}
-	if at > 0 {
-		env.LastRead = time.Unix(0, at).UTC()
-	}
+	env.LastRead = notAfter(env.Wall, &w.LastRead) // it must not count as read until that time has come again
 	return env
+}
+
+// notAfter is the time of a mark, in nanoseconds, or zero for none. One of before the clock was set back is now.
+func notAfter(now time.Time, mark *atomic.Int64) time.Time {
+	at := mark.Load()
+	if n := now.UnixNano(); at > n && mark.CompareAndSwap(at, n) {
+		at = n
+	}
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, at).UTC()
 }
 
 // perform begins an effect.
