@@ -79,6 +79,8 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 		status, response = s.read(r)
 	case r.URL.Path == "/page":
 		response = "<html>you sent " + sent
+	case r.URL.Path == "/number": // as of a chunk whose length is taken for the response
+		response = "38"
 	case r.URL.Path == "/refuse":
 		status, response = http.StatusUnauthorized, `{"detail":"no such token: `+sent+`"}`
 	case r.URL.Path == "/storing":
@@ -142,6 +144,7 @@ func TestClients_Promises(t *testing.T) {
 			says  string
 		}{
 			"a page that repeats the token is not shown":     {paths: []string{"/page"}, calls: 1, says: "no JSON"},
+			"what is no object leaves doubt":                 {paths: []string{"/number"}, calls: 1, says: "may have been issued"},
 			"a refusal that repeats the token is not shown":  {role: "gst/token/same", paths: []string{"/refuse"}, calls: 1, says: "no newer token yet"},
 			"a PUT that may have been executed is sent once": {more: []string{"-X", "PUT"}, paths: []string{"/storing"}, calls: 1, says: "may have been issued"},
 			"Vault's refusal counts, not what is kept": {vaultGives{ttl: 1, second: http.StatusForbidden},

@@ -187,10 +187,10 @@ public sealed class MastersIndiaClient
                 Said(token, answer, method), answer.Item1);
         }
         bool expectsJson = InDoubt(method) != "" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
-        if (expectsJson && !IsJson(answer.Item2))
+        if (expectsJson && !(IsJson(answer.Item2) && IsObject(answer.Item2)))
         {
-            throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", but with no JSON (token_id " + token.TokenId + ")" +
-                InDoubt(method) + ": " + Hide(token, answer.Item2), answer.Item1);
+            throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", but with no JSON object (token_id " +
+                token.TokenId + ")" + InDoubt(method) + ": " + Hide(token, answer.Item2), answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
@@ -268,7 +268,7 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
                 "for another format give -H 'Content-Type: ...'");
         }
-        if (body != null && !OwnType(headers) && !Regex.IsMatch(body, @"\A\s*[{\[]"))
+        if (body != null && !OwnType(headers) && !IsObject(body))
         {
             throw new MastersIndiaException("body: is JSON, but no object: is it encoded twice?");
         }
@@ -280,6 +280,8 @@ public sealed class MastersIndiaClient
         return headers != null && headers.Any(header => header.Key.Equals("Content-Type", StringComparison.OrdinalIgnoreCase) &&
             header.Value.IndexOf("json", StringComparison.OrdinalIgnoreCase) < 0);
     }
+
+    static bool IsObject(string json) { return Regex.IsMatch(json, @"\A\s*[{\[]"); }
 
     /// <summary>The framework's reader takes more than JSON. Here what is whole becomes a value, from the inside out, until one is left.</summary>
     static bool IsJson(string text)

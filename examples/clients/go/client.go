@@ -77,8 +77,8 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s%s",
 			shown(what.url), t.ID, c.hint(t, what.field), what.said(status, body, t))
 	case status >= 200 && status <= 299:
-		if what.expectsJSON() && status != http.StatusNoContent && !json.Valid(body) {
-			return nil, fmt.Errorf("%s returned %d, but with no JSON (token_id %s)%s: %s",
+		if what.expectsJSON() && status != http.StatusNoContent && !(json.Valid(body) && isObject(body)) {
+			return nil, fmt.Errorf("%s returned %d, but with no JSON object (token_id %s)%s: %s",
 				shown(what.url), status, t.ID, what.doubt(), t.hide(body))
 		}
 	default:
@@ -286,11 +286,13 @@ func (what call) check() error {
 	case what.body != nil && !what.ownType() && !json.Valid(what.body):
 		return fmt.Errorf("body: is not JSON%s: for a file give -d @FILE, saved without a byte order mark; "+
 			"for another format give -H 'Content-Type: ...'", placeIn(what.body))
-	case what.body != nil && !what.ownType() && !regexp.MustCompile(`^\s*[{[]`).Match(what.body):
+	case what.body != nil && !what.ownType() && !isObject(what.body):
 		return errors.New("body: is JSON, but no object: is it encoded twice?")
 	}
 	return nil
 }
+
+func isObject(text []byte) bool { return regexp.MustCompile(`^\s*[{[]`).Match(text) }
 
 // placeIn says where a text is no JSON.
 func placeIn(text []byte) string {

@@ -178,9 +178,9 @@ public final class MastersIndiaClient {
         }
         boolean done = answer.status >= 200 && answer.status <= 299 && answer.status != 204;
         boolean expectsJson = done && !inDoubt(verb).isEmpty() && !ownType(headers);
-        if (expectsJson && !isJson(answer.body)) {
-            throw new ClientException(shown(url) + " returned " + answer.status + ", but with no JSON (token_id " + token.tokenId + ")"
-                + inDoubt(verb) + ": " + hide(token, answer.body), answer.status);
+        if (expectsJson && !(isJson(answer.body) && isObject(answer.body))) {
+            throw new ClientException(shown(url) + " returned " + answer.status + ", but with no JSON object (token_id "
+                + token.tokenId + ")" + inDoubt(verb) + ": " + hide(token, answer.body), answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
@@ -245,7 +245,7 @@ public final class MastersIndiaClient {
             throw new ClientException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
                 + "for another format give -H 'Content-Type: ...'", 0);
         }
-        if (body != null && !ownType(headers) && !body.matches("(?s)\\s*[{\\[].*")) {
+        if (body != null && !ownType(headers) && !isObject(body)) {
             throw new ClientException("body: is JSON, but no object: is it encoded twice?", 0);
         }
     }
@@ -254,6 +254,10 @@ public final class MastersIndiaClient {
     private static boolean ownType(Map<String, String> headers) {
         return headers.entrySet().stream().anyMatch(header -> header.getKey().equalsIgnoreCase("Content-Type")
             && !header.getValue().matches("(?i).*json.*"));
+    }
+
+    private static boolean isObject(String json) {
+        return json.stripLeading().startsWith("{") || json.stripLeading().startsWith("[");
     }
 
     /** The JDK has no reader of JSON: what is whole becomes a value, from the inside out, until one is left. */

@@ -125,8 +125,8 @@ export class Client {
         `${this.#doubt(token, field)}${said(token, answer, method)}`, answer.status);
     }
     const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
-    if (expectsJSON && notJSON(answer.body) !== undefined) {
-      throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON (token_id ${token.token_id})${inDoubt(method)}: ` +
+    if (expectsJSON && (notJSON(answer.body) !== undefined || !isObject(answer.body))) {
+      throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON object (token_id ${token.token_id})${inDoubt(method)}: ` +
         hide(token, answer.body), answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
@@ -185,13 +185,15 @@ export function check(url, body, headers) {
     throw new ClientError(`body: is not JSON${place}: give JSON.stringify(...), or for a file -d @FILE, saved without a byte order mark; ` +
       "for another format give the header Content-Type (-H)");
   }
-  if (body !== undefined && !ownType(headers) && !/^\s*[{[]/.test(body)) {
+  if (body !== undefined && !ownType(headers) && !isObject(body)) {
     throw new ClientError("body: is JSON, but no object: is it encoded twice?");
   }
 }
 
 // Reports whether the caller sends, and so expects, something other than JSON.
 const ownType = (headers) => Object.entries(headers ?? {}).some(([name, value]) => /^content-type$/i.test(name) && !/json/i.test(value));
+
+const isObject = (json) => /^\s*[{[]/.test(json);
 
 // Says where a text is no JSON, as far as the parser does without a part of it; undefined of JSON.
 function notJSON(text) {

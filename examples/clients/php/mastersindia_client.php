@@ -140,8 +140,8 @@ final class MastersIndiaClient
                 . self::said($token, $status, $reply, $method), $status);
         }
         $expectsJSON = self::inDoubt($method) !== '' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
-        if ($expectsJSON && !self::isJSON($reply)) {
-            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON (token_id $id)" . self::inDoubt($method)
+        if ($expectsJSON && !(self::isJSON($reply) && self::isObject($reply))) {
+            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON object (token_id $id)" . self::inDoubt($method)
                 . ': ' . self::hide($token, $reply), $status);
         }
         if ($status < 200 || $status > 299) {
@@ -199,7 +199,7 @@ final class MastersIndiaClient
         $body === null || self::ownType($headers) || self::isJSON($body) || throw new MastersIndiaError(
             'body: is not JSON: give json_encode(...), or for a file -d @FILE, saved without a byte order mark; '
             . 'for another format give the header Content-Type (-H)');
-        $body === null || self::ownType($headers) || preg_match('/^\s*[{[]/', $body)
+        $body === null || self::ownType($headers) || self::isObject($body)
             || throw new MastersIndiaError('body: is JSON, but no object: is it encoded twice?');
     }
 
@@ -209,6 +209,8 @@ final class MastersIndiaClient
         $types = preg_grep('/^content-type\z/i', array_keys($headers));
         return $types !== [] && stripos((string) $headers[end($types)], 'json') === false;
     }
+
+    private static function isObject(#[\SensitiveParameter] string $json): bool { return (bool) preg_match('/^\s*[{[]/', $json); }
 
     private static function isJSON(#[\SensitiveParameter] string $text): bool
     {

@@ -140,8 +140,8 @@ class Client:
         if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
                               f"{_said(token, status, reply, method)}", status, _hide(token, reply))
-        if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and _not_json(reply) is not None:
-            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: "
+        if _doubt(method) and 200 <= status < 300 and status != 204 and not (_own_type(headers) or _is_object(reply)):
+            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON object (token_id {token['token_id']}){DOUBT}: "
                               f"{_hide(token, reply)}", status, _hide(token, reply))
         if not 200 <= status < 300:
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']})"
@@ -310,13 +310,18 @@ def check(url, body=None, headers=None):
     if place is not None:
         raise ClientError(f"body: is not JSON{place}: give json.dumps(...), or for a file -d @FILE, saved without a byte order mark; "
                           "for another format give the header Content-Type (-H)")
-    if not _own_type(headers) and not re.match(r"\s*[{[]", body):
+    if not (_own_type(headers) or _is_object(body)):
         raise ClientError("body: is JSON, but no object: is it encoded twice?")
 
 
 def _own_type(headers):
     """Reports whether the caller sends, and so expects, something other than JSON."""
     return any(str(name).lower() == "content-type" and "json" not in str(value).lower() for name, value in (headers or {}).items())
+
+
+def _is_object(text):
+    """Reports whether this is a JSON object, or several."""
+    return _not_json(text) is None and text.lstrip()[0] in "{["
 
 
 def _not_json(text):
