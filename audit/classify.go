@@ -82,7 +82,7 @@ type classifier struct {
 func (c *classifier) classify(e *entry) *fact {
 	r, by := e.Request, c.callerOf(e)
 	mount, path := c.location(e)
-	f := &fact{
+	f := &fact{kind: "other",
 		id: c.text(unmasked(r.ID)), operation: operationName.FindString(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(unmasked(r.RemoteAddress)), lease: c.text(e.Response.Secret.text("lease_id")), caller: by,
 	}
@@ -102,8 +102,7 @@ func (c *classifier) classify(e *entry) *fact {
 	f.missing = e.missing(f.outcome, by, c.mount, mount, path)
 	switch {
 	case strings.HasSuffix(f.missing, "request.path"):
-		f.kind = "other" // it may be one of those below
-		return f
+		return f // it may be one of those below
 	case c.isEngine(e, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", // and the path where Vault keeps a wrapping
@@ -123,8 +122,7 @@ func (c *classifier) classify(e *entry) *fact {
 	case made != "", path == "sys/wrapping/wrap":
 		f.kind, f.token = "wrap", token{}
 	case strings.Contains(f.missing, "request."), e.Error != "" && r.MountPoint == "": // as where there is no such mount
-		f.kind = "other" // it may be one of those above
-		return f
+		return f // it may be one of those above
 	default:
 		return nil
 	}
@@ -351,7 +349,10 @@ func (c *classifier) callerOf(e *entry) caller {
 	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), unmasked(e.Request.ClientTokenAccessor)
 	a.Accessor, a.EntityID = unmasked(a.Accessor), unmasked(a.EntityID)
 	if a.Accessor+a.ClientToken+a.EntityID+a.DisplayName == "" {
-		display := map[bool]string{true: noToken, false: notKnown}[denial.MatchString(e.Error)]
+		display := notKnown
+		if denial.MatchString(e.Error) {
+			display = noToken
+		}
 		return caller{inbound: inbound, accessor: c.text(accessor), display: display}
 	}
 	if a.EntityID != "" {

@@ -21,7 +21,9 @@ import (
 )
 
 // tokenPattern is a token, alone or of an Authorization header. Editors put a byte order mark before it, and jq quotes around it.
-var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
+// A word with = or : behind it is a name or a scheme.
+var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?` +
+	`(\w*(?:=*|[!#-/;<>-@\[-^\x60{-~][!#-~]*))"?\s*$`)
 
 // leakedToken reads the leaked token, or none. What is not clearly one is an error, since a search for it would find nobody.
 func leakedToken(ctx context.Context, o options, stdin io.Reader) (string, error) {

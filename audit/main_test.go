@@ -81,6 +81,10 @@ func TestOptions_ImpossibleOnesFailEarly(t *testing.T) {
 		want string
 	}{
 		{[]string{"-token-file=" + token, path}, "not one token"},
+		{[]string{"-token-file=" + file(t, "ACCESS_TOKEN="+Token(1)), path}, "not one token"},
+		{[]string{"-token-file=" + file(t, "export TOKEN='"+Token(1)+"'"), path}, "not one token"},
+		{[]string{"-token-file=" + file(t, "token:"+Token(1)), path}, "not one token"},
+		{[]string{"-token-file=" + file(t, "https://api.example.com/?token="+Token(1)), path}, "not one token"},
 		{[]string{"-token-file=" + filepath.Join(dir, "none"), path}, "no such file"},
 		{[]string{"-db=" + path, path}, "exists"},
 	} {

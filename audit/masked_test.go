@@ -369,3 +369,21 @@ func TestMasked_IDsByLongMasks(t *testing.T) {
 		}
 	}
 }
+
+// TestMasked_URLsAreNoSecretInClear: a collector, or Go, masks the password within a URL. What has more than the mask is one.
+func TestMasked_URLsAreNoSecretInClear(t *testing.T) {
+	withoutVault(t)
+	for address, want := range map[string]bool{
+		"https://robot:***@proxy.example.com:3128": false, "https://robot:xxxxx@proxy.example.com": false, "https://[REDACTED]@proxy.example.com": false,
+		"https://proxy.example.com/?password=***": false, "https://proxy.example.com/?a=b&api_key=<masked>&c=d": false, "robot:***@proxy.example.com": false,
+		"https://robot:invented***@proxy.example.com": true, "https://robot:***invented@proxy.example.com": true, "https://robot:xxxxxx@proxy.example.com": true,
+		"https://a:***@a.example.com https://robot:invented@proxy.example.com": true, "https://proxy.example.com/?password=***&api_key=invented": true,
+	} {
+		path := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[1], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"proxy_url": address}})
+		}, "proxy_url")
+		if got := mustJSON(t, "", path).all("alarms", "message"); (got != "") != want {
+			t.Errorf("%s: want an alarm %t, got %q", address, want, got)
+		}
+	}
+}

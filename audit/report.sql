@@ -81,13 +81,11 @@ CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome =
   count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused, count(*) FILTER (WHERE outcome = 2 AND NOT change) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
   count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes, count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
   count(*) FILTER (WHERE kind NOT IN ('unwrap', 'rewrap') AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
--- Requests over time, in at most 600 steps.
-CREATE VIEW histogram AS WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
+CREATE VIEW histogram AS WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span) -- 600 steps at most
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
   count(*) FILTER (WHERE outcome = 5 AND change) AS change, count(*) FILTER (WHERE outcome = 5 AND kind IN ('view', 'rewrap')) AS other FROM request, span WHERE mine AND in_span GROUP BY ns / 1000000000 / step;
--- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
-CREATE TABLE newest AS SELECT key FROM (SELECT key, row_number() OVER (PARTITION BY outcome = 5 AND kind IN ('read', 'unwrap', 'view', 'rewrap') ORDER BY ns DESC, id) AS n FROM request WHERE mine AND in_span) WHERE n <= 5000;
+CREATE TABLE newest AS SELECT key FROM (SELECT key, row_number() OVER (PARTITION BY outcome = 5 AND kind IN ('read', 'unwrap', 'view', 'rewrap') ORDER BY ns DESC, id) AS n FROM request WHERE mine AND in_span) WHERE n <= 5000; -- reads, and all else: the page and JSON list these
 CREATE VIEW sought_since AS SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
   WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting;
 -- What the log does not tell (1), or what is easily overlooked (0).

@@ -2,10 +2,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 
 -- What the lines of the log tell, in any order and as often as they come. Times are nanoseconds since 1970, and '' is unknown.
--- The options of the report: one row.
-CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT, leaked_iat REAL);
--- What the reader of the report must know about the log.
-CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
+CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT, leaked_iat REAL); -- the options: one row
+CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID; -- what the reader of the report must know about the log
 -- One line as a device logged it, of a request (began) or of its response (ended), or both where they stand close to each other: the
 -- other time is 0. caller and token are rows of seen_caller and seen_token. The numbers of outcomes are explained in the view requests. The
 -- kinds on a mount are read (of a token, through a role), write and delete (of a config or role), rotate, revoke, view (anything else) and

@@ -41,10 +41,11 @@ var (
 	refusedPattern = regexp.MustCompile(`([\w-]+):? (contains|has|is) a (secret of the config|token|Vault token)\b`) // by the engine
 	urlPattern     = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 	// maskPattern is what a collector writes in place of a secret, or leaves of one. A password may have stars or brackets, too.
+	// maskedURL is that in a URL, where Go writes five x, and maskedID what is left of an ID: a few letters, words, or a part.
 	maskPattern = regexp.MustCompile(`(?i)^((jwt |bearer |basic )?([*#.…•?x0_-]+|\S{0,6}(\*{3,}|…)\S{0,6}|\W*` +
 		`(masked|redacted|hidden|removed|filtered|anonymi[sz]ed)([ :_](value|secret|token|password))?\W*)|hmac-sha256:.{0,63})$`)
-	// maskedID is what it leaves of an ID: a few letters, words, or a part of one.
-	maskedID = regexp.MustCompile(`(?i)mask|redact|hidden|remov|filter|anonym|[*[<#…]|\.\.\.|^\D{0,19}$|^[^.:]{0,8}$|` +
+	maskedURL = regexp.MustCompile(`(?i)(^|[^/@:=?&]*[:=]|/)([*#•]+|x{5}|\W{0,3}(masked|redacted|hidden|removed)\W{0,3})(@|&|$)`)
+	maskedID  = regexp.MustCompile(`(?i)mask|redact|hidden|remov|filter|anonym|[*[<#…]|\.\.\.|^\D{0,19}$|^[^.:]{0,8}$|` +
 		`^hmac-sha256:|^[a-z]*\d?([ _-]+([a-z]{0,6}|[a-z]*[g-z][a-z]*)\d?)+$`) // and not "mastersindia_abcdefab"
 	// secretHeader finds headers of a config whose values are likely credentials.
 	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
@@ -187,7 +188,7 @@ func eachText(values fields, found func(name, text string)) {
 func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 	where, refused := "", refusedPattern.ReplaceAllString(answered.text("error"), "$1 holds a secret")
 	look := func(name, text string) {
-		_, address, _ := strings.Cut(text, "://")
+		scheme, address, _ := strings.Cut(maskedURL.ReplaceAllString(text, ""), "://")
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text), maskPattern.MatchString(text):
@@ -196,7 +197,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 			strings.Contains(refused, name+" holds a secret"):
 			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), query != "" && pairPattern.MatchString(query),
-			strings.HasSuffix(name, "_url") && (strings.ContainsRune(text, '@') || pairPattern.MatchString(text)):
+			strings.HasSuffix(name, "_url") && (strings.ContainsRune(scheme, '@') || pairPattern.MatchString(scheme+address)):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
 		}
 	}
