@@ -9,7 +9,7 @@ import (
 )
 
 // maxRevoked bounds the IDs of revoked tokens that one storage entry holds.
-const maxRevoked = 1536
+const maxRevoked = 1280
 
 // Revocable are the unexpired tokens, or the one of the given ID. What a login has brought is one, though storage has yet to take
 // it, or the settings that it was verified with. It takes the place of an earlier version, whose end may be over.
@@ -88,7 +88,7 @@ func (s *State) rememberRevoked(token *Token) {
 
 // asRevoked is what is remembered of the token once it is revoked.
 func (t *Token) asRevoked() revokedToken {
-	return revokedToken{ID: t.ID, End: t.ValidUntil(), slack: t.slack}
+	return revokedToken{ID: t.ID, End: t.endTold(), slack: t.slack}
 }
 
 // replace puts another version of a token that is served no more in its place, and puts it into the outbox.

@@ -17,13 +17,13 @@ import (
 // maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
 // that one storage entry of Vault can hold them (1 MiB). Those that end first are dropped first.
 const (
-	maxSuperseded   = 1024
-	maxRefreshBytes = 256 << 10
+	maxSuperseded   = 768
+	maxRefreshBytes = 192 << 10
 	// maxDeleted bounds the tokens of deleted configs, and those that had expired when they came. An upstream that repeats its
 	// token has one.
 	maxDeleted = 16
 	// maxOutbox bounds what the ledger does not have, likewise: a ledger whose damage lasts must not end the logins.
-	maxOutbox = 1280
+	maxOutbox = 1024
 )
 
 // bounds are how much an account remembers, where that is less than the constants say: the model checker meets them in a few
