@@ -109,7 +109,7 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	if len(entries) == 0 || err != nil && !partly {
 		return nil, err
 	}
-	now := b.clock().Wall
+	now := b.clock()
 	tokens := make([]any, 0, len(entries))
 	for _, e := range entries {
 		token := seen(name, e, known, now)

@@ -117,7 +117,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	if len(found) == 0 || err != nil && !partly {
 		return nil, err
 	}
-	now := b.clock().Wall
+	now := b.clock()
 	tokens := make([]issued, len(found))
 	for n, f := range found {
 		known, unread, err := b.tokensOf(ctx, f.Config)
@@ -130,7 +130,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	// The config whose token is most urgent to deal with comes first.
 	slices.SortStableFunc(tokens, func(x, y issued) int { return cmp.Compare(urgency(x.state), urgency(y.state)) })
 	data := tokens[0].data()
-	data["config"], data["advice"] = tokens[0].config, tokens[0].advice(req.MountPoint, now)
+	data["config"], data["advice"] = tokens[0].config, tokens[0].advice(req.MountPoint, now.Wall)
 	resp := &logical.Response{Data: data}
 	for _, other := range tokens[1:] {
 		resp.AddWarning(fmt.Sprintf("Config %s has received the same token, which is %s there: see vault read %sledger/%s.",
@@ -179,9 +179,12 @@ func bareToken(text string) (token string, isOne bool) {
 
 const oneTokenRule = "token: is not one token: give one, in one line, alone or as the value of an Authorization header"
 
-// hasMore reports whether an unknown token is probably one with more around it, as in TOKEN=... or in curly quotes.
+// hasMore reports whether an unknown token has something that none of a Bearer header has (RFC 6750, section 2.1), or ends like a
+// sentence: it is probably one with more around it, as in TOKEN=... or (...).
 func hasMore(token string) bool {
-	return strings.ContainsAny(strings.TrimRight(token, "="), "=?%`“”‘’")
+	const ofToken = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+	token = strings.TrimRight(token, "=")
+	return strings.HasSuffix(token, ".") || strings.Trim(token, ofToken) != ""
 }
 
 // unquoted is a value without the quotes, and the comma behind them, that it has in JSON or a program.
@@ -216,7 +219,7 @@ type issued struct {
 
 // seen combines an entry of the ledger with what the issuer knows of the config's tokens, which is nothing if the config was
 // deleted.
-func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) issued {
+func seen(config string, e ledger.Entry, known issuer.Tokens, now account.Reading) issued {
 	token, out := known.Out[e.TokenID]
 	if out {
 		// The ledger may not have the revocation yet, and its times may be outdated: the upstream may have returned the same token
@@ -228,9 +231,9 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
 		}
 	}
-	until := e.ExpiresAt
+	until, expired := e.ExpiresAt, e.ExpiresAt.Sub(now.Wall) < account.Margin+time.Second // expires too soon to be handed out
 	if out {
-		until = token.Token.ValidUntil()
+		until, expired = token.Token.ValidUntil(), token.Token.IsExpired(now)
 	}
 	t := issued{
 		Entry: e, config: config, usableUntil: until, account: known.Account,
@@ -244,7 +247,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		t.state = tokenRevoked
 	case e.TokenID == known.Current:
 		t.state = tokenCurrent
-	case e.ExpiresAt.Sub(now) < account.Margin+time.Second: // expires too soon to be handed out
+	case expired:
 		t.state = tokenExpired
 	default:
 		t.state = tokenSuperseded
@@ -269,7 +272,7 @@ func (t *issued) advice(mount string, now time.Time) string {
 	if !t.usableUntil.After(now) {
 		unless := ""
 		if t.Upstream != string(account.Killed) {
-			unless = unlessLonger(t.account)
+			unless = unlessLonger
 		}
 		return "it is no longer valid" + unless + ": find out how it leaked; for the tokens issued since: vault read " + mount +
 			"ledger/" + t.config
@@ -302,13 +305,8 @@ func (t *issued) advice(mount string, now time.Time) string {
 	}
 }
 
-// unlessLonger adds to the end of a token's life that only the config may say so. a may be nil.
-func unlessLonger(a *issuer.Account) string {
-	if a == nil || a.MaxTokenTTL == 0 {
-		return ""
-	}
-	return ", unless the upstream accepts it for longer than max_token_ttl"
-}
+// unlessLonger goes with each end that is said to be over: an upstream may have told none, or two, or another one since.
+const unlessLonger = ", unless the upstream accepts it for longer than is known"
 
 // served says whether the current token is handed out.
 func (t *issued) served() string {

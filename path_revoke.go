@@ -191,8 +191,7 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 				"the record of its tokens was replaced, and is valid upstream until %s, unless the vendor revokes it: the engine cannot.",
 				timeText(f.ExpiresAt)), true
 		case f.Config == name:
-			s, _ := b.issuer.Known(name)
-			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger(s.Account) + ".", true
+			return "It expired at " + timeText(f.ExpiresAt) + unlessLonger + ".", true
 		case !f.ExpiresAt.After(now):
 			expired = fmt.Sprintf("It was issued for config %s, and has expired.", f.Config) // so far: another may have it still
 		default:

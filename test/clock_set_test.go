@@ -219,3 +219,26 @@ func TestClock_SetBackShowsNoFuture(t *testing.T) {
 		}
 	})
 }
+
+// The clock is wrong for a minute, and a leak is found while the upstream still takes the token.
+func TestClock_WrongForAMinuteEndsNoLeakedToken(t *testing.T) {
+	eachOf(t, []time.Duration{0, 2 * time.Hour, 48 * time.Hour, -2 * time.Hour, -48 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+		s := gstMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		advance(10 * time.Minute)
+		s.mustRotate()
+		advance(time.Minute)
+		s.Clock.Jump(ahead)
+		advance(90 * time.Second)
+		s.Clock.Jump(-ahead)
+		advance(22*time.Hour + 30*time.Minute)
+		check.Require(t, s.Simulator.TokenAlive(first.access), "dead: tests nothing")
+		found := s.lookUp("token_id", first.id)
+		check.True(t, found.State == "superseded" && found.UsableUntil.After(s.Clock.Now()), "%s until %s", found.State, found.UsableUntil)
+		tokens, _ := s.revoke(first.id)
+		until, err := time.Parse(time.RFC3339, tokens[first.id].validUntil)
+		check.NoError(t, err)
+		check.True(t, until.After(s.Clock.Now()), "revoke/ says that it was valid until %s, and it is %s", until, s.Clock.Now())
+	})
+}

@@ -161,10 +161,13 @@ func (t *Token) withRevocationOf(given *Token, target string) *Token {
 }
 
 // MayLive reports whether the upstream may accept the token: also one that the clock only seems to have ended, or max_token_ttl.
-func (t *Token) MayLive(now Reading) bool { return t.ValidUntil().Add(t.slack.max()).After(now.Wall) }
+func (t *Token) MayLive(now Reading) bool { return t.ValidUntil().After(now.Wall) }
 
 // Usable reports whether the token may still be served.
 func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
+
+// IsExpired reports whether the token is surely too old to be served, whichever way the clock was set by mistake.
+func (t *Token) IsExpired(now Reading) bool { return t.Remaining(now)+t.slack.max() < minLife }
 
 // clamp gives a token no more life than limit; 0 is no limit.
 func (t *Token) clamp(limit time.Duration) *Token {
@@ -176,8 +179,11 @@ func (t *Token) clamp(limit time.Duration) *Token {
 	return &shorter
 }
 
-// ValidUntil is until when the upstream accepts the token, as far as it has told.
-func (t *Token) ValidUntil() time.Time { return t.IssuedAt.Add(t.lifeTold()) }
+// ValidUntil is until when the upstream may accept the token, as far as it has told, whichever way the clock was set by mistake.
+func (t *Token) ValidUntil() time.Time { return t.endTold().Add(t.slack.max()) }
+
+// endTold is the end that the upstream has told, by the clock as it goes now.
+func (t *Token) endTold() time.Time { return t.IssuedAt.Add(t.lifeTold()) }
 
 // lifeTold is the life that the upstream has told, whatever max_token_ttl is.
 func (t *Token) lifeTold() time.Duration { return max(t.toldLife, t.Life()) }
@@ -185,7 +191,7 @@ func (t *Token) lifeTold() time.Duration { return max(t.toldLife, t.Life()) }
 // asTold is the token with the end that goes with it.
 func (t *Token) asTold() *Token {
 	told := *t
-	told.ExpiresAt = t.ValidUntil()
+	told.ExpiresAt = t.endTold()
 	return &told
 }
 
