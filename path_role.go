@@ -291,11 +291,16 @@ func checkMetadata(metadata map[string]string, wrong *problems) {
 	if len(metadata) > mostMetadata {
 		wrong.add(fieldMetadata, "must be at most %d pairs", mostMetadata)
 	}
-	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+	names := slices.Sorted(maps.Keys(metadata))
+	for n, name := range names {
 		value := metadata[name]
+		same := slices.IndexFunc(names[:n], func(other string) bool { return strings.EqualFold(other, name) })
 		switch {
 		case !isPlainWord(name):
 			wrong.add(fieldMetadata, "a name must be a letter, then letters, digits, '_' or '-', as in gstin=29ABCDE1234F2Z5")
+			return
+		case same >= 0: // clients send them as headers
+			wrong.add(fieldMetadata, "has %.64s and %.64s, which are one header: give one of them", names[same], name)
 			return
 		case len(name)+len(value) > mostMetadataPair:
 			wrong.add(fieldMetadata, "%.64s and its value are longer than %d bytes", name, mostMetadataPair)

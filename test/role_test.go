@@ -184,7 +184,8 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) { //nolint:tparallel //
 			map[string]any{"gstin": "canary\r"}, map[string]any{"gstin": "canary\nX-Other: 1"}, map[string]any{"gstin": "canary\x00"},
 			map[string]any{"gstin": "canary\xff"},
 		},
-		"contains a token": {map[string]any{"gstin": "JWT eyJcanary.eyJ.x"}, map[string]any{"gstin": "hvs.canary" + strings.Repeat("x", 18)}},
+		"Gstin and gstin, which are one header": {[]any{"gstin=29ABCDE1234F2Z5", "Gstin=canary"}},
+		"contains a token":                      {map[string]any{"gstin": "JWT eyJcanary.eyJ.x"}, map[string]any{"gstin": "hvs.canary" + strings.Repeat("x", 18)}},
 		"a letter, then letters, digits, '_' or '-'": {
 			named("a canary"), named("canary\n"), named("canary:"), named("-canary"), named("7canary"), named("canaryé"),
 		},
