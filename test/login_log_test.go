@@ -21,6 +21,7 @@ import (
 // lines are the log lines with the given message, decoded.
 func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
+	synctest.Wait() // a login is logged after its readers have their response
 	var found []map[string]any
 	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
 		var fields map[string]any
@@ -112,7 +113,6 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 		advance(time.Second)
 		w.Reload()
 		w.wait(response)
-		synctest.Wait()
 		line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed")
 		check.True(t, line["config"] == "gst", "line %v", line)
 	})
