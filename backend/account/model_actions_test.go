@@ -356,7 +356,7 @@ func (a *actions) clock() {
 	a.add(s.setsAhead && w.left.setBacks > 0, "the wall clock is set forward by mistake", func(w *modelWorld) {
 		w.left.setBacks--
 		w.set, w.ahead = modelAhead, w.true
-		w.ghost.setAhead()
+		w.ghost.setAhead(w)
 	})
 	a.add(w.set > 0, "the wall clock is set right", (*modelWorld).setRight)
 	a.add(s.sleeps && w.left.setBacks > 0, "the machine sleeps for a quarter of an hour", func(w *modelWorld) {

@@ -94,6 +94,8 @@ type ghostHold struct {
 	durable    bool
 	// offClock says that the wall clock was set back since: only this process knows how long the hold lasts.
 	offClock bool
+	// earlier says that an earlier process has stored it: it ends when the clock says so.
+	earlier bool
 }
 
 func (g *ghost) find(id string) int {
@@ -168,9 +170,14 @@ func (g *ghost) setBack(w *modelWorld) {
 	}
 }
 
-// setAhead records that the wall clock was set forward by mistake: by this clock, all holds are over.
-func (g *ghost) setAhead() {
-	g.holds, g.verHolds = [2]ghostHold{}, [2]ghostHold{}
+// setAhead records that the wall clock was set forward by mistake: holds of earlier processes are over by this clock.
+func (g *ghost) setAhead(w *modelWorld) {
+	for n := range g.holds {
+		if g.holds[n].offClock = true; g.holds[n].earlier || w.state.Known == unknown {
+			g.holds[n] = ghostHold{}
+		}
+	}
+	g.verHolds = [2]ghostHold{}
 	g.forced, g.rejected, g.rejectedVersion, g.cutOff = 0, 0, 0, 0
 }
 
@@ -201,7 +208,7 @@ func (g *ghost) crashed(w *modelWorld) {
 		if h := &g.holds[n]; w.state.Failure != nil && w.state.Failure.Kind == Blocked && h.kind != upstream.Rejected {
 			h.step = 0 // is not stored while logins cannot begin
 		}
-		if !g.holds[n].durable || g.holds[n].offClock {
+		if g.holds[n].earlier = true; !g.holds[n].durable || g.holds[n].offClock {
 			g.holds[n] = ghostHold{}
 		}
 	}

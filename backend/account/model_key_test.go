@@ -394,7 +394,7 @@ func (e *encoder) ghost(w *modelWorld) {
 				e.text(h.login[:8])
 			}
 			e.version(h.version)
-			e.bool(h.durable, h.offClock)
+			e.bool(h.durable, h.offClock, h.earlier)
 		}
 	}
 	for _, at := range []time.Duration{g.forced, g.rejected, g.cutOff} {

@@ -137,6 +137,10 @@ func scenarios() []*scenario {
 			setsAhead: true, evict: true, untilTheEnd: true, left: budget{crashes: 1, writes: 2, revokes: 1, setBacks: 1},
 		},
 		{
+			name: "holds of a clock that is ahead", outages: refused | throttled | down, setsAhead: true, forced: true,
+			left: budget{setBacks: 1, forced: 1},
+		},
+		{
 			name: "single session", percent: 100, outages: lost | down | refused, changes: []change{changeHeaders}, slowSaves: true,
 			failures: true, verifies: true, writesHere: true, slowConfig: true, forced: true, rejected: true,
 			left: budget{crashes: 1, forced: 1, writes: 2, revokes: 1},

@@ -49,7 +49,6 @@ func mutants() []mutant {
 		{"an outage closes the circuit breaker", "failed_login.go", "if !old.is(f) {\n", "if !old.is(f) && !old.Refused() {\n"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "env.Wall.Sub(s.Failure.At) < forcedRefusedEvery {", "false {"},
 		{"a rejected token is replaced each time", "rejected_token.go", ", s.RejectedAt.Add(rejectedEvery))", ", s.RejectedAt)"},
-		{"a repeated token outlives a suspension beside a limit", "repeated_token.go", "kept.slack = rest.atMost(", "kept.slack = slack{}.atMost("},
 		{"the first end of a repeated token is forgotten", "repeated_token.go", "left, rest, anew = left+rest.max(), slack{}, true", "anew = true"},
 		{"a clock that was ahead ends what is remembered", "clock_step.go", "return max(s.forward, s.lowered) }", "return s.lowered }"},
 		{"a clock that was ahead at start ends what is remembered", "clock_step.go", "return max(s.forward, s.lowered) }", "return s.forward }"},
