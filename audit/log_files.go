@@ -48,8 +48,8 @@ func newFilter(mount string) filter {
 	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
 	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
 	// Wrappings, moves, ends of leases and of audit devices, and tokens of other mounts need not have the mount's name: these are in
-	// wrap, cubbyhole/response, remount, mounts, revoke, audit and last_vault_rotation. A word that begins rarely is found sooner.
-	words := bytes.Fields([]byte("wrap yhole/response remount unts voke udit vault_rotation " + pluginName))
+	// wrap, cubbyhole, remount, mounts, revoke, audit and last_vault_rotation. A word that begins rarely is found sooner.
+	words := bytes.Fields([]byte("wrap yhole remount unts voke udit vault_rotation " + pluginName))
 	return append(slices.DeleteFunc(words, func(word []byte) bool { return bytes.Contains(word, longest) }), longest)
 }
 

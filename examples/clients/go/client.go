@@ -77,7 +77,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s%s",
 			shown(what.url), t.ID, c.hint(t, what.field), what.said(status, body, t))
 	case status >= 200 && status <= 299:
-		if what.expectsJSON() && status != http.StatusNoContent && !(json.Valid(body) && isObject(body)) {
+		if what.expectsJSON() && status != http.StatusNoContent && (!json.Valid(body) || !isObject(body)) {
 			return nil, fmt.Errorf("%s returned %d, but with no JSON object (token_id %s)%s: %s",
 				shown(what.url), status, t.ID, what.doubt(), t.hide(body))
 		}
