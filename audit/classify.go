@@ -228,7 +228,7 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 func (c *classifier) judge(f *fact, e *entry, answered fields) {
 	failure, allowed := answered.text("error"), e.Auth.PolicyResults.Allowed
 	switch {
-	case forwards.MatchString(e.Error):
+	case forwards.MatchString(e.Error), maskPattern.MatchString(e.Error) && (allowed == nil || *allowed): // it may be that
 		f.outcome = forwarded
 	case allowed == nil && denial.MatchString(e.Error), allowed != nil && !*allowed:
 		f.outcome, f.why = denied, c.errorText(e.Error)

@@ -387,3 +387,16 @@ func TestMasked_URLsAreNoSecretInClear(t *testing.T) {
 		}
 	}
 }
+
+// TestMasked_ErrorOfAStandby: what was refused may as well have been forwarded, to a node whose log is not here.
+func TestMasked_ErrorOfAStandby(t *testing.T) {
+	withoutVault(t)
+	for _, text := range []string{"1 error occurred:\n\t* please forward to the active node\n\n", "[REDACTED]", "***", "<masked>"} {
+		standby := logOf(t, "", func(l *Log) {
+			l.n = 5000
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})
+		})
+		active := logOf(t, "", func(l *Log) { l.Read(People()[1], "billing", Token(1), "gst") }, tuned()...)
+		wantLeak(t, search(t, Token(1), file(t, active), file(t, standby)), exitIncomplete, "userpass-bina", "userpass-asha")
+	}
+}
