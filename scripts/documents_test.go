@@ -21,14 +21,9 @@ import (
 // block does not set, or sets to what a command prints: a command must not run with an empty file name, checksum or token_id.
 func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 	t.Parallel()
-	var files []string
-	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md", "../examples/*/*.md"} {
-		found := check.Value(filepath.Glob(pattern))(t)
-		files = append(files, found...)
-	}
 	blocks := regexp.MustCompile("(?ms)^```(console|sh)\n(.*?)^```")
 	checked := 0
-	for _, file := range files {
+	for _, file := range documents(t) {
 		for _, block := range blocks.FindAllStringSubmatch(read(t, file), -1) {
 			for _, name := range unguarded(commands(block[1], block[2])) {
 				t.Errorf("%s: $%s may be empty: write ${%s:?}", file, name, name)
@@ -40,14 +35,13 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 }
 
 // TestDocuments_PastedCommandsDoNoHarm checks what happens to a person who pastes a block whole, or in a terminal where something
-// else came before: the secret of one account does not go to the host of another, no policy of another owner is replaced, and
-// no mount is disabled after a revocation that was refused.
+// else came before: no later line of the block is read as the secret, the secret of one account does not go to the host of
+// another, no policy of another owner is replaced, and no mount is disabled after a revocation that was refused.
 func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 	t.Parallel()
-	files := check.Value(filepath.Glob("../docs/*.md"))(t)
 	blocks := regexp.MustCompile("(?ms)^```console\n(.*?)^```")
 	secrets, policies := 0, 0
-	for _, file := range files {
+	for _, file := range documents(t) {
 		for _, block := range blocks.FindAllStringSubmatch(read(t, file), -1) {
 			typed := strings.ReplaceAll(commands("console", block[1]), "\\\n", " ")
 			for command := range strings.Lines(typed) {
@@ -60,6 +54,8 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 					check.True(t, strings.HasPrefix(policy, "mastersindia-"), "%s: may replace a policy of that name: %s", file, command)
 				}
 			}
+			_, after, _ := strings.Cut(typed, "read -rsp ")
+			check.True(t, strings.Count(after, "\n") <= 1, "%s: a prompt may take a later line of its block for the secret:\n%s", file, typed)
 			check.True(t, !strings.Contains(typed, "vault secrets disable") || !strings.Contains(typed, "revoke/"),
 				"%s: disables the mount though a revocation failed:\n%s", file, typed)
 			check.True(t, !strings.Contains(typed, "paused=true") || !strings.Contains(typed, "paused=false"),
@@ -67,6 +63,17 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 		}
 	}
 	check.True(t, secrets >= 5 && policies >= 1, "only %d secrets and %d policies: the blocks were not found", secrets, policies)
+}
+
+// documents are all that have commands to be typed.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md", "../examples/*/*.md"} {
+		found := check.Value(filepath.Glob(pattern))(t)
+		files = append(files, found...)
+	}
+	return files
 }
 
 // TestFirstTime_FailureShowsInExitCode runs the line that reads a token: without a Vault token it sends nothing, and it fails where
