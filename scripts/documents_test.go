@@ -36,7 +36,8 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 
 // TestDocuments_PastedCommandsDoNoHarm checks what happens to a person who pastes a block whole, or in a terminal where something
 // else came before: no later line of the block is read as the secret, the secret of one account does not go to the host of
-// another, no policy of another owner is replaced, and no mount is disabled after a revocation that was refused.
+// another, the names of one mount are not used on another, no policy of another owner is replaced, and no mount is disabled after
+// a revocation that was refused.
 func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 	t.Parallel()
 	blocks := regexp.MustCompile("(?ms)^```console\n(.*?)^```")
@@ -56,6 +57,8 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 			}
 			_, after, _ := strings.Cut(typed, "read -rsp ")
 			check.True(t, strings.Count(after, "\n") <= 1, "%s: a prompt may take a later line of its block for the secret:\n%s", file, typed)
+			check.True(t, !strings.Contains(typed, "=$(vault list") || strings.Count(typed, "mastersindia") == 1,
+				"%s: names the mount twice: for another mount, a line that is not edited uses the names of this one:\n%s", file, typed)
 			check.True(t, !strings.Contains(typed, "vault secrets disable") || !strings.Contains(typed, "revoke/"),
 				"%s: disables the mount though a revocation failed:\n%s", file, typed)
 			check.True(t, !strings.Contains(typed, "paused=true") || !strings.Contains(typed, "paused=false"),
