@@ -46,6 +46,10 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 		},
 		"did not match requested version": func() string { return r.refused(t, register("other-version", sum, r.new, command)...) },
 		"Unrecognized remote plugin message": func() string {
+			archive := filepath.Join(filepath.Dir(r.oldFile), "archive")
+			check.NoError(t, os.WriteFile(archive, []byte("\x1f\x8b\x08"), 0o700))
+			r.vault(t, register("archive", sumOf(t, archive), r.old, "archive")...)
+			check.Contains(t, r.refused(t, "secrets", "enable", "archive"), "exec format error")
 			file := filepath.Join(filepath.Dir(r.oldFile), "other-program")
 			check.NoError(t, os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700))
 			r.vault(t, register("other-program", sumOf(t, file), r.old, "other-program")...)
