@@ -205,6 +205,21 @@ func TestClients_CACertReplacesTheSystems(t *testing.T) {
 	}
 }
 
+// TestJava_PropertiesAreRefused: some of the JDK make its client repeat a POST, or send a token to the server of another.
+func TestJava_PropertiesAreRefused(t *testing.T) {
+	t.Parallel()
+	skipWithout(t, "java", "javac")
+	s := newVaultAndAPI(t, vaultGives{})
+	for _, set := range []string{"jdk.httpclient.enableAllMethodRetry", "jdk.internal.httpclient.disableHostnameVerification=true"} {
+		name, _, _ := strings.Cut(set, "=")
+		out, came := s.run(t, "java", "-D"+set, "../examples/clients/java/MastersIndiaClient.java", "-d", "{}", "billing", s.URL+"/accepted")
+		check.True(t, came.reads+len(came.calls) == 0 && strings.Contains(out, name+" is not supported: it would send"),
+			"%s: %d reads of Vault and %d calls; it says:\n%s", set, came.reads, len(came.calls), out)
+		_, came = s.run(t, "java", "-D"+name+"=false", "../examples/clients/java/MastersIndiaClient.java", "-d", "{}", "billing", s.URL+"/accepted")
+		check.Equal(t, len(came.calls), 1, "%s=false: the calls", name)
+	}
+}
+
 // TestClients_CompiledAsLibrary is TestClients_AsLibrary for Go, Java and C#.
 func TestClients_CompiledAsLibrary(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
 	t.Parallel()

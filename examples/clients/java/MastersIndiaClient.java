@@ -350,6 +350,8 @@ public final class MastersIndiaClient {
         if (!env("VAULT_SKIP_VERIFY").isEmpty()) {
             throw new ClientException("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault", 0);
         }
+        refuse("jdk.httpclient.enableAllMethodRetry", "it would send a POST again, and issue an invoice twice");
+        refuse("jdk.internal.httpclient.disableHostnameVerification", "it would send the tokens to a server with the certificate of another");
         if (env("VAULT_CACERT").matches(NO_FILE)) {
             throw new ClientException("VAULT_CACERT: must be the name of a file", 0);
         }
@@ -383,6 +385,13 @@ public final class MastersIndiaClient {
         long ttl = number(body, "ttl"), lease = number(body, "lease_duration");
         Instant now = Instant.now();
         return new Kept(token, now.plusSeconds(lease > 0 ? Math.min(lease, ttl) : ttl), now.plusSeconds(number(body, "expires_in") - 5));
+    }
+
+    /** Refuses a property of the JDK: it is set where it is empty, too. */
+    private static void refuse(String property, String reason) throws ClientException {
+        if (!System.getProperty(property, "false").equals("false")) {
+            throw new ClientException(property + " is not supported: " + reason + ": unset it", 0);
+        }
     }
 
     // The JDK has no reader of JSON. Of Vault's response a few fields are needed, whose names occur once; text may be escaped.
