@@ -247,6 +247,21 @@ func TestJava_PropertiesAreRefused(t *testing.T) {
 	}
 }
 
+// TestClients_FileSizeLimit: a response that the limit of a file's size cuts off is an error, and no end by SIGXFSZ. C# does not start.
+func TestClients_FileSizeLimit(t *testing.T) {
+	t.Parallel()
+	s, dir := newVaultAndAPI(t, vaultGives{}), t.TempDir()
+	for name, command := range exampleCommands(t) {
+		if name == "csharp" {
+			continue
+		}
+		limited := []string{"env", "DIR=" + dir, "bash", "-c", `ulimit -f 0; "$@" >"$DIR/lost"`, "bash"}
+		out, came := s.run(t, append(slices.Concat(limited, command), "-d", "{}", "billing", s.URL+"/accepted")...)
+		check.True(t, len(came.calls) == 1 && strings.Contains(out, "the response cannot be written") && strings.Contains(out, "may have been issued"),
+			"%s: %q; it says:\n%s", name, came.calls, out)
+	}
+}
+
 // TestClients_CompiledAsLibrary is TestClients_AsLibrary for Go, Java and C#.
 func TestClients_CompiledAsLibrary(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
 	t.Parallel()

@@ -501,6 +501,7 @@ if (debug_backtrace() === [] && ($started === '' || $started !== null && realpat
                 pcntl_signal($signal, function (int $signal) { MastersIndiaClient::$interrupted = $signal; });
             }
             pcntl_signal(SIGHUP, SIG_IGN); // where the terminal is lost, the call goes on to its end
+            pcntl_signal(SIGXFSZ, SIG_IGN); // a response beyond the limit of a file's size cannot be written, and that is said
         }
         $method = ($options['X'] ?? '') ?: ($body === null ? 'GET' : 'POST');
         foreach ($urls as $url) {
