@@ -262,6 +262,18 @@ func TestClients_FileSizeLimit(t *testing.T) {
 	}
 }
 
+// TestJava_NoProxyForThisMachine: http.nonProxyHosts may leave out what Java itself puts there.
+func TestJava_NoProxyForThisMachine(t *testing.T) {
+	t.Parallel()
+	skipWithout(t, "java", "javac")
+	s, proxy := newVaultAndAPI(t, vaultGives{}), newVaultAndAPI(t, vaultGives{})
+	_, port, _ := strings.Cut(strings.TrimPrefix(proxy.URL, "http://"), ":")
+	out, came := s.run(t, "java", "-Dhttp.proxyHost=127.0.0.1", "-Dhttp.proxyPort="+port, "-Dhttp.nonProxyHosts=",
+		"../examples/clients/java/MastersIndiaClient.java", "-d", "{}", "billing", s.URL+"/accepted")
+	check.True(t, came.reads == 1 && len(came.calls) == 1 && proxy.heard.reads == 0,
+		"%d reads of Vault, %d of them through the proxy, and %d calls; it says:\n%s", came.reads, proxy.heard.reads, len(came.calls), out)
+}
+
 // TestClients_CompiledAsLibrary is TestClients_AsLibrary for Go, Java and C#.
 func TestClients_CompiledAsLibrary(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
 	t.Parallel()

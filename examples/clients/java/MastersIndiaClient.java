@@ -9,6 +9,9 @@ import java.io.InputStream;
 import java.io.PrintStream;
 import java.net.ConnectException;
 import java.net.IDN;
+import java.net.Proxy;
+import java.net.ProxySelector;
+import java.net.SocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
@@ -59,6 +62,7 @@ public final class MastersIndiaClient {
     private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
     private static final String OWN_HEADERS = // which nobody else may set
         "(?i)accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
+    private static final String LOCAL = "https?://(127\\.0\\.0\\.1|\\[::1\\]|localhost)(:\\d+)?([/?#].*)?"; // nothing sent there leaves the machine
     private static final String TOKEN = "(.*/)?(hv[sbr]\\.|[sbr]\\.[\\w-]{20}|eyJ).*"; // how one begins: in a message it would be shown
     private static final String NO_FILE = TOKEN + "|(?s)-----BEGIN.*|.*[\r\n].*"; // what should be in a file, in place of its name
     /** What a terminal would take for a command. */
@@ -214,7 +218,7 @@ public final class MastersIndiaClient {
         given("url", url);
         given("headers", headers);
         checkUrl("URL", url);
-        if (url.startsWith("http:") && !url.matches("http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)(:\\d+)?([/?#].*)?")) {
+        if (url.startsWith("http:") && !url.matches(LOCAL)) {
             throw new ClientException("URL: http:// would send the token in clear text: use https://; only localhost may be http://", 0);
         }
         for (Map.Entry<String, String> header : headers.entrySet()) {
@@ -497,10 +501,19 @@ public final class MastersIndiaClient {
         return request;
     }
 
+    /** The proxies of the runtime, but none for this machine, whatever http.nonProxyHosts says. */
+    private static final class Proxies extends ProxySelector {
+        @Override public List<Proxy> select(URI uri) {
+            return uri.toString().matches(LOCAL) || getDefault() == null ? List.of(Proxy.NO_PROXY) : getDefault().select(uri);
+        }
+
+        @Override public void connectFailed(URI uri, SocketAddress address, IOException e) { getDefault().connectFailed(uri, address, e); }
+    }
+
     /** It follows no redirect, which would take the token along. */
     private static HttpClient newHttpClient(String caFile) throws ClientException {
         HttpClient.Builder client = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(Duration.ofSeconds(10));
+            .proxy(new Proxies()).connectTimeout(Duration.ofSeconds(10));
         if (caFile == null || caFile.isEmpty()) {
             return client.build();
         }
