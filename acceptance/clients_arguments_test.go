@@ -148,7 +148,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"an address whose host is none", "", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=https://[zz]"}},
 			{"an address with a port that is none", "", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://127.0.0.1:99999"}},
 			{
-				"a Vault token in UTF-16", map[bool]string{true: "403", false: "no Vault token has"}[name == "csharp"], // .NET reads that
+				"a Vault token in UTF-16", map[bool]string{true: "403", false: "byte order mark"}[name == "csharp"], // .NET reads that
 				[]string{"-d", invoice, name, good},
 				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + w.file("utf16")},
 			},

@@ -108,6 +108,8 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 // brokenResponses are by the last part of a path. SENT is the token that has come.
 func brokenResponses() map[string]string {
 	return map[string]string{
+		"html":      "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+		"gateway":   "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
 		"switching": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
 		"endless":   "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{",
 		"line":      "SENT\r\n\r\n",
@@ -260,6 +262,31 @@ func TestClients_FileSizeLimit(t *testing.T) {
 		check.True(t, len(came.calls) == 1 && strings.Contains(out, "the response cannot be written") && strings.Contains(out, "may have been issued"),
 			"%s: %q; it says:\n%s", name, came.calls, out)
 	}
+}
+
+// TestClients_ProxyThatAnswersIsNamed: a Vault that is not reached is the proxy's, not that of VAULT_ADDR.
+func TestClients_ProxyThatAnswersIsNamed(t *testing.T) {
+	t.Parallel()
+	proxy := newVaultAndAPI(t, vaultGives{})
+	for name, command := range exampleCommands(t) {
+		if name == "node" || name == "java" {
+			continue // they use none
+		}
+		for what, role := range map[string]string{"returned 502": "gst/token/gateway", "but with no JSON": "gst/token/html"} {
+			env := []string{"env", "VAULT_ADDR=http://vault.invalid", "http_proxy=" + proxy.URL}
+			out, _ := proxy.run(t, append(slices.Concat(env, command), "-d", "{}", role, "https://api.invalid/")...)
+			check.True(t, strings.Contains(out, what) && strings.Contains(out, "through the proxy of http_proxy"), "%s: it says:\n%s", name, out)
+		}
+	}
+}
+
+// TestPHP_DisabledFunctionIsNamed: hosts that many share disable curl_exec, and a program catches the client's own errors.
+func TestPHP_DisabledFunctionIsNamed(t *testing.T) {
+	t.Parallel()
+	skipWithout(t, "php")
+	out, _ := newVaultAndAPI(t, vaultGives{}).run(t, "php", "-d", "disable_functions=curl_exec", "../examples/clients/php/mastersindia_client.php",
+		"-d", "{}", "billing", "http://127.0.0.1:1/")
+	check.True(t, strings.HasPrefix(out, "mastersindia_client: curl_exec is in disable_functions") && strings.Count(out, "\n") == 1, "it says:\n%s", out)
 }
 
 // TestJava_NoProxyForThisMachine: http.nonProxyHosts may leave out what Java itself puts there.

@@ -324,6 +324,9 @@ public sealed class MastersIndiaClient
     /// <summary>A URL for messages: there may be a token in its query.</summary>
     static string Shown(string url) { return Regex.Replace(url, "[?#].*", ""); }
 
+    /// <summary>The same, with the proxy that it is called through: a response may be that proxy's.</summary>
+    static string Where(string url) { return Shown(url) + (ProxyOf(url) == "" ? "" : " through the proxy of " + ProxyOf(url)); }
+
     static HttpRequestMessage Request(MastersIndiaToken token, string url, string method, string body,
         IDictionary<string, string> headers, string field)
     {
@@ -428,12 +431,12 @@ public sealed class MastersIndiaClient
         {
             var hint = !answer.Item2.Contains("\"errors\"") ? ": " + NotVault : answer.Item1 == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
                 : Regex.IsMatch(answer.Item2, "no namespace|internal error") ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
-            throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
+            throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Where(url) + ": " +
                 Reasons(answer.Item2.Replace(own, "<token>")) + hint, answer.Item1);
         }
         if (!IsJson(answer.Item2))
         {
-            throw new MastersIndiaException("Vault returned 200 to a read of " + Shown(url) + ", but with no JSON: " + NotVault);
+            throw new MastersIndiaException("Vault returned 200 to a read of " + Where(url) + ", but with no JSON: " + NotVault);
         }
         Keep(answer.Item2);
     }
@@ -517,7 +520,7 @@ public sealed class MastersIndiaClient
         if (token == "") throw new MastersIndiaException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
         if (!Regex.IsMatch(token, @"\A[A-Za-z0-9_.-]+\z"))
         {
-            throw new MastersIndiaException(name + " has a blank, quote, slash or another character in it that no Vault token has");
+            throw new MastersIndiaException(name + " has a blank, quote, slash, byte order mark or another character in it that no Vault token has");
         }
         return token;
     }
@@ -547,8 +550,7 @@ public sealed class MastersIndiaClient
 
     static async Task<Tuple<int, string>> SendAsync(HttpRequestMessage request, TimeSpan timeout)
     {
-        string where = Shown(request.RequestUri.ToString()), proxy = ProxyOf(request.RequestUri.ToString());
-        if (proxy != "") where += " through the proxy of " + proxy;
+        string where = Where(request.RequestUri.ToString()), proxy = ProxyOf(request.RequestUri.ToString());
         var doubt = InDoubt(request.Method.Method);
         using (var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupted.Token))
         {

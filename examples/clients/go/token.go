@@ -204,17 +204,18 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	if rejected != "" {
 		query["rejected_token_id"] = []string{rejected}
 	}
+	through := throughProxy(c.vault.Address(), vaultProxies()...)
 	secret, err := c.vault.Logical().ReadWithDataWithContext(ctx, c.path, query)
 	if response, ok := errors.AsType[*api.ResponseError](err); ok {
-		return token{}, 0, vaultError{response, own, source, c.path}
+		return token{}, 0, vaultError{response, own, source, c.path, through}
 	}
 	_, noJSON := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case noJSON:
-		return token{}, 0, fmt.Errorf("%s/v1/%s answered, but with no JSON: %s", c.vault.Address(), c.path, notVault)
+		return token{}, 0, fmt.Errorf("%s/v1/%s%s answered, but with no JSON: %s", c.vault.Address(), c.path, through, notVault)
 	case err != nil:
 		where := c.path
-		if through := throughProxy(c.vault.Address(), vaultProxies()...); through != "" {
+		if through != "" {
 			where, err = where+" of "+c.vault.Address()+through, withoutAddress(err)
 		}
 		return token{}, 0, fmt.Errorf("reading %s: %s", where, token{Access: own}.hide([]byte(err.Error())))
@@ -231,10 +232,10 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	return t, secret.LeaseDuration, nil
 }
 
-// vaultError is a refusal of Vault, with where its token came from and what should be read.
+// vaultError is a refusal of Vault, or of a proxy, with where its token came from and what should be read.
 type vaultError struct {
-	response          *api.ResponseError
-	own, source, path string
+	response                   *api.ResponseError
+	own, source, path, through string
 }
 
 // Error has Vault's reasons in one line.
@@ -250,7 +251,8 @@ func (e vaultError) Error() string {
 	case regexp.MustCompile("no namespace|internal error").MatchString(reasons):
 		hint = fmt.Sprintf(": is what is in %s a Vault token (hvs.…)?", e.source)
 	}
-	return fmt.Sprintf("Vault returned %d to a read of %s: %s%s", e.response.StatusCode, shown(e.response.URL), reasons, hint)
+	where := shown(e.response.URL) + e.through
+	return fmt.Sprintf("Vault returned %d to a read of %s: %s%s", e.response.StatusCode, where, reasons, hint)
 }
 
 // ownVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps, and returns which of them
@@ -274,7 +276,8 @@ func ownVaultToken() (text, name string, err error) {
 		return "", "", errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
 	}
 	if !regexp.MustCompile(`^[\w.-]+$`).MatchString(text) {
-		return "", "", fmt.Errorf("%s has a blank, quote, slash or another character in it that no Vault token has", name)
+		return "", "", fmt.Errorf("%s has a blank, quote, slash, byte order mark or another character in it that no Vault token has",
+			name)
 	}
 	return text, name, nil
 }

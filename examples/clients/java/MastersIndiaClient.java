@@ -474,7 +474,7 @@ public final class MastersIndiaClient {
             throw new ClientException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes", 0);
         }
         if (!token.matches("[\\w.-]+")) {
-            throw new ClientException(name + " has a blank, quote, slash or another character in it that no Vault token has", 0);
+            throw new ClientException(name + " has a blank, quote, slash, byte order mark or another character in it that no Vault token has", 0);
         }
         return token;
     }

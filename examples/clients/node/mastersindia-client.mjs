@@ -331,7 +331,7 @@ function vaultToken() {
   }
   if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${file}: is Vault Agent running? A pipe can be read only once`);
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
-  if (!/^[\w.-]+$/.test(token)) throw new ClientError(`${name} has a blank, quote, slash or another character in it that no Vault token has`);
+  if (!/^[\w.-]+$/.test(token)) throw new ClientError(`${name} has a blank, quote, slash, byte order mark or another character in it that no Vault token has`);
   return { token, source: name };
 }
 

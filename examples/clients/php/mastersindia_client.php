@@ -66,6 +66,7 @@ final class MastersIndiaClient
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
         PHP_VERSION_ID >= 80200 || throw new MastersIndiaError('PHP is ' . PHP_VERSION . ': an error of one before 8.2 has the token in its trace; install a newer one');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
+        function_exists('curl_exec') || throw new MastersIndiaError('curl_exec is in disable_functions of php.ini: have it taken out there');
         $this->vault = self::vault();
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
     }
@@ -246,6 +247,13 @@ final class MastersIndiaClient
         return preg_replace('/[?#].*/', '', $url);
     }
 
+    /** The same, with the proxy that it is called through: a response may be that proxy's. */
+    private static function where(#[\SensitiveParameter] string $url): string
+    {
+        [$name] = self::proxy($url);
+        return self::shown($url) . ($name === '' ? '' : " through the proxy of $name, unless no_proxy has its host,");
+    }
+
     private function callWith(#[\SensitiveParameter] MastersIndiaToken $token, #[\SensitiveParameter] string $url, string $method,
         #[\SensitiveParameter] ?string $body, #[\SensitiveParameter] array $headers, string $field): array
     {
@@ -326,6 +334,7 @@ final class MastersIndiaClient
         $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
         [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, $ca);
+        $where = rtrim(self::where($url), ',');
         if ($status !== 200) {
             $reply = str_replace($vaultToken, '<token>', $reply); // a proxy may repeat it
         }
@@ -339,10 +348,10 @@ final class MastersIndiaClient
                 preg_match('/no namespace|internal error/', $reply) === 1 => ": is what is in $source a Vault token (hvs.…)?",
                 default => '',
             };
-            throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
+            throw new MastersIndiaError("Vault returned $status to a read of $where: $reasons$hint", $status);
         }
         self::isJSON($reply) || throw new MastersIndiaError(
-            'Vault returned 200 to a read of ' . self::shown($url) . ', but with no JSON: ' . self::NOT_VAULT);
+            "Vault returned 200 to a read of $where, but with no JSON: " . self::NOT_VAULT);
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
             throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE, and VAULT_ADDR Vault's?", 400);
@@ -385,7 +394,7 @@ final class MastersIndiaClient
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
         preg_match('/^[\w.-]+\z/', $token)
-            || throw new MastersIndiaError("$name has a blank, quote, slash or another character in it that no Vault token has");
+            || throw new MastersIndiaError("$name has a blank, quote, slash, byte order mark or another character in it that no Vault token has");
         return [$token, $name];
     }
 
@@ -400,7 +409,7 @@ final class MastersIndiaClient
             }
             $lines[] = "$name: $value";
         }
-        [$name, $proxy] = self::proxy($url);
+        $proxy = self::proxy($url)[1];
         $curl = curl_init($url);
         curl_setopt_array($curl, [
             CURLOPT_HTTP_VERSION => CURL_HTTP_VERSION_1_1, CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
@@ -412,10 +421,9 @@ final class MastersIndiaClient
         if ($reply === false) {
             $host = preg_quote(preg_replace('~^(.*@|\w+://)|(:\d+)?/?$|[\[\]]~', '', $proxy), '~') ?: '(?!)';
             $reason = self::$interrupted ? 'interrupted' : preg_replace(["~('|//).*@~", "~(?<![\w.-])$host( port \d+)?(?![\w-])~i"], ['$1<hidden>@', '<proxy>'], curl_error($curl));
-            $through = $name === '' ? '' : " through the proxy of $name, unless no_proxy has its host,";
             // Of a request by https, nothing was sent without the handshake; before it there may be a CONNECT to the proxy.
             $unsent = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 || str_starts_with($url, 'https:') && curl_getinfo($curl, CURLINFO_APPCONNECT_TIME) == 0;
-            throw new MastersIndiaError('calling ' . self::shown($url) . "$through failed: $reason" . ($unsent ? '' : self::inDoubt($method)));
+            throw new MastersIndiaError('calling ' . self::where($url) . " failed: $reason" . ($unsent ? '' : self::inDoubt($method)));
         }
         $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
         $location = preg_replace('~[?#].*|(?<=//)[^/?#]*@~', '', (string) curl_getinfo($curl, CURLINFO_REDIRECT_URL)); // its query may have a token in it

@@ -182,9 +182,9 @@ class Client:
                 hint = f": {NOT_VAULT}"
             elif "no namespace" in reply or "internal error" in reply:
                 hint = f": is what is in {source} a Vault token (hvs.…)?"
-            raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
+            raise ClientError(f"Vault returned {status} to a read of {_where(url)}: {_reasons(reply)}{hint}", status)
         if _not_json(reply) is not None:
-            raise ClientError(f"Vault returned 200 to a read of {_shown(url)}, but with no JSON: {NOT_VAULT}")
+            raise ClientError(f"Vault returned 200 to a read of {_where(url)}, but with no JSON: {NOT_VAULT}")
         try:
             answer = json.loads(reply, object_hook=_hidden)
             token, lease = Token(answer["data"]), answer["lease_duration"]
@@ -240,7 +240,7 @@ def _vault_token():
     if not token:
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
     if not re.fullmatch(r"[\w.-]+", token, re.ASCII):
-        raise ClientError(f"{name} has a blank, quote, slash or another character in it that no Vault token has")
+        raise ClientError(f"{name} has a blank, quote, slash, byte order mark or another character in it that no Vault token has")
     return token, name
 
 
@@ -347,6 +347,12 @@ def _shown(url):
     return re.split("[?#]", url)[0]
 
 
+def _where(url):
+    """The same, with the proxy that it is called through: a response may be that proxy's."""
+    name, _ = _proxy(url)
+    return _shown(url) + (f" through the proxy of {name}" if name else "")
+
+
 def _refused(status, reply, method, url):
     """Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it
     in words."""
@@ -384,7 +390,7 @@ def _send(secret, url, method, body, headers, timeout, ca_file=None):
         trust = urllib.request.HTTPSHandler(debuglevel=0, context=ssl.create_default_context(cafile=ca_file or None))
     except OSError as problem:
         raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
-    name, proxy = _proxy(url)
+    _, proxy = _proxy(url)
     try:
         request = urllib.request.Request(url, None if body is None else body.encode(), headers, method=method)
         through = urllib.request.ProxyHandler({url.partition(":")[0]: proxy} if proxy else {})
@@ -395,9 +401,8 @@ def _send(secret, url, method, body, headers, timeout, ca_file=None):
     except (OSError, ValueError, OverflowError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
-        through = f" through the proxy of {name}" if name else ""
         why = str(reason or problem).replace(secret, "<token>")  # what is no HTTP may repeat it
-        raise ClientError(f"calling {_shown(url)}{through} failed: {why}{'' if unsent else _doubt(method)}") from None
+        raise ClientError(f"calling {_where(url)} failed: {why}{'' if unsent else _doubt(method)}") from None
 
 
 def _proxy(url):
