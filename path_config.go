@@ -423,7 +423,8 @@ func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount,
 	for _, other := range names {
 		if s, known := b.issuer.Known(other); known && other != name && slices.Equal(loginNames(&s.Account.Upstream), mine) {
 			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
-				"login ends the token of the other; if it repeats its token, this config cannot know when that ends. One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
+				"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
+				"One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
 			return
 		}
 	}
