@@ -88,6 +88,10 @@ func (s *vaultAndAPI) serve(rw http.ResponseWriter, r *http.Request) {
 		response = "38"
 	case r.URL.Path == "/worded":
 		response = `{"message":"Invalid access token"}`
+	case r.URL.Path == "/duplicate": // the first call was executed
+		if response = `{"message":"Invalid access token"}`; len(s.heard.calls) > 1 {
+			status, response = http.StatusUnprocessableEntity, `{"message":"duplicate"}`
+		}
 	case r.URL.Path == "/refuse":
 		status, response = http.StatusUnauthorized, `{"detail":"no such token: `+sent+`"}`
 	case r.URL.Path == "/storing":
@@ -178,18 +182,19 @@ func TestClients_Promises(t *testing.T) {
 				"", nil, []string{"/worded"}, 1, "may have been issued"},
 			"a refusal in words leaves doubt where Vault is waited for": {vaultGives{second: interrupts},
 				"", nil, []string{"/worded"}, 1, "may have been issued"},
-			"a response longer than any leaves doubt":   {paths: []string{"/endless"}, calls: 1, says: "may have been issued"},
-			"a status line with the token is not shown": {paths: []string{"/line"}, calls: 1, says: "may have been issued"},
-			"Vault's with the Vault token is not shown": {role: "gst/token/line", paths: []string{"/accepted"}, says: "gst/token/line"},
-			"what is behind # is not sent":              {paths: []string{"/accepted#part"}, calls: 1, says: "{}"},
-			"no message commands the terminal":          {paths: []string{"/control"}, calls: 1, says: "you are?[2J gone?welcome"},
-			"a cookie of one call is not in the next":   {paths: []string{"/accepted", "/accepted?2"}, calls: 2},
+			"a second call leaves the doubt of the first": {paths: []string{"/duplicate"}, calls: 2, says: "may have been issued"},
+			"a response longer than any leaves doubt":     {paths: []string{"/endless"}, calls: 1, says: "may have been issued"},
+			"a status line with the token is not shown":   {paths: []string{"/line"}, calls: 1, says: "may have been issued"},
+			"Vault's with the Vault token is not shown":   {role: "gst/token/line", paths: []string{"/accepted"}, says: "gst/token/line"},
+			"what is behind # is not sent":                {paths: []string{"/accepted#part"}, calls: 1, says: "{}"},
+			"no message commands the terminal":            {paths: []string{"/control"}, calls: 1, says: "you are?[2J gone?welcome"},
+			"a cookie of one call is not in the next":     {paths: []string{"/accepted", "/accepted?2"}, calls: 2},
 		} {
+			if name == "csharp" && promise.gives.second == interrupts {
+				continue // Mono reports no SIGTERM to a program
+			}
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
-				if name == "csharp" && promise.gives.second == interrupts {
-					t.Skip("Mono reports no SIGTERM to a program")
-				}
 				s := newVaultAndAPI(t, promise.gives)
 				args := append(slices.Concat(command, promise.more), "-d", "{}", cmp.Or(promise.role, "billing"))
 				for _, path := range promise.paths {

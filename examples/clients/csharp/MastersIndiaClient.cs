@@ -162,6 +162,7 @@ public sealed class MastersIndiaClient
         if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
+        var left = InDoubt(method, answer.Item1);
         if (Refused(answer, method, url))
         {
             var rejected = token.TokenId;
@@ -171,20 +172,21 @@ public sealed class MastersIndiaClient
             }
             catch (MastersIndiaException e)
             {
-                throw new MastersIndiaException(e.Message + Said(token, answer, method), e.Status);
+                throw new MastersIndiaException(e.Message + Said(token, answer, left), e.Status);
             }
             if (token.TokenId == rejected)
             {
                 throw new MastersIndiaException(Shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it " +
                     "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + Doubt(token, field) +
-                    Said(token, answer, method), answer.Item1);
+                    Said(token, answer, left), answer.Item1);
             }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
+            left = InDoubt(method, answer.Item1) == "" ? left : InDoubt(method, answer.Item1); // of the first call, too
         }
         if (Refused(answer, method, url))
         {
             throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field) +
-                Said(token, answer, method), answer.Item1);
+                Said(token, answer, left), answer.Item1);
         }
         bool expectsJson = InDoubt(method) != "" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
         if (expectsJson && !(IsJson(answer.Item2) && IsObject(answer.Item2)))
@@ -195,7 +197,7 @@ public sealed class MastersIndiaClient
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
-                ")" + InDoubt(method, answer.Item1) + ": " + Hide(token, answer.Item2), answer.Item1);
+                ")" + left + ": " + Hide(token, answer.Item2), answer.Item1);
         }
         return answer.Item2;
     }
@@ -211,9 +213,9 @@ public sealed class MastersIndiaClient
     static string Hide(MastersIndiaToken token, string text) { return text.Replace(token.AccessToken, "<token>"); }
 
     /// <summary>What is to be said of a response that refuses the token.</summary>
-    static string Said(MastersIndiaToken token, Tuple<int, string> answer, string method)
+    static string Said(MastersIndiaToken token, Tuple<int, string> answer, string doubt)
     {
-        return ". It returned " + answer.Item1 + InDoubt(method, answer.Item1) + ": " + Hide(token, answer.Item2);
+        return ". It returned " + answer.Item1 + doubt + ": " + Hide(token, answer.Item2);
     }
 
     static void Given(string name, string value) { if (value == null) throw new ArgumentException(name + ": must be given"); }

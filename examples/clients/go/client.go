@@ -30,6 +30,8 @@ type call struct {
 	header http.Header
 	body   []byte // nil for none
 	field  string // of the JSON body that the token goes into; empty for the header Authorization
+
+	earlier string // the doubt that the first of two calls leaves
 }
 
 // call returns the body of the API's response. A token that the API refuses is replaced, and the call tried once more, never in
@@ -57,6 +59,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	}
 	status, body, err := c.send(ctx, what, t)
 	if err == nil && what.refused(status, body) {
+		what.earlier = what.doubtAfter(status)
 		rejected := t.ID
 		next, problem := c.token(ctx, rejected)
 		if problem != nil {
@@ -159,7 +162,7 @@ func (what call) said(status int, body []byte, t token) string {
 // doubtAfter is doubt after a response: a gateway fails with 5xx where the server behind it may not have.
 func (what call) doubtAfter(status int) string {
 	if status >= http.StatusMultipleChoices && status < http.StatusInternalServerError {
-		return ""
+		return what.earlier
 	}
 	return what.doubt()
 }

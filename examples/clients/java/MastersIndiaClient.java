@@ -162,23 +162,25 @@ public final class MastersIndiaClient {
         String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
         Answer answer = send(api, request(token, url, verb, body, headers, field), token.accessToken);
+        String left = inDoubt(verb, answer.status);
         if (refused(answer, verb, url)) {
             String rejected = token.tokenId;
             try {
                 token = token(rejected);
             } catch (ClientException e) {
-                throw new ClientException(e.getMessage() + said(token, answer, verb), e.status);
+                throw new ClientException(e.getMessage() + said(token, answer, left), e.status);
             }
             if (token.tokenId.equals(rejected)) {
                 throw new ClientException(shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it replaces "
                     + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field)
-                    + said(token, answer, verb), answer.status);
+                    + said(token, answer, left), answer.status);
             }
             answer = send(api, request(token, url, verb, body, headers, field), token.accessToken);
+            left = inDoubt(verb, answer.status).isEmpty() ? left : inDoubt(verb, answer.status); // of the first call, too
         }
         if (refused(answer, verb, url)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field)
-                + said(token, answer, verb), answer.status);
+                + said(token, answer, left), answer.status);
         }
         boolean done = answer.status >= 200 && answer.status <= 299 && answer.status != 204;
         boolean expectsJson = done && !inDoubt(verb).isEmpty() && !ownType(headers);
@@ -188,7 +190,7 @@ public final class MastersIndiaClient {
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
-                + token.tokenId + ")" + inDoubt(verb, answer.status) + ": " + hide(token, answer.body), answer.status);
+                + token.tokenId + ")" + left + ": " + hide(token, answer.body), answer.status);
         }
         return answer.body;
     }
@@ -203,8 +205,8 @@ public final class MastersIndiaClient {
     private static String hide(Token token, String text) { return text.replace(token.accessToken, "<token>"); }
 
     /** What is to be said of a response that refuses the token. */
-    private static String said(Token token, Answer answer, String verb) {
-        return ". It returned " + answer.status + inDoubt(verb, answer.status) + ": " + hide(token, answer.body);
+    private static String said(Token token, Answer answer, String doubt) {
+        return ". It returned " + answer.status + doubt + ": " + hide(token, answer.body);
     }
 
     private static void given(String name, Object value) {

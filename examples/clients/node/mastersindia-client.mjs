@@ -106,8 +106,10 @@ export class Client {
     method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
+    let earlier = ""; // the doubt that the first of two calls leaves
     if (refused(answer, method, url)) {
       const rejected = token.token_id;
+      earlier = inDoubt(method, answer.status);
       try {
         token = await this.token(rejected);
       } catch (problem) {
@@ -122,7 +124,7 @@ export class Client {
     }
     if (refused(answer, method, url)) {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ` +
-        `${this.#doubt(token, field)}${said(token, answer, method)}`, answer.status);
+        `${this.#doubt(token, field)}${said(token, answer, method, earlier)}`, answer.status);
     }
     const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
     if (expectsJSON && (notJSON(answer.body) !== undefined || !isObject(answer.body))) {
@@ -131,7 +133,7 @@ export class Client {
     }
     if (answer.status < 200 || answer.status > 299) {
       throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})` +
-        `${inDoubt(method, answer.status)}: ${hide(token, answer.body)}`, answer.status);
+        `${inDoubt(method, answer.status) || earlier}: ${hide(token, answer.body)}`, answer.status);
     }
     return answer.body;
   }
@@ -146,7 +148,8 @@ export class Client {
 const hide = (token, text) => text.replaceAll(token.access_token, "<token>");
 
 // What is to be said of a response that refuses the token.
-const said = (token, { status, body }, method) => `. It returned ${status}${inDoubt(method, status)}: ${hide(token, body)}`;
+const said = (token, { status, body }, method, earlier = "") =>
+  `. It returned ${status}${inDoubt(method, status) || earlier}: ${hide(token, body)}`;
 
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {

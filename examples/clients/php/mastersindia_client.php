@@ -121,8 +121,9 @@ final class MastersIndiaClient
         $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
+        $earlier = ''; // the doubt that the first of two calls leaves
         if (self::refused($status, $reply, $method, $url)) {
-            $rejected = $token['token_id'];
+            [$rejected, $earlier] = [$token['token_id'], self::inDoubt($method, $status)];
             try {
                 $token = $this->token($rejected);
             } catch (MastersIndiaError $error) {
@@ -138,7 +139,7 @@ final class MastersIndiaClient
         $id = $token['token_id'];
         if (self::refused($status, $reply, $method, $url)) {
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field)
-                . self::said($token, $status, $reply, $method), $status);
+                . self::said($token, $status, $reply, $method, $earlier), $status);
         }
         $expectsJSON = self::inDoubt($method) !== '' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
         if ($expectsJSON && !(self::isJSON($reply) && self::isObject($reply))) {
@@ -147,7 +148,7 @@ final class MastersIndiaClient
         }
         if ($status < 200 || $status > 299) {
             throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)"
-                . self::inDoubt($method, $status) . ': ' . self::hide($token, $reply), $status);
+                . (self::inDoubt($method, $status) ?: $earlier) . ': ' . self::hide($token, $reply), $status);
         }
         return $reply;
     }
@@ -166,9 +167,10 @@ final class MastersIndiaClient
     }
 
     /** What is to be said of a response that refuses the token. */
-    private static function said(#[\SensitiveParameter] MastersIndiaToken $token, int $status, string $reply, string $method): string
+    private static function said(#[\SensitiveParameter] MastersIndiaToken $token, int $status, string $reply, string $method,
+        string $earlier = ''): string
     {
-        return ". It returned $status" . self::inDoubt($method, $status) . ': ' . self::hide($token, $reply);
+        return ". It returned $status" . (self::inDoubt($method, $status) ?: $earlier) . ': ' . self::hide($token, $reply);
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */

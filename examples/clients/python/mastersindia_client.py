@@ -124,8 +124,9 @@ class Client:
 
     def _call(self, token, url, method, body, headers, field):
         status, reply = _send(token["access_token"], url, *_request(token, method, body, headers, field), API_TIMEOUT)
+        earlier = ""  # the doubt that the first of two calls leaves
         if _refused(status, reply, method, url):
-            refused = token["token_id"]
+            refused, earlier = token["token_id"], _doubt(method, status)
             try:
                 token = self.token(refused)
             except ClientError as error:
@@ -139,13 +140,13 @@ class Client:
             status, reply = _send(token["access_token"], url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
-                              f"{_said(token, status, reply, method)}", status, _hide(token, reply))
+                              f"{_said(token, status, reply, method, earlier)}", status, _hide(token, reply))
         if _doubt(method) and 200 <= status < 300 and status != 204 and not (_own_type(headers) or _is_object(reply)):
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON object (token_id {token['token_id']}){DOUBT}: "
                               f"{_hide(token, reply)}", status, _hide(token, reply))
         if not 200 <= status < 300:
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']})"
-                              f"{_doubt(method, status)}: {_hide(token, reply)}", status, _hide(token, reply))
+                              f"{_doubt(method, status) or earlier}: {_hide(token, reply)}", status, _hide(token, reply))
         return reply
 
     def __getstate__(self):
@@ -212,9 +213,9 @@ def _hide(token, reply):
     return reply.replace(token["access_token"], "<token>")
 
 
-def _said(token, status, reply, method):
+def _said(token, status, reply, method, earlier=""):
     """What is to be said of a response that refuses the token."""
-    return f". It returned {status}{_doubt(method, status)}: {_hide(token, reply)}"
+    return f". It returned {status}{_doubt(method, status) or earlier}: {_hide(token, reply)}"
 
 
 def _hidden(data):
