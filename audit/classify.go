@@ -31,8 +31,8 @@ var (
 	tokenPath  = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$") // of tokens, or a lease of one, with its mount and role
 	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
-	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on.
-	forwards      = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
+	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on, also masked.
+	forwards      = regexp.MustCompile(`cannot write to readonly storage|please forward to the active node|^\S+$`)
 	operationName = regexp.MustCompile("^(create|read|update|patch|delete|list|scan|recover|header|help|renew|revoke|rotate)$")
 	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
 	mountAccessor = regexp.MustCompile("^(.*_[0-9a-f]{8}|[^_]*)$") // of a mount, as Vault makes one, or hashed by a collector
@@ -228,10 +228,10 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 func (c *classifier) judge(f *fact, e *entry, answered fields) {
 	failure, allowed := answered.text("error"), e.Auth.PolicyResults.Allowed
 	switch {
-	case forwards.MatchString(e.Error), maskPattern.MatchString(e.Error) && (allowed == nil || *allowed): // it may be that
-		f.outcome = forwarded
 	case allowed == nil && denial.MatchString(e.Error), allowed != nil && !*allowed:
 		f.outcome, f.why = denied, c.errorText(e.Error)
+	case forwards.MatchString(e.Error):
+		f.outcome = forwarded
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
 	case f.ended == 0:

@@ -252,3 +252,18 @@ func TestIssuedAt_TimeInTheData(t *testing.T) {
 		wantLeak(t, search(t, Token(1), file(t, strings.ReplaceAll(text, `"time":"T"`, `"time":`+other))), exitOK, "userpass-asha", "")
 	}
 }
+
+// TestIssuedAt_ClockThatWasNeverSet: one line from before there was Vault does not make the log begin then.
+func TestIssuedAt_ClockThatWasNeverSet(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.issued[Token(1)] = l.now
+		l.Wait(time.Hour)
+		l.Other(People()[0])
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, tuned()...)
+	lines := split(text)
+	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-bina", "")
+	unset := replaced(t, lines[0]+lines[1], "time", "2000-01-01T00:00:00Z") + lines[2] + lines[3]
+	wantLeak(t, search(t, Token(1), file(t, unset)), exitIncomplete, "userpass-bina", "")
+}

@@ -369,11 +369,11 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 	return entries, damaged || mayBeEntry(line)
 }
 
-// isValid reports whether this is an entry, of a time that the database can have: nanoseconds since 1970 in 64 bits.
+// isValid reports whether this is an entry, of a time since there is Vault that the database can have: nanoseconds in 64 bits.
 func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
-	inTime := err == nil && e.at.Year() > 1970 && e.at.Year() < 2200
+	inTime := err == nil && e.at.Year() > 2014 && e.at.Year() < 2200
 	return inTime && e.Request != nil && e.Request.Path != "" && (e.Type == "request" || e.Type == "response")
 }
 
