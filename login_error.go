@@ -187,15 +187,13 @@ func credentialArgs(protocol upstream.Protocol) string {
 	return args
 }
 
-// secretArgs are the secrets of the protocol as arguments of a command. Only one can come from standard input.
+// secretArgs are the secrets of the protocol as arguments of a command. One that is typed as standard input would be on the screen.
 func secretArgs(protocol upstream.Protocol) string {
 	spec := specOf(string(protocol))
 	var args []string
-	given := "=-"
 	for _, name := range secretFields() {
 		if spec.Mentions(name) {
-			args = append(args, name+given)
-			given = "=@file"
+			args = append(args, name+"=@file")
 		}
 	}
 	return strings.Join(args, " ")

@@ -157,7 +157,7 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 			r, refused := asRefusal(resp, err)
 			check.Require(t, !refused && resp.Data["token_id"] == first.id, "%v: want the token that there is", r)
 			s.says(warningsOf(resp), "is kept", "upstream refused the credentials", "next attempt at ",
-				"vault write mastersindia/config/gst password=-")
+				"vault write mastersindia/config/gst password=@file")
 		}
 		s.wantLogins(2, "(none in the pause)")
 	})
