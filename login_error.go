@@ -187,7 +187,7 @@ func credentialArgs(protocol upstream.Protocol) string {
 	return args
 }
 
-// secretArgs are the secrets of the protocol as arguments of a command. One that is typed as standard input would be on the screen.
+// secretArgs are the secrets of the protocol as arguments of a command. One that is typed on standard input would be seen.
 func secretArgs(protocol upstream.Protocol) string {
 	spec := specOf(string(protocol))
 	var args []string
