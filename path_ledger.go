@@ -87,7 +87,7 @@ func ledgerFields() map[string]*framework.FieldSchema {
 			tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired),
 		"issued_at":    timeField("When the token's life began."),
 		"expires_at":   timeField("When the token expires."),
-		"usable_until": timeField("Time until which the upstream accepts the token, as far as known; may be before expires_at."),
+		"usable_until": timeField("Time until which the upstream accepts the token, as far as known; may differ from expires_at."),
 		"reason":       textField("Why the login was made: first_read, rotation, forced, rejected, verification or after_revoke."),
 	}
 }

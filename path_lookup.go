@@ -213,6 +213,8 @@ type issued struct {
 	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream. pending is set if the upstream goes on
 	// being asked to, under settings that are no longer in force.
 	out, revocable, pending bool
+	// clockSet is set if the clock was set since, so that usableUntil is the latest of several ends.
+	clockSet bool
 	// why is why the upstream has not revoked it; "" where that is not known.
 	why string
 }
@@ -237,7 +239,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now account.Readin
 	}
 	t := issued{
 		Entry: e, config: config, usableUntil: until, account: known.Account,
-		out: out, revocable: token.Revocable, why: token.Why,
+		out: out, revocable: token.Revocable, why: token.Why, clockSet: out && !token.Token.IsEndSure(),
 	}
 	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(until) {
 		t.usableUntil = e.RevokedAt
@@ -278,6 +280,9 @@ func (t *issued) advice(mount string, now time.Time) string {
 			"ledger/" + t.config
 	}
 	until := timeText(t.usableUntil)
+	if t.clockSet {
+		until += " at the latest, as the clock was set since"
+	}
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
 	switch {
 	case t.unread != nil:

@@ -5,6 +5,7 @@ package test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -240,5 +241,32 @@ func TestClock_WrongForAMinuteEndsNoLeakedToken(t *testing.T) {
 		until, err := time.Parse(time.RFC3339, tokens[first.id].validUntil)
 		check.NoError(t, err)
 		check.True(t, until.After(s.Clock.Now()), "revoke/ says that it was valid until %s, and it is %s", until, s.Clock.Now())
+	})
+}
+
+// A plugin starts with a clock that is wrong, as on a machine without one, and that is set right: no dead token is called valid for
+// longer than it could be.
+func TestClock_WrongAtStartEndsDeadTokens(t *testing.T) {
+	eachOf(t, []time.Duration{0, 5*time.Hour + 30*time.Minute, -10 * 365 * 24 * time.Hour}, func(t *testing.T, off time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		advance(10 * time.Minute)
+		s.mustRotate()
+		s.Stop()
+		s.Clock.Jump(off)
+		s.Start()
+		advance(time.Minute)
+		s.Clock.Jump(-off)
+		advance(10 * time.Minute)
+		found := s.lookUp("token_id", first.id)
+		check.True(t, off == 0 || strings.Contains(found.Advice, "at the latest, as the clock was set since"), "advice %q", found.Advice)
+		s.revoke("")
+		advance(2 * time.Hour)
+		check.Require(t, !s.Simulator.TokenAlive(first.access), "alive: tests nothing")
+		found = s.lookUp("token_id", first.id)
+		check.True(t, !found.UsableUntil.After(s.Clock.Now()), "usable until %s, and it is %s", found.UsableUntil, s.Clock.Now())
+		advance(60 * 24 * time.Hour)
+		s.forgotten(first.id)
 	})
 }

@@ -18,6 +18,8 @@ type clockStep struct {
 	forward, back time.Duration
 	// lowered is by how much further back the clock was set than it ever was.
 	lowered time.Duration
+	// now is the wall clock after the step.
+	now time.Time
 }
 
 // slack is by how much later than it looks a thing may end, if of all steps since one was a mistake: forward is for a clock that
@@ -35,7 +37,7 @@ func (s slack) after(by clockStep) slack {
 
 // since is how the clock was set since then, by the same process.
 func (s ClockSteps) since(then ClockSteps) clockStep {
-	return clockStep{s.Forward - then.Forward, s.Back - then.Back, s.Lowered - then.Lowered}
+	return clockStep{forward: s.Forward - then.Forward, back: s.Back - then.Back, lowered: s.Lowered - then.Lowered}
 }
 
 // of is a time after the step.
@@ -51,7 +53,9 @@ func (s clockStep) token(t *Token) *Token {
 		return nil
 	}
 	next := *t
-	next.IssuedAt, next.ExpiresAt, next.slack = s.of(t.IssuedAt), s.of(t.ExpiresAt), t.slack.after(s)
+	next.IssuedAt, next.ExpiresAt = s.of(t.IssuedAt), s.of(t.ExpiresAt)
+	// It was issued before now: by this step, it does not end later than its life from now on.
+	next.slack = t.slack.after(s).atMost(max(t.slack.max(), s.now.Add(t.lifeTold()).Sub(next.endTold())))
 	next.refreshExpiresAt, next.revokedAt = s.of(t.refreshExpiresAt), s.of(t.revokedAt)
 	return &next
 }
@@ -92,15 +96,15 @@ func (s clockStep) tokens(all []*Token) []*Token {
 func (s *State) IsBehind(clock ClockSteps) bool { return clock.since(s.clock) != clockStep{} }
 
 // At is the State by the clock as it goes now.
-func (s *State) At(clock ClockSteps) State {
+func (s *State) At(clock ClockSteps, now Reading) State {
 	next := *s
-	next.move(clock)
+	next.move(clock, now)
 	return next
 }
 
 // followClock takes the State along where the wall clock was set.
 func (t *transition) followClock() {
-	if by := t.move(t.env.Clock); t.Known != unknown {
+	if by := t.move(t.env.Clock, t.env.Reading); t.Known != unknown {
 		t.moved(by)
 	}
 }
@@ -118,11 +122,12 @@ func (t *transition) moved(by clockStep) {
 }
 
 // move takes all that has a time along, and returns how the clock was set.
-func (s *State) move(clock ClockSteps) (by clockStep) {
+func (s *State) move(clock ClockSteps, now Reading) (by clockStep) {
 	by, s.clock = clock.since(s.clock), clock
 	if by == (clockStep{}) {
 		return by
 	}
+	by.now = now.Wall
 	s.Current = by.token(s.Current)
 	s.Superseded, s.Deleted = by.tokens(s.Superseded), by.tokens(s.Deleted)
 	s.Revoked = slices.Clone(s.Revoked)
@@ -149,7 +154,7 @@ func (s *State) move(clock ClockSteps) (by clockStep) {
 func (t *transition) fromOtherProcess() {
 	now, stored := t.env.Wall, t.Failures
 	t.clock = ClockSteps{}
-	t.moved(t.move(t.env.Clock))
+	t.moved(t.move(t.env.Clock, t.env.Reading))
 	if c := t.Current; c != nil && c.IssuedAt.Sub(now) > clockTolerance { // how much of its life is left is not known
 		t.Suspect = true
 	}

@@ -174,7 +174,7 @@ func (w *modelWorld) env() Env {
 
 // inTime is the state by the clock as it goes now.
 func (w *modelWorld) inTime() *State {
-	s := w.state.At(w.env().Clock)
+	s := w.state.At(w.env().Clock, w.now())
 	return &s
 }
 

@@ -46,7 +46,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 	if own := r.Clock.Process; !own.IsZero() && own.Equal(t.env.Clock.Process) {
 		t.clock.Forward, t.clock.Back, t.clock.Lowered = r.Clock.Forward, r.Clock.Back, r.Clock.Lowered
-		t.moved(t.move(t.env.Clock)) // it may have been set since this was stored
+		t.moved(t.move(t.env.Clock, t.env.Reading)) // it may have been set since this was stored
 		return
 	}
 	t.fromOtherProcess()

@@ -182,6 +182,9 @@ func (t *Token) clamp(limit time.Duration) *Token {
 // ValidUntil is until when the upstream may accept the token, as far as it has told, whichever way the clock was set by mistake.
 func (t *Token) ValidUntil() time.Time { return t.endTold().Add(t.slack.max()) }
 
+// IsEndSure reports whether ValidUntil is what the upstream has told: the clock was not set since.
+func (t *Token) IsEndSure() bool { return t.slack == slack{} }
+
 // endTold is the end that the upstream has told, by the clock as it goes now.
 func (t *Token) endTold() time.Time { return t.IssuedAt.Add(t.lifeTold()) }
 

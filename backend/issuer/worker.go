@@ -71,9 +71,9 @@ func (i *Issuer) acquire(name string) *worker {
 		w, ok := i.workers.of(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
-			_, steps := i.now()
+			now, steps := i.now()
 			made.guarded = locked{
-				worker: made, state: new(account.State).At(steps), changed: make(chan struct{}),
+				worker: made, state: new(account.State).At(steps, now), changed: make(chan struct{}),
 				revoking: make(map[string]bool), former: make(map[*Account][]*Token),
 				revokeAfter: make(map[string]time.Duration), revokeErrors: make(map[string]string),
 			}
