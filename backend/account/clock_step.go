@@ -18,8 +18,6 @@ type clockStep struct {
 	forward, back time.Duration
 	// lowered is by how much further back the clock was set than it ever was.
 	lowered time.Duration
-	// now is the wall clock after the step.
-	now time.Time
 }
 
 // slack is by how much later than it looks a thing may end, if of all steps since one was a mistake: forward is for a clock that
@@ -37,7 +35,7 @@ func (s slack) after(by clockStep) slack {
 
 // since is how the clock was set since then, by the same process.
 func (s ClockSteps) since(then ClockSteps) clockStep {
-	return clockStep{forward: s.Forward - then.Forward, back: s.Back - then.Back, lowered: s.Lowered - then.Lowered}
+	return clockStep{s.Forward - then.Forward, s.Back - then.Back, s.Lowered - then.Lowered}
 }
 
 // of is a time after the step.
@@ -48,14 +46,15 @@ func (s clockStep) of(t time.Time) time.Time {
 	return t.Add(-s.back)
 }
 
-func (s clockStep) token(t *Token) *Token {
+// token is a token after the step. now is the wall clock then.
+func (s clockStep) token(t *Token, now time.Time) *Token {
 	if t == nil {
 		return nil
 	}
 	next := *t
 	next.IssuedAt, next.ExpiresAt = s.of(t.IssuedAt), s.of(t.ExpiresAt)
 	// It was issued before now: by this step, it does not end later than its life from now on.
-	next.slack = t.slack.after(s).atMost(max(t.slack.max(), s.now.Add(t.lifeTold()).Sub(next.endTold())))
+	next.slack = t.slack.after(s).atMost(max(t.slack.max(), now.Add(t.lifeTold()).Sub(next.endTold())))
 	next.refreshExpiresAt, next.revokedAt = s.of(t.refreshExpiresAt), s.of(t.revokedAt)
 	return &next
 }
@@ -84,10 +83,10 @@ func (s clockStep) failures(all []failedLogin) []failedLogin {
 	return all
 }
 
-func (s clockStep) tokens(all []*Token) []*Token {
+func (s clockStep) tokens(all []*Token, now time.Time) []*Token {
 	all = slices.Clone(all)
 	for n, t := range all {
-		all[n] = s.token(t)
+		all[n] = s.token(t, now)
 	}
 	return all
 }
@@ -127,22 +126,21 @@ func (s *State) move(clock ClockSteps, now Reading) (by clockStep) {
 	if by == (clockStep{}) {
 		return by
 	}
-	by.now = now.Wall
-	s.Current = by.token(s.Current)
-	s.Superseded, s.Deleted = by.tokens(s.Superseded), by.tokens(s.Deleted)
+	s.Current = by.token(s.Current, now.Wall)
+	s.Superseded, s.Deleted = by.tokens(s.Superseded, now.Wall), by.tokens(s.Deleted, now.Wall)
 	s.Revoked = slices.Clone(s.Revoked)
 	for n, r := range s.Revoked {
 		s.Revoked[n] = revokedToken{ID: r.ID, End: by.of(r.End), slack: r.slack.after(by)}
 	}
 	s.Outbox = slices.Clone(s.Outbox)
 	for n, o := range s.Outbox {
-		s.Outbox[n].Token = by.token(o.Token)
+		s.Outbox[n].Token = by.token(o.Token, now.Wall)
 	}
 	s.setFailures(by.failures(s.Failures))
 	s.ForcedAt, s.RejectedAt, s.RevokedAt = by.of(s.ForcedAt), by.of(s.RejectedAt), by.of(s.RevokedAt)
 	if s.Work != nil {
 		work := *s.Work
-		work.Began.Wall, work.Token, work.failures = by.of(work.Began.Wall), by.token(work.Token), by.failures(work.failures)
+		work.Began.Wall, work.Token, work.failures = by.of(work.Began.Wall), by.token(work.Token, now.Wall), by.failures(work.failures)
 		work.Failure = lastOf(work.failures, work.Account)
 		s.Work = &work
 	}

@@ -105,10 +105,7 @@ func (e LoginEnded) apply(t *transition) {
 	if w == nil || w.ID != e.Work || w.Step != loggingIn {
 		return // the account has changed since, and the login was given up
 	}
-	if by := t.env.Clock.since(e.Clock); by != (clockStep{}) {
-		by.now = t.env.Wall
-		e.Token = by.token(e.Token)
-	}
+	e.Token = t.env.Clock.since(e.Clock).token(e.Token, t.env.Wall)
 	if w.verifies() {
 		t.verified(w, e)
 		return

@@ -92,7 +92,7 @@ type ghostHold struct {
 	login      string
 	version    uint64
 	durable    bool
-	// offClock says that the wall clock was set back since: only this process knows how long the hold lasts.
+	// offClock says that the wall clock was set since: only this process knows how long the hold lasts.
 	offClock bool
 	// earlier says that an earlier process has stored it: it ends when the clock says so.
 	earlier bool

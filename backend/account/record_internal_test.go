@@ -59,11 +59,12 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 			}
 		}
 		want := len(s.Superseded)
-		check.True(t, told >= want && want >= 190, "refresh tokens of %d bytes: the outbox has %d of %d revocations", size, told, want)
+		check.Equal(t, want, min(maxSuperseded, maxRefreshBytes/size), "with refresh tokens of %d bytes, the tokens that are kept", size)
+		check.True(t, told >= want, "refresh tokens of %d bytes: the outbox has %d of %d revocations", size, told, want)
 	}
 }
 
-// manyTokens is the state after more logins than it keeps tokens of, ten seconds apart, none of which the ledger has taken.
+// manyTokens is the state after more logins than it keeps tokens of, ten seconds apart. The ledger has taken none of them.
 func manyTokens(now Reading, s State, refreshBytes int) (State, Reading) {
 	const generation = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	s.Known, s.Generation, s.clock = known, generation, s.clock.See(now)

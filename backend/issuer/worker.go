@@ -173,7 +173,8 @@ func (w *worker) env(active bool) account.Env {
 // notAfter is the time of a mark, in nanoseconds, or zero for none. One of before the clock was set back is now.
 func notAfter(now time.Time, mark *atomic.Int64) time.Time {
 	at := mark.Load()
-	if n := now.UnixNano(); at > n && mark.CompareAndSwap(at, n) {
+	if n := now.UnixNano(); at > n {
+		_ = mark.CompareAndSwap(at, n) // a later mark stays
 		at = n
 	}
 	if at == 0 {

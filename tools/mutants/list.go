@@ -56,7 +56,7 @@ func mutants() []mutant {
 		{"a clock that is set back lengthens holds", "clock_step.go", "next.NextAttempt = s.of(f.NextAttempt).Add(s.forward)", "next.NextAttempt = f.NextAttempt.Add(s.forward)"},
 		{"a clock that is set forward ends holds", "clock_step.go", "next.NextAttempt = s.of(f.NextAttempt).Add(s.forward)", "next.NextAttempt = s.of(f.NextAttempt)"},
 		{"a hold that was stored outlasts its length", "clock_step.go", "if next.latest.Before(f.stored) {", "if false {"},
-		{"a login's token is by the clock as it was when that began", "login.go", "\t\te.Token = by.token(e.Token)\n", ""},
+		{"a login's token is by the clock as it was when that began", "login.go", "\te.Token = t.env.Clock.since(e.Clock).token(e.Token, t.env.Wall)\n", ""},
 		{"what another process has stored is by the clock of now", "clock_step.go", "\tt.clock = ClockSteps{}\n", ""},
 		{"what this process has stored is by the clock of now", "restore.go", "t.clock.Forward, t.clock.Back, t.clock.Lowered = r.Clock.Forward, r.Clock.Back, r.Clock.Lowered", ""},
 		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},

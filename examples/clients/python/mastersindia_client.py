@@ -141,7 +141,8 @@ class Client:
         if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
                               f"{_said(token, status, reply, method, earlier)}", status, _hide(token, reply))
-        if _doubt(method) and 200 <= status < 300 and status != 204 and not (_own_type(headers) or _is_object(reply)):
+        if _doubt(method) and 200 <= status < 300 and status != 204 and not (
+                _own_type(headers) or _not_json(reply) is None and _is_object(reply)):
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON object (token_id {token['token_id']}){DOUBT}: "
                               f"{_hide(token, reply)}", status, _hide(token, reply))
         if not 200 <= status < 300:
@@ -321,8 +322,8 @@ def _own_type(headers):
 
 
 def _is_object(text):
-    """Reports whether this is a JSON object, or several."""
-    return _not_json(text) is None and text.lstrip()[0] in "{["
+    """Reports whether JSON is an object, or several."""
+    return bool(re.match(r"\s*[{[]", text))
 
 
 def _not_json(text):
