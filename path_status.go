@@ -7,12 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
-	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
@@ -20,6 +18,9 @@ import (
 )
 
 const (
+	// mostStatusReads bounds the accounts that a list loads completely.
+	mostStatusReads = 256
+
 	statusHelpSynopsis    = "Read the health of an account."
 	statusHelpDescription = `
 Returns the state of an account, any problem, and the command to fix it. Never
@@ -140,36 +141,25 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	if err != nil {
 		return nil, err
 	}
-	found, unread := make([]*issuer.Status, len(names)), make([]error, len(names))
 	notYet, restored := b.issuer.Unread()
 	isTakenUp := restored && len(notYet) == 0
-	var group errgroup.Group
-	group.SetLimit(mostListReads)
-	for n, name := range names {
-		if status, known := b.issuer.Known(name); known {
-			found[n] = &status
-			continue
+	return listEntries(names, func(n int, name string) (map[string]any, error) {
+		status, err := b.statusInList(ctx, name, !isTakenUp || n < mostStatusReads)
+		if status == nil || err != nil {
+			return nil, err
 		}
-		group.Go(func() error {
-			found[n], unread[n] = b.statusAtRest(ctx, name, !isTakenUp || n < mostListDetails || b.issuer.InMemory(name))
-			return nil
-		})
-	}
-	_ = group.Wait() // no member returns an error
-	info := make(map[string]any, len(names))
-	for n, name := range names {
-		if found[n] != nil && unread[n] == nil {
-			info[name] = b.statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
-		}
-	}
-	return listResponse(names, info, slices.DeleteFunc(unread, func(err error) bool { return err == nil }))
+		return b.statusSummary(req.MountPoint, name, *status, b.clock().Wall), nil
+	})
 }
 
-// statusAtRest is the status of an account that is not in memory; nil if it was deleted meanwhile. Such an account is idle or
-// paused, unless another node has written the config, or the engine has just started and has yet to read it: so the first ones,
-// those that are to be read again, and all until the engine has read them, are loaded completely; of the rest only the config is.
-func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
-	if whole {
+// statusInList is the status of an account; nil if it was deleted meanwhile. One that is not in memory is idle or paused, unless
+// another node has written the config, or the engine has just started and has yet to read it: so the first ones, those that are to
+// be read again, and all until the engine has read them, are loaded completely; of the rest only the config is.
+func (b *backend) statusInList(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
+	if status, known := b.issuer.Known(name); known {
+		return &status, nil
+	}
+	if whole || b.issuer.InMemory(name) {
 		status, err := b.issuer.Status(ctx, name)
 		if errors.Is(err, issuer.ErrNoAccount) {
 			return nil, nil //nolint:nilnil // see above

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -19,10 +20,8 @@ import (
 const (
 	fieldName = "name"
 	// listDescription describes every list in OpenAPI.
-	listDescription = "keys has the names, and key_info the most important facts of each; in a long list, of the first ones."
-	// mostListDetails bounds the entries that one list reads for their details.
-	mostListDetails = 256
-	// mostListReads bounds the concurrent reads.
+	listDescription = "keys has the names, and key_info the most important facts of each."
+	// mostListReads bounds the concurrent reads of one list.
 	mostListReads = 16
 )
 
@@ -121,33 +120,37 @@ func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 	return field
 }
 
-// listResponse is a list with facts; Vault makes a 404 of an empty one. It warns of entries that cannot be read: one of them must
-// not hide all others. Where storage fails and gives none of those that were looked up, that is the error.
-func listResponse(names []string, info map[string]any, unread []error) (*logical.Response, error) {
+// listEntries is a list with the facts that read returns for each name, or nil for one that was deleted meanwhile; Vault makes a
+// 404 of an empty list. It warns of entries that cannot be read: one of them must not hide all others. Where storage fails and
+// gives none at all, that is the error.
+func listEntries(names []string, read func(n int, name string) (map[string]any, error)) (*logical.Response, error) {
+	facts, unread := make([]map[string]any, len(names)), make([]error, len(names))
+	var group errgroup.Group
+	group.SetLimit(mostListReads)
+	for n, name := range names {
+		group.Go(func() error {
+			facts[n], unread[n] = read(n, name)
+			return nil
+		})
+	}
+	_ = group.Wait() // no member returns an error
+	info := make(map[string]any, len(names))
+	for n, name := range names {
+		if facts[n] != nil && unread[n] == nil {
+			info[name] = facts[n]
+		}
+	}
 	resp := logical.ListResponseWithInfo(names, info)
 	for _, err := range unread {
-		if len(info) == 0 && !stored.IsDamaged(err) {
+		switch {
+		case err == nil:
+		case len(info) == 0 && !stored.IsDamaged(err):
 			return nil, err
+		default:
+			resp.AddWarning("Details are missing here: " + err.Error() + ".")
 		}
-		resp.AddWarning("Details are missing here: " + err.Error() + ".")
 	}
 	return resp, nil
-}
-
-// listEntries is a list with the facts that read returns for each stored entry, or nil for one that was deleted meanwhile.
-func listEntries(names []string, read func(name string) (map[string]any, error)) (*logical.Response, error) {
-	info := make(map[string]any)
-	var unread []error
-	for _, name := range names[:min(len(names), mostListDetails)] {
-		facts, err := read(name)
-		switch {
-		case err != nil:
-			unread = append(unread, err)
-		case facts != nil:
-			info[name] = facts
-		}
-	}
-	return listResponse(names, info, unread)
 }
 
 // display names an operation in OpenAPI.

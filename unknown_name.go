@@ -66,8 +66,12 @@ func (b *backend) otherKind(ctx context.Context, mount, prefix, name string) str
 	return fmt.Sprintf(": that is a config; its roles are %s: vault delete %srole/%s", strings.Join(roles, ", "), mount, roles[0])
 }
 
-// mostRolesNamed bounds the roles in a message.
-const mostRolesNamed = 5
+const (
+	// mostRolesNamed bounds the roles in a message.
+	mostRolesNamed = 5
+	// mostRolesSearched bounds the roles that are read for it.
+	mostRolesSearched = 256
+)
 
 // roleNamed returns the role whose name was given for that of a config, or nil. A role of a deleted config may have its name:
 // that is none.
@@ -220,7 +224,7 @@ func (b *backend) rolesOf(ctx context.Context, config string) (roles []string, u
 		return nil, 0, err
 	}
 	for n, name := range names {
-		if n == mostListDetails || len(roles) == mostRolesNamed {
+		if n == mostRolesSearched || len(roles) == mostRolesNamed {
 			return roles, len(names) - n, nil
 		}
 		r, err := b.store.role(ctx, name)

@@ -117,7 +117,8 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 		keys, _ := resp.Data["keys"].([]string)
 		info, _ := resp.Data["key_info"].(map[string]any)
 		t.Logf("list %s: %d keys, %d with facts, in %s", prefix, len(keys), len(info), time.Since(began))
-		check.True(t, len(keys) >= manyAccounts+1, "list %s has %d keys, want at least %d", prefix, len(keys), manyAccounts+1)
+		check.True(t, len(keys) >= manyAccounts+1 && len(info) == len(keys), "list %s has %d keys and facts of %d, want %d of both",
+			prefix, len(keys), len(info), manyAccounts+1)
 	}
 	// The quickest of several: the machine may be busy with other things, but it is not so all the time.
 	periodic := time.Hour
