@@ -104,6 +104,36 @@ func TestLogs_BlockedLogin(t *testing.T) {
 	})
 }
 
+func TestLogs_AccountNotLoadedAtStart(t *testing.T) {
+	t.Parallel()
+	timed(t, "damaged", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.read("token/app")
+		w.put("token/gst", `{"schema":1,`)
+		w.Reload()
+		advance(time.Hour)
+		line := book.last(t, "an account cannot be loaded")
+		said, _ := line["error"].(string)
+		check.True(t, line["@level"] == "error" && line["config"] == "gst" && strings.Contains(said, "token/gst"), "line %v", line)
+		lines := book.lines(t, "an account cannot be loaded")
+		check.True(t, len(lines) == 1, "it is said %d times, and cannot change by itself", len(lines))
+	})
+	timed(t, "not given by storage", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.read("token/app")
+		w.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage())
+		w.Reload()
+		advance(time.Second)
+		line := book.last(t, "stored accounts could not be loaded: it will be tried again")
+		said, _ := line["error"].(string)
+		check.True(t, line["@level"] == "warn" && line["accounts"] == 1.0 && strings.Contains(said, mounttest.ErrStorage().Error()), "line %v", line)
+		w.Storage.Heal()
+		advance(2 * time.Minute)
+		lines := book.lines(t, "stored accounts could not be loaded: it will be tried again")
+		check.True(t, len(lines) == 1, "%d lines once storage works", len(lines))
+	})
+}
+
 func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "by the end of the process", func(t *testing.T) {

@@ -432,6 +432,28 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 	})
 }
 
+// The account cannot even be loaded: monitoring sees the reads that fail nevertheless.
+func TestMetrics_ReadsOfUnloadedAccountFail(t *testing.T) {
+	each(t, map[string]func(*testMount){
+		"damaged record": func(s *testMount) { s.put("token/gst", `{"schema":1,`) },
+		"damaged config": func(s *testMount) { s.put("config/gst", `{"schema":1,`) },
+		"no record":      func(s *testMount) { s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage()) },
+		"no config":      func(s *testMount) { s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage()) },
+	}, func(t *testing.T, spoil func(*testMount)) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		advance(time.Second)
+		s.Stop()
+		spoil(s)
+		s.Start()
+		for range 10 {
+			s.failed("app")
+		}
+		reads := s.scrape().counted("reads_total")
+		check.True(t, reads["error"] == 10, "reads_total %v after ten reads that failed", reads)
+	})
+}
+
 func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

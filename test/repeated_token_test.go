@@ -657,3 +657,18 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 		check.True(t, left <= time.Minute || strings.Contains(message, "repeat"), "no login is made for %s, and the status says why: %s", left, message)
 	})
 }
+
+// Readers have found for hours that the upstream repeats what was revoked: a login by hand that finds it again keeps their pause.
+func TestRepeatedToken_ForcedLoginKeepsHold(t *testing.T) {
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
+		s.repeating(24*time.Hour, 0)
+		s.token("app")
+		advance(time.Minute)
+		s.write("revoke/gst", nil)
+		s.readEvery("app", 10*time.Second, 6*time.Hour)
+		next := moment(t, s.status(), "next_attempt_at")
+		advance(next.Add(-5 * time.Minute).Sub(s.Clock.Now()))
+		s.says(s.failedRotate().Error(), "repeats a token that was revoked")
+		check.Equal(t, moment(t, s.status(), "next_attempt_at"), next, "the next attempt after a login by hand")
+	})
+}

@@ -196,6 +196,7 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 			held = old.Failure
 		}
 	}
+	again, repeats := errors.AsType[*repeatError](err)
 	switch {
 	case held != nil:
 		f.Step, f.NextAttempt = held.Step, held.NextAttempt
@@ -205,16 +206,16 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 	default:
 		f.Step = step + 1
 		f.NextAttempt = env.Wall.Add(holdLength(f.Step, retryAfter, life, env.Chance))
+		if repeats {
+			f.NextAttempt = later(f.NextAttempt, again.until)
+		}
 		if before.Holds(env.Reading) && f.NextAttempt.After(before.NextAttempt) {
 			f.NextAttempt = before.NextAttempt
 		}
 	}
 	f.NextAttempt = later(f.NextAttempt, env.Wall.Add(retryAfter))
-	if again, ok := errors.AsType[*repeatError](err); ok {
-		f.NextAttempt = later(f.NextAttempt, again.until)
-		if again.isEnd {
-			f.NextAttempt = later(again.until, env.Wall.Add(firstBackoff))
-		}
+	if repeats && again.isEnd { // there is no other token before
+		f.NextAttempt = later(again.until, env.Wall.Add(firstBackoff))
 	}
 	return append(next, failedLogin{f, sent})
 }

@@ -713,11 +713,20 @@ func (w *modelWorld) checkFailures(before *State, event Event) {
 	if got != want {
 		w.breaks(ruleStatus, fmt.Sprintf("%d failed logins since the last success, and there were %d", got, want))
 	}
-	failed, ok := errors.AsType[*upstream.Error](s.LoginErr)
+	if before.Work == nil || before.Work.Reason != ReasonForced || !before.Failure.Holds(w.now()) {
+		return
+	}
 	isOpen := slices.ContainsFunc(before.Failures, func(f failedLogin) bool {
 		return f.Refused() && f.Holds(w.now()) && f.concerns(sentBy(s.Account, false))
 	})
-	if ok && failed.Kind == upstream.Rejected && isOpen && s.Failure.Left(w.now()) > before.Failure.Left(w.now())+tolerance {
+	longest, failed, again := before.Failure.Left(w.now()), new(upstream.Error), new(repeatError)
+	if errors.As(s.LoginErr, &failed) {
+		longest = max(longest, failed.RetryAfter)
+	}
+	switch {
+	case failed.Kind == upstream.Rejected && !isOpen: // the first refusal
+	case errors.As(s.LoginErr, &again) && again.isEnd: // there is no other token before
+	case s.Failure.Left(w.now()) > longest+tolerance:
 		w.breaks(ruleHold, "a login by hand moves the next attempt")
 	}
 }

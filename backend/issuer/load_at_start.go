@@ -43,20 +43,28 @@ func (i *Issuer) restoreFrom(ctx context.Context, names []string) (left []string
 		i.guard(func() { names, err = i.store.List(ctx) })
 		if err != nil {
 			if ctx.Err() == nil {
-				i.logger.Warn("the stored tokens could not be listed: it will be tried again", "error", err)
+				i.logger.Warn("stored accounts could not be loaded: it will be tried again", "error", err)
 			}
 			return nil, false
 		}
 	}
+	var failed error
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return nil, true
 		}
 		err := errPanic
 		i.guard(func() { err = i.restoreOne(ctx, name) })
-		if err != nil && !errors.Is(err, ErrNoAccount) && !stored.IsDamaged(err) {
-			left = append(left, name)
+		switch {
+		case err == nil, errors.Is(err, ErrNoAccount):
+		case stored.IsDamaged(err):
+			i.logger.Error("an account cannot be loaded", "config", name, "error", err)
+		default:
+			left, failed = append(left, name), err
 		}
+	}
+	if failed != nil && ctx.Err() == nil {
+		i.logger.Warn("stored accounts could not be loaded: it will be tried again", "accounts", len(left), "error", failed)
 	}
 	return left, len(left) == 0
 }

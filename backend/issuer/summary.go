@@ -128,7 +128,7 @@ func (w *worker) count(err error, now Reading) {
 		return
 	}
 	w.do(func(l *locked) {
-		if l.state.HasSettings() {
+		if !l.state.IsAbsent() { // it may be one that cannot be loaded
 			w.counted().Read(readResult(err))
 		}
 	})
