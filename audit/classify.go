@@ -32,10 +32,11 @@ var (
 	// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
 	administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 	// forwards are logical.ErrReadOnly and logical.ErrPerfStandbyPleaseForward, by which a standby passes a request on, also masked.
-	forwards      = regexp.MustCompile(`cannot write to readonly storage|please forward to the active node|^\S+$`)
+	forwards      = regexp.MustCompile(`cannot write to readonly storage|please for|^\S+$|^\W+\w+( \w+)*\W+$`)
 	operationName = regexp.MustCompile("^(create|read|update|patch|delete|list|scan|recover|header|help|renew|revoke|rotate)$")
 	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
-	mountAccessor = regexp.MustCompile("^(.*_[0-9a-f]{8}|[^_]*)$") // of a mount, as Vault makes one, or hashed by a collector
+	mountAccessor = regexp.MustCompile("^(.*_[0-9a-f]{8}|[^_]*)$")                         // of a mount, as Vault makes one, or hashed by a collector
+	wrappingPath  = regexp.MustCompile("^(sys/wrapping/(re|un)?wrap|cubbyhole/response)$") // with a Vault token
 	leavesOut     = regexp.MustCompile(`"(filter|exclude|fallback)"`)
 	denial        = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.
@@ -176,7 +177,7 @@ func (e *entry) missing(outcome int, by caller, reported, mount, path string) (n
 		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
 		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID},
 		{"request.operation", operationName.FindString(r.Operation)}} {
-		if field[1] == "" && (ofEngine || strings.HasPrefix(field[0], "request.")) {
+		if field[1] == "" && (ofEngine || field[0][0] == 'r' || field[0] == "auth.accessor" && wrappingPath.MatchString(path)) {
 			names += " " + field[0]
 		}
 	}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -208,5 +209,40 @@ func TestLeak_ShortTokenAsAName(t *testing.T) {
 			l.Do(unwrap(people[1], "w", data))
 		}, tuned()...)
 		wantLeak(t, search(t, token, path), exitOK, "userpass-asha userpass-bina", "")
+	}
+}
+
+// TestMasked_WhoUnwraps: callers who have no entity, and whose accessors and Vault tokens are masked, cannot be told apart by one name.
+func TestMasked_WhoUnwraps(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "audit-device-key"})
+	p := People()
+	holder := func(name string) Caller { return Caller{Name: name, Remote: "10.1.0.9", Policies: []string{"default"}} }
+	for name, second := range map[string]func(l *Log){
+		"nobody else": func(*Log) {},
+		"another who unwraps": func(l *Log) {
+			l.Do(Request{By: p[3], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "v"})
+			l.Do(unwrap(holder("token-b"), "v", l.Answer(Token(1), "gst")))
+		},
+		"another who wraps the token": func(l *Log) {
+			l.Do(Request{By: holder("token-b"), Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": Token(1)}, Wrap: "v"})
+			l.Do(unwrap(p[1], "v", map[string]any{"note": Token(1)}))
+		},
+	} {
+		text := logOf(t, "audit-device-key", func(l *Log) {
+			readByAsha(l)
+			l.Do(Request{By: p[3], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+			l.Do(unwrap(holder("token-a"), "w", l.Answer(Token(1), "gst")))
+			second(l)
+		}, "issued_at")
+		text = regexp.MustCompile(`"display_name":"token-[ab]"`).ReplaceAllString(text, `"display_name":"token"`)
+		for _, mask := range []any{"***", "[REDACTED]", nil} {
+			masked := text
+			for _, field := range []string{"auth.accessor", "auth.client_token", "request.client_token", "request.client_token_accessor"} {
+				masked = replaced(t, masked, field, mask)
+			}
+			if got := search(t, Token(1), file(t, masked)); got.code != exitIncomplete {
+				t.Errorf("%s, %v: who unwrapped it is not known, and the report is complete: %+v", name, mask, got)
+			}
+		}
 	}
 }

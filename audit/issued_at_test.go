@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -266,4 +267,65 @@ func TestIssuedAt_ClockThatWasNeverSet(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-bina", "")
 	unset := replaced(t, lines[0]+lines[1], "time", "2000-01-01T00:00:00Z") + lines[2] + lines[3]
 	wantLeak(t, search(t, Token(1), file(t, unset)), exitIncomplete, "userpass-bina", "")
+}
+
+// TestIssuedAt_NodeThatBeginsTooLate: the log of one node begins before the token was issued. That of another one, which gave it, was
+// rotated since, and the file from before is not here: more files of the first node do not make up for it.
+func TestIssuedAt_NodeThatBeginsTooLate(t *testing.T) {
+	withoutVault(t)
+	p := People()
+	leads := split(logOf(t, "", func(l *Log) {
+		l.Wait(24 * time.Hour)
+		l.Read(p[1], "billing", Token(1), "gst") // when it was issued
+		l.Wait(20 * time.Hour)
+		readByAsha(l)
+	}, tuned()...))
+	before, after := strings.Join(leads[:2], ""), strings.Join(leads[2:], "")
+	wantLeak(t, search(t, Token(1), file(t, after)), exitIncomplete, "userpass-asha", "")
+	for name, other := range map[string]string{
+		"a standby that logs by itself": logOf(t, "", func(l *Log) {
+			l.n = 5000
+			l.Other(p[2])
+			l.Wait(72 * time.Hour)
+			l.Read(p[2], "billing", Token(9), "gst")
+		}, tuned()...),
+		"the one that led before": logOf(t, "", func(l *Log) { l.n = 5000; l.Read(p[2], "billing", Token(9), "gst") }, tuned()...),
+	} {
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), file(t, other), file(t, after)), exitIncomplete, "userpass-asha", "")
+		wantLeak(t, search(t, Token(1), file(t, after), file(t, other), file(t, after)), exitIncomplete, "userpass-asha", "")
+	}
+	one := logOf(t, "", func(l *Log) { l.n = 5000; l.Other(p[2]) })
+	wantLeak(t, search(t, Token(1), file(t, one+before), file(t, after)), exitOK, "userpass-asha userpass-bina", "")
+}
+
+// TestIssuedAt_FilesThatBeginLater: files that begin after the token was issued, and of which no earlier one is missing.
+func TestIssuedAt_FilesThatBeginLater(t *testing.T) {
+	withoutVault(t)
+	p := People()
+	lines := split(logOf(t, "", func(l *Log) {
+		l.Other(p[2])
+		l.Wait(24 * time.Hour)
+		l.Read(p[1], "billing", Token(1), "gst")
+		l.Wait(20 * time.Hour)
+		readByAsha(l)
+	}, tuned()...))
+	first, rest := strings.Join(lines[:4], ""), strings.Join(lines[4:], "")
+	for name, files := range map[string][2]string{
+		"rotated with the date":          {"audit.log-20260301.gz", "audit.log"},
+		"rotated with the date and time": {"0.log.20260302-101112", "0.log"},
+		"rotated by seconds":             {"audit-1772352000.log", "audit.log"},
+		"another node takes over":        {"vault-0.log", "vault-1.log"},
+	} {
+		folder := t.TempDir()
+		for n, text := range []string{first, rest} {
+			if err := os.WriteFile(filepath.Join(folder, files[n]), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), filepath.Join(folder, files[0]), filepath.Join(folder, files[1])), exitOK, "userpass-asha userpass-bina", "")
+	}
+	t.Log("a device that was enabled later") // of the same node
+	wantLeak(t, search(t, Token(1), file(t, first+rest), file(t, rest)), exitOK, "userpass-asha userpass-bina", "")
 }

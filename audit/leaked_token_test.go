@@ -1806,7 +1806,8 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	}
 	for _, text := range []string{
 		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented", "b.AAAAAQinventedinvented-invented", // the last of OpenBao
-		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
+		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", token + ",", token + ".",
+		"<" + token + ">", "JWT%20" + token, token + `\n`, "'" + token + "'", "\xff\xfei\x00n\x00", "",
 		"eyJhbGciOiJub25lIn0", "JWT eyJhbGciOiJub25lIn0.", "eyJhbGciOiJub25lIn0.eyJpYXQiOjE3NzIzNTIwMDAs", // cut: all begin with the header
 	} {
 		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {

@@ -34,8 +34,9 @@ const (
 )
 
 var (
-	// rotatedName is the name of a file, with the number that logrotate gave it: no part of an address or a date.
+	// rotatedName is the name of a file, with the number that logrotate gave it: no part of an address, or of the date in its name.
 	rotatedName = regexp.MustCompile(`(?s)^(.*?)(?:([a-z])\.(\d{1,3}))?(?:\.gz)?$`)
+	dateInName  = regexp.MustCompile(`[-._]?(20\d\d-?\d\d-?\d\d|\d{10})([-T_.]?\d[\d:.-]*Z?)?`)
 	criPattern  = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
 	// entryPattern finds names and HMACs of an entry, also where it is a text within another text, and zeros, which UTF-16 has, too.
 	entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"\s*:|type\\*"\s*:\s*\\*"re|\{"time"|hmac-sha256:|\x00`)
@@ -102,7 +103,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
 		if file.began != 0 {
-			err = cmp.Or(err, s.insert("begin", file.name, file.began))
+			err = cmp.Or(err, s.insert("begin", file.name, dateInName.ReplaceAllString(parts[1]+parts[2], ""), file.began))
 		}
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")

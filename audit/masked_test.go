@@ -391,7 +391,8 @@ func TestMasked_URLsAreNoSecretInClear(t *testing.T) {
 // TestMasked_ErrorOfAStandby: what was refused may as well have been forwarded, to a node whose log is not here.
 func TestMasked_ErrorOfAStandby(t *testing.T) {
 	withoutVault(t)
-	for _, text := range []string{"1 error occurred:\n\t* please forward to the active node\n\n", "[REDACTED]", "***", "<masked>", digest("x"), hmacPrefix + digest("x") + digest("y")} {
+	for _, text := range []string{"1 error occurred:\n\t* please forward to the active node\n\n", "[REDACTED]", "***", "<masked>", "*** REDACTED ***", "[sensitive data]",
+		"1 error occurred:\n\t* please forward to...", digest("x"), hmacPrefix + digest("x") + digest("y")} {
 		standby := logOf(t, "", func(l *Log) {
 			l.n = 5000
 			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})

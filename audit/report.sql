@@ -4,20 +4,15 @@
 -- What the report is made of. Times are RFC 3339 in UTC.
 -- One row for each request about the mount, or that may have given the leaked token.
 CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN iif(r.change, 'not known', 'unanswered') WHEN 3 THEN 'denied' WHEN 4 THEN 'refused' ELSE 'ok' END AS outcome,
-  s.display AS who, c.identity, s.policies, r.remote AS remote_address, r.operation, r.namespace, r.mount, r.path, r.name,
-  CASE WHEN r.kind IN ('read', 'unwrap') AND r.outcome < 3 THEN '(' || CASE r.outcome WHEN 1 THEN 'forwarded' ELSE 'unanswered' END || ')'
-    WHEN r.kind = 'read' AND r.wrapping IS NOT NULL THEN CASE WHEN r.opened_by IS NULL THEN '(wrapped)' ELSE '(wrapped, see unwrapped)' END
-    ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
-      || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token,
-  coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
+  s.display AS who, c.identity, s.policies, r.remote AS remote_address, r.operation, r.namespace, r.mount, r.path, r.name, CASE WHEN r.kind IN ('read', 'unwrap') AND r.outcome < 3 THEN '(' || CASE r.outcome WHEN 1 THEN 'forwarded' ELSE 'unanswered' END || ')'
+    WHEN r.kind = 'read' AND r.wrapping IS NOT NULL THEN CASE WHEN r.opened_by IS NULL THEN '(wrapped)' ELSE '(wrapped, see unwrapped)' END ELSE coalesce(nullif(t.token_id, ''), t.hmac, '') || CASE r.kind WHEN 'unwrap' THEN ' (unwrapped)' ELSE '' END
+      || CASE WHEN t.revoked_at IS NULL THEN '' ELSE ' revoked' END END AS token, coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac, coalesce(t.config, '') AS config, r.lease AS lease_id,
   coalesce(a.display, '') AS asked_by, CASE WHEN r.outcome IN (2, 3, 4) THEN r.reason ELSE '' END AS error, coalesce((SELECT group_concat(p.text, ', ' ORDER BY p.name) FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
-FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
-  LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
+FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
 -- Reads that gave a token, or may have, by caller, role and token: in the span and, with a verdict and why, those of the leaked token in the whole log.
 CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
-  min(time) AS first, max(time) AS last, CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
-    ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
+  min(time) AS first, max(time) AS last, CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
   substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why FROM (
   SELECT *, NULL AS verdict, NULL AS why FROM requests WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') UNION ALL SELECT r.*, verdict, why FROM requests r JOIN leak l ON l.request = r.key) GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why;
 CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
@@ -25,17 +20,14 @@ CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
-  (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
-    AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone,
+  (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%' AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone,
   EXISTS (SELECT 1 FROM mount n WHERE n.path = m.path AND n.namespace = m.namespace AND n.first > m.last) AS followed
 FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
-CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
-  CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.followed THEN 'another mount is at this path now' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
+CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes, CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.followed THEN 'another mount is at this path now' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
     SELECT group_concat(text, ', ' ORDER BY name) FROM (SELECT p.name, p.text || iif(n.outcome = 2, ' (not known)', '') AS text, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age,
         n.ns < max(iif(p.name = 'preset' AND p.text <> 'preset=' AND n.outcome = 5, n.ns, 0)) OVER () AND p.name IN ('protocol', 'token_url', 'refresh_url', 'request_format', 'headers', 'refresh_headers', 'authorization_scheme') AS replaced
-      FROM object_write n JOIN parameter p ON p.request = n.key WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
-        SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
+      FROM object_write n JOIN parameter p ON p.request = n.key WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce(( SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
     ) WHERE age = 1 AND NOT replaced), '') END || iif(w.kind = 'delete' AND w.outcome = 2, ' (not known)', '') AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
@@ -66,7 +58,7 @@ FROM token t LEFT JOIN (SELECT given.token, count(*) AS times, count(DISTINCT ca
   JOIN request ON key = given.request WHERE mine AND in_span GROUP BY 1) g ON g.token = t.id WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.id), 31)
-  || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
+  || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN max(s.request IN (SELECT request FROM secret WHERE name = 'client_token')) THEN ': the audit device has log_raw=true, enable it without'
     WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write' WHEN s.name = 'a token as a name' THEN ': Vault hashes values only' WHEN s.name = 'a token in an error' THEN ': Vault hashes no errors' WHEN s.name LIKE '%token_id' THEN ': a token was given in place of its ID'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN request q ON q.key = s.request WHERE q.mine OR q.key IN (SELECT request FROM leak UNION SELECT request FROM named WHERE value = 'leaked') GROUP BY s.name UNION ALL
@@ -88,6 +80,11 @@ SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch'
 CREATE TABLE newest AS SELECT key FROM (SELECT key, row_number() OVER (PARTITION BY outcome = 5 AND kind IN ('read', 'unwrap', 'view', 'rewrap') ORDER BY ns DESC, id) AS n FROM request WHERE mine AND in_span) WHERE n <= 5000; -- reads, and all else: the page and JSON list these
 CREATE VIEW sought_since AS SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
   WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting;
+-- Series of files that begin after the issue, beside one from before. Another device of a node has requests of that, and where standbys log nothing a node that takes over goes on where another one stops. Of others, earlier files may be missing.
+CREATE TABLE late AS WITH series AS (SELECT series, min(ns) AS first FROM begin GROUP BY 1), since AS (SELECT max(since, 0) * 1000000000 AS ns FROM sought_since, sought), logged AS (SELECT series, request, max(began, ended) AS at FROM line JOIN begin USING (file))
+SELECT DISTINCT datetime(s.first / 1000000000, 'unixepoch') AS first FROM series s, since WHERE s.first > since.ns AND (SELECT min(first) FROM series) <= since.ns
+  AND NOT EXISTS (SELECT 1 FROM logged o JOIN series e USING (series) WHERE e.first <= since.ns AND o.request IN (SELECT request FROM logged l WHERE l.series = s.series))
+  AND (NOT EXISTS (SELECT 1 FROM logged o WHERE o.series <> s.series AND o.at BETWEEN since.ns AND s.first) OR EXISTS (SELECT 1 FROM logged o WHERE o.series <> s.series AND o.at > s.first AND o.at < (SELECT max(at) FROM logged l WHERE l.series = s.series)));
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
@@ -122,4 +119,5 @@ WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.nam
 UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
   || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since
+UNION ALL SELECT 'Files that begin at ' || first || ' go on beside others, or not where those end: if that node has older ones, give them, since who was given the leaked token before is not known.', 1 FROM late
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -20,7 +20,7 @@ CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE begin (file TEXT PRIMARY KEY, ns INTEGER); -- the time of a file's earliest line, whatever that is about
+CREATE TABLE begin (file TEXT PRIMARY KEY, series TEXT, ns INTEGER); -- the time of a file's earliest line, whatever that is about; a series are a file and those that were rotated
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
 -- lines of one request belongs together, but for names of tokens that anybody may have wrapped together. Rows that are the same, in any number of steps, have one class, their least id; without a row, it is their own.

@@ -193,10 +193,11 @@ func TestAlarm_UnwrappedInClearWithoutItsRead(t *testing.T) {
 // TestAlarm_OfARawDevice: what a device with log_raw=true shows is mended at the device, and not at the mount.
 func TestAlarm_OfARawDevice(t *testing.T) {
 	withoutVault(t)
-	text := logOf(t, "", readByAsha)
+	text := logOf(t, "", readByAsha, "access_token")
 	text = strings.ReplaceAll(text, (&Log{Key: "audit-device-key"}).HMAC("external userpass-asha"), "hvs.CAESIinventedinventedinvented")
-	if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "client_token") || !strings.Contains(got, "log_raw") {
-		t.Errorf("want an alarm for client_token that names log_raw, got %q", got)
+	got := mustJSON(t, text, "-").all("alarms", "message")
+	if !strings.Contains(got, "client_token") || !strings.Contains(got, "access_token") || strings.Contains(got, "audit_non_hmac") || strings.Count(got, "log_raw") != 2 {
+		t.Errorf("want alarms for client_token and access_token that name log_raw, got %q", got)
 	}
 }
 
