@@ -34,7 +34,7 @@ const (
 )
 
 var (
-	// rotatedName is the name of a file, with the number that logrotate gave it: no part of an address, or of the date in its name.
+	// rotatedName is the name of a file, with the number that logrotate gave it: no part of an address or of a date.
 	rotatedName = regexp.MustCompile(`(?s)^(.*?)(?:([a-z])\.(\d{1,3}))?(?:\.gz)?$`)
 	dateInName  = regexp.MustCompile(`[-._]?(20\d\d-?\d\d-?\d\d|\d{10})([-T_.]?\d[\d:.-]*Z?)?`)
 	criPattern  = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)

@@ -672,3 +672,33 @@ func TestRepeatedToken_ForcedLoginKeepsHold(t *testing.T) {
 		check.Equal(t, moment(t, s.status(), "next_attempt_at"), next, "the next attempt after a login by hand")
 	})
 }
+
+// The upstream counts a token's life from when it makes it, which is as much later than the request as a slow login takes: until
+// then it repeats the token, and tells a life that it has not.
+func TestRepeatedToken_SlowFirstLogin(t *testing.T) {
+	eachOf(t, []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second}, func(t *testing.T, slow time.Duration) {
+		s := repeatingOAuth(false).mounted(t)
+		first := true
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			if first {
+				first = false
+				time.Sleep(slow)
+			}
+			s.Simulator.ServeHTTP(w, r)
+		})
+		s.token("app")
+		dead, reads := 0, 0
+		for end := time.Now().Add(2 * time.Hour); time.Now().Before(end); advance(5 * time.Second) {
+			if a, err := s.ask(t.Context(), "app", nil); err == nil {
+				reads++
+				if !s.Simulator.TokenAlive(a.access) {
+					dead++
+				}
+			}
+			if reads == 100 {
+				s.Reload() // what is stored counts
+			}
+		}
+		check.True(t, dead == 0 && reads > 1400, "%d of %d reads were given a dead token", dead, reads)
+	})
+}

@@ -217,6 +217,7 @@ func (e *encoder) token(t *Token) {
 	e.text(string(t.revocation))
 	e.byte(t.Reason[len(t.Reason)-1])
 	e.dur(t.toldLife)
+	e.dur(t.delay)
 	e.slack(t.slack)
 	e.bool(t.Access != "", t.refresh != "", t.repeated, t.lifeAssumed)
 }
@@ -228,6 +229,7 @@ func (e *encoder) stored(t *StoredToken) {
 	e.time(t.ExpiresAt)
 	e.text(string(t.Revocation))
 	e.dur(time.Duration(t.ToldSeconds) * time.Second)
+	e.dur(time.Duration(t.LoginSeconds) * time.Second)
 	e.slack(t.slack())
 	e.bool(t.Access != "", t.Refresh != "", t.Repeated, t.LifeAssumed)
 }

@@ -64,6 +64,8 @@ type StoredToken struct {
 	ToldSeconds int64 `json:"told_seconds,omitempty"`
 	// LifeAssumed says that the upstream told no lifetime. Older versions did not keep it.
 	LifeAssumed bool `json:"life_assumed,omitempty"`
+	// LoginSeconds is how long the login took.
+	LoginSeconds int64 `json:"login_seconds,omitempty"`
 
 	StoredSlack
 }
@@ -195,7 +197,7 @@ func (s *State) storeToken(t *Token) StoredToken {
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
 		Replaced: t.replaced, Repeated: t.repeated, LifeAssumed: t.lifeAssumed,
-		ToldSeconds: int64(t.toldLife / time.Second), StoredSlack: t.slack.stored(),
+		ToldSeconds: int64(t.toldLife / time.Second), LoginSeconds: int64(t.delay / time.Second), StoredSlack: t.slack.stored(),
 	}
 }
 
@@ -207,7 +209,7 @@ func (s StoredToken) token(refreshTarget string) *Token {
 		Generation:    s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
 		lifeAssumed: s.LifeAssumed, toldLife: time.Duration(s.ToldSeconds) * time.Second,
-		slack: s.slack(),
+		delay: time.Duration(s.LoginSeconds) * time.Second, slack: s.slack(),
 	}
 }
 

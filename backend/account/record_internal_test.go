@@ -24,7 +24,7 @@ func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 	for n := range 60 * 24 * 6 { // one login every ten minutes
 		token := NewToken(&upstream.Token{
 			AccessToken: fmt.Sprint("token-", n), IssuedAt: now.Wall, ExpiresAt: now.Wall.Add(15 * time.Minute),
-		}, now, &Account{Generation: "one"}, ReasonRotation)
+		}, now, 0, &Account{Generation: "one"}, ReasonRotation)
 		account.addToOutbox(token, 720*time.Hour)
 		now.Wall, now.Elapsed = now.Wall.Add(10*time.Minute), now.Elapsed+10*time.Minute
 		last = token.ID
@@ -76,7 +76,7 @@ func manyTokens(now Reading, s State, refreshBytes int) (State, Reading) {
 		token := NewToken(&upstream.Token{
 			AccessToken: fmt.Sprint("token-", now.Wall, n), RefreshToken: strings.Repeat("r", refreshBytes), IssuedAt: now.Wall,
 			ExpiresAt: now.Wall.Add(24 * time.Hour), RefreshExpiresAt: now.Wall.Add(48 * time.Hour),
-		}, now, s.Account, ReasonVerification).limited(s.Account)
+		}, now, 15*time.Second, s.Account, ReasonVerification).limited(s.Account)
 		account := &transition{State: s, env: Env{Reading: now, Clock: s.clock}}
 		account.addToOutbox(token, 720*time.Hour)
 		s = account.accepted(token, account.env)

@@ -51,7 +51,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		// Where it was to live on for long its end is not known: then the error is one like any other.
 		if given := t.given(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
-			return nil, &repeatError{given.ExpiresAt.Add(repeatMargin), true}
+			return nil, &repeatError{given.endsRepeated(), true}
 		}
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 	case token.Usable(now):
 		return token, nil
 	case token.repeated:
-		return nil, &repeatError{token.ExpiresAt.Add(repeatMargin), true}
+		return nil, &repeatError{token.endsRepeated(), true}
 	default:
 		t.keepExpired(token)
 		return nil, errExpiredOnArrival
@@ -122,19 +122,19 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 		told.ExpiresAt = later(given.ExpiresAt, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
 	}
 	if token.ExpiresAt.Before(told.ExpiresAt) {
-		told.ExpiresAt = token.ExpiresAt
+		told.ExpiresAt, told.delay = token.ExpiresAt, token.delay
 	}
 	// Where the limits of now end it, or a clock that was ahead, the upstream has just handed it out as good.
 	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
-	rest := told.slack
-	if left <= -repeatMargin {
+	rest, margin := told.slack, told.delay+repeatMargin
+	if left <= -margin {
 		left, rest, anew = left+rest.max(), slack{}, true
 	}
-	if left <= -repeatMargin {
+	if left <= -margin {
 		return token
 	}
 	kept := *token.withRefreshOf(given, token.refreshTarget)
-	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
+	kept.lifeAssumed, kept.delay = token.lifeAssumed && given.lifeAssumed, told.delay
 	kept.repeated = given.repeated || token.Reason == ReasonRotation || now.Wall.Sub(given.IssuedAt) >= leastRepeatedAge
 	if anew { // its life is no longer the assumed one, which would count from now on again
 		kept.lifeAssumed = false

@@ -16,7 +16,7 @@ func (a *Account) RotatesAt(t *Token) time.Time {
 		return t.ExpiresAt.Add(-minLife)
 	case t.repeated:
 		// Until then the upstream gives the same token again.
-		return t.ExpiresAt.Add(repeatMargin)
+		return t.endsRepeated()
 	case a.singleSession():
 		// Not before the last lease has ended: the login would invalidate its token.
 		return t.ExpiresAt.Add(-Margin)

@@ -14,9 +14,8 @@ import (
 const (
 	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
 	Margin = 5 * time.Second
-	// repeatMargin is how long after the end of a token which the upstream repeats the next login is made. That end is counted from
-	// before the request was sent, and times are stated in whole seconds: a login at that very moment could bring the same token
-	// once more, with a life that it has not.
+	// repeatMargin is how long after the latest end of a token which the upstream repeats the next login is made, as times are
+	// stated in whole seconds: a login at that very moment could bring the same token once more, with a life that it has not.
 	repeatMargin = 2 * time.Second
 	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is suspect.
 	clockTolerance = time.Minute
@@ -85,6 +84,9 @@ type Token struct {
 	toldLife time.Duration
 	// lifeAssumed says that the response stated no lifetime, so that default_token_ttl stands for it.
 	lifeAssumed bool
+	// delay is how long the login took, in whole seconds. Life counts from before the request was sent, and the upstream counts it
+	// from any moment until its response: the token may end later by that.
+	delay time.Duration
 	// slack is by how much later the token may end, as the clock was set since.
 	slack slack
 	// skew is the upstream's clock minus ours when the token came, where the response had a Date.
@@ -166,6 +168,9 @@ func (t *Token) MayLive(now Reading) bool { return t.ValidUntil().After(now.Wall
 // Usable reports whether the token may still be served.
 func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
 
+// endsRepeated is from when on the upstream, if it repeats its token, gives another one, or this one with another life.
+func (t *Token) endsRepeated() time.Time { return t.ExpiresAt.Add(t.delay + repeatMargin) }
+
 // IsExpired reports whether the token is surely too old to be served, whichever way the clock was set by mistake.
 func (t *Token) IsExpired(now Reading) bool { return t.Remaining(now)+t.slack.max() < minLife }
 
@@ -227,8 +232,8 @@ func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
 	return &revoked
 }
 
-// NewToken makes a token of the grant that a login with the settings has brought, which began at the given reading.
-func NewToken(grant *upstream.Token, began Reading, a *Account, reason Reason) *Token {
+// NewToken makes a token of the grant that a login with the settings has brought, which began at the given reading and took so long.
+func NewToken(grant *upstream.Token, began Reading, took time.Duration, a *Account, reason Reason) *Token {
 	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
 	life := grant.ExpiresAt.Sub(grant.IssuedAt)
 	t := &Token{
@@ -241,6 +246,7 @@ func NewToken(grant *upstream.Token, began Reading, a *Account, reason Reason) *
 		refresh:       grant.RefreshToken,
 		refreshTarget: refreshTarget(&a.Upstream),
 		lifeAssumed:   grant.LifeAssumed,
+		delay:         took.Truncate(time.Second),
 		skew:          grant.ClockSkew,
 		skewKnown:     grant.SkewKnown,
 	}

@@ -31,7 +31,7 @@ func (w *worker) login(work *account.Work, redact []string) account.Event {
 	if err != nil {
 		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
-	token := account.NewToken(grant, began, work.Account, work.Reason)
+	token := account.NewToken(grant, began, took, work.Account, work.Reason)
 	return account.LoginEnded{Work: work.ID, Token: token, Clock: steps, Took: took}
 }
 

@@ -345,7 +345,7 @@ func (c *bareCore) login(w *account.Work) account.LoginEnded {
 	c.d.logins[1]++
 	if c.d.mode == "" {
 		grant := &upstream.Token{AccessToken: c.d.given, IssuedAt: c.now().Wall, ExpiresAt: c.now().Wall.Add(20 * time.Minute)}
-		return account.LoginEnded{Work: w.ID, Token: account.NewToken(grant, c.now(), w.Account, w.Reason)}
+		return account.LoginEnded{Work: w.ID, Token: account.NewToken(grant, c.now(), 0, w.Account, w.Reason)}
 	}
 	err := &upstream.Error{Kind: c.d.mode, Op: "login"}
 	switch c.d.mode {
