@@ -213,6 +213,8 @@ type issued struct {
 	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream. pending is set if the upstream goes on
 	// being asked to, under settings that are no longer in force.
 	out, revocable, pending bool
+	// unsaved is set if storage has not taken a revocation of the token.
+	unsaved bool
 	// clockSet is set if the clock was set since, so that usableUntil is the latest of several ends.
 	clockSet bool
 	// why is why the upstream has not revoked it; "" where that is not known.
@@ -246,7 +248,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now account.Readin
 	}
 	switch {
 	case e.Upstream != "":
-		t.state = tokenRevoked
+		t.state, t.unsaved = tokenRevoked, out && known.Unsaved
 	case e.TokenID == known.Current:
 		t.state = tokenCurrent
 	case expired:
@@ -291,6 +293,9 @@ func (t *issued) advice(mount string, now time.Time) string {
 	case t.pending && !t.out:
 		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: the engine goes on asking for its "+
 			"revocation until the plugin stops; to see when it has succeeded: vault read %sledger/%s", until, mount, t.config)
+	case t.unsaved && t.account != nil:
+		return fmt.Sprintf("it is no longer handed out until the plugin restarts, as storage has not taken its revocation, and may be "+
+			"valid upstream until %s: once storage takes writes, %s", until, revoke)
 	case t.account == nil && t.state == tokenRevoked:
 		return fmt.Sprintf("config %s was deleted: it is no longer handed out, but may be valid upstream until %s, unless the vendor "+
 			"revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)

@@ -112,7 +112,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 			"would restore them. Run the command again.")
 	}
 	for _, r := range revoked {
-		if warning := revocationWarning(req.MountPoint, name, r); warning != "" {
+		if warning := revocationWarning(req.MountPoint, r); warning != "" {
 			resp.AddWarning(warning)
 		}
 	}
@@ -184,8 +184,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 		case f.Config == name && f.Upstream == string(account.Killed):
 			return "It was revoked upstream at " + timeText(f.RevokedAt) + ".", true
 		case f.Config == name && f.ExpiresAt.After(now) && b.issuer.IsRevoking(name, tokenID):
-			return fmt.Sprintf("It is no longer handed out, and the upstream is still being asked to revoke it: vault read %sledger/%s",
-				mount, name), true
+			return fmt.Sprintf("It is no longer handed out, and the upstream is still being asked to revoke it: "+
+				"vault write -field=advice %slookup token_id=%s", mount, tokenID), true
 		case f.Config == name && f.ExpiresAt.After(now):
 			return fmt.Sprintf("It is from before the config was deleted and written again, its token lifetime was shortened, or "+
 				"the record of its tokens was replaced, and is valid upstream until %s, unless the vendor revokes it: the engine cannot.",
@@ -226,7 +226,7 @@ func revocations(revoked []issuer.Revocation) map[string]any {
 }
 
 // revocationWarning says that a token may still be valid, and why; it is empty for one that was revoked upstream.
-func revocationWarning(mount, config string, r issuer.Revocation) string {
+func revocationWarning(mount string, r issuer.Revocation) string {
 	why := ""
 	switch r.Upstream {
 	case account.Killed:
@@ -238,7 +238,7 @@ func revocationWarning(mount, config string, r issuer.Revocation) string {
 			"refresh_url, headers or refresh_headers are wrong" + reasonText(r.Why)
 	case account.Unknown:
 		why = "the upstream has not confirmed the revocation" + reasonText(r.Why) + ", and will be asked again; to see the result: " +
-			"vault read " + mount + "ledger/" + config
+			"vault write -field=advice " + mount + "lookup token_id=" + r.TokenID
 	}
 	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",
 		r.TokenID, r.ValidUntil.Format(time.RFC3339), why)

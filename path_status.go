@@ -153,8 +153,8 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 }
 
 // statusInList is the status of an account; nil if it was deleted meanwhile. One that is not in memory is idle or paused, unless
-// another node has written the config, or the engine has just started and has yet to read it: so the first ones, those that are to
-// be read again, and all until the engine has read them, are loaded completely; of the rest only the config is.
+// another node has written the config, or the engine has just started and has yet to read it: so the first ones, those that are
+// to be read again, and all until the engine has read them, are loaded completely; of the rest only the config is.
 func (b *backend) statusInList(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
 	if status, known := b.issuer.Known(name); known {
 		return &status, nil
@@ -242,7 +242,7 @@ func beforeRotation(s issuer.Status, now time.Time) string {
 	if s.Token == nil || s.Failure == nil || !s.RotatesAt.After(s.Failure.NextAttempt) || !s.RotatesAt.After(now) {
 		return ""
 	}
-	return "no login is due before that token's rotation, " + when(s.RotatesAt)
+	return "no login is due before that token's rotation, " + when(s.RotatesAt) + ", unless an API refuses it"
 }
 
 // statusMessage is one sentence: any problem, and the command to run.
@@ -254,7 +254,7 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	case account.StateRejected, account.StateBackingOff:
 		served := "reads fail"
 		if s.Token != nil {
-			served = "reads are served the token that is valid until " + timeText(s.Token.ExpiresAt)
+			served = "reads are served the token that expires at " + timeText(s.Token.ExpiresAt)
 		}
 		next, waits := "next attempt with the next read", beforeRotation(s, now)
 		switch {

@@ -475,6 +475,9 @@ func TestConfig_EveryFieldHasARowAndACopy(t *testing.T) {
 	rows := map[any]string{} // by what they point to
 	for _, f := range configFields() {
 		rows[f.at(c)] = f.name
+		f.declare(nil)
+		check.True(t, strings.Contains(f.description, "never returned") == f.sensitive,
+			"%s: a secret, and nothing else, is described as never returned, and is one of upstream.Account.Credentials", f.name)
 	}
 	engines := []string{"schema", "generation", "credentials_updated_at"} // written by the engine, not by users
 	copied := reflect.ValueOf(c.clone()).Elem()

@@ -35,8 +35,8 @@ var (
 	forwards      = regexp.MustCompile(`cannot write to readonly storage|please for|^\S+$|^\W+\w+( \w+)*\W+$`)
 	operationName = regexp.MustCompile("^(create|read|update|patch|delete|list|scan|recover|header|help|renew|revoke|rotate)$")
 	enginePath    = regexp.MustCompile("^(config|ledger|lookup|metrics|preset|revoke|role|rotate|status|token)?(/|$)")
-	mountAccessor = regexp.MustCompile("^(.*_[0-9a-f]{8}|[^_]*)$")                         // of a mount, as Vault makes one, or hashed by a collector
-	wrappingPath  = regexp.MustCompile("^(sys/wrapping/(re|un)?wrap|cubbyhole/response)$") // with a Vault token
+	mountAccessor = regexp.MustCompile("^(.*_[0-9a-f]{8}|[^_]*)$") // of a mount, as Vault makes one, or hashed by a collector
+	wrappingPath  = regexp.MustCompile("^(sys/wrapping/(re|un)?wrap|cubbyhole/response)$")
 	leavesOut     = regexp.MustCompile(`"(filter|exclude|fallback)"`)
 	denial        = regexp.MustCompile("permission denied|(invalid|bad|missing client) token") // by Vault, without policy_results
 	// cutOff is what Vault says where the caller went away or the plugin died, and it does not know what became of the request.

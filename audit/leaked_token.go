@@ -41,7 +41,7 @@ func leakedToken(ctx context.Context, o options, stdin io.Reader) (string, error
 	case found == nil || strings.ContainsAny(found[1], `<>()[]{}\%,;'`) || strings.HasSuffix(found[1], "."):
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	case len(found[1]) <= 16: // no vendor's token is as short
-		return "", errors.New("this is empty, a token_id or part of a token: give the whole token, or find its token_id in the report")
+		return "", errors.New("this is empty, a token_id or part of a token: give all of it, or find its token_id in the report")
 	case strings.HasPrefix(found[1], "eyJ") && strings.Count(found[1], ".") < 2:
 		return "", errors.New("this is only the beginning of a JWT, which has three parts with a dot between them: give all of it")
 	case strings.HasPrefix(found[1], cmp.Or(vaultPattern.FindString(found[1]), " ")):

@@ -36,6 +36,8 @@ type Tokens struct {
 	Account *Account
 	// Current is the ID of the token that readers are given, unless the account is paused; "" where there is none.
 	Current string
+	// Unsaved says that storage has not taken the last change, such as a revocation: the next process does not know of it.
+	Unsaved bool
 	// Out are the unexpired tokens, the current one and revoked ones included: those that Revoke acts on.
 	Out map[string]Out
 }
@@ -51,7 +53,7 @@ type Out struct {
 
 // Tokens is what is known of the tokens.
 func (s *State) Tokens(now Reading) Tokens {
-	tokens := Tokens{Account: s.Account, Out: make(map[string]Out)}
+	tokens := Tokens{Account: s.Account, Unsaved: s.MissesUrgent(), Out: make(map[string]Out)}
 	for _, t := range s.out(now) {
 		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Revocable: s.Account.CanRevoke(t)}
 	}

@@ -232,7 +232,7 @@ func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
 	return &revoked
 }
 
-// NewToken makes a token of the grant that a login with the settings has brought, which began at the given reading and took so long.
+// NewToken makes a token of the grant that a login with the settings has brought, and of when that began and how long it took.
 func NewToken(grant *upstream.Token, began Reading, took time.Duration, a *Account, reason Reason) *Token {
 	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
 	life := grant.ExpiresAt.Sub(grant.IssuedAt)

@@ -43,7 +43,7 @@ func (i *Issuer) restoreFrom(ctx context.Context, names []string) (left []string
 		i.guard(func() { names, err = i.store.List(ctx) })
 		if err != nil {
 			if ctx.Err() == nil {
-				i.logger.Warn("stored accounts could not be loaded: it will be tried again", "error", err)
+				i.logger.Warn("stored accounts could not be loaded: it will be tried again", "accounts", "all", "error", err)
 			}
 			return nil, false
 		}

@@ -82,7 +82,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 // unsaved says what a revocation has done that storage did not take.
 func unsaved(err error) error {
 	return fmt.Errorf("%w; the tokens are no longer handed out until the plugin restarts, and the upstream was not asked to revoke "+
-		"them: run the command again", err)
+		"them: run the command again once storage takes writes", err)
 }
 
 // revocation is one call of Revoke.

@@ -189,6 +189,7 @@ func TestRedact_EchoedSecrets(t *testing.T) {
 			a := accountFor(protocol, s.URL)
 			c := newClient(t, a)
 			asked := 0
+			check.Require(t, len(secretsOf(a)) > 0, "accountFor has no secret that Credentials returns")
 			for _, secret := range secretsOf(a) {
 				for writing, encode := range encodings() {
 					for field, echo := range echoes() {
@@ -211,11 +212,13 @@ func TestRedact_EchoedSecrets(t *testing.T) {
 // secretsOf are the secrets of an account, as its protocol may send them.
 func secretsOf(a upstream.Account) []string {
 	var secrets []string
-	if a.Password != "" {
-		secrets = append(secrets, a.Password)
+	for _, c := range a.Credentials() {
+		if c.Secret && c.Value != "" {
+			secrets = append(secrets, c.Value)
+		}
 	}
 	if a.ClientSecret != "" {
-		secrets = append(secrets, a.ClientSecret, a.ClientID+":"+a.ClientSecret)
+		secrets = append(secrets, a.ClientID+":"+a.ClientSecret)
 	}
 	return secrets
 }
