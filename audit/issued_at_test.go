@@ -296,7 +296,7 @@ func TestIssuedAt_NodeThatBeginsTooLate(t *testing.T) {
 		wantLeak(t, search(t, Token(1), file(t, after), file(t, other), file(t, after)), exitIncomplete, "userpass-asha", "")
 	}
 	one := logOf(t, "", func(l *Log) { l.n = 5000; l.Other(p[2]) })
-	wantLeak(t, search(t, Token(1), file(t, one+before), file(t, after)), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(1), file(t, one+before+after)), exitOK, "userpass-asha userpass-bina", "")
 }
 
 // TestIssuedAt_FilesThatBeginLater: files that begin after the token was issued, and of which no earlier one is missing.
@@ -307,7 +307,9 @@ func TestIssuedAt_FilesThatBeginLater(t *testing.T) {
 		l.Other(p[2])
 		l.Wait(24 * time.Hour)
 		l.Read(p[1], "billing", Token(1), "gst")
-		l.Wait(20 * time.Hour)
+		l.Wait(5 * time.Minute)
+		readByAsha(l)
+		l.Wait(2 * time.Hour)
 		readByAsha(l)
 	}, tuned()...))
 	first, rest := strings.Join(lines[:4], ""), strings.Join(lines[4:], "")
@@ -326,6 +328,11 @@ func TestIssuedAt_FilesThatBeginLater(t *testing.T) {
 		t.Log(name)
 		wantLeak(t, search(t, Token(1), filepath.Join(folder, files[0]), filepath.Join(folder, files[1])), exitOK, "userpass-asha userpass-bina", "")
 	}
-	t.Log("a device that was enabled later") // of the same node
-	wantLeak(t, search(t, Token(1), file(t, first+rest), file(t, rest)), exitOK, "userpass-asha userpass-bina", "")
+	t.Log("a device that was enabled later, and copies") // of the same node
+	wantLeak(t, search(t, Token(1), file(t, first+rest), file(t, rest), file(t, rest)), exitOK, "userpass-asha userpass-bina", "")
+	t.Log("another node takes over, which has two devices")
+	wantLeak(t, search(t, Token(1), file(t, first), file(t, rest), file(t, rest)), exitOK, "userpass-asha userpass-bina", "")
+	t.Log("another node takes over, whose file was rotated since")
+	newest := strings.Join(lines[6:], "")
+	wantLeak(t, search(t, Token(1), file(t, first), file(t, newest)), exitIncomplete, "userpass-asha userpass-bina", "")
 }

@@ -80,11 +80,11 @@ SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch'
 CREATE TABLE newest AS SELECT key FROM (SELECT key, row_number() OVER (PARTITION BY outcome = 5 AND kind IN ('read', 'unwrap', 'view', 'rewrap') ORDER BY ns DESC, id) AS n FROM request WHERE mine AND in_span) WHERE n <= 5000; -- reads, and all else: the page and JSON list these
 CREATE VIEW sought_since AS SELECT issued, CASE WHEN issued = '' THEN leaked_iat - 86400 -- in whatever zone
   WHEN leaked_iat > 0 THEN min(unixepoch(issued), leaked_iat) ELSE unixepoch(issued) END AS since FROM sought, setting;
--- Series of files that begin after the issue, beside one from before. Another device of a node has requests of that, and where standbys log nothing a node that takes over goes on where another one stops. Of others, earlier files may be missing.
-CREATE TABLE late AS WITH series AS (SELECT series, min(ns) AS first FROM begin GROUP BY 1), since AS (SELECT max(since, 0) * 1000000000 AS ns FROM sought_since, sought), logged AS (SELECT series, request, max(began, ended) AS at FROM line JOIN begin USING (file))
-SELECT DISTINCT datetime(s.first / 1000000000, 'unixepoch') AS first FROM series s, since WHERE s.first > since.ns AND (SELECT min(first) FROM series) <= since.ns
-  AND NOT EXISTS (SELECT 1 FROM logged o JOIN series e USING (series) WHERE e.first <= since.ns AND o.request IN (SELECT request FROM logged l WHERE l.series = s.series))
-  AND (NOT EXISTS (SELECT 1 FROM logged o WHERE o.series <> s.series AND o.at BETWEEN since.ns AND s.first) OR EXISTS (SELECT 1 FROM logged o WHERE o.series <> s.series AND o.at > s.first AND o.at < (SELECT max(at) FROM logged l WHERE l.series = s.series)));
+-- Nodes whose files begin after the issue, beside files from before. Series that share a request are devices of one node, or copies. Where standbys log nothing, a node that takes over goes on, within minutes, where another one stops. Of any other, earlier files may be missing.
+CREATE TABLE late AS WITH since AS (SELECT max(since, 0) * 1000000000 AS ns FROM sought_since, sought), logged AS (SELECT series, request, max(began, ended) AS at FROM line JOIN begin USING (file) WHERE EXISTS (SELECT 1 FROM sought)), shared AS (SELECT DISTINCT a.series AS one, b.series AS series FROM logged a JOIN logged b USING (request)),
+  node AS (SELECT b.series, min(min(b.ns), coalesce((SELECT min(o.ns) FROM shared JOIN begin o USING (series) WHERE one = b.series), 9e18)) AS first, (SELECT max(at) FROM logged l WHERE l.series = b.series) AS last FROM begin b GROUP BY 1), beside AS (SELECT n.series, n.first, n.last, o.at FROM node n, logged o WHERE NOT EXISTS (SELECT 1 FROM shared WHERE one = n.series AND series = o.series))
+SELECT DISTINCT datetime(n.first / 1000000000, 'unixepoch') AS first FROM node n, since WHERE n.first > since.ns AND (SELECT min(ns) FROM begin) <= since.ns
+  AND (NOT EXISTS (SELECT 1 FROM beside b WHERE b.series = n.series AND b.at BETWEEN max(since.ns, n.first - 600000000000) AND n.first) OR EXISTS (SELECT 1 FROM beside b WHERE b.series = n.series AND b.at > n.first + 60000000000 AND b.at < n.last));
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
@@ -119,5 +119,5 @@ WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.nam
 UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
   || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since
-UNION ALL SELECT 'Files that begin at ' || first || ' go on beside others, or not where those end: if that node has older ones, give them, since who was given the leaked token before is not known.', 1 FROM late
+UNION ALL SELECT 'A node''s files begin at ' || min(first) || ', neither before the leaked token was issued nor where those of another node end: who was given it before is not known, give older files, if there are any.', 1 FROM late HAVING count(*) > 0
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -674,9 +674,9 @@ func TestRepeatedToken_ForcedLoginKeepsHold(t *testing.T) {
 }
 
 // The upstream counts a token's life from when it makes it, which is as much later than the request as a slow login takes: until
-// then it repeats the token, and tells a life that it has not.
+// then it repeats the token, and tells a life that it has not. That holds for a revoked one, too.
 func TestRepeatedToken_SlowFirstLogin(t *testing.T) {
-	eachOf(t, []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second}, func(t *testing.T, slow time.Duration) {
+	eachPair(t, []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second}, []bool{false, true}, func(t *testing.T, slow time.Duration, revoke bool) {
 		s := repeatingOAuth(false).mounted(t)
 		first := true
 		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
@@ -686,19 +686,29 @@ func TestRepeatedToken_SlowFirstLogin(t *testing.T) {
 			}
 			s.Simulator.ServeHTTP(w, r)
 		})
-		s.token("app")
-		dead, reads := 0, 0
+		id := s.token("app").id
+		advance(time.Minute)
+		if revoke {
+			s.write("revoke/gst", nil)
+		}
+		s.Reload() // what is stored counts
+		dead, reads, again := 0, 0, 0
 		for end := time.Now().Add(2 * time.Hour); time.Now().Before(end); advance(5 * time.Second) {
 			if a, err := s.ask(t.Context(), "app", nil); err == nil {
 				reads++
+				if a.id == id {
+					again++
+				}
 				if !s.Simulator.TokenAlive(a.access) {
 					dead++
 				}
 			}
-			if reads == 100 {
-				s.Reload() // what is stored counts
-			}
 		}
-		check.True(t, dead == 0 && reads > 1400, "%d of %d reads were given a dead token", dead, reads)
+		check.Equal(t, dead, 0, "of %d reads, those that were given a dead token", reads)
+		if revoke {
+			check.True(t, again == 0 && reads > 690, "%d reads of a token in the hour after the revoked one has ended, %d of that", reads, again)
+			return
+		}
+		check.True(t, reads > 1400, "%d reads of a token in two hours", reads)
 	})
 }

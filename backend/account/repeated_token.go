@@ -95,7 +95,7 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 	if left <= 0 {
 		t.Revoked = slices.Clone(t.Revoked)
 		t.Revoked[n] = token.asRevoked()
-		left = token.Remaining(now) + repeatMargin
+		left = token.endsRepeated().Sub(now.Wall)
 	}
 	return &repeatError{now.Wall.Add(min(hold, left)), false}
 }

@@ -86,9 +86,9 @@ func (s *State) rememberRevoked(token *Token) {
 	s.Revoked = next
 }
 
-// asRevoked is what is remembered of the token once it is revoked.
+// asRevoked is what is remembered of the token once it is revoked, and until when the upstream may repeat it.
 func (t *Token) asRevoked() revokedToken {
-	return revokedToken{ID: t.ID, End: t.endTold(), slack: t.slack}
+	return revokedToken{ID: t.ID, End: t.endTold().Add(t.delay), slack: t.slack}
 }
 
 // replace puts another version of a token that is served no more in its place, and puts it into the outbox.
