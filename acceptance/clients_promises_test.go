@@ -51,6 +51,7 @@ type heard struct {
 	reads   int      // of Vault
 	calls   []string // method, path, Gstin and body
 	cookies []string
+	code    int // of the exit, when the client has ended
 }
 
 func newVaultAndAPI(t *testing.T, gives vaultGives) *vaultAndAPI {
@@ -154,6 +155,7 @@ func (s *vaultAndAPI) run(t *testing.T, program ...string) (said string, came he
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	came, s.heard = s.heard, heard{}
+	came.code = command.ProcessState.ExitCode()
 	return out.String(), came
 }
 
@@ -266,6 +268,35 @@ func TestClients_FileSizeLimit(t *testing.T) {
 		out, came := s.run(t, append(slices.Concat(limited, command), "-d", "{}", "billing", s.URL+"/accepted")...)
 		check.True(t, len(came.calls) == 1 && strings.Contains(out, "the response cannot be written") && strings.Contains(out, "may have been issued"),
 			"%s: %q; it says:\n%s", name, came.calls, out)
+	}
+}
+
+// TestClients_LongBodiesInHindi: what takes a body in pieces breaks a character where one ends, wherever that is.
+func TestClients_LongBodiesInHindi(t *testing.T) {
+	t.Parallel()
+	s, file := newVaultAndAPI(t, vaultGives{}), filepath.Join(t.TempDir(), "invoice.json")
+	for name, command := range exampleCommands(t) {
+		for _, length := range []int{5_000, 100_000} {
+			for offset := range len("₹") {
+				body := fmt.Sprintf(`{"remarks":"%s%s"}`, strings.Repeat("x", offset), strings.Repeat(namesOfIndia, length/len(namesOfIndia)))
+				check.NoError(t, os.WriteFile(file, []byte(body), 0o600))
+				out, came := s.run(t, append(slices.Clone(command), "-d", "@"+file, "billing", s.URL+"/accepted")...)
+				check.True(t, len(came.calls) == 1 && came.calls[0] == "POST /accepted ROLE "+body && came.code == 0,
+					"%s: %d bytes: %d calls, of another body or with exit code %d; it says:\n%.300s", name, len(body), len(came.calls), came.code, out)
+			}
+		}
+	}
+}
+
+// TestShell_BodyIsNotUTF8 has what looks like UTF-8: a form too long, half a pair, a character beyond the last one, and parts of one.
+func TestShell_BodyIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	skipWithout(t, "curl", "jq")
+	s, file := newVaultAndAPI(t, vaultGives{}), filepath.Join(t.TempDir(), "invoice.json")
+	for _, wrong := range []string{"\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xe0\xa4", "Z\xfcrich"} {
+		check.NoError(t, os.WriteFile(file, []byte(`{"remarks":"`+namesOfIndia+wrong+`"}`), 0o600))
+		out, came := s.run(t, "../examples/clients/shell/mastersindia-call", "-d", "@"+file, "billing", s.URL+"/accepted")
+		check.True(t, came.reads+len(came.calls) == 0 && strings.Contains(out, "body: is not UTF-8"), "%q: it says:\n%s", wrong, out)
 	}
 }
 
