@@ -116,6 +116,7 @@ func brokenResponses() map[string]string {
 		"html":      "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
 		"gateway":   "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
 		"switching": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
+		"see-other": "HTTP/1.1 303 See Other\r\nLocation: /accepted\r\nContent-Length: 0\r\n\r\n",
 		"endless":   "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{",
 		"line":      "SENT\r\n\r\n",
 	}
@@ -186,6 +187,7 @@ func TestClients_Promises(t *testing.T) {
 				"", nil, []string{"/worded"}, 1, "may have been issued"},
 			"a second call leaves the doubt of the first": {paths: []string{"/duplicate"}, calls: 2, says: "may have been issued"},
 			"a response longer than any leaves doubt":     {paths: []string{"/endless"}, calls: 1, says: "may have been issued"},
+			"a redirect leaves doubt":                     {paths: []string{"/see-other"}, calls: 1, says: "may have been issued"},
 			"a status line with the token is not shown":   {paths: []string{"/line"}, calls: 1, says: "may have been issued"},
 			"Vault's with the Vault token is not shown":   {role: "gst/token/line", paths: []string{"/accepted"}, says: "gst/token/line"},
 			"what is behind # is not sent":                {paths: []string{"/accepted#part"}, calls: 1, says: "{}"},
@@ -206,6 +208,9 @@ func TestClients_Promises(t *testing.T) {
 				check.True(t, len(came.calls) == promise.calls && strings.Contains(out, promise.says) && !regexp.MustCompile("the-token|of-the-test").MatchString(out),
 					"%q, want %d of them; it says, and not %q or a token:\n%s", came.calls, promise.calls, promise.says, out)
 				check.Equal(t, strings.Join(came.cookies, ""), "", "cookies")
+				if came.code > 0 { // neither fine nor ended by a signal
+					check.Equal(t, came.code, errorCode(out), "the exit code")
+				}
 			})
 		}
 		t.Run(name+"/the query of an address is not shown", func(t *testing.T) {
@@ -268,6 +273,7 @@ func TestClients_FileSizeLimit(t *testing.T) {
 		out, came := s.run(t, append(slices.Concat(limited, command), "-d", "{}", "billing", s.URL+"/accepted")...)
 		check.True(t, len(came.calls) == 1 && strings.Contains(out, "the response cannot be written") && strings.Contains(out, "may have been issued"),
 			"%s: %q; it says:\n%s", name, came.calls, out)
+		check.Equal(t, came.code, 3, "%s: the exit code", name)
 	}
 }
 

@@ -24,9 +24,15 @@ public sealed class MastersIndiaException : Exception
 {
     /// <summary>The HTTP status, 0 without one.</summary>
     public int Status { get; }
+    /// <summary>Whether the call may have been executed: where it is true, repeat nothing by program.</summary>
+    public bool InDoubt { get; }
 
-    public MastersIndiaException(string message, int status = 0)
-        : base(Regex.Replace(Regex.Replace(message, VaultToken, "<token>"), Control, "?")) { Status = status; }
+    public MastersIndiaException(string message, int status = 0, string doubt = "", string reply = "")
+        : base(Regex.Replace(Regex.Replace(message + doubt + reply, VaultToken, "<token>"), Control, "?"))
+    {
+        Status = status;
+        InDoubt = doubt != "";
+    }
 
     // What a terminal would take for a command.
     const string Control = @"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)";
@@ -165,20 +171,20 @@ public sealed class MastersIndiaClient
         var left = InDoubt(method, answer.Item1);
         if (Refused(answer, method, url))
         {
-            var rejected = token.TokenId;
+            string rejected = token.TokenId, returned = ". It returned " + answer.Item1, reply = ": " + Hide(token, answer.Item2);
             try
             {
                 token = await TokenAsync(rejected).ConfigureAwait(false);
             }
             catch (MastersIndiaException e)
             {
-                throw new MastersIndiaException(e.Message + Said(token, answer, left), e.Status);
+                throw new MastersIndiaException(e.Message + returned, e.Status, left, reply);
             }
             if (token.TokenId == rejected)
             {
                 throw new MastersIndiaException(Shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it " +
                     "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + Doubt(token, field) +
-                    Said(token, answer, left), answer.Item1);
+                    returned, answer.Item1, left, reply);
             }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
             left = InDoubt(method, answer.Item1) == "" ? left : InDoubt(method, answer.Item1); // of the first call, too
@@ -186,18 +192,18 @@ public sealed class MastersIndiaClient
         if (Refused(answer, method, url))
         {
             throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field) +
-                Said(token, answer, left), answer.Item1);
+                ". It returned " + answer.Item1, answer.Item1, left, ": " + Hide(token, answer.Item2));
         }
         bool expectsJson = InDoubt(method) != "" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
         if (expectsJson && !(IsJson(answer.Item2) && IsObject(answer.Item2)))
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", but with no JSON object (token_id " +
-                token.TokenId + ")" + InDoubt(method) + ": " + Hide(token, answer.Item2), answer.Item1);
+                token.TokenId + ")", answer.Item1, InDoubt(method), ": " + Hide(token, answer.Item2));
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
-                ")" + left + ": " + Hide(token, answer.Item2), answer.Item1);
+                ")", answer.Item1, left, ": " + Hide(token, answer.Item2));
         }
         return answer.Item2;
     }
@@ -211,12 +217,6 @@ public sealed class MastersIndiaClient
 
     /// <summary>An API may repeat in its error what it was sent.</summary>
     static string Hide(MastersIndiaToken token, string text) { return text.Replace(token.AccessToken, "<token>"); }
-
-    /// <summary>What is to be said of a response that refuses the token.</summary>
-    static string Said(MastersIndiaToken token, Tuple<int, string> answer, string doubt)
-    {
-        return ". It returned " + answer.Item1 + doubt + ": " + Hide(token, answer.Item2);
-    }
 
     static void Given(string name, string value) { if (value == null) throw new ArgumentException(name + ": must be given"); }
 
@@ -530,7 +530,7 @@ public sealed class MastersIndiaClient
     /// <summary>Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.</summary>
     static string InDoubt(string method, int status = 0)
     {
-        return status >= 300 && status < 500 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
+        return status >= 400 && status < 500 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     /// <summary>Reports whether a request failed before anything of it was sent.</summary>
@@ -570,10 +570,11 @@ public sealed class MastersIndiaClient
             catch (OperationCanceledException)
             {
                 var reason = interrupted.IsCancellationRequested ? "interrupted" : "no response within " + timeout.TotalSeconds + " s";
-                throw new MastersIndiaException("calling " + where + " failed: " + reason + doubt);
+                throw new MastersIndiaException("calling " + where + " failed: " + reason, 0, doubt);
             }
             catch (Exception e) // whatever a runtime makes of a response, the call may have been made
             {
+                string hint = "";
                 var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
                 for (Exception cause = e; cause != null; cause = cause.InnerException)
                 {
@@ -583,9 +584,9 @@ public sealed class MastersIndiaClient
                 }
                 if (Env("VAULT_CACERT") != "" && request.Headers.Contains("X-Vault-Token"))
                 {
-                    doubt = ". This client does not read VAULT_CACERT: install that CA in the machine's store";
+                    hint = ". This client does not read VAULT_CACERT: install that CA in the machine's store";
                 }
-                throw new MastersIndiaException("calling " + where + " failed: " + string.Join(": ", reasons.Distinct()) + doubt);
+                throw new MastersIndiaException("calling " + where + " failed: " + string.Join(": ", reasons.Distinct()) + hint, 0, doubt);
             }
         }
     }
@@ -601,7 +602,7 @@ public sealed class MastersIndiaClient
         {
             Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
             if (interrupted.IsCancellationRequested) EndByInterrupt();
-            return 1;
+            return (e as MastersIndiaException)?.InDoubt == true ? 3 : 1;
         }
     }
 
@@ -678,7 +679,7 @@ public sealed class MastersIndiaClient
             }
             catch (IOException e)
             {
-                throw new MastersIndiaException("the response cannot be written: " + e.Message + InDoubt(method));
+                throw new MastersIndiaException("the response cannot be written: " + e.Message, 0, InDoubt(method));
             }
             if (interrupted.IsCancellationRequested) throw new MastersIndiaException("interrupted, after the response was written");
         }

@@ -31,7 +31,27 @@ type call struct {
 	body   []byte // nil for none
 	field  string // of the JSON body that the token goes into; empty for the header Authorization
 
-	earlier string // the doubt that the first of two calls leaves
+	earlier bool // whether the first of two calls left doubt
+}
+
+// InDoubtError is of a call that may have been executed: a program must not repeat it.
+type InDoubtError struct {
+	problem error
+	reply   string
+}
+
+func (e InDoubtError) Error() string {
+	return e.problem.Error() + ". It may have been issued: look it up before you repeat it" + e.reply
+}
+
+func (e InDoubtError) Unwrap() error { return e.problem }
+
+// failure makes the error of a call.
+func failure(problem error, inDoubt bool, reply string) error {
+	if inDoubt {
+		return InDoubtError{problem, reply}
+	}
+	return fmt.Errorf("%w%s", problem, reply)
 }
 
 // call returns the body of the API's response. A token that the API refuses is replaced, and the call tried once more, never in
@@ -63,30 +83,32 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		rejected := t.ID
 		next, problem := c.token(ctx, rejected)
 		if problem != nil {
-			return nil, fmt.Errorf("%w%s", problem, what.said(status, body, t))
+			problem = fmt.Errorf("%w. It returned %d", problem, status)
+		} else if next.ID == rejected {
+			problem = fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
+				"old, one every 5 minutes. Try again then. If it lasts: %s. It returned %d",
+				shown(what.url), rejected, c.hint(t, what.field), status)
+		}
+		if problem != nil {
+			return nil, failure(problem, what.earlier, t.reply(body))
 		}
 		t = next
-		if t.ID == rejected {
-			return nil, fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
-				"old, one every 5 minutes. Try again then. If it lasts: %s%s",
-				shown(what.url), rejected, c.hint(t, what.field), what.said(status, body, t))
-		}
 		status, body, err = c.send(ctx, what, t)
 	}
 	switch {
 	case err != nil:
 		return nil, err
 	case what.refused(status, body):
-		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s%s",
-			shown(what.url), t.ID, c.hint(t, what.field), what.said(status, body, t))
+		return nil, failure(fmt.Errorf("%s refuses a second token, token_id %s: %s. It returned %d",
+			shown(what.url), t.ID, c.hint(t, what.field), status), what.doubtAfter(status), t.reply(body))
 	case status >= 200 && status <= 299:
 		if what.expectsJSON() && status != http.StatusNoContent && (!json.Valid(body) || !isObject(body)) {
-			return nil, fmt.Errorf("%s returned %d, but with no JSON object (token_id %s)%s: %s",
-				shown(what.url), status, t.ID, what.doubt(), t.hide(body))
+			return nil, failure(fmt.Errorf("%s returned %d, but with no JSON object (token_id %s)", shown(what.url), status, t.ID),
+				what.mayIssue(), t.reply(body))
 		}
 	default:
-		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s",
-			shown(what.url), status, t.ID, what.doubtAfter(status), t.hide(body))
+		return nil, failure(fmt.Errorf("%s returned %d, which is not about the token (token_id %s)", shown(what.url), status, t.ID),
+			what.doubtAfter(status), t.reply(body))
 	}
 	return body, nil
 }
@@ -122,15 +144,12 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 		err = errors.New("interrupted")
 	}
 	if err != nil {
-		doubt := ""
-		if sent {
-			doubt = what.doubt()
-		}
 		through := throughProxy(what.url)
 		if through != "" {
 			err = withoutAddress(err)
 		}
-		return 0, nil, fmt.Errorf("calling %s%s failed: %s%s", shown(what.url), through, t.hide([]byte(err.Error())), doubt)
+		err = fmt.Errorf("calling %s%s failed: %s", shown(what.url), through, t.hide([]byte(err.Error())))
+		return 0, nil, failure(err, sent && what.mayIssue() || what.earlier, "")
 	}
 	isRedirect := response.StatusCode >= http.StatusMultipleChoices && response.StatusCode < http.StatusBadRequest
 	if to, err := response.Location(); err == nil && isRedirect && !what.refused(response.StatusCode, body) {
@@ -146,25 +165,15 @@ func (what call) verb() string {
 	return cmp.Or(what.method, http.MethodGet)
 }
 
-func (what call) doubt() string {
-	switch what.verb() {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return ""
-	}
-	return ". It may have been issued: look it up before you repeat it"
+// mayIssue reports whether the call is one that may issue something.
+func (what call) mayIssue() bool {
+	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions}, what.verb())
 }
 
-// said is what is to be said of a response that refuses the token.
-func (what call) said(status int, body []byte, t token) string {
-	return fmt.Sprintf(". It returned %d%s: %s", status, what.doubtAfter(status), t.hide(body))
-}
-
-// doubtAfter is doubt after a response: a gateway fails with 5xx where the server behind it may not have.
-func (what call) doubtAfter(status int) string {
-	if status >= http.StatusMultipleChoices && status < http.StatusInternalServerError {
-		return what.earlier
-	}
-	return what.doubt()
+// doubtAfter reports whether a response leaves doubt: a gateway fails with 5xx where the server behind it may not have.
+func (what call) doubtAfter(status int) bool {
+	isRefusal := status >= http.StatusBadRequest && status < http.StatusInternalServerError
+	return what.earlier || what.mayIssue() && !isRefusal
 }
 
 // ownType reports whether the caller sends, and so expects, something other than JSON.
@@ -175,7 +184,7 @@ func (what call) ownType() bool {
 
 // expectsJSON reports whether what the call issues is in a response of JSON: what a caller sends by a Content-Type is not.
 func (what call) expectsJSON() bool {
-	return what.doubt() != "" && !what.ownType()
+	return what.mayIssue() && !what.ownType()
 }
 
 // ownHeaders are those that nobody else may set.
@@ -197,7 +206,7 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 	}
 	// net/http would send a call again that has an Idempotency-Key, and no body or one that it can read anew.
 	request.GetBody = nil
-	if sent == nil && what.doubt() != "" {
+	if sent == nil && what.mayIssue() {
 		request.Body = io.NopCloser(bytes.NewReader(nil))
 	}
 	if sent != nil {
@@ -242,7 +251,7 @@ func withField(object []byte, field, value string) ([]byte, error) {
 // refused reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some
 // APIs say it in words.
 func (what call) refused(status int, body []byte) bool {
-	if status >= http.StatusInternalServerError && what.doubt() != "" {
+	if status >= http.StatusInternalServerError && what.mayIssue() {
 		return false // whatever it says: the call may have been executed
 	}
 	if status == http.StatusUnauthorized {

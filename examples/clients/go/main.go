@@ -26,6 +26,8 @@ import (
 
 const usage = "usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
+const exitInDoubt = 3 // of a call that may have been executed
+
 func main() {
 	log.SetFlags(0)
 	log.SetOutput(hiding{os.Stderr})
@@ -68,7 +70,7 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	if *every < 0 || *every > 0 && what.doubt() != "" {
+	if *every < 0 || *every > 0 && what.mayIssue() {
 		log.Fatal("-every: must be a time such as 1s, and repeats no call that may issue something, such as a POST")
 	}
 	if flag.NArg() < 2 {
@@ -89,8 +91,11 @@ func main() {
 	if interrupted && *every == 0 { // also where the response could still be written
 		endByInterrupt()
 	}
+	if _, inDoubt := errors.AsType[InDoubtError](err); inDoubt {
+		os.Exit(exitInDoubt) //nolint:forbidigo // this is main
+	}
 	if err != nil {
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1) //nolint:forbidigo // as above
 	}
 }
 
@@ -144,7 +149,7 @@ func run(ctx context.Context, out io.Writer, every time.Duration, what call, rol
 		if err := what.check(); err != nil {
 			return err
 		}
-		if what.doubt() != "" && slices.Contains(urls[:n], url) {
+		if what.mayIssue() && slices.Contains(urls[:n], url) {
 			return errors.New("URL: is given twice")
 		}
 	}
@@ -172,7 +177,7 @@ func (c *client) callAll(ctx context.Context, out io.Writer, what call, urls []s
 			return err
 		}
 		if _, err := fmt.Fprintf(out, "%s\n", body); err != nil {
-			return fmt.Errorf("the response cannot be written: %w%s", err, what.doubt())
+			return failure(fmt.Errorf("the response cannot be written: %w", err), what.mayIssue(), "")
 		}
 	}
 	return nil

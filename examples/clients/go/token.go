@@ -72,6 +72,9 @@ func (t token) hide(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte(t.Access), []byte("<token>"))
 }
 
+// reply is what messages say of a response.
+func (t token) reply(body []byte) string { return ": " + string(t.hide(body)) }
+
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
 	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")

@@ -74,11 +74,18 @@ public final class MastersIndiaClient {
     public static final class ClientException extends Exception {
         /** The HTTP status, 0 without one. */
         public final int status;
+        private final boolean inDoubt;
 
-        ClientException(String message, int status) {
-            super(VAULT_TOKEN.matcher(message).replaceAll("<token>").replaceAll(CONTROL, "?"));
+        ClientException(String message, int status) { this(message, status, "", ""); }
+
+        ClientException(String message, int status, String doubt, String reply) {
+            super(VAULT_TOKEN.matcher(message + doubt + reply).replaceAll("<token>").replaceAll(CONTROL, "?"));
             this.status = status;
+            this.inDoubt = !doubt.isEmpty();
         }
+
+        /** Reports whether the call may have been executed: where it is true, repeat nothing by program. */
+        public boolean inDoubt() { return inDoubt; }
     }
 
     /** What Vault gives; metadata are the role's. Text that Vault did not give is null. JSON of it shows the token: log the tokenId. */
@@ -164,33 +171,33 @@ public final class MastersIndiaClient {
         Answer answer = send(api, request(token, url, verb, body, headers, field), token.accessToken);
         String left = inDoubt(verb, answer.status);
         if (refused(answer, verb, url)) {
-            String rejected = token.tokenId;
+            String rejected = token.tokenId, returned = ". It returned " + answer.status, reply = ": " + hide(token, answer.body);
             try {
                 token = token(rejected);
             } catch (ClientException e) {
-                throw new ClientException(e.getMessage() + said(token, answer, left), e.status);
+                throw new ClientException(e.getMessage() + returned, e.status, left, reply);
             }
             if (token.tokenId.equals(rejected)) {
                 throw new ClientException(shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it replaces "
                     + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field)
-                    + said(token, answer, left), answer.status);
+                    + returned, answer.status, left, reply);
             }
             answer = send(api, request(token, url, verb, body, headers, field), token.accessToken);
             left = inDoubt(verb, answer.status).isEmpty() ? left : inDoubt(verb, answer.status); // of the first call, too
         }
         if (refused(answer, verb, url)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field)
-                + said(token, answer, left), answer.status);
+                + ". It returned " + answer.status, answer.status, left, ": " + hide(token, answer.body));
         }
         boolean done = answer.status >= 200 && answer.status <= 299 && answer.status != 204;
         boolean expectsJson = done && !inDoubt(verb).isEmpty() && !ownType(headers);
         if (expectsJson && !(isJson(answer.body) && isObject(answer.body))) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", but with no JSON object (token_id "
-                + token.tokenId + ")" + inDoubt(verb) + ": " + hide(token, answer.body), answer.status);
+                + token.tokenId + ")", answer.status, inDoubt(verb), ": " + hide(token, answer.body));
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
-                + token.tokenId + ")" + left + ": " + hide(token, answer.body), answer.status);
+                + token.tokenId + ")", answer.status, left, ": " + hide(token, answer.body));
         }
         return answer.body;
     }
@@ -203,11 +210,6 @@ public final class MastersIndiaClient {
 
     /** An API may repeat in its error what it was sent. */
     private static String hide(Token token, String text) { return text.replace(token.accessToken, "<token>"); }
-
-    /** What is to be said of a response that refuses the token. */
-    private static String said(Token token, Answer answer, String doubt) {
-        return ". It returned " + answer.status + doubt + ": " + hide(token, answer.body);
-    }
 
     private static void given(String name, Object value) {
         if (value == null) {
@@ -544,7 +546,7 @@ public final class MastersIndiaClient {
 
     /** Says that a call may have been made. A gateway fails with 5xx where the server behind it may not have. */
     private static String inDoubt(String verb, int status) {
-        return status >= 300 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
+        return status >= 400 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     /** @param secret the token that is sent: what is no HTTP may repeat it */
@@ -577,16 +579,16 @@ public final class MastersIndiaClient {
             }
         } catch (TimeoutException e) {
             sending.cancel(true);
-            throw new ClientException("calling " + where + " failed: no response within " + seconds + " s" + doubt, 0);
+            throw new ClientException("calling " + where + " failed: no response within " + seconds + " s", 0, doubt, "");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new ClientException("calling " + where + " failed: interrupted" + doubt, 0);
+            throw new ClientException("calling " + where + " failed: interrupted", 0, doubt, "");
         } catch (ExecutionException failed) {
             Throwable e = failed.getCause();
             boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException
                 || String.valueOf(e.getMessage()).contains("nrecognized SSL message"); // a server that has no TLS
             throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "")
-                + e.toString().replace(secret, "<token>") + (unsent ? "" : doubt), 0);
+                + e.toString().replace(secret, "<token>"), 0, unsent ? "" : doubt, "");
         }
     }
 
@@ -612,7 +614,7 @@ public final class MastersIndiaClient {
             run(args);
         } catch (ClientException e) {
             System.err.println("MastersIndiaClient: " + e.getMessage());
-            code = 1;
+            code = e.inDoubt ? 3 : 1;
         } finally {
             ended.countDown();
         }
@@ -706,7 +708,7 @@ public final class MastersIndiaClient {
         for (String url : rest.subList(1, rest.size())) {
             System.out.println(client.call(url, verb, body, headers, options.getOrDefault("-f", "")));
             if (System.out.checkError()) {
-                throw new ClientException("the response cannot be written" + inDoubt(verb), 0);
+                throw new ClientException("the response cannot be written", 0, inDoubt(verb), "");
             }
         }
     }

@@ -29,11 +29,16 @@ const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
 let isUsed = false; // by a program
 
-/** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
+/**
+ * Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. Where inDoubt is true,
+ * the call may have been executed: repeat nothing by program.
+ */
 export class ClientError extends Error {
-  constructor(message, status = 0) {
+  constructor(message, status = 0, doubt = "", reply = undefined) {
+    message += doubt + (reply === undefined ? "" : `: ${reply}`);
     super(message.replace(new RegExp(vaultTokens, "g"), "<token>").replace(control, "?"));
     this.status = status;
+    this.inDoubt = doubt !== "";
   }
 }
 
@@ -108,32 +113,33 @@ export class Client {
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     let earlier = ""; // the doubt that the first of two calls leaves
     if (refused(answer, method, url)) {
-      const rejected = token.token_id;
+      const rejected = token.token_id, returned = `. It returned ${answer.status}`, reply = hide(token, answer.body);
       earlier = inDoubt(method, answer.status);
       try {
         token = await this.token(rejected);
       } catch (problem) {
-        throw new ClientError(problem.message + said(token, answer, method), problem.status);
+        throw new ClientError(problem.message + returned, problem.status, earlier, reply);
       }
       if (token.token_id === rejected) {
         throw new ClientError(`${shown(url)} refuses token_id ${rejected}, and Vault has no newer token yet: it replaces a refused one ` +
-          `that is a minute old, one every 5 minutes. Try again then. If it lasts: ${this.#doubt(token, field)}${said(token, answer, method)}`,
-          answer.status);
+          `that is a minute old, one every 5 minutes. Try again then. If it lasts: ${this.#doubt(token, field)}${returned}`,
+          answer.status, earlier, reply);
       }
       answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     }
     if (refused(answer, method, url)) {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ` +
-        `${this.#doubt(token, field)}${said(token, answer, method, earlier)}`, answer.status);
+        `${this.#doubt(token, field)}. It returned ${answer.status}`, answer.status, inDoubt(method, answer.status) || earlier,
+        hide(token, answer.body));
     }
     const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
     if (expectsJSON && (notJSON(answer.body) !== undefined || !isObject(answer.body))) {
-      throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON object (token_id ${token.token_id})${inDoubt(method)}: ` +
-        hide(token, answer.body), answer.status);
+      throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON object (token_id ${token.token_id})`,
+        answer.status, inDoubt(method), hide(token, answer.body));
     }
     if (answer.status < 200 || answer.status > 299) {
-      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})` +
-        `${inDoubt(method, answer.status) || earlier}: ${hide(token, answer.body)}`, answer.status);
+      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})`,
+        answer.status, inDoubt(method, answer.status) || earlier, hide(token, answer.body));
     }
     return answer.body;
   }
@@ -146,10 +152,6 @@ export class Client {
 
 // An API may repeat in its error what it was sent.
 const hide = (token, text) => text.replaceAll(token.access_token, "<token>");
-
-// What is to be said of a response that refuses the token.
-const said = (token, { status, body }, method, earlier = "") =>
-  `. It returned ${status}${inDoubt(method, status) || earlier}: ${hide(token, body)}`;
 
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
@@ -348,7 +350,7 @@ function reasons(body) {
 }
 
 // Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.
-const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 300 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
+const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 400 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
 
 // Says where a redirect points: not its query, which may have a token in it.
 function redirectsTo({ statusCode, headers: { location } }) {
@@ -382,7 +384,7 @@ async function send(url, { body, ...options }, timeout) {
     const reason = signal.aborted ? `no response within ${timeout / 1000} s` : problem.message || problem.code;
     const variable = `${url.split(":")[0]}_proxy`;
     const proxy = !local.test(url) && [variable, variable.toUpperCase()].find((name) => env(name));
-    throw new ClientError(`calling ${shown(url)}${proxy ? ` (${proxy} is not used)` : ""} failed: ${reason}${doubt}`);
+    throw new ClientError(`calling ${shown(url)}${proxy ? ` (${proxy} is not used)` : ""} failed: ${reason}`, 0, doubt);
   }
 }
 
@@ -403,7 +405,7 @@ function readBody(data) {
 // Prints a response, and waits until it is written: console.log does not say that it failed.
 async function print(reply, doubt) {
   const problem = await new Promise((written) => process.stdout.write(`${reply}\n`, written));
-  if (problem) throw new ClientError(`the response cannot be written: ${problem.message}${doubt}`);
+  if (problem) throw new ClientError(`the response cannot be written: ${problem.message}`, 0, doubt);
 }
 
 async function main() {
@@ -463,7 +465,7 @@ if (isMain && isWhole) {
   } catch (problem) {
     if (!(problem instanceof ClientError) && !problem.code) throw problem; // a defect; the others are of the arguments
     console.error(`mastersindia-client: ${problem.message}`);
-    process.exitCode = 1;
+    process.exitCode = problem.inDoubt ? 3 : 1;
     if (interrupted.signal.aborted) process.kill(process.pid, interrupted.signal.reason); // a shell ends a loop around this only so
   }
 } else if (isMain) {

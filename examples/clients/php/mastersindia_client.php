@@ -13,15 +13,22 @@
 
 declare(strict_types=1);
 
-/** Something that a person must look at; the message says what to do. The code is the HTTP status, 0 without one. */
+/**
+ * Something that a person must look at; the message says what to do. The code is the HTTP status, 0 without one. Where inDoubt is
+ * true, the call may have been executed: repeat nothing by program.
+ */
 final class MastersIndiaError extends RuntimeException
 {
     public const VAULT_TOKEN = '/(?<![\w-])hv[sbr]\.[\w-]{20,}/';
     /** What a terminal would take for a command. */
     private const CONTROL = '/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)/';
 
-    public function __construct(string $message, int $code = 0)
+    public readonly bool $inDoubt;
+
+    public function __construct(string $message, int $code = 0, string $doubt = '', ?string $reply = null)
     {
+        $this->inDoubt = $doubt !== '';
+        $message .= $doubt . ($reply === null ? '' : ": $reply");
         parent::__construct(preg_replace([self::VAULT_TOKEN, self::CONTROL], ['<token>', '?'], $message) ?? $message, $code);
     }
 }
@@ -123,32 +130,32 @@ final class MastersIndiaClient
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         $earlier = ''; // the doubt that the first of two calls leaves
         if (self::refused($status, $reply, $method, $url)) {
-            [$rejected, $earlier] = [$token['token_id'], self::inDoubt($method, $status)];
+            [$rejected, $earlier, $said] = [$token['token_id'], self::inDoubt($method, $status), self::hide($token, $reply)];
             try {
                 $token = $this->token($rejected);
             } catch (MastersIndiaError $error) {
-                throw new MastersIndiaError($error->getMessage() . self::said($token, $status, $reply, $method), $error->getCode());
+                throw new MastersIndiaError($error->getMessage() . ". It returned $status", $error->getCode(), $earlier, $said);
             }
             if ($token['token_id'] === $rejected) {
                 throw new MastersIndiaError(self::shown($url) . " refuses token_id $rejected, and Vault has no newer token yet: it replaces "
                     . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: ' . $this->doubt($token, $field)
-                    . self::said($token, $status, $reply, $method), $status);
+                    . ". It returned $status", $status, $earlier, $said);
             }
             [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         }
         $id = $token['token_id'];
         if (self::refused($status, $reply, $method, $url)) {
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field)
-                . self::said($token, $status, $reply, $method, $earlier), $status);
+                . ". It returned $status", $status, self::inDoubt($method, $status) ?: $earlier, self::hide($token, $reply));
         }
         $expectsJSON = self::inDoubt($method) !== '' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
         if ($expectsJSON && !(self::isJSON($reply) && self::isObject($reply))) {
-            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON object (token_id $id)" . self::inDoubt($method)
-                . ': ' . self::hide($token, $reply), $status);
+            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON object (token_id $id)",
+                $status, self::inDoubt($method), self::hide($token, $reply));
         }
         if ($status < 200 || $status > 299) {
-            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)"
-                . (self::inDoubt($method, $status) ?: $earlier) . ': ' . self::hide($token, $reply), $status);
+            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)",
+                $status, self::inDoubt($method, $status) ?: $earlier, self::hide($token, $reply));
         }
         return $reply;
     }
@@ -164,13 +171,6 @@ final class MastersIndiaClient
     private static function hide(#[\SensitiveParameter] MastersIndiaToken $token, string $reply): string
     {
         return str_replace($token['access_token'], '<token>', $reply);
-    }
-
-    /** What is to be said of a response that refuses the token. */
-    private static function said(#[\SensitiveParameter] MastersIndiaToken $token, int $status, string $reply, string $method,
-        string $earlier = ''): string
-    {
-        return ". It returned $status" . (self::inDoubt($method, $status) ?: $earlier) . ': ' . self::hide($token, $reply);
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
@@ -425,7 +425,7 @@ final class MastersIndiaClient
             $reason = self::$interrupted ? 'interrupted' : preg_replace(["~('|//).*@~", "~(?<![\w.-])$host( port \d+)?(?![\w-])~i"], ['$1<hidden>@', '<proxy>'], curl_error($curl));
             // Of a request by https, nothing was sent without the handshake; before it there may be a CONNECT to the proxy.
             $unsent = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 || str_starts_with($url, 'https:') && curl_getinfo($curl, CURLINFO_APPCONNECT_TIME) == 0;
-            throw new MastersIndiaError('calling ' . self::where($url) . " failed: $reason" . ($unsent ? '' : self::inDoubt($method)));
+            throw new MastersIndiaError('calling ' . self::where($url) . " failed: $reason", 0, $unsent ? '' : self::inDoubt($method));
         }
         $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
         $location = preg_replace('~[?#].*|(?<=//)[^/?#]*@~', '', (string) curl_getinfo($curl, CURLINFO_REDIRECT_URL)); // its query may have a token in it
@@ -435,7 +435,7 @@ final class MastersIndiaClient
     /** Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have. */
     public static function inDoubt(string $method, int $status = 0): string
     {
-        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 300 && $status < 500 ? '' : '. It may have been issued: look it up before you repeat it';
+        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 400 && $status < 500 ? '' : '. It may have been issued: look it up before you repeat it';
     }
 
     private function recall(): array
@@ -521,7 +521,7 @@ if (debug_backtrace() === [] && ($started === '' || $started !== null && realpat
         foreach ($urls as $url) {
             $reply = $client->call($url, $method, $body, $headers, $options['f'] ?? '') . "\n";
             @fwrite(STDOUT, $reply) === strlen($reply)
-                || throw new MastersIndiaError('the response cannot be written' . MastersIndiaClient::inDoubt($method));
+                || throw new MastersIndiaError('the response cannot be written', 0, MastersIndiaClient::inDoubt($method));
             !MastersIndiaClient::$interrupted || throw new MastersIndiaError('interrupted, after the response was written');
         }
     } catch (MastersIndiaError $error) {
@@ -530,6 +530,6 @@ if (debug_backtrace() === [] && ($started === '' || $started !== null && realpat
             pcntl_signal(MastersIndiaClient::$interrupted, SIG_DFL);
             posix_kill(getmypid(), MastersIndiaClient::$interrupted); // a shell ends a loop around this only so
         }
-        exit(1);
+        exit($error->inDoubt ? 3 : 1);
     }
 }

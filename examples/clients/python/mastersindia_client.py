@@ -15,14 +15,13 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import sys
 import time
 import urllib.parse
 import urllib.request
 
-VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
+VAULT_TIMEOUT, API_TIMEOUT, CONNECT_TIMEOUT = 30, 60, 10  # seconds
 NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token"
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "accept-encoding|authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
@@ -38,10 +37,18 @@ USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BOD
 
 class ClientError(Exception):
     """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one; reply is what
-    the API has said, in_doubt whether the call may have been executed."""
-    def __init__(self, message, status=0, reply=""):
+    the API has said, in_doubt whether the call may have been executed: where it is true, repeat nothing by program."""
+    def __init__(self, message, status=0, doubt="", reply=None):
+        message += doubt + ("" if reply is None else f": {reply}")
         super().__init__(re.sub(CONTROL, "?", re.sub(VAULT_TOKEN, "<token>", message)))
-        self.status, self.reply, self.in_doubt = status, reply, DOUBT in message
+        self.status, self.reply, self.in_doubt = status, reply or "", bool(doubt)
+
+
+class Interrupted(KeyboardInterrupt):
+    """One that says what it has interrupted; in_doubt as above."""
+    def __init__(self, message, doubt="", reply=None):
+        super().__init__(message + doubt + ("" if reply is None else f": {reply}"))
+        self.in_doubt = bool(doubt)
 
 
 class _Secret(str):
@@ -119,35 +126,40 @@ class Client:
             token = self.token()
             doubt = _doubt(method)
             return self._call(token, url, method, body, headers, field)
-        except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(str(interrupt) or f"calling {_shown(url)} failed: interrupted{doubt}") from None
+        except Interrupted:
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted(f"calling {_shown(url)} failed: interrupted", doubt) from None
 
     def _call(self, token, url, method, body, headers, field):
         status, reply = _send(token["access_token"], url, *_request(token, method, body, headers, field), API_TIMEOUT)
         earlier = ""  # the doubt that the first of two calls leaves
         if _refused(status, reply, method, url):
             refused, earlier = token["token_id"], _doubt(method, status)
+            returned, said = f". It returned {status}", _hide(token, reply)
             try:
                 token = self.token(refused)
             except ClientError as error:
-                raise ClientError(f"{error}{_said(token, status, reply, method)}", error.status) from None
+                problem = ClientError(f"{error}{returned}", error.status, earlier, said)
+                problem.reply = ""  # the status is Vault's
+                raise problem from None
             except KeyboardInterrupt as interrupt:
-                raise KeyboardInterrupt(f"{interrupt}{_said(token, status, reply, method)}") from None
+                raise Interrupted(f"{interrupt}{returned}", earlier, said) from None
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
-                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}"
-                                  f"{_said(token, status, reply, method)}", status, _hide(token, reply))
+                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}{returned}",
+                                  status, earlier, said)
             status, reply = _send(token["access_token"], url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply, method, url):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}"
-                              f"{_said(token, status, reply, method, earlier)}", status, _hide(token, reply))
+                              f". It returned {status}", status, _doubt(method, status) or earlier, _hide(token, reply))
         if _doubt(method) and 200 <= status < 300 and status != 204 and not (
                 _own_type(headers) or _not_json(reply) is None and _is_object(reply)):
-            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON object (token_id {token['token_id']}){DOUBT}: "
-                              f"{_hide(token, reply)}", status, _hide(token, reply))
+            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON object (token_id {token['token_id']})",
+                              status, DOUBT, _hide(token, reply))
         if not 200 <= status < 300:
-            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']})"
-                              f"{_doubt(method, status) or earlier}: {_hide(token, reply)}", status, _hide(token, reply))
+            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']})",
+                              status, _doubt(method, status) or earlier, _hide(token, reply))
         return reply
 
     def __getstate__(self):
@@ -212,11 +224,6 @@ def _copied(token):
 def _hide(token, reply):
     """An API may repeat in its error what it was sent."""
     return reply.replace(token["access_token"], "<token>")
-
-
-def _said(token, status, reply, method, earlier=""):
-    """What is to be said of a response that refuses the token."""
-    return f". It returned {status}{_doubt(method, status) or earlier}: {_hide(token, reply)}"
 
 
 def _hidden(data):
@@ -370,7 +377,7 @@ def _refused(status, reply, method, url):
 
 def _doubt(method, status=0):
     """Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have."""
-    return "" if method in ("GET", "HEAD", "OPTIONS") or 300 <= status < 500 else DOUBT
+    return "" if method in ("GET", "HEAD", "OPTIONS") or 400 <= status < 500 else DOUBT
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
@@ -381,6 +388,41 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
     https_response = http_response
 
 
+class _Connection(http.client.HTTPConnection):
+    """Has a timeout of its own for connecting."""
+    is_connected = False
+
+    def connect(self):
+        timeout, self.timeout = self.timeout, CONNECT_TIMEOUT
+        super().connect()
+        self.sock.settimeout(timeout)
+        self.is_connected = True
+
+
+class _TLSConnection(_Connection, http.client.HTTPSConnection):
+    pass
+
+
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Knows whether the connection was made, for which TLS and a proxy must have agreed: nothing is sent before."""
+    def __init__(self, context):
+        super().__init__(debuglevel=0, context=context)  # the level of http.client would show the tokens
+        self._trust, self._connection = context, None
+
+    def _connect(self, *args, **kwargs):
+        self._connection = (_TLSConnection if "context" in kwargs else _Connection)(*args, **kwargs)
+        return self._connection
+
+    def http_open(self, request):
+        return self.do_open(self._connect, request)
+
+    def https_open(self, request):
+        return self.do_open(self._connect, request, context=self._trust)
+
+    def doubt(self, method):
+        return _doubt(method) if self._connection and self._connection.is_connected else ""
+
+
 def _send(secret, url, method, body, headers, timeout, ca_file=None):
     """Returns the HTTP status and the body, whatever the status is. The secret is the token that is sent."""
     try:
@@ -388,23 +430,21 @@ def _send(secret, url, method, body, headers, timeout, ca_file=None):
     except ValueError:
         raise ClientError(f"{_shown(url)} is no URL") from None
     try:
-        plain = urllib.request.HTTPHandler(debuglevel=0)  # that of http.client would show the tokens
-        trust = urllib.request.HTTPSHandler(debuglevel=0, context=ssl.create_default_context(cafile=ca_file or None))
+        handler = _Handler(ssl.create_default_context(cafile=ca_file or None))
     except OSError as problem:
         raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
     _, proxy = _proxy(url)
     try:
         request = urllib.request.Request(url, None if body is None else body.encode(), headers, method=method)
         through = urllib.request.ProxyHandler({url.partition(":")[0]: proxy} if proxy else {})
-        with urllib.request.build_opener(_AsItIs, plain, trust, through).open(request, timeout=timeout) as answer:
+        with urllib.request.build_opener(_AsItIs, handler, through).open(request, timeout=timeout) as answer:
             return answer.status, _location(answer) + answer.read().decode(errors="replace")
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
+        raise Interrupted(f"calling {_shown(url)} failed: interrupted", handler.doubt(method)) from None
     except (OSError, ValueError, OverflowError, http.client.HTTPException) as problem:
-        reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
-        unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError)) or isinstance(problem, UnicodeError)
-        why = str(reason or problem).replace(secret, "<token>")  # what is no HTTP may repeat it
-        raise ClientError(f"calling {_where(url)} failed: {why}{'' if unsent else _doubt(method)}") from None
+        why = getattr(problem, "reason", None) or problem  # urllib gives one where connecting or sending failed
+        why = str(why).replace(secret, "<token>")  # what is no HTTP may repeat it
+        raise ClientError(f"calling {_where(url)} failed: {why}", doubt=handler.doubt(method)) from None
 
 
 def _proxy(url):
@@ -435,7 +475,7 @@ def _print(reply, doubt):
         print(reply, flush=True)
     except OSError as problem:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more when it ends
-        raise ClientError(f"the response cannot be written: {problem.strerror}{doubt}") from None
+        raise ClientError(f"the response cannot be written: {problem.strerror}", doubt=doubt) from None
 
 
 def main():
@@ -485,15 +525,18 @@ def main():
         for url in urls:
             try:
                 _print(client.call(url, method, body, headers, options.get("-f", "")), _doubt(method))
-            except KeyboardInterrupt as interrupt:  # without text after the call, where the response is not printed yet
-                raise KeyboardInterrupt(str(interrupt) or f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
+            except Interrupted:
+                raise
+            except KeyboardInterrupt:  # after the call, where the response is not printed yet
+                raise Interrupted(f"calling {_shown(url)} failed: interrupted", _doubt(method)) from None
     except (ClientError, OSError) as error:
-        sys.exit(f"mastersindia_client: {error}")
+        print(f"mastersindia_client: {error}", file=sys.stderr or open(os.devnull, "w"))
+        sys.exit(3 if getattr(error, "in_doubt", False) else 1)
     except KeyboardInterrupt as interrupt:
         print(f"mastersindia_client: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         signal.signal(signals[-1], signal.SIG_DFL)
         os.kill(os.getpid(), signals[-1])  # a shell ends a loop around this only so
-        sys.exit(1)  # the first process of a container goes on
+        sys.exit(3 if getattr(interrupt, "in_doubt", False) else 1)  # the first process of a container goes on
 
 
 if __name__ == "__main__":
