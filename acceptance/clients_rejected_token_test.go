@@ -357,7 +357,9 @@ func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, s
 		_, _ = io.WriteString(rw, response) // a client that has gone shows in its own output
 	}))
 	t.Cleanup(server.Close)
-	seen := c.call(t, exampleCall{role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
+	seen := c.call(t, exampleCall{
+		role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}, anew: func() { reads.Store(0) },
+	})
 	want := wanted{calls: 2, reads: 1, responses: 2}
 	if c.name == "shell" {
 		want = wanted{code: 1, calls: 1, reads: 1, responses: 1, said: said}
@@ -435,6 +437,7 @@ type exampleCall struct {
 	command             string         // of bash, in which CLIENT stands for the client
 	terminal            bool           // Ctrl-C is typed in one when a call hangs
 	again               bool           // after Mono has crashed
+	anew                func()         // before that, where the test itself counts
 }
 
 // run runs the client once, with an invoice, and counts what it does.
@@ -503,6 +506,9 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	if !call.again && strings.Contains(stderr.String(), "External Debugger Dump") {
 		t.Log("Mono itself has crashed, and is run again")
 		call.again = true
+		if call.anew != nil {
+			call.anew()
+		}
 		return c.call(t, call)
 	}
 	for _, finding := range c.tokens.SearchText("the output of "+c.name, append(stdout.Bytes(), stderr.Bytes()...)) {
