@@ -612,7 +612,7 @@ func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framewo
 	if err != nil {
 		return nil, err
 	}
-	return listEntries(names, func(_ int, name string) (map[string]any, error) {
+	return b.listEntries(names, func(_ int, name string) (map[string]any, error) {
 		c, err := b.store.config(ctx, name)
 		if c == nil {
 			return nil, err

@@ -136,7 +136,7 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	if err != nil {
 		return nil, err
 	}
-	return listEntries(names, func(_ int, name string) (map[string]any, error) {
+	return b.listEntries(names, func(_ int, name string) (map[string]any, error) {
 		until, err := b.ledger.Until(ctx, name)
 		for _, u := range b.issuer.Unsent(name) {
 			until = max(until, ledgerEntry(u.Token).Until(u.Keep))

@@ -393,7 +393,7 @@ func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework
 	if err != nil {
 		return nil, err
 	}
-	return listEntries(names, func(_ int, name string) (map[string]any, error) {
+	return b.listEntries(names, func(_ int, name string) (map[string]any, error) {
 		r, err := b.store.role(ctx, name)
 		if r == nil {
 			return nil, err

@@ -143,7 +143,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	}
 	notYet, restored := b.issuer.Unread()
 	isTakenUp := restored && len(notYet) == 0
-	return listEntries(names, func(n int, name string) (map[string]any, error) {
+	return b.listEntries(names, func(n int, name string) (map[string]any, error) {
 		status, err := b.statusInList(ctx, name, !isTakenUp || n < mostStatusReads)
 		if status == nil || err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,8 +22,8 @@ const (
 	fieldName = "name"
 	// listDescription describes every list in OpenAPI.
 	listDescription = "keys has the names, and key_info the most important facts of each."
-	// mostListReads bounds the concurrent reads of one list.
-	mostListReads = 16
+	// mostListReads bounds the concurrent reads of one list, and mostListWarnings those that it says are missing.
+	mostListReads, mostListWarnings = 16, 10
 )
 
 // nameField is the schema of the name in a path.
@@ -123,12 +124,17 @@ func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 // listEntries is a list with the facts that read returns for each name, or nil for one that was deleted meanwhile; Vault makes a
 // 404 of an empty list. It warns of entries that cannot be read: one of them must not hide all others. Where storage fails and
 // gives none at all, that is the error.
-func listEntries(names []string, read func(n int, name string) (map[string]any, error)) (*logical.Response, error) {
+func (b *backend) listEntries(names []string, read func(n int, name string) (map[string]any, error)) (*logical.Response, error) {
 	facts, unread := make([]map[string]any, len(names)), make([]error, len(names))
 	var group errgroup.Group
 	group.SetLimit(mostListReads)
 	for n, name := range names {
 		group.Go(func() error {
+			defer func() {
+				if p := recover(); p != nil {
+					unread[n] = b.panicked(p, "list", "")
+				}
+			}()
 			facts[n], unread[n] = read(n, name)
 			return nil
 		})
@@ -141,14 +147,17 @@ func listEntries(names []string, read func(n int, name string) (map[string]any, 
 		}
 	}
 	resp := logical.ListResponseWithInfo(names, info)
-	for _, err := range unread {
+	unread = slices.DeleteFunc(unread, func(err error) bool { return err == nil })
+	for n, err := range unread {
 		switch {
-		case err == nil:
 		case len(info) == 0 && !stored.IsDamaged(err):
 			return nil, err
-		default:
+		case n < mostListWarnings:
 			resp.AddWarning("Details are missing here: " + err.Error() + ".")
 		}
+	}
+	if more := len(unread) - mostListWarnings; more > 0 {
+		resp.AddWarning(fmt.Sprintf("Details of %d more names are missing here.", more))
 	}
 	return resp, nil
 }

@@ -143,6 +143,27 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 	})
 }
 
+// A list names ten of those that it cannot read, and a panic beneath it is one of them.
+func TestStorageFault_ListOfManyDamaged(t *testing.T) {
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+		for n := range 30 {
+			s.put(fmt.Sprintf("role/hurt-%02d", n), `{"schema":99}`)
+		}
+		warnings := s.list("role/").Warnings
+		check.True(t, len(warnings) == 11, "%d warnings: %q", len(warnings), warnings)
+		s.says(warnings[10], "Details of 20 more names are missing here")
+		s.write("role/other", map[string]any{"config": "gst"})
+		s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
+			if access == mounttest.Get && key == "role/app" {
+				panic("invented")
+			}
+			return mounttest.Fault{}
+		})
+		warnings = s.list("role/").Warnings
+		s.says(strings.Join(warnings, " "), "internal error: see the server log")
+	})
+}
+
 func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 	eachWith(t, map[string]string{
 		"text": "canary", "cut": `{"schema":1,"tokens":[{"canary`, "a later schema": `{"schema":99,"canary":"canary"}`, "nothing": "",

@@ -712,3 +712,37 @@ func TestRepeatedToken_SlowFirstLogin(t *testing.T) {
 		check.True(t, reads > 1400, "%d reads of a token in two hours", reads)
 	})
 }
+
+// The login at the end is slow instead: the upstream gave the token again while it was still good, and it is not when it comes.
+func TestRepeatedToken_SlowLoginAtTheEnd(t *testing.T) {
+	eachPair(t, []time.Duration{5 * time.Second, 8 * time.Second, 12 * time.Second}, []bool{false, true}, func(t *testing.T, slow time.Duration, byHand bool) {
+		s := repeatingOAuth(false).mounted(t)
+		if !byHand {
+			s.write("config/gst", map[string]any{"rotation_percent": 100})
+		}
+		s.token("app")
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			response := httptest.NewRecorder()
+			s.Simulator.ServeHTTP(response, r)
+			time.Sleep(slow)
+			w.Header().Set("Content-Type", response.Header().Get("Content-Type"))
+			w.WriteHeader(response.Code)
+			_, _ = w.Write(response.Body.Bytes())
+		})
+		if byHand {
+			advance(time.Hour - 4*time.Second)
+			_, _ = s.rotate()
+		}
+		dead, reads := 0, 0
+		for end := time.Now().Add(150 * time.Minute); time.Now().Before(end); advance(5 * time.Second) {
+			if a, err := s.ask(t.Context(), "app", nil); err == nil {
+				reads++
+				if !s.Simulator.TokenAlive(a.access) {
+					dead++
+				}
+			}
+		}
+		check.True(t, dead == 0 && reads > 1700, "%d of %d reads were given a dead token", dead, reads)
+		advance(time.Minute)
+	})
+}

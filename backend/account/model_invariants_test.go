@@ -477,8 +477,8 @@ func (w *modelWorld) checkAccepted(before *State, work *Work, e LoginEnded) {
 	if t := before.given(e.Token.ID); t != nil {
 		left := t.asTold().Remaining(w.now())
 		for _, left := range []time.Duration{left, left + t.slack.max()} {
-			if left < minLife && left > -repeatMargin {
-				return // a moment later it would be given a new life, or another one comes
+			if took := w.now().Wall.Sub(e.Token.IssuedAt); left < minLife && left > -repeatMargin-took {
+				return // by the next login it is given a new life, or another one comes
 			}
 		}
 	}
@@ -716,15 +716,18 @@ func (w *modelWorld) checkFailures(before *State, event Event) {
 	if before.Work == nil || before.Work.Reason != ReasonForced || !before.Failure.Holds(w.now()) {
 		return
 	}
-	isOpen := slices.ContainsFunc(before.Failures, func(f failedLogin) bool {
-		return f.Refused() && f.Holds(w.now()) && f.concerns(sentBy(s.Account, false))
-	})
+	var isOpen, isProbe bool // the circuit breaker, and the login by hand at the time of its probe
+	for _, f := range before.Failures {
+		if f.Refused() && f.concerns(sentBy(s.Account, false)) {
+			isOpen, isProbe = isOpen || f.Holds(w.now()), isProbe || !f.Holds(w.now())
+		}
+	}
 	longest, failed, again := before.Failure.Left(w.now()), new(upstream.Error), new(repeatError)
 	if errors.As(s.LoginErr, &failed) {
 		longest = max(longest, failed.RetryAfter)
 	}
 	switch {
-	case failed.Kind == upstream.Rejected && !isOpen: // the first refusal
+	case isProbe, failed.Kind == upstream.Rejected && !isOpen: // the next probe, or the first one, is later than any other hold
 	case errors.As(s.LoginErr, &again) && again.isEnd: // there is no other token before
 	case s.Failure.Left(w.now()) > longest+tolerance:
 		w.breaks(ruleHold, "a login by hand moves the next attempt")

@@ -88,7 +88,7 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 	if t.Failure != nil && t.Failure.Cause == Repeated {
 		hold <<= min(t.Failure.Step, longestDoubling)
 	}
-	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
+	left := t.Revoked[n].End.Sub(token.IssuedAt) + repeatMargin // see withKnownExpiry
 	if left <= 0 {
 		left += t.Revoked[n].slack.max()
 	}
@@ -126,7 +126,8 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 	}
 	// Where the limits of now end it, or a clock that was ahead, the upstream has just handed it out as good.
 	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
-	rest, margin := told.slack, told.delay+repeatMargin
+	// The upstream may have given it at any moment since the login began, when its end was still to come.
+	rest, margin := told.slack, told.delay+repeatMargin+now.Wall.Sub(token.IssuedAt)
 	if left <= -margin {
 		left, rest, anew = left+rest.max(), slack{}, true
 	}

@@ -56,7 +56,7 @@ type Env struct {
 
 // IsOver reports whether a token may be forgotten, as no upstream takes it any more.
 func (env Env) IsOver(t *Token) bool {
-	return !t.MayLive(env.Reading) && !env.Clock.justBegan(env.Reading)
+	return !t.ValidUntil().Add(t.delay).After(env.Wall) && !env.Clock.justBegan(env.Reading)
 }
 
 // knowledge is what is known of an account's settings.

@@ -32,7 +32,7 @@ func Get[T any](ctx context.Context, view logical.Storage, key string, schema fu
 	}
 	if got := schema(entry); got < 1 || got > newest {
 		return nil, &DamagedError{fmt.Errorf("the storage entry %s has schema %d, and this version of the plugin supports 1 to %d: "+
-			"was it written by a newer version?", key, got, newest)}
+			"the version that wrote it is probably newer", key, got, newest)}
 	}
 	return entry, nil
 }
