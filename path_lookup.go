@@ -292,7 +292,7 @@ func (t *issued) advice(mount string, now time.Time) string {
 			"to check again, vault read %sstatus/%s", until, t.unread, mount, t.config)
 	case t.pending && !t.out:
 		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: the engine goes on asking for its "+
-			"revocation until the plugin stops; to see when it has succeeded: vault read %sledger/%s", until, mount, t.config)
+			"revocation until the plugin stops; to see when it has succeeded, run this again", until)
 	case t.unsaved && t.account != nil:
 		return fmt.Sprintf("it is no longer handed out until the plugin restarts, as storage has not taken its revocation, and may be "+
 			"valid upstream until %s: once storage takes writes, %s", until, revoke)

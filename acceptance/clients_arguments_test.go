@@ -410,6 +410,8 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	lost := wanted{code: 1, calls: 1, reads: 1, said: []string{"the response cannot be written", "may have been issued"}}
 	c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, stdout: "/dev/full"}).want(t, lost)
 	c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, command: "CLIENT | true; exit ${PIPESTATUS[0]}"}).want(t, lost)
+	full := c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, command: "CLIENT > /dev/full 2> /dev/full"})
+	check.True(t, full.code == 3 && full.calls == 1, "exit code %d after %d calls, where nothing can be written anywhere", full.code, full.calls)
 	storing := c.run(t, c.name, "/storing") // the token may be old enough to be replaced
 	check.True(t, storing.code == errorCode(storing.stderr) && storing.calls == 1 && strings.Contains(storing.stderr, "may have been issued"),
 		"exit code %d after 500 with the words of a refusal, and it says:\n%s", storing.code, storing.stderr)

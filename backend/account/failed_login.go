@@ -214,7 +214,7 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 		}
 	}
 	f.NextAttempt = later(f.NextAttempt, env.Wall.Add(retryAfter))
-	if repeats && again.isEnd { // there is no other token before
+	if repeats && again.isEnd && again.until.After(env.Wall) { // there is no other token before
 		f.NextAttempt = later(again.until, env.Wall.Add(firstBackoff))
 	}
 	return append(next, failedLogin{f, sent})

@@ -600,7 +600,8 @@ public sealed class MastersIndiaClient
         }
         catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException || e is ArgumentException)
         {
-            Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
+            try { Console.Error.WriteLine("MastersIndiaClient: " + e.Message); }
+            catch (IOException) { } // a full disk: the exit code tells
             if (interrupted.IsCancellationRequested) EndByInterrupt();
             return (e as MastersIndiaException)?.InDoubt == true ? 3 : 1;
         }

@@ -478,6 +478,14 @@ def _print(reply, doubt):
         raise ClientError(f"the response cannot be written: {problem.strerror}", doubt=doubt) from None
 
 
+def _say(problem):
+    """Prints a message. Where that cannot be written, the exit code tells."""
+    try:
+        print(f"mastersindia_client: {problem}", file=sys.stderr or open(os.devnull, "w"), flush=True)
+    except (OSError, ValueError):
+        pass
+
+
 def main():
     options, headers, rest, signals = {}, {}, [], [signal.SIGINT]
 
@@ -530,10 +538,10 @@ def main():
             except KeyboardInterrupt:  # after the call, where the response is not printed yet
                 raise Interrupted(f"calling {_shown(url)} failed: interrupted", _doubt(method)) from None
     except (ClientError, OSError) as error:
-        print(f"mastersindia_client: {error}", file=sys.stderr or open(os.devnull, "w"))
+        _say(error)
         sys.exit(3 if getattr(error, "in_doubt", False) else 1)
     except KeyboardInterrupt as interrupt:
-        print(f"mastersindia_client: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        _say(str(interrupt) or "interrupted")
         signal.signal(signals[-1], signal.SIG_DFL)
         os.kill(os.getpid(), signals[-1])  # a shell ends a loop around this only so
         sys.exit(3 if getattr(interrupt, "in_doubt", False) else 1)  # the first process of a container goes on
