@@ -213,7 +213,7 @@ type issued struct {
 	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream. pending is set if the upstream goes on
 	// being asked to, under settings that are no longer in force.
 	out, revocable, pending bool
-	// unsaved is set if storage has not taken a revocation of the token.
+	// unsaved is set if storage has not taken a change of the account, such as the token's revocation.
 	unsaved bool
 	// clockSet is set if the clock was set since, so that usableUntil is the latest of several ends.
 	clockSet bool
@@ -294,8 +294,8 @@ func (t *issued) advice(mount string, now time.Time) string {
 		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: the engine goes on asking for its "+
 			"revocation until the plugin stops; to see when it has succeeded, run this again", until)
 	case t.unsaved && t.account != nil:
-		return fmt.Sprintf("it is no longer handed out until the plugin restarts, as storage has not taken its revocation, and may be "+
-			"valid upstream until %s: once storage takes writes, %s", until, revoke)
+		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s, and storage has not taken the last change "+
+			"of its account: if that was the revocation, a restart of the plugin undoes it: once storage takes writes, %s", until, revoke)
 	case t.account == nil && t.state == tokenRevoked:
 		return fmt.Sprintf("config %s was deleted: it is no longer handed out, but may be valid upstream until %s, unless the vendor "+
 			"revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)

@@ -295,6 +295,15 @@ func TestIssuedAt_NodeThatBeginsTooLate(t *testing.T) {
 		wantLeak(t, search(t, Token(1), file(t, other), file(t, after)), exitIncomplete, "userpass-asha", "")
 		wantLeak(t, search(t, Token(1), file(t, after), file(t, other), file(t, after)), exitIncomplete, "userpass-asha", "")
 	}
+	busy := logOf(t, "", func(l *Log) {
+		l.Wait(24 * time.Hour)
+		for range 3 {
+			readByAsha(l)
+			l.Wait(5 * time.Minute)
+		}
+	}, tuned()...)
+	quiet := logOf(t, "", func(l *Log) { l.n = 5000; l.Wait(24*time.Hour + 6*time.Minute); l.Other(p[2]) }) // nothing of the mount
+	wantLeak(t, search(t, Token(1), file(t, busy), file(t, quiet)), exitIncomplete, "userpass-asha", "")
 	one := logOf(t, "", func(l *Log) { l.n = 5000; l.Other(p[2]) })
 	wantLeak(t, search(t, Token(1), file(t, one+before+after)), exitOK, "userpass-asha userpass-bina", "")
 }

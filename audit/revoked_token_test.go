@@ -48,6 +48,25 @@ func TestRevoked_IssuedBeforeTheLog(t *testing.T) {
 	}
 }
 
+// TestRevoked_NodeThatBeginsTooLate: the file of another node, that begins before, does not tell who was given the token by this one.
+func TestRevoked_NodeThatBeginsTooLate(t *testing.T) {
+	withoutVault(t)
+	former := logOf(t, "", func(l *Log) { l.n = 5000; readByAsha(l) }, tuned()...)
+	leads := file(t, logOf(t, "", func(l *Log) {
+		l.issued[Token(1)] = l.now
+		l.Wait(5 * time.Hour)
+		readByAsha(l)
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{
+			l.id(1): map[string]any{"upstream": "unsupported", "valid_until": "2026-03-02T12:00:00Z"},
+		}}})
+	}, tuned()...))
+	for _, files := range [][]string{{leads}, {leads, file(t, former)}} {
+		if got := mustJSON(t, "", files...).all("revocations", "receivers"); !strings.Contains(got, "not known before 2026-03-01T13:00:00Z") {
+			t.Errorf("%d files: the receivers are %q, and who was given the token before is not known", len(files), got)
+		}
+	}
+}
+
 func TestRevoked_ReadersByHMAC(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "audit-device-key"})
 	r := mustJSON(t, "", "-audit-device=file", logFile(t, (*Log).Day))
