@@ -174,10 +174,10 @@ func (e *entry) missing(outcome int, by caller, reported, mount, path string) (n
 	ofEngine := e.ofPlugin() || (mount == "" || mount == reported) && strings.HasPrefix(path, reported)
 	for _, field := range [][2]string{{"auth.policies", strings.Join(e.Auth.Policies, ",")},
 		{"auth.accessor", cmp.Or(by.entity, by.accessor, by.client, by.inbound)},
-		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint},
-		{"request.mount_type", r.MountType}, {"request.namespace", r.Namespace.ID},
-		{"request.operation", operationName.FindString(r.Operation)}} {
-		if field[1] == "" && (ofEngine || field[0][0] == 'r' || field[0] == "auth.accessor" && wrappingPath.MatchString(path)) {
+		{"request.id", unmasked(r.ID)}, {"request.mount_point", r.MountPoint}, {"request.mount_type", r.MountType},
+		{"request.namespace", r.Namespace.ID}, {"request.operation", operationName.FindString(r.Operation)}} {
+		isNeeded := ofEngine || field[0] == "auth.accessor" && wrappingPath.MatchString(path)
+		if field[1] == "" && (isNeeded || strings.HasPrefix(field[0], "request.")) {
 			names += " " + field[0]
 		}
 	}

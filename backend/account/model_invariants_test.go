@@ -713,23 +713,19 @@ func (w *modelWorld) checkFailures(before *State, event Event) {
 	if got != want {
 		w.breaks(ruleStatus, fmt.Sprintf("%d failed logins since the last success, and there were %d", got, want))
 	}
-	if before.Work == nil || before.Work.Reason != ReasonForced || !before.Failure.Holds(w.now()) {
-		return
-	}
 	var isOpen, isProbe bool // the circuit breaker, and the login by hand at the time of its probe
 	for _, f := range before.Failures {
 		if f.Refused() && f.concerns(sentBy(s.Account, false)) {
 			isOpen, isProbe = isOpen || f.Holds(w.now()), isProbe || !f.Holds(w.now())
 		}
 	}
-	longest, failed, again := before.Failure.Left(w.now()), new(upstream.Error), new(repeatError)
-	if errors.As(s.LoginErr, &failed) {
-		longest = max(longest, failed.RetryAfter)
-	}
+	isForced := before.Work != nil && before.Work.Reason == ReasonForced && before.Failure.Holds(w.now())
+	held, left, failed, again := before.Failure.Left(w.now()), s.Failure.Left(w.now()), new(upstream.Error), new(repeatError)
+	isRefused := errors.As(s.LoginErr, &failed) && failed.Kind == upstream.Rejected
+	isEnd := errors.As(s.LoginErr, &again) && again.isEnd // there is no other token before
 	switch {
-	case isProbe, failed.Kind == upstream.Rejected && !isOpen: // the next probe, or the first one, is later than any other hold
-	case errors.As(s.LoginErr, &again) && again.isEnd: // there is no other token before
-	case s.Failure.Left(w.now()) > longest+tolerance:
+	case isRefused && isOpen && left > held+tolerance,
+		isForced && !isRefused && !isProbe && !isEnd && left > max(held, failed.RetryAfter)+tolerance:
 		w.breaks(ruleHold, "a login by hand moves the next attempt")
 	}
 }

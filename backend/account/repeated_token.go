@@ -125,14 +125,13 @@ func (t *transition) withKnownExpiry(token *Token, a *Account) *Token {
 		told.ExpiresAt, told.delay = token.ExpiresAt, token.delay
 	}
 	// Where the limits of now end it, or a clock that was ahead, the upstream has just handed it out as good.
-	left, anew := told.Remaining(now), given.limited(a).Remaining(now) <= minLife
+	left, rest, anew := told.Remaining(now), told.slack, given.limited(a).Remaining(now) <= minLife
 	// The upstream may have given it at any moment since the login began, when its end was still to come.
-	rest, margin := told.slack, told.delay+repeatMargin+now.Wall.Sub(token.IssuedAt)
-	if left <= -margin {
+	if end := told.endsRepeated(); !end.After(token.IssuedAt) {
+		if !end.Add(rest.max()).After(token.IssuedAt) {
+			return token
+		}
 		left, rest, anew = left+rest.max(), slack{}, true
-	}
-	if left <= -margin {
-		return token
 	}
 	kept := *token.withRefreshOf(given, token.refreshTarget)
 	kept.lifeAssumed, kept.delay = token.lifeAssumed && given.lifeAssumed, told.delay
