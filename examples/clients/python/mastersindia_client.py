@@ -474,16 +474,23 @@ def _print(reply, doubt):
     try:
         print(reply, flush=True)
     except OSError as problem:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more when it ends
+        _drop(sys.stdout)
         raise ClientError(f"the response cannot be written: {problem.strerror}", doubt=doubt) from None
 
 
 def _say(problem):
     """Prints a message. Where that cannot be written, the exit code tells."""
+    if not sys.stderr:
+        return
     try:
-        print(f"mastersindia_client: {problem}", file=sys.stderr or open(os.devnull, "w"), flush=True)
-    except (OSError, ValueError):
-        pass
+        print(f"mastersindia_client: {problem}", file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
+
+
+def _drop(stream):
+    """Forgets what could not be written: Python would try once more when it ends, and end with an exit code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main():
