@@ -304,6 +304,25 @@ func TestIssuedAt_NodeThatBeginsTooLate(t *testing.T) {
 	}, tuned()...)
 	quiet := logOf(t, "", func(l *Log) { l.n = 5000; l.Wait(24*time.Hour + 6*time.Minute); l.Other(p[2]) }) // nothing of the mount
 	wantLeak(t, search(t, Token(1), file(t, busy), file(t, quiet)), exitIncomplete, "userpass-asha", "")
+	var issued time.Time
+	goesOn := logOf(t, "", func(l *Log) {
+		l.Wait(24 * time.Hour)
+		issued = l.now
+		readByAsha(l)
+		for range 3 { // it logs by itself, whoever leads
+			l.Wait(5 * time.Minute)
+			l.Other(p[3])
+		}
+	}, tuned()...)
+	l := logOf(t, "", func(l *Log) { // its file from before is missing, and the mount is quiet
+		l.n = 5000
+		l.Wait(24*time.Hour + 6*time.Minute)
+		l.Other(p[2])
+		l.Wait(time.Hour)
+		l.issued[Token(1)] = issued
+		l.Read(p[2], "billing", Token(1), "gst")
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, goesOn), file(t, l)), exitIncomplete, "approle userpass-asha", "")
 	one := logOf(t, "", func(l *Log) { l.n = 5000; l.Other(p[2]) })
 	wantLeak(t, search(t, Token(1), file(t, one+before+after)), exitOK, "userpass-asha userpass-bina", "")
 }

@@ -103,7 +103,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
 		if file.began != 0 {
-			err = cmp.Or(err, s.insert("begin", file.name, dateInName.ReplaceAllString(parts[1]+parts[2], ""), file.began))
+			err = cmp.Or(err, s.insert("begin", file.name, dateInName.ReplaceAllString(parts[1]+parts[2], ""), file.began, file.ended))
 		}
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
@@ -166,6 +166,7 @@ type source struct {
 	isLog   bool         // it has a line that looks like one of an audit log
 	began   int64        // the time of its earliest line, in nanoseconds since 1970
 	first   string       // that time as a text
+	ended   int64        // the time of its last line
 	damaged atomic.Int64 // lines
 }
 
@@ -204,7 +205,7 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
 	text := bufio.NewReaderSize(raw, maxLine)
 	u := make(unwrapper)
-	var picked []byte
+	var picked, last []byte
 	for {
 		if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // also behind plain text, as cat puts it
 			unzipped, err := gzip.NewReader(text)
@@ -236,6 +237,9 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 				s.began, s.first = entries[0].at.UnixNano(), strings.Clone(entries[0].Time)
 			}
 		}
+		if err == nil && s.isLog && !deep && len(at) > 0 {
+			last = append(last[:0], line...)
+		}
 		switch {
 		case !deep && f.wants(line):
 			picked = append(append(picked, line...), '\n')
@@ -243,6 +247,10 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			s.damaged.Add(1)
 		}
 		if len(picked) >= blockSize || err != nil {
+			entries, _ := decode(last)
+			for _, e := range entries {
+				s.ended = max(s.ended, e.at.UnixNano())
+			}
 			blocks <- block{s, picked} // the workers take all, also after an error
 			if picked = nil; ctx.Err() != nil {
 				return ctx.Err()

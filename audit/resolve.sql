@@ -17,8 +17,7 @@ CREATE TABLE request (
   -- origin, a wrapped read is opened_by the request that unwrapped it, and the active node's log has a forwarded request that is followed.
   mine INTEGER, in_span INTEGER, origin INTEGER, opened_by INTEGER, followed INTEGER);
 INSERT INTO request SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
-  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.path = 'sys/remount'),
-  ns >= p.since AND ns < p.until, NULL, NULL, 0
+  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.path = 'sys/remount'), ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
     coalesce(max(kind) FILTER (WHERE ended AND kind = 'rewrap'), max(kind) FILTER (WHERE ended AND missing = ''), max(kind) FILTER (WHERE missing = ''), max(kind)) AS kind, coalesce(CASE WHEN max(token) = 0 THEN max(outcome) FILTER (WHERE ended AND outcome IN (3, 4)) END, max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, coalesce(max(path) FILTER (WHERE missing = ''), max(path)) AS path, coalesce(max(name) FILTER (WHERE missing = ''), max(name)),
@@ -42,8 +41,7 @@ UPDATE request SET opened_by = (SELECT u.key FROM request u WHERE u.wrapping = r
 UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key = request.opened_by), 0) WHERE opened_by IS NOT NULL;
 UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine FROM request o WHERE o.key = request.origin AND o.kind = 'read';
 -- Without the wrapped read in the log, the lease told mount and role. Without a lease, the shape of the response tells the engine.
-UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
-  AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount JOIN own USING (accessor))
+UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace) AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount JOIN own USING (accessor))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
 -- A standby forwards what only the active node can do, which logs it under an id of its own, within a second, and clocks differ by a second. Both log the address and port of the client: what came through another connection is another request.
 CREATE INDEX request_caller ON request (caller, coalesce(began, ns)); UPDATE request SET followed = 1 WHERE outcome = 1 AND port > 0 AND (
@@ -71,8 +69,7 @@ UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, m
 -- Reads whose token the log does not show, and why.
 CREATE TABLE unjudged AS SELECT key AS request, CASE WHEN outcome = 2 THEN 'its response is not in the log'
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it with this remote_port'
-    WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
-    WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
+    WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log' WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
     WHEN kind = 'unwrap' AND reason <> '' THEN reason WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token' ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
   END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why

@@ -18,27 +18,21 @@ CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, 
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
   text TEXT AS (name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END), PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
-CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE begin (file TEXT PRIMARY KEY, series TEXT, ns INTEGER); -- the time of a file's earliest line, whatever that is about; a series are a file and those that were rotated
+CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID; CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
+CREATE TABLE begin (file TEXT PRIMARY KEY, series TEXT, ns INTEGER, last INTEGER); -- the times of a file's earliest line and of its last one, whatever they are about; a series are a file and those that were rotated
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
 -- lines of one request belongs together, but for names of tokens that anybody may have wrapped together. Rows that are the same, in any number of steps, have one class, their least id; without a row, it is their own.
 CREATE TABLE class (id INTEGER PRIMARY KEY, class INTEGER);
 CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM seen_caller WHERE entity <> ''
   UNION ALL SELECT n.id, min(e.id) FROM seen_caller n JOIN seen_caller e USING (accessor) WHERE n.entity = '' AND e.entity <> '' AND accessor <> '' GROUP BY 1
-  UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''
-  UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''
-  UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> '' UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> '' UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
   UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity || accessor || client || inbound <> '')
-  UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''
-  UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
-  UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> '' UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> '' UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
   UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0 AND (kind = 'read' OR lease <> '' OR request IN (SELECT u.request FROM wrapping u JOIN wrapping o USING (name) JOIN line l ON l.request = o.request AND l.kind = 'read'))
   UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping WHERE name <> '';
 -- HMACs by Vault's audit devices of the leaked token, of token_ids, and of likely texts, which tell a device as it is today by its lines.
 CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
 CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', value FROM setting, json_each(json_array(leaked, upper(leaked), leaked || char(10))) WHERE leaked <> '' UNION VALUES ('text', 'JWT'), ('text', 'Bearer')
   UNION SELECT * FROM (SELECT 'text', value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
-    UNION SELECT 'text', config FROM seen_token WHERE config <> ''
-    UNION SELECT 'text', name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);
+    UNION SELECT 'text', config FROM seen_token WHERE config <> '' UNION SELECT 'text', name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);
