@@ -301,12 +301,12 @@ func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response,
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	known, _ := b.issuer.Tokens(ctx, name) // of tokens that cannot be read nothing can be said
-	lost, pending := 0, 0
-	for _, t := range known.Out {
+	lost, pending := 0, []string(nil)
+	for id, t := range known.Out {
 		switch outcome, _ := t.Token.Revocation(); {
 		case !t.Revocable:
 		case outcome == account.Unknown:
-			pending++
+			pending = append(pending, id)
 		default: // one that the upstream has refused could be revoked again until now
 			lost++
 		}
@@ -316,8 +316,8 @@ func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response,
 			"tokens go nowhere else: before such a change, revoke them: vault write -f %srevoke/%s",
 			lost, mount, name))
 	}
-	if pending > 0 {
-		resp.AddWarning(pendingWarning(mount, name, pending))
+	if len(pending) > 0 {
+		resp.AddWarning(pendingWarning(mount, pending))
 	}
 }
 
@@ -410,23 +410,31 @@ func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, ne
 	}
 }
 
-// warnOfTwin warns of a new account that is in use by another config already: where it has a single session, each login ends the
-// token of the other config.
+// warnOfTwin warns of an account that is in use by another config already: where it has a single session, each login ends the
+// token of the other config, and new credentials may have ended those that the other one has.
 func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
-	mine := loginNames(&next.account(name).Upstream)
-	if old != nil && slices.Equal(loginNames(&old.account(name).Upstream), mine) {
+	credentials, mine := next.account(name).Upstream.Credentials(), loginNames(&next.account(name).Upstream)
+	isNew := old == nil || !slices.Equal(loginNames(&old.account(name).Upstream), mine)
+	if !isNew && old.Generation == next.Generation {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
 	for _, other := range names {
-		if s, known := b.issuer.Known(other); known && other != name && slices.Equal(loginNames(&s.Account.Upstream), mine) {
+		s, known := b.issuer.Known(other)
+		switch {
+		case !known || other == name || !slices.Equal(loginNames(&s.Account.Upstream), mine):
+			continue
+		case isNew:
 			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
 				"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
 				"One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
-			return
+		case !slices.Equal(s.Account.Upstream.Credentials(), credentials):
+			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account with other credentials: if those "+
+				"have ended: vault write %sconfig/%s ...", other, mount, other))
 		}
+		return
 	}
 }
 
@@ -561,12 +569,12 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 			"%d. To list all: vault list %srole", unsearched, mount))
 	}
 	known, _ := b.issuer.Tokens(ctx, name)
-	alive, pending, until, revocable := 0, 0, time.Time{}, false
-	for _, t := range known.Out {
+	alive, pending, until, revocable := 0, []string(nil), time.Time{}, false
+	for id, t := range known.Out {
 		switch outcome, _ := t.Token.Revocation(); {
 		case outcome == account.Killed:
 		case outcome == account.Unknown && t.Revocable:
-			pending++
+			pending = append(pending, id)
 		default:
 			alive, revocable = alive+1, revocable || t.Revocable && outcome == ""
 			if end := t.Token.ValidUntil(); end.After(until) {
@@ -574,8 +582,8 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 			}
 		}
 	}
-	if pending > 0 {
-		resp.AddWarning(pendingWarning(mount, name, pending))
+	if len(pending) > 0 {
+		resp.AddWarning(pendingWarning(mount, pending))
 	}
 	if alive > 0 {
 		resp.AddWarning(aliveWarning(mount, name, alive, until, revocable))
@@ -584,9 +592,10 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 }
 
 // pendingWarning says that the upstream goes on being asked to revoke tokens under settings that are no longer in force.
-func pendingWarning(mount, name string, pending int) string {
+func pendingWarning(mount string, tokenIDs []string) string {
 	return fmt.Sprintf("%d of its revoked tokens may still be valid upstream: the engine goes on asking for their revocation, with "+
-		"the former settings, until the plugin stops. To see when it has succeeded: vault read %sledger/%s", pending, mount, name)
+		"the former settings, until the plugin stops. To see the result: vault write -field=advice %slookup token_id=%s",
+		len(tokenIDs), mount, slices.Min(tokenIDs))
 }
 
 // rolesInWords names the first few roles of a config.

@@ -6,6 +6,7 @@ package mastersindia
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -104,6 +105,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	}
 	found, err := b.findIssued(ctx, tokenID)
 	switch isUnknown := errors.Is(err, ledger.ErrUnknown); {
+	case isUnknown && isBase64(token):
+		return userError("token: is in base64, as kubectl shows the data of a Secret: decode it first, with base64 -d")
 	case isUnknown && hasMore(token):
 		return userError(oneTokenRule)
 	case isUnknown:
@@ -177,12 +180,19 @@ func bareToken(text string) (token string, isOne bool) {
 	return token, isOneLine(text) && len(words) <= 3 && !strings.ContainsAny(token, `"<>{}`) && !strings.Contains(token, "://")
 }
 
+// isBase64 reports whether an unknown token is the base64 of one, alone or as the value of an Authorization header.
+func isBase64(token string) bool {
+	decoded, err := base64.StdEncoding.DecodeString(token)
+	return err == nil && len(decoded) > 16 && strings.Trim(string(decoded), ofToken+"= \n") == ""
+}
+
+const ofToken = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+
 const oneTokenRule = "token: is not one token: give one, in one line, alone or as the value of an Authorization header"
 
 // hasMore reports whether an unknown token has something that none of a Bearer header has (RFC 6750, section 2.1), or ends like a
 // sentence: it is probably one with more around it, as in TOKEN=... or (...).
 func hasMore(token string) bool {
-	const ofToken = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 	token = strings.TrimRight(token, "=")
 	return strings.HasSuffix(token, ".") || strings.Trim(token, ofToken) != ""
 }

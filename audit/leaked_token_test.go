@@ -1809,12 +1809,15 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", token + ",", token + ".",
 		"<" + token + ">", "JWT%20" + token, token + `\n`, "'" + token + "'", "\xff\xfei\x00n\x00", "",
 		"eyJhbGciOiJub25lIn0", "JWT eyJhbGciOiJub25lIn0.", "eyJhbGciOiJub25lIn0.eyJpYXQiOjE3NzIzNTIwMDAs", // cut: all begin with the header
+		inBase64(jwt(time.Now(), time.Now())), inBase64("JWT " + token), inBase64(strings.Repeat("0123456789", 4)), inBase64("Bearer " + token)[:20] + "\n" + inBase64("Bearer " + token)[20:],
 	} {
 		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
 			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
 		}
 	}
 }
+
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text + "\n")) }
 
 // jwt is an invented JWT of that life.
 func jwt(issued, expires time.Time) string {

@@ -7,8 +7,7 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
   UNION SELECT rtrim(lower(text), char(10)), value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 -- Here unite fills the table class.
 -- One request, merged of its halves, from all devices, nodes and copies of files.
-CREATE TABLE request (
-  key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
+CREATE TABLE request (key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
   mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, port INTEGER, lease TEXT, reason TEXT, missing TEXT,
   time TEXT AS (replace(datetime(ns / 1000000000, 'unixepoch'), ' ', 'T') || '.' || substr(ns, -9) || 'Z') STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
@@ -24,8 +23,7 @@ FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif
     coalesce(max(caller) FILTER (WHERE missing = ''), max(caller)) AS seen, max(token) AS seen_token, max(remote), max(port), max(lease), coalesce(nullif(max(reason) FILTER (WHERE reason NOT LIKE 'hidden (HMAC)%'), ''), max(reason)), max(min(missing), coalesce(min(missing) FILTER (WHERE ended AND (missing = '' OR missing LIKE '%data')), '')) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
-CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(ns) AS first, max(ns) AS last,
-  row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
+CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(ns) AS first, max(ns) AS last, row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
 CREATE TABLE own AS SELECT DISTINCT accessor FROM mount m JOIN setting p ON m.path = p.mount AND p.namespace IN ('*', m.namespace); -- also where it has gone from there
 DELETE FROM parameter WHERE state = 'hidden' AND (request, name) IN (SELECT request, name FROM parameter WHERE state = 'shown'); -- by another device
 DELETE FROM revoked WHERE upstream = '' AND (request, token_id) IN (SELECT request, token_id FROM revoked WHERE upstream <> '');

@@ -9,14 +9,12 @@ CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID; -- 
 -- kinds on a mount are read (of a token, through a role), write and delete (of a config or role), rotate, revoke, view (anything else) and
 -- admin (of the mount as a whole, or of its leases); on others they are unwrap, rewrap, wrap (any other wrapped response),
 -- and other (what lacks too much to tell; missing are the fields that the device left out).
-CREATE TABLE line (
-  request INTEGER, began INTEGER, ended INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
+CREATE TABLE line (request INTEGER, began INTEGER, ended INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
   accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, port INTEGER, lease TEXT, reason TEXT, file TEXT, missing TEXT);
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT); -- as a line has them
 CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, authorization TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT, expires TEXT);
 -- What a request also had: parameters, revoked tokens, secrets in clear, wrapping tokens, and names of what it (un)wrapped or rejected.
-CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT,
-  text TEXT AS (name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END), PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
+CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, text TEXT AS (name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END), PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID; CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE begin (file TEXT PRIMARY KEY, series TEXT, ns INTEGER, last INTEGER); -- the times of a file's earliest line and of its last one, whatever they are about; a series are a file and those that were rotated

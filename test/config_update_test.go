@@ -274,6 +274,12 @@ func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
 			}
 		}
 		check.True(t, tried > 0, "no credential names the account")
+		for name, value := range f.config {
+			if secret, is := value.(string); is && slices.Contains(f.secrets(), secret) && !strings.Contains(secret, "\n") {
+				said := warningsOf(w.write("config/second", map[string]any{name: secret + "-new", "verify_connection": false}))
+				check.Contains(t, said, "Config gst logs in to the same account with other credentials: if those have ended: vault write mastersindia/config/gst ...")
+			}
+		}
 	})
 }
 

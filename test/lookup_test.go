@@ -4,6 +4,7 @@
 package test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -70,6 +71,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 			"a row of a table":   {map[string]any{"token": "| " + token + " |"}, []string{"token: is not one token"}},
 			"a scheme and colon": {map[string]any{"token": "JWT:" + token}, []string{"token: is not one token"}},
 			"an unseen blank":    {map[string]any{"token": token + "\u200b"}, []string{"token: is not one token"}},
+			"base64":             {map[string]any{"token": base64.StdEncoding.EncodeToString([]byte("Bearer " + token + "\n"))}, []string{"base64 -d"}},
 			"a line of a log":    {map[string]any{"token": "12:00 app: token " + token + " refused"}, []string{"token: is not one token"}},
 			"a typing error":     {map[string]any{"tokn": token}, []string{"did you mean token"}},
 			"another parameter":  {map[string]any{"token": token, "config": "gst"}, []string{"config", "unknown"}},
