@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/check"
 )
 
@@ -37,11 +38,18 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 // TestDocuments_PastedCommandsDoNoHarm checks what happens to a person who pastes a block whole, or in a terminal where something
 // else came before: no later line of the block is read as the secret, the secret of one account does not go to the host of
 // another, the names of one mount are not used on another, no policy of another owner is replaced, and no mount is disabled after
-// a revocation that was refused.
+// a revocation that was refused. Nor is a secret on the command line, where others on the machine see it.
 func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 	t.Parallel()
 	blocks := regexp.MustCompile("(?ms)^```console\n(.*?)^```")
-	secrets, policies := 0, 0
+	secrets, policies, fromElsewhere := 0, 0, 0
+	names := []string{"token", "access_token"}
+	for _, c := range (upstream.Account{}).Credentials() {
+		if c.Secret {
+			names = append(names, c.Name)
+		}
+	}
+	given := regexp.MustCompile(`\b(?:` + strings.Join(names, "|") + `)=(\S*)`)
 	for _, file := range documents(t) {
 		for _, block := range blocks.FindAllStringSubmatch(read(t, file), -1) {
 			typed := strings.ReplaceAll(commands("console", block[1]), "\\\n", " ")
@@ -49,6 +57,10 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 				if strings.Contains(command, "printf %s") && strings.Contains(command, "vault write mastersindia/config") {
 					secrets++
 					check.True(t, strings.Contains(command, "read -rsp "), "%s: takes a secret that another command has read: %s", file, command)
+				}
+				for _, value := range given.FindAllStringSubmatch(command, -1) {
+					fromElsewhere++
+					check.True(t, value[1] == "-" || strings.HasPrefix(value[1], "@"), "%s: others can see the secret of: %s", file, command)
 				}
 				if _, policy, found := strings.Cut(command, "vault policy write "); found {
 					policies++
@@ -65,7 +77,8 @@ func TestDocuments_PastedCommandsDoNoHarm(t *testing.T) {
 				"%s: pauses and resumes:\n%s", file, typed)
 		}
 	}
-	check.True(t, secrets >= 5 && policies >= 1, "only %d secrets and %d policies: the blocks were not found", secrets, policies)
+	check.True(t, secrets >= 5 && policies >= 1 && fromElsewhere >= 10, "only %d secrets, %d policies and %d secret fields: the blocks were not found",
+		secrets, policies, fromElsewhere)
 }
 
 // documents are all that have commands to be typed.
