@@ -267,9 +267,9 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 		return t // a token_id is no secret, whatever is beside it that is no text
 	}
 	switch id = hexID.FindString(unmasked(id)); {
-	case c.showsLeaked(shownAccess):
+	case c.showsLeaked(shownAccess), c.leaked != "" && id == tokenID(c.leaked): // whatever a mask has left of the token beside it
 		id = tokenID(c.leaked)
-	case strings.HasPrefix(shownAccess, "eyJ") && (!sure || id == ""):
+	case strings.HasPrefix(shownAccess, "eyJ") && strings.Count(shownAccess, ".") == 2 && (!sure || id == ""):
 		id = tokenID(shownAccess)
 	case !sure && unmasked(shownAccess) != "" && id != tokenID(shownAccess): // it may be a digest that a collector made
 		id = ""

@@ -7,10 +7,12 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,17 +306,27 @@ func TestIssuedAt_NodeThatBeginsTooLate(t *testing.T) {
 	}, tuned()...)
 	quiet := logOf(t, "", func(l *Log) { l.n = 5000; l.Wait(24*time.Hour + 6*time.Minute); l.Other(p[2]) }) // nothing of the mount
 	wantLeak(t, search(t, Token(1), file(t, busy), file(t, quiet)), exitIncomplete, "userpass-asha", "")
+	one := logOf(t, "", func(l *Log) { l.n = 5000; l.Other(p[2]) })
+	wantLeak(t, search(t, Token(1), file(t, one+before+after)), exitOK, "userpass-asha userpass-bina", "")
+}
+
+// TestIssuedAt_NodesThatLogBesideEachOther: the file before the one node's is missing. Whatever the lines are about, and in whatever order
+// and files they are, they show that the other node has not stopped, so that this one did not take over from it.
+func TestIssuedAt_NodesThatLogBesideEachOther(t *testing.T) {
+	withoutVault(t)
+	p := People()
 	var issued time.Time
-	goesOn := logOf(t, "", func(l *Log) {
+	whole := split(logOf(t, "", func(l *Log) {
+		l.Other(p[3])
 		l.Wait(24 * time.Hour)
 		issued = l.now
 		readByAsha(l)
-		for range 3 { // it logs by itself, whoever leads
+		for range 30 {
 			l.Wait(5 * time.Minute)
 			l.Other(p[3])
 		}
-	}, tuned()...)
-	l := logOf(t, "", func(l *Log) { // its file from before is missing, and the mount is quiet
+	}, tuned()...))
+	newest := logOf(t, "", func(l *Log) {
 		l.n = 5000
 		l.Wait(24*time.Hour + 6*time.Minute)
 		l.Other(p[2])
@@ -322,9 +334,61 @@ func TestIssuedAt_NodeThatBeginsTooLate(t *testing.T) {
 		l.issued[Token(1)] = issued
 		l.Read(p[2], "billing", Token(1), "gst")
 	}, tuned()...)
-	wantLeak(t, search(t, Token(1), file(t, goesOn), file(t, l)), exitIncomplete, "approle userpass-asha", "")
-	one := logOf(t, "", func(l *Log) { l.n = 5000; l.Other(p[2]) })
-	wantLeak(t, search(t, Token(1), file(t, one+before+after)), exitOK, "userpass-asha userpass-bina", "")
+	early, late := strings.Join(whole[:6], ""), strings.Join(whole[6:], "")
+	backwards := slices.Clone(whole)
+	slices.Reverse(backwards)
+	for name, files := range map[string]map[string]string{
+		"in order":             {"vault-0.log": early + late},
+		"newest file first":    {"vault-0.log": late + early},
+		"newest line first":    {"vault-0.log": strings.Join(backwards, "")},
+		"as an array":          {"vault-0.log": "[" + strings.Join(strings.Split(strings.TrimSpace(early+late), "\n"), ",") + "]"},
+		"before another log":   {"vault-0.log": early + late + `{"time":"2026-03-02T12:00:00Z","level":"info"}` + "\n"},
+		"rotated then, dated":  {"vault-0.log-20260302": early, "vault-0.log": late},
+		"rotated then":         {"vault-0.log.1": early, "vault-0.log": late},
+		"an object every hour": {"vault-0/2026-03-02T07.log": early, "vault-0/2026-03-02T08.log": late},
+	} {
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), append(filesOf(t, files), file(t, newest))...), exitIncomplete, "approle userpass-asha", "")
+	}
+}
+
+// TestIssuedAt_ThereAndBack: one node leads, another one for an hour, which never led before, and the first one again.
+func TestIssuedAt_ThereAndBack(t *testing.T) {
+	withoutVault(t)
+	p := People()
+	var issued time.Time
+	back := logOf(t, "", func(l *Log) {
+		l.Other(p[3])
+		l.Wait(24 * time.Hour)
+		issued = l.now
+		readByAsha(l)
+		l.Wait(2 * time.Hour)
+		l.Read(p[3], "billing", Token(1), "gst")
+	}, tuned()...)
+	there := logOf(t, "", func(l *Log) {
+		l.n = 5000
+		l.issued[Token(1)] = issued
+		l.Wait(24*time.Hour + 4*time.Minute)
+		for range 10 {
+			l.Read(p[2], "billing", Token(1), "gst")
+			l.Wait(6 * time.Minute)
+		}
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, back), file(t, there)), exitOK, "approle kubernetes-erp-invoices userpass-asha", "")
+}
+
+// filesOf writes files of these names.
+func filesOf(t *testing.T, texts map[string]string) (names []string) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range texts {
+		name = filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // TestIssuedAt_FilesThatBeginLater: files that begin after the token was issued, and of which no earlier one is missing.
@@ -347,14 +411,8 @@ func TestIssuedAt_FilesThatBeginLater(t *testing.T) {
 		"rotated by seconds":             {"audit-1772352000.log", "audit.log"},
 		"another node takes over":        {"vault-0.log", "vault-1.log"},
 	} {
-		folder := t.TempDir()
-		for n, text := range []string{first, rest} {
-			if err := os.WriteFile(filepath.Join(folder, files[n]), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
 		t.Log(name)
-		wantLeak(t, search(t, Token(1), filepath.Join(folder, files[0]), filepath.Join(folder, files[1])), exitOK, "userpass-asha userpass-bina", "")
+		wantLeak(t, search(t, Token(1), filesOf(t, map[string]string{files[0]: first, files[1]: rest})...), exitOK, "userpass-asha userpass-bina", "")
 	}
 	t.Log("a device that was enabled later, and copies") // of the same node
 	wantLeak(t, search(t, Token(1), file(t, first+rest), file(t, rest), file(t, rest)), exitOK, "userpass-asha userpass-bina", "")

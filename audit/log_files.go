@@ -72,17 +72,23 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 			for b := range blocks {
 				facts := c.block(b)
 				adding.Lock()
+				err := s.insert("source", b.from.name, b.from.series)
 				for _, f := range facts {
-					if err := s.add(f); err != nil {
-						cancel(err)
-					}
+					err = cmp.Or(err, s.add(f))
+				}
+				for _, ns := range b.moments {
+					err = cmp.Or(err, s.insert("moment", b.from.series, ns))
+				}
+				if err != nil {
+					cancel(err)
 				}
 				adding.Unlock()
 			}
 		})
 	}
 	for n := range sources {
-		sources[n].name = o.files[n]
+		parts := rotatedName.FindStringSubmatch(o.files[n])
+		sources[n].name, sources[n].series = o.files[n], dateInName.ReplaceAllString(parts[1]+parts[2], "")
 		sources[n].err = sources[n].read(ctx, stdin, newFilter(o.mount), blocks)
 	}
 	close(blocks)
@@ -102,9 +108,6 @@ func (s *store) noteFiles(sources []source) (err error) {
 		number, _ := strconv.Atoi(parts[3]) // none is 0
 		given[parts[1]+parts[2]] = append(given[parts[1]+parts[2]], number)
 		opened = opened || file.err == nil || file.size > 0
-		if file.began != 0 {
-			err = cmp.Or(err, s.insert("begin", file.name, dateInName.ReplaceAllString(parts[1]+parts[2], ""), file.began, file.ended))
-		}
 		if file.err != nil {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
 		}
@@ -161,19 +164,20 @@ func (c *classifier) block(b block) (facts []*fact) {
 // source is one file of the log.
 type source struct {
 	name    string
+	series  string       // the file and those that it was rotated with: the log of one device of one node
 	err     error        // why it was not read to its end
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
-	began   int64        // the time of its earliest line, in nanoseconds since 1970
-	first   string       // that time as a text
-	ended   int64        // the time of its last line
+	first   string       // the time of its earliest line
+	minute  string       // of the line that was read last, as that begins its time
 	damaged atomic.Int64 // lines
 }
 
-// block is a part of a file: whole lines.
+// block is a part of a file: whole lines, and the times of the first line of each minute, also of lines that it does not have.
 type block struct {
-	from *source
-	text []byte
+	from    *source
+	text    []byte
+	moments []int64 // nanoseconds since 1970
 }
 
 func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
@@ -205,12 +209,13 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
 	text := bufio.NewReaderSize(raw, maxLine)
 	u := make(unwrapper)
-	var picked, last []byte
+	var picked []byte
+	var moments []int64
 	for {
 		if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // also behind plain text, as cat puts it
 			unzipped, err := gzip.NewReader(text)
 			if err != nil {
-				blocks <- block{s, picked}
+				blocks <- block{s, picked, moments}
 				return err
 			}
 			text = bufio.NewReaderSize(unzipped, maxLine)
@@ -232,13 +237,13 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		deep := isDeep(line)
 		_, at, _ := bytes.Cut(line, []byte(`"time":`))
 		at = bytes.TrimLeft(at, ` "`)
-		if s.isLog && !deep && (s.began == 0 || len(at) > 0 && string(at) < s.first) {
-			if entries, _ := decode(line); len(entries) > 0 && (s.began == 0 || entries[0].at.UnixNano() < s.began) { // not of its data
-				s.began, s.first = entries[0].at.UnixNano(), strings.Clone(entries[0].Time)
+		if s.isLog && !deep && len(at) > 16 && (string(at[:16]) != s.minute || string(at) < s.first) {
+			s.minute = string(at[:16])
+			entries, _ := decode(line) // that may be a time of its data
+			for _, e := range entries {
+				moments = append(moments, e.at.UnixNano())
+				s.first = strings.Clone(min(e.Time, cmp.Or(s.first, e.Time)))
 			}
-		}
-		if err == nil && s.isLog && !deep && len(at) > 0 {
-			last = append(last[:0], line...)
 		}
 		switch {
 		case !deep && f.wants(line):
@@ -246,13 +251,9 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		case deep || isCut(line):
 			s.damaged.Add(1)
 		}
-		if len(picked) >= blockSize || err != nil {
-			entries, _ := decode(last)
-			for _, e := range entries {
-				s.ended = max(s.ended, e.at.UnixNano())
-			}
-			blocks <- block{s, picked} // the workers take all, also after an error
-			if picked = nil; ctx.Err() != nil {
+		if len(picked)+len(moments) >= blockSize || err != nil {
+			blocks <- block{s, picked, moments} // the workers take all, also after an error
+			if picked, moments = nil, nil; ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}

@@ -32,6 +32,25 @@ func TestMasked_Token(t *testing.T) {
 	}
 }
 
+// TestMasked_PartOfAJWT: what is left of one in an unwrapping says nothing of which token that was. The token_id beside it does.
+func TestMasked_PartOfAJWT(t *testing.T) {
+	withoutVault(t)
+	token, p := jwt(issuedEarlier(), issuedEarlier().Add(24*time.Hour)), People()
+	lines := split(logOf(t, "", func(l *Log) {
+		l.issued[token] = l.now
+		l.Read(p[0], "billing", token, "gst")
+		l.Do(Request{By: p[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(p[1], "w", l.Answer(token, "gst")))
+	}, append(tuned(), "access_token", "authorization", "token_type", "last_vault_rotation")...))
+	for _, mask := range []string{"eyJ***", "eyJhbGciOiJub25lIn0.[REDACTED]", token[:40] + ".xxxxx", token[:30], "eyJhbGciOiJub25lIn0…"} {
+		left := strings.Join(lines[:5], "") + strings.ReplaceAll(lines[5], token, mask)
+		got := search(t, token, file(t, left))
+		if !strings.Contains(got.given+got.possible, "userpass-bina") {
+			t.Errorf("%q: userpass-bina was given the token, and the report clears her: %+v", mask, got)
+		}
+	}
+}
+
 // TestMasked_AllNamedToken: a rule masks every field with token in its name.
 func TestMasked_AllNamedToken(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})

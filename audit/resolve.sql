@@ -65,9 +65,7 @@ UPDATE request SET token = (SELECT min(token) FROM given WHERE given.request = k
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 -- Reads whose token the log does not show, and why.
-CREATE TABLE unjudged AS SELECT key AS request, CASE WHEN outcome = 2 THEN 'its response is not in the log'
-    WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it with this remote_port'
-    WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log' WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
+CREATE TABLE unjudged AS SELECT key AS request, CASE WHEN outcome = 2 THEN 'its response is not in the log' WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it with this remote_port' WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log' WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
     WHEN kind = 'unwrap' AND reason <> '' THEN reason WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token' ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
   END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
@@ -90,8 +88,7 @@ DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM requ
   AND NOT EXISTS (SELECT 1 FROM request JOIN leak l ON l.request = key AND l.verdict = 'yes', setting WHERE ns / 1000000000 < leaked_iat - 86400);
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
-FROM named n JOIN request r ON r.key = n.request
-WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE rtrim(lower(text), char(10)) = leaked))
+FROM named n JOIN request r ON r.key = n.request WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE rtrim(lower(text), char(10)) = leaked))
   AND r.caller NOT IN (SELECT caller FROM request JOIN leak ON leak.request = key AND verdict = 'yes');
 -- Who unwraps it may be given it where the log does not show what they got, and somebody else may be where it does not show who does.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', CASE r.kind WHEN 'wrap' THEN 'it wraps the leaked token, and that is not unwrapped in the log' ELSE 'it unwraps the leaked token, and the log does not show what it got' END
