@@ -28,7 +28,7 @@ func TestClients_ErrorKnowsWhetherInDoubt(t *testing.T) { //nolint:tparallel // 
 foreach (array_slice($argv, 1) as $call) {
   [$role, $url] = explode(',', $call);
   try { (new MastersIndiaClient($role))->call($url, 'POST', '{}'); }
-  catch (MastersIndiaError $e) { echo $e->inDoubt ? 'doubt ' : 'fine ', str_contains($e->getMessage(), 'may have been') ? "doubt\n" : "fine\n"; }
+  catch (MastersIndiaError $e) { echo (new MastersIndiaError($e->getMessage()))->inDoubt === $e->inDoubt ? '' : 'lost ', $e->inDoubt ? 'doubt ' : 'fine ', str_contains($e->getMessage(), 'may have been') ? "doubt\n" : "fine\n"; }
 }`, `php "$DIR/own.php" "$@"`},
 		"python": {"python3", "own.py", `import os, sys
 sys.path.insert(0, os.environ["CLIENTS"] + "/python")
@@ -38,12 +38,13 @@ for call in sys.argv[1:]:
     try:
         Client(role).call(url, "POST", "{}")
     except ClientError as error:
+        assert ClientError(str(error)).in_doubt == error.in_doubt  # as a worker's is made anew
         print({True: "doubt", False: "fine"}[error.in_doubt], "doubt" if "may have been" in str(error) else "fine")`, `python3 -B "$DIR/own.py" "$@"`},
-		"node": {"node", "own.mjs", `const { Client } = await import(process.env.CLIENTS + "/node/mastersindia-client.mjs");
+		"node": {"node", "own.mjs", `const { Client, ClientError } = await import(process.env.CLIENTS + "/node/mastersindia-client.mjs");
 for (const call of process.argv.slice(2)) {
   const [role, url] = call.split(",");
   await new Client(role).call(url, { method: "POST", body: "{}" }).catch((error) =>
-    console.log(error.inDoubt ? "doubt" : "fine", error.message.includes("may have been") ? "doubt" : "fine"));
+    console.log(new ClientError(error.message).inDoubt !== error.inDoubt ? "lost" : error.inDoubt ? "doubt" : "fine", error.message.includes("may have been") ? "doubt" : "fine"));
 }`, `node "$DIR/own.mjs" "$@"`},
 		"go": {"go", "own.go", `package main
 import ("context"; "errors"; "fmt"; "os"; "strings")
@@ -64,7 +65,7 @@ catch (MastersIndiaClient.ClientException e) { System.out.println((e.inDoubt() ?
 		"csharp": {"mcs", "Own.cs", `using System;
 public static class Own { public static void Main(string[] a) { foreach (var call in a) {
 try { new MastersIndiaClient(call.Split(',')[0]).CallAsync(call.Split(',')[1], "POST", "{}").GetAwaiter().GetResult(); }
-catch (MastersIndiaException e) { Console.WriteLine((e.InDoubt ? "doubt " : "fine ") + (e.Message.Contains("may have been") ? "doubt" : "fine")); } } } }`,
+catch (MastersIndiaException e) { Console.WriteLine((new MastersIndiaException(e.Message).InDoubt != e.InDoubt ? "lost " : e.InDoubt ? "doubt " : "fine ") + (e.Message.Contains("may have been") ? "doubt" : "fine")); } } } }`,
 			`mcs -main:Own -out:"$DIR/Own.exe" -r:System.Net.Http -r:System.Xml -r:System.Xml.Linq -r:System.Runtime.Serialization \
 "$DIR/Own.cs" "$CLIENTS/csharp/MastersIndiaClient.cs" && mono "$DIR/Own.exe" "$@"`},
 	} {

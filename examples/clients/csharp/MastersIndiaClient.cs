@@ -31,9 +31,10 @@ public sealed class MastersIndiaException : Exception
         : base(Regex.Replace(Regex.Replace(message + doubt + reply, VaultToken, "<token>"), Control, "?"))
     {
         Status = status;
-        InDoubt = doubt != "";
+        InDoubt = Message.Contains(Doubt); // also where it is made anew of its message
     }
 
+    internal const string Doubt = ". It may have been issued: look it up before you repeat it";
     // What a terminal would take for a command.
     const string Control = @"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)";
     internal const string VaultToken = @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20,}";
@@ -530,7 +531,7 @@ public sealed class MastersIndiaClient
     /// <summary>Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.</summary>
     static string InDoubt(string method, int status = 0)
     {
-        return status >= 400 && status < 500 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
+        return status >= 400 && status < 500 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : MastersIndiaException.Doubt;
     }
 
     /// <summary>Reports whether a request failed before anything of it was sent.</summary>

@@ -81,7 +81,7 @@ public final class MastersIndiaClient {
         ClientException(String message, int status, String doubt, String reply) {
             super(VAULT_TOKEN.matcher(message + doubt + reply).replaceAll("<token>").replaceAll(CONTROL, "?"));
             this.status = status;
-            this.inDoubt = !doubt.isEmpty();
+            this.inDoubt = getMessage().contains(DOUBT); // also where it is made anew of its message
         }
 
         /** Reports whether the call may have been executed: where it is true, repeat nothing by program. */
@@ -95,6 +95,7 @@ public final class MastersIndiaClient {
     }
 
     private static final Pattern VAULT_TOKEN = Pattern.compile("(?<![\\w-])hv[sbr]\\.[\\w-]{20,}");
+    private static final String DOUBT = ". It may have been issued: look it up before you repeat it";
     private static final String NOT_VAULT = "is VAULT_ADDR Vault's? It was sent the Vault token";
 
     private record Kept(Token token, Instant keepUntil, Instant livesUntil) {}
@@ -546,7 +547,7 @@ public final class MastersIndiaClient {
 
     /** Says that a call may have been made. A gateway fails with 5xx where the server behind it may not have. */
     private static String inDoubt(String verb, int status) {
-        return status >= 400 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
+        return status >= 400 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : DOUBT;
     }
 
     /** @param secret the token that is sent: what is no HTTP may repeat it */

@@ -26,6 +26,7 @@ const local = /^https?:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)/; //
 const vaultTokens = /(?<![\w-])hv[sbr]\.[\w-]{20,}/;
 const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)/g; // what a terminal would take for a command
 const notVault = "is VAULT_ADDR Vault's? It was sent the Vault token";
+const doubtful = ". It may have been issued: look it up before you repeat it";
 
 let isUsed = false; // by a program
 
@@ -38,7 +39,7 @@ export class ClientError extends Error {
     message += doubt + (reply === undefined ? "" : `: ${reply}`);
     super(message.replace(new RegExp(vaultTokens, "g"), "<token>").replace(control, "?"));
     this.status = status;
-    this.inDoubt = doubt !== "";
+    this.inDoubt = message.includes(doubtful); // also where it is made anew of its message
   }
 }
 
@@ -350,7 +351,7 @@ function reasons(body) {
 }
 
 // Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.
-const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 400 && status < 500) ? "" : ". It may have been issued: look it up before you repeat it";
+const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 400 && status < 500) ? "" : doubtful;
 
 // Says where a redirect points: not its query, which may have a token in it.
 function redirectsTo({ statusCode, headers: { location } }) {

@@ -23,12 +23,13 @@ final class MastersIndiaError extends RuntimeException
     /** What a terminal would take for a command. */
     private const CONTROL = '/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)/';
 
+    public const DOUBT = '. It may have been issued: look it up before you repeat it';
     public readonly bool $inDoubt;
 
     public function __construct(string $message, int $code = 0, string $doubt = '', ?string $reply = null)
     {
-        $this->inDoubt = $doubt !== '';
         $message .= $doubt . ($reply === null ? '' : ": $reply");
+        $this->inDoubt = str_contains($message, self::DOUBT); // also where a worker's error is made anew of its message
         parent::__construct(preg_replace([self::VAULT_TOKEN, self::CONTROL], ['<token>', '?'], $message) ?? $message, $code);
     }
 }
@@ -435,7 +436,7 @@ final class MastersIndiaClient
     /** Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have. */
     public static function inDoubt(string $method, int $status = 0): string
     {
-        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 400 && $status < 500 ? '' : '. It may have been issued: look it up before you repeat it';
+        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 400 && $status < 500 ? '' : MastersIndiaError::DOUBT;
     }
 
     private function recall(): array

@@ -41,14 +41,14 @@ class ClientError(Exception):
     def __init__(self, message, status=0, doubt="", reply=None):
         message += doubt + ("" if reply is None else f": {reply}")
         super().__init__(re.sub(CONTROL, "?", re.sub(VAULT_TOKEN, "<token>", message)))
-        self.status, self.reply, self.in_doubt = status, reply or "", bool(doubt)
+        self.status, self.reply, self.in_doubt = status, reply or "", DOUBT in message  # also where it was made anew of its message
 
 
 class Interrupted(KeyboardInterrupt):
     """One that says what it has interrupted; in_doubt as above."""
     def __init__(self, message, doubt="", reply=None):
         super().__init__(message + doubt + ("" if reply is None else f": {reply}"))
-        self.in_doubt = bool(doubt)
+        self.in_doubt = DOUBT in str(self)
 
 
 class _Secret(str):
