@@ -317,7 +317,7 @@ func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response,
 			lost, mount, name))
 	}
 	if len(pending) > 0 {
-		resp.AddWarning(pendingWarning(mount, pending))
+		resp.AddWarning(pendingWarning(mount, name, pending))
 	}
 }
 
@@ -410,36 +410,46 @@ func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, ne
 	}
 }
 
-// warnOfTwin warns of an account that is in use by another config already: where it has a single session, each login ends the
-// token of the other config, and new credentials may have ended those that the other one has.
+// warnOfTwin warns of an account that is in use by another config already, where each login may end the token of the other
+// config, and of new secrets that other configs of the same user do not have.
 func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
-	credentials, mine := next.account(name).Upstream.Credentials(), loginNames(&next.account(name).Upstream)
-	isNew := old == nil || !slices.Equal(loginNames(&old.account(name).Upstream), mine)
+	mine := next.account(name).Upstream
+	isNew := old == nil || !slices.Equal(loginNames(old.account(name).Upstream), loginNames(mine))
 	if !isNew && old.Generation == next.Generation {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
+	var outdated []string
 	for _, other := range names {
 		s, known := b.issuer.Known(other)
-		switch {
-		case !known || other == name || !slices.Equal(loginNames(&s.Account.Upstream), mine):
-			continue
-		case isNew:
+		switch theirs := s.Account.Upstream; {
+		case !known || other == name:
+		case isNew && slices.Equal(loginNames(theirs), loginNames(mine)):
 			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
 				"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
 				"One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
-		case !slices.Equal(s.Account.Upstream.Credentials(), credentials):
-			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account with other credentials: if those "+
-				"have ended: vault write %sconfig/%s ...", other, mount, other))
+			return
+		case !isNew && hasOtherSecret(theirs, mine):
+			outdated = append(outdated, other)
 		}
-		return
+	}
+	if len(outdated) > 0 {
+		resp.AddWarning(fmt.Sprintf("The config is stored. Others have the same username or client_id, and other secrets: %s. "+
+			"If these have ended, change each: vault write %sconfig/%s ...", firstOf(outdated, true), mount, outdated[0]))
 	}
 }
 
+// hasOtherSecret reports whether two accounts of the same user or client have different secrets, at whatever URL and for whatever
+// scope.
+func hasOtherSecret(x, y upstream.Account) bool {
+	return x.Username == y.Username && x.Username != "" && x.Password != y.Password ||
+		x.ClientID == y.ClientID && x.ClientID != "" && x.ClientSecret != y.ClientSecret
+}
+
 // loginNames are what a login names the account by: all but its secrets.
-func loginNames(u *upstream.Account) []string {
+func loginNames(u upstream.Account) []string {
 	names := []string{u.TokenURL, u.Scope}
 	for _, c := range u.Credentials() {
 		if !c.Secret {
@@ -563,7 +573,7 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 	case len(roles) > 0:
 		resp.AddWarning(fmt.Sprintf("Reads of these roles fail now, since they name the deleted config: %s. To delete a role: "+
 			"vault delete %srole/%s; to move it to another config: vault write %srole/%s config=...",
-			rolesInWords(roles, unsearched == 0), mount, roles[0], mount, roles[0]))
+			firstOf(roles, unsearched == 0), mount, roles[0], mount, roles[0]))
 	case err == nil && unsearched > 0:
 		resp.AddWarning(fmt.Sprintf("Reads of roles that name the deleted config fail now. None of those searched does; not searched: "+
 			"%d. To list all: vault list %srole", unsearched, mount))
@@ -583,7 +593,7 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		}
 	}
 	if len(pending) > 0 {
-		resp.AddWarning(pendingWarning(mount, pending))
+		resp.AddWarning(pendingWarning(mount, name, pending))
 	}
 	if alive > 0 {
 		resp.AddWarning(aliveWarning(mount, name, alive, until, revocable))
@@ -592,18 +602,22 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 }
 
 // pendingWarning says that the upstream goes on being asked to revoke tokens under settings that are no longer in force.
-func pendingWarning(mount string, tokenIDs []string) string {
-	return fmt.Sprintf("%d of its revoked tokens may still be valid upstream: the engine goes on asking for their revocation, with "+
-		"the former settings, until the plugin stops. To see the result: vault write -field=advice %slookup token_id=%s",
-		len(tokenIDs), mount, slices.Min(tokenIDs))
+func pendingWarning(mount, name string, tokenIDs []string) string {
+	slices.Sort(tokenIDs)
+	return fmt.Sprintf("%d revoked tokens of config %s may still be valid upstream: the engine goes on asking for their "+
+		"revocation, with the former settings, until the plugin stops. To see the result of each: vault write -field=advice %slookup token_id=%s",
+		len(tokenIDs), name, mount, firstOf(tokenIDs, true))
 }
 
-// rolesInWords names the first few roles of a config.
-func rolesInWords(roles []string, all bool) string {
-	if !all {
-		return strings.Join(roles, ", ") + " and perhaps more"
+// firstOf names the first few of names, which may not be all.
+func firstOf(names []string, all bool) string {
+	more := ""
+	if n := len(names) - mostNamed; n > 0 {
+		names, more = names[:mostNamed], fmt.Sprintf(" and %d more", n)
+	} else if !all {
+		more = " and perhaps more"
 	}
-	return strings.Join(roles, ", ")
+	return strings.Join(names, ", ") + more
 }
 
 // aliveWarning says that tokens of a deleted config live on, and what could have been done before.

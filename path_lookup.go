@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -180,19 +182,20 @@ func bareToken(text string) (token string, isOne bool) {
 	return token, isOneLine(text) && len(words) <= 3 && !strings.ContainsAny(token, `"<>{}`) && !strings.Contains(token, "://")
 }
 
-// isBase64 reports whether an unknown token is the base64 of one, alone or as the value of an Authorization header.
+// isBase64 reports whether an unknown token is the base64 of a text, which one by chance is not.
 func isBase64(token string) bool {
-	decoded, err := base64.StdEncoding.DecodeString(token)
-	return err == nil && len(decoded) > 16 && strings.Trim(string(decoded), ofToken+"= \n") == ""
+	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(token, "="))
+	return err == nil && len(decoded) > 16 && strings.IndexFunc(strings.TrimSpace(string(decoded)), func(r rune) bool {
+		return r == utf8.RuneError || !unicode.IsPrint(r)
+	}) < 0
 }
-
-const ofToken = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 const oneTokenRule = "token: is not one token: give one, in one line, alone or as the value of an Authorization header"
 
 // hasMore reports whether an unknown token has something that none of a Bearer header has (RFC 6750, section 2.1), or ends like a
 // sentence: it is probably one with more around it, as in TOKEN=... or (...).
 func hasMore(token string) bool {
+	const ofToken = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 	token = strings.TrimRight(token, "=")
 	return strings.HasSuffix(token, ".") || strings.Trim(token, ofToken) != ""
 }

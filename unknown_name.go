@@ -67,8 +67,8 @@ func (b *backend) otherKind(ctx context.Context, mount, prefix, name string) str
 }
 
 const (
-	// mostRolesNamed bounds the roles in a message.
-	mostRolesNamed = 5
+	// mostNamed bounds the names in a message.
+	mostNamed = 5
 	// mostRolesSearched bounds the roles that are read for it.
 	mostRolesSearched = 256
 )
@@ -224,7 +224,7 @@ func (b *backend) rolesOf(ctx context.Context, config string) (roles []string, u
 		return nil, 0, err
 	}
 	for n, name := range names {
-		if n == mostRolesSearched || len(roles) == mostRolesNamed {
+		if n == mostRolesSearched || len(roles) == mostNamed {
 			return roles, len(names) - n, nil
 		}
 		r, err := b.store.role(ctx, name)

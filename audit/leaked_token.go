@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -36,13 +35,13 @@ func leakedToken(ctx context.Context, o options, stdin io.Reader) (string, error
 		text, err = io.ReadAll(readUntil(ctx, stdin))
 	}
 	found := tokenPattern.FindStringSubmatch(string(text))
-	decoded, _ := base64.StdEncoding.DecodeString(strings.Trim(string(text), "\"' \t\r\n"))
+	decoded, _ := base64.RawStdEncoding.DecodeString(strings.Trim(string(text), "\ufeff\"'= \t\r\n"))
 	switch {
 	case err != nil:
 		return "", err
-	case looksLikeToken.Match(bytes.TrimSpace(decoded)):
+	case vendorPattern.Match(decoded) || vaultPattern.Match(decoded):
 		return "", errors.New("this is a token in base64, as kubectl shows the data of a Secret: decode it first, with base64 -d")
-	case found == nil || strings.ContainsAny(found[1], `<>()[]{}\%,;'`) || strings.HasSuffix(found[1], "."):
+	case found == nil || strings.ContainsAny(found[1], "<>()[]{}\\%,;:'`") || strings.HasSuffix(found[1], "."):
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	case len(found[1]) <= 16: // no vendor's token is as short
 		return "", errors.New("this is empty, a token_id or part of a token: give all of it, or find its token_id in the report")

@@ -1809,7 +1809,9 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", token + ",", token + ".",
 		"<" + token + ">", "JWT%20" + token, token + `\n`, "'" + token + "'", "\xff\xfei\x00n\x00", "",
 		"eyJhbGciOiJub25lIn0", "JWT eyJhbGciOiJub25lIn0.", "eyJhbGciOiJub25lIn0.eyJpYXQiOjE3NzIzNTIwMDAs", // cut: all begin with the header
-		inBase64(jwt(time.Now(), time.Now())), inBase64("JWT " + token), inBase64(strings.Repeat("0123456789", 4)), inBase64("Bearer " + token)[:20] + "\n" + inBase64("Bearer " + token)[20:],
+		inBase64(jwt(time.Now(), time.Now())), inBase64(strings.Repeat("0123456789", 4)), strings.TrimRight(inBase64(strings.Repeat("0123456789", 4)), "="),
+		inBase64(`{"access_token":"` + jwt(time.Now(), time.Now()) + `"}`), "\ufeff" + inBase64(jwt(time.Now(), time.Now())), "`" + token + "`", token + ":", "hmac-sha256:" + digest(token),
+		inBase64("Bearer " + token)[:20] + "\n" + inBase64("Bearer " + token)[20:],
 	} {
 		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
 			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)

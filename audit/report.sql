@@ -107,7 +107,7 @@ UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN sinc
   EXISTS (SELECT 1 FROM sought) AND (max(ns) < since OR min(ns) >= until)
 FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*) > 0
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
-UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
+UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token, or it is encoded (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
 UNION ALL SELECT 'Lines lack' || group_concat(DISTINCT missing) || ', which Vault writes: an audit device leaves them out (its option exclude). Requests, their outcomes and readers of a token may be missing here: give the log of a device that has all.', 1
 FROM request WHERE missing <> '' HAVING count(*) > 0

@@ -274,10 +274,18 @@ func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
 			}
 		}
 		check.True(t, tried > 0, "no credential names the account")
+		w.write("config/of-another-url", merged(f.config, map[string]any{"token_url": text(t, f.config, "token_url") + "?of=another", "verify_connection": false}))
 		for name, value := range f.config {
-			if secret, is := value.(string); is && slices.Contains(f.secrets(), secret) && !strings.Contains(secret, "\n") {
-				said := warningsOf(w.write("config/second", map[string]any{name: secret + "-new", "verify_connection": false}))
-				check.Contains(t, said, "Config gst logs in to the same account with other credentials: if those have ended: vault write mastersindia/config/gst ...")
+			secret, is := value.(string)
+			if !is || !slices.Contains(f.secrets(), secret) {
+				continue
+			}
+			changed := map[string]any{name: secret + "-new", "verify_connection": false}
+			said := warningsOf(w.write("config/gst", changed))
+			w.says(said, "Others have the same username or client_id, and other secrets: ", "of-another-url", "second", "If these have ended, change each: vault write mastersindia/config/")
+			for _, other := range []string{"second", "of-another-url"} {
+				said = warningsOf(w.write("config/"+other, changed))
+				check.True(t, !strings.Contains(said, "gst,") && !strings.Contains(said, "gst."), "it names a config that has the new secret: %s", said)
 			}
 		}
 	})

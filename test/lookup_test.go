@@ -71,7 +71,9 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 			"a row of a table":   {map[string]any{"token": "| " + token + " |"}, []string{"token: is not one token"}},
 			"a scheme and colon": {map[string]any{"token": "JWT:" + token}, []string{"token: is not one token"}},
 			"an unseen blank":    {map[string]any{"token": token + "\u200b"}, []string{"token: is not one token"}},
-			"base64":             {map[string]any{"token": base64.StdEncoding.EncodeToString([]byte("Bearer " + token + "\n"))}, []string{"base64 -d"}},
+			"base64":             {map[string]any{"token": inBase64("Bearer " + token + "\n")}, []string{"base64 -d"}},
+			"base64 of JSON":     {map[string]any{"token": inBase64(`{"access_token":"` + token + `"}`)}, []string{"base64 -d"}},
+			"base64 without =":   {map[string]any{"token": strings.TrimRight(inBase64(token), "=")}, []string{"base64 -d"}},
 			"a line of a log":    {map[string]any{"token": "12:00 app: token " + token + " refused"}, []string{"token: is not one token"}},
 			"a typing error":     {map[string]any{"tokn": token}, []string{"did you mean token"}},
 			"another parameter":  {map[string]any{"token": token, "config": "gst"}, []string{"config", "unknown"}},
@@ -82,6 +84,8 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 		}
 	})
 }
+
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func TestLookup_UnknownTokenIs404(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
