@@ -377,6 +377,75 @@ func TestIssuedAt_ThereAndBack(t *testing.T) {
 	wantLeak(t, search(t, Token(1), file(t, back), file(t, there)), exitOK, "approle kubernetes-erp-invoices userpass-asha", "")
 }
 
+// TestIssuedAt_NewestFileOfMinutes: a busy node fills its current file in minutes, which is all that kubectl logs shows of it.
+func TestIssuedAt_NewestFileOfMinutes(t *testing.T) {
+	withoutVault(t)
+	for _, pace := range []time.Duration{7 * time.Second, time.Minute, 5 * time.Minute} {
+		for _, length := range []time.Duration{65 * time.Second, 80 * time.Second, 115 * time.Second, 4 * time.Minute} {
+			var issued time.Time
+			whole := logOf(t, "", func(l *Log) {
+				l.Other(People()[3])
+				l.Wait(24 * time.Hour)
+				issued = l.now
+				readByAsha(l)
+				for range 2 * time.Hour / pace {
+					l.Wait(pace)
+					l.Other(People()[3])
+				}
+			}, tuned()...)
+			newest := logOf(t, "", func(l *Log) {
+				l.n, l.issued[Token(1)] = 50_000, issued
+				l.Wait(25*time.Hour + 50*time.Second)
+				l.Other(People()[2])
+				l.Wait(length)
+				l.Read(People()[2], "billing", Token(1), "gst")
+			}, tuned()...)
+			t.Log(pace, length)
+			wantLeak(t, search(t, Token(1), file(t, whole), file(t, newest)), exitIncomplete, "approle userpass-asha", "")
+		}
+	}
+}
+
+// TestIssuedAt_FilesByTheHour: a file for each hour of more than a day. All are given, or one is forgotten, with what was logged in that hour.
+func TestIssuedAt_FilesByTheHour(t *testing.T) {
+	withoutVault(t)
+	hours := make(map[string]string) // by the time of the hour
+	var issued time.Time
+	for _, line := range split(logOf(t, "", func(l *Log) {
+		l.Other(People()[3])
+		l.Wait(2 * time.Hour)
+		issued = l.now
+		readByAsha(l)
+		for n := range 26 * 12 {
+			l.Wait(5 * time.Minute)
+			if l.Other(People()[3]); n == 140 {
+				l.Read(People()[1], "billing", Token(1), "gst")
+			}
+		}
+	}, tuned()...)) {
+		at, _, _ := strings.Cut(line[strings.Index(line, `"time":"`)+8:], ":")
+		hours[at] += line
+	}
+	for _, form := range []string{"audit.log-2006010215", "audit.log-20060102-15", "audit-2006-01-02T15Z.log", "2006/01/02/15/audit.log", "year=2006/month=01/day=02/hour=15/audit.log"} {
+		all := make(map[string]string)
+		forgotten := ""
+		for at, text := range hours {
+			when, err := time.Parse("2006-01-02T15", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := when.Format(form)
+			if all[name] = text; strings.Contains(text, "userpass-bina") && when.After(issued) {
+				forgotten = name
+			}
+		}
+		t.Log(form, len(all))
+		wantLeak(t, search(t, Token(1), filesOf(t, all)...), exitOK, "userpass-asha userpass-bina", "")
+		delete(all, forgotten)
+		wantLeak(t, search(t, Token(1), filesOf(t, all)...), exitIncomplete, "userpass-asha", "")
+	}
+}
+
 // filesOf writes files of these names.
 func filesOf(t *testing.T, texts map[string]string) (names []string) {
 	t.Helper()

@@ -33,8 +33,7 @@ FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DES
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
   ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM (SELECT request FROM unjudged UNION SELECT request FROM given JOIN token t ON t.id = given.token WHERE t.token_id = '' AND t.id NOT IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) WHERE hidden_id <> '')) u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
-CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
-CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(ns), 9e18) FROM moment)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
+CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n); CREATE TABLE log AS SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(min(coalesce(began, ns)), (SELECT coalesce(min(ns), 9e18) FROM moment)) / 1000000000, 'unixepoch') AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 -- Revoked tokens that somebody named or wrapped who is not known to have been given them, or who wrapped them for somebody not known.
 CREATE TABLE passed_on AS SELECT t.token_id, count(DISTINCT o.key) AS n
 FROM (SELECT id, value, 1 AS whole FROM hidden_token UNION SELECT coalesce(class, id), hidden_id, 0 FROM seen_token LEFT JOIN class USING (id) UNION SELECT id, token_id, 0 FROM token) v
@@ -86,18 +85,17 @@ CREATE TABLE same_node AS SELECT DISTINCT a.series AS one, b.series AS series FR
 CREATE TABLE node AS WITH span AS MATERIALIZED (SELECT series, min(ns) AS first, max(ns) AS last FROM moment GROUP BY 1) SELECT one AS series, min(first) AS first, max(iif(series = one, last, 0)) AS last FROM same_node JOIN span USING (series) GROUP BY 1; CREATE INDEX node_first ON node (first, last);
 CREATE TABLE late AS SELECT DISTINCT since, datetime(first / 1000000000, 'unixepoch') AS first FROM node n, asked WHERE first > asked.ns AND (SELECT min(ns) FROM moment) <= asked.ns
   AND (NOT EXISTS (SELECT 1 FROM logged o WHERE o.at BETWEEN max(asked.ns, n.first - 600000000000) AND n.first AND (n.series, o.series) NOT IN same_node) AND NOT EXISTS (SELECT 1 FROM moment o WHERE o.ns BETWEEN max(asked.ns, n.first - 600000000000) AND n.first AND (n.series, o.series) NOT IN same_node)
-    OR EXISTS (SELECT 1 FROM moment o WHERE o.ns > n.first + 60000000000 AND o.ns < n.last AND (n.series, o.series) NOT IN same_node) OR n.last <= n.first + 60000000000 AND EXISTS (SELECT 1 FROM node o WHERE o.first <= n.first AND o.last > n.first + 60000000000 AND (n.series, o.series) NOT IN same_node));
+    OR EXISTS (SELECT 1 FROM moment o WHERE o.ns > n.first + 60000000000 AND o.ns < n.last AND (n.series, o.series) NOT IN same_node) OR n.last <= n.first + 600000000000 AND EXISTS (SELECT 1 FROM node o WHERE o.first <= n.first AND o.last > max(n.first + 60000000000, n.last) AND (n.series, o.series) NOT IN same_node));
+CREATE TABLE pause AS SELECT * FROM (SELECT ns, ns - lag(ns) OVER (ORDER BY ns) AS pause FROM moment) WHERE pause > 60000000000; -- in which no series has a line
 -- What the log does not tell (1), or what is easily overlooked (0).
-INSERT OR REPLACE INTO note SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
-FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
+INSERT OR REPLACE INTO note SELECT more || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0 FROM (SELECT count(*) - (SELECT count(*) FROM newest) AS more FROM request WHERE mine AND in_span) WHERE more > 0
 UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap', 'rewrap'))
 UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' AND m.age = 1 HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them with the same remote_port: give the files of all nodes.', 1 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
 UNION ALL SELECT 'The mount was moved: requests came to ' || m.namespace || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch') || ', and to ' || n.namespace || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' until ' || datetime(n.last / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM mount m JOIN mount n USING (accessor) WHERE (m.namespace, m.path) <> (n.namespace, n.path) AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
-FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT GLOB '*mastersindia*' AND kind NOT IN ('admin', 'unwrap', 'rewrap') AND outcome = 5)
-  AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
+FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT GLOB '*mastersindia*' AND kind NOT IN ('admin', 'unwrap', 'rewrap') AND outcome = 5) AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', coalesce(max(ns) >= (SELECT since FROM sought_since) * 1000000000, 0)
 FROM request WHERE began IS NULL AND outcome <> 1 AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor GLOB '*mastersindia*') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
@@ -122,4 +120,6 @@ UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is n
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
   || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since
 UNION ALL SELECT 'A node''s files begin at ' || min(first) || ', neither before the leaked token was issued nor where those of another node end: who was given it before is not known, give older files, if there are any.', 1 FROM late, sought_since s WHERE late.since = max(s.since, 0) HAVING count(*) > 0
+UNION ALL SELECT 'Nothing at all was logged from ' || datetime((ns - pause) / 1000000000, 'unixepoch') || ' to ' || datetime(ns / 1000000000, 'unixepoch') || ', and pauses are rarely as long: Vault was down, or a file is missing.', 1
+FROM (SELECT ns, pause, (SELECT count(*) FROM pause p WHERE p.pause > pause.pause / 10) AS longest FROM pause, sought_since WHERE EXISTS (SELECT 1 FROM sought) AND ns > since * 1000000000 + 60000000000 AND (SELECT count(*) FROM moment) > 100 ORDER BY pause DESC LIMIT 1) WHERE longest < 4 AND pause > 600000000000
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';
