@@ -24,7 +24,8 @@ const (
 )
 
 var (
-	hexID = regexp.MustCompile("^[0-9a-f]{16}$") // a token_id
+	hexID    = regexp.MustCompile("^[0-9a-f]{16}$")                  // a token_id
+	wholeJWT = regexp.MustCompile(`^eyJ[\w-]+\.[\w-]+\.[\w-]{20,}$`) // a mask leaves less
 	// maskedName is what a program on the way may leave of a name.
 	maskedName = regexp.MustCompile(`(?i)^(mask.*|redact.*|hidden|removed|anonym.*|[-_.x?]*|([0-9a-f]{8})+)$`)
 	rfc3339    = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
@@ -269,7 +270,7 @@ func (c *classifier) tokenOf(e *entry) (t token) {
 	switch id = hexID.FindString(unmasked(id)); {
 	case c.showsLeaked(shownAccess), c.leaked != "" && id == tokenID(c.leaked): // whatever a mask has left of the token beside it
 		id = tokenID(c.leaked)
-	case strings.HasPrefix(shownAccess, "eyJ") && strings.Count(shownAccess, ".") == 2 && (!sure || id == ""):
+	case wholeJWT.MatchString(shownAccess) && (!sure || id == ""):
 		id = tokenID(shownAccess)
 	case !sure && unmasked(shownAccess) != "" && id != tokenID(shownAccess): // it may be a digest that a collector made
 		id = ""

@@ -49,7 +49,7 @@ func TestIssuedAt_ClaimsOfTheVendors(t *testing.T) {
 		"FirstVision":      fmt.Sprintf(`{"scope":"x","client_id":"y","firstVisionId":"z","exp":%d}`, issuedEarlier().Unix()+86400),
 		"another zone":     fmt.Sprintf(`{"iat":%d}`, issuedEarlier().Add(5*time.Hour+30*time.Minute).Unix()),
 	} {
-		token := "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+		token := "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + strings.Repeat("invented", 5)
 		for older, code := range map[bool]int{false: exitIncomplete, true: exitOK} {
 			text := logOf(t, "key", func(l *Log) {
 				l.HideIssue = true

@@ -38,7 +38,7 @@ var (
 	rotatedName = regexp.MustCompile(`(?s)^(.*?)(?:([a-z])\.(\d{1,3}))?(?:\.gz)?$`)
 	dateInName  = regexp.MustCompile(`[-._]?((year=)?20\d\d[-._/]?(month=)?\d\d[-._/]?(day=)?\d\d|\b1\d{9}\b)` +
 		`([-T_./]?(hour=)?\d\d([-:]?\d\d([-:]?\d\d(\.\d+)?)?)?Z?\b)?`)
-	criPattern  = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
+	criPattern = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
 	// entryPattern finds names and HMACs of an entry, also where it is a text within another text, and zeros, which UTF-16 has, too.
 	entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"\s*:|type\\*"\s*:\s*\\*"re|\{"time"|hmac-sha256:|\x00`)
 )

@@ -42,7 +42,7 @@ func TestMasked_PartOfAJWT(t *testing.T) {
 		l.Do(Request{By: p[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
 		l.Do(unwrap(p[1], "w", l.Answer(token, "gst")))
 	}, append(tuned(), "access_token", "authorization", "token_type", "last_vault_rotation")...))
-	for _, mask := range []string{"eyJ***", "eyJhbGciOiJub25lIn0.[REDACTED]", token[:40] + ".xxxxx", token[:30], "eyJhbGciOiJub25lIn0…"} {
+	for _, mask := range []string{"eyJ***", "eyJhbGciOiJub25lIn0.[REDACTED]", token[:40] + ".xxxxx", token[:30], "eyJhbGciOiJub25lIn0…", token[:40] + ".***", "eyJh..", token[:40] + ".", "eyJ***.eyJ***.***"} {
 		left := strings.Join(lines[:5], "") + strings.ReplaceAll(lines[5], token, mask)
 		got := search(t, token, file(t, left))
 		if !strings.Contains(got.given+got.possible, "userpass-bina") {
