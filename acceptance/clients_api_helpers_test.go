@@ -140,6 +140,8 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string
 		http.Error(rw, `{"error":true,"message":"could not store the access token"}`, http.StatusInternalServerError)
 	case path == "/gateway":
 		rw.WriteHeader(http.StatusGatewayTimeout)
+	case path == "/timeout": // as Envoy has it where the server behind it is slow
+		rw.WriteHeader(http.StatusRequestTimeout)
 	case path == "/moved": // a client that follows sends the token along
 		rw.Header().Set("Location", p.url+"/accepted?key=of-the-query")
 		rw.WriteHeader(http.StatusTemporaryRedirect)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -244,8 +245,8 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			}
 			piped := exampleCall{arguments: []string{"-d", "@-", name, good}, stdin: invoiceInFile()}
 			c.call(t, piped).want(t, wanted{calls: 1, reads: 1, responses: 1})
-			if name != "php" { // which opens no pipe
-				piped.arguments[1] = "@/dev/stdin"
+			for _, same := range []string{"@/dev/stdin", "@/dev/fd/0"} {
+				piped.arguments[1] = same
 				c.call(t, piped).want(t, wanted{calls: 1, reads: 1, responses: 1})
 			}
 			ofNothing := exampleCall{arguments: []string{"-H", "Content-Type: application/json", name, c.api.url + "/accepted"}}
@@ -297,6 +298,15 @@ func (c *exampleClient) repeatsNothing(t *testing.T) {
 	options := []string{"-X", "POST", "-H", "Idempotency-Key: 1"}
 	seen := c.call(t, exampleCall{role: c.name, paths: []string{"/charset", "/dropped"}, options: options})
 	seen.want(t, wanted{code: 1, calls: 2, reads: 1, responses: 1, said: []string{"may have been issued"}})
+	if c.name == "shell" { // curl may be a wrapper, whose own options come first
+		dir := t.TempDir()
+		check.NoError(t, os.WriteFile(filepath.Join(dir, ".curlrc"), []byte("retry = 2\nretry-delay = 1\nretry-all-errors\n"), 0o600))
+		wrapper := "#!/bin/sh\nPATH=${PATH#*:} exec curl --retry-all-errors \"$@\"\n"
+		check.NoError(t, os.WriteFile(filepath.Join(dir, "curl"), []byte(wrapper), 0o700)) //nolint:gosec // G306: a program
+		env := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "CURL_HOME=" + dir}
+		seen = c.call(t, exampleCall{role: c.name, paths: []string{"/dropped"}, options: options, env: env})
+		seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"may have been issued"}})
+	}
 	if c.name != "go" { // Java speaks HTTP/2, but with its own store of CAs
 		return
 	}
@@ -354,6 +364,7 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		{c.api.url + "/dropped", 1, true, post, 0},
 		{c.api.url + "/cut", 1, true, post, 0},
 		{c.api.url + "/gateway", 1, true, post, 0},
+		{c.api.url + "/timeout", 1, true, post, 0},
 		{c.api.url + "/empty", 1, true, post, 0},
 		{c.api.url + "/garbled", 1, true, post, 0},
 		{c.api.url + "/garbled", 1, true, ofOthers, 0},

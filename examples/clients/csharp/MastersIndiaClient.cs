@@ -528,10 +528,10 @@ public sealed class MastersIndiaClient
         return token;
     }
 
-    /// <summary>Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.</summary>
+    /// <summary>Says that a call may have been executed. A gateway fails with 5xx or 408 where the server behind it may not have.</summary>
     static string InDoubt(string method, int status = 0)
     {
-        return status >= 400 && status < 500 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : MastersIndiaException.Doubt;
+        return status >= 400 && status < 500 && status != 408 || Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : MastersIndiaException.Doubt;
     }
 
     /// <summary>Reports whether a request failed before anything of it was sent.</summary>
@@ -539,9 +539,13 @@ public sealed class MastersIndiaClient
     {
         var web = (cause as WebException)?.Status; // of .NET Framework and Mono
         var socket = (cause as SocketException)?.SocketErrorCode;
+        var before = new SocketError?[]
+        {
+            SocketError.ConnectionRefused, SocketError.HostNotFound, SocketError.TryAgain, SocketError.HostUnreachable, SocketError.NetworkUnreachable,
+        };
         return cause is AuthenticationException || web == WebExceptionStatus.NameResolutionFailure ||
             web == WebExceptionStatus.ConnectFailure || web == WebExceptionStatus.TrustFailure ||
-            web == WebExceptionStatus.SecureChannelFailure || socket == SocketError.ConnectionRefused || socket == SocketError.HostNotFound;
+            web == WebExceptionStatus.SecureChannelFailure || before.Contains(socket);
     }
 
     /// <summary>Says where a redirect points, without what may be secret; null where it does not.</summary>

@@ -170,9 +170,9 @@ func (what call) mayIssue() bool {
 	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions}, what.verb())
 }
 
-// doubtAfter reports whether a response leaves doubt: a gateway fails with 5xx where the server behind it may not have.
+// doubtAfter reports whether a response leaves doubt: a gateway fails with 5xx or 408 where the server behind it may not have.
 func (what call) doubtAfter(status int) bool {
-	isRefusal := status >= http.StatusBadRequest && status < http.StatusInternalServerError
+	isRefusal := status >= http.StatusBadRequest && status < http.StatusInternalServerError && status != http.StatusRequestTimeout
 	return what.earlier || what.mayIssue() && !isRefusal
 }
 

@@ -545,9 +545,9 @@ public final class MastersIndiaClient {
         return inDoubt(verb, 0);
     }
 
-    /** Says that a call may have been made. A gateway fails with 5xx where the server behind it may not have. */
+    /** Says that a call may have been made. A gateway fails with 5xx or 408 where the server behind it may not have. */
     private static String inDoubt(String verb, int status) {
-        return status >= 400 && status < 500 || verb.matches("GET|HEAD|OPTIONS") ? "" : DOUBT;
+        return status >= 400 && status < 500 && status != 408 || verb.matches("GET|HEAD|OPTIONS") ? "" : DOUBT;
     }
 
     /** @param secret the token that is sent: what is no HTTP may repeat it */

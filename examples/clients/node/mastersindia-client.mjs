@@ -350,8 +350,8 @@ function reasons(body) {
   }
 }
 
-// Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have.
-const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 400 && status < 500) ? "" : doubtful;
+// Says that a call may have been executed. A gateway fails with 5xx or 408 where the server behind it may not have.
+const inDoubt = (method, status = 0) => /^(GET|HEAD|OPTIONS)$/.test(method) || (status >= 400 && status < 500 && status !== 408) ? "" : doubtful;
 
 // Says where a redirect points: not its query, which may have a token in it.
 function redirectsTo({ statusCode, headers: { location } }) {

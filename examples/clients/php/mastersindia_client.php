@@ -433,10 +433,10 @@ final class MastersIndiaClient
         return [$status, ($status < 300 || $status > 399 || $location === '' ? '' : "it redirects to $location. ") . $reply];
     }
 
-    /** Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have. */
+    /** Says that a call may have been executed. A gateway fails with 5xx or 408 where the server behind it may not have. */
     public static function inDoubt(string $method, int $status = 0): string
     {
-        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 400 && $status < 500 ? '' : MastersIndiaError::DOUBT;
+        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) || $status >= 400 && $status < 500 && $status !== 408 ? '' : MastersIndiaError::DOUBT;
     }
 
     private function recall(): array
@@ -504,7 +504,7 @@ if (debug_backtrace() === [] && ($started === '' || $started !== null && realpat
         $body = $options['d'] ?? null;
         if ($body !== null && str_starts_with($body, '@')) {
             !preg_match(MastersIndiaClient::TOKEN, substr($body, 1)) || throw new MastersIndiaError('-d @: must be the name of a file, not a token');
-            $body = MastersIndiaClient::contents('the file of -d cannot be read', $body === '@-' ? 'php://stdin' : substr($body, 1));
+            $body = MastersIndiaClient::contents('the file of -d cannot be read', preg_replace(['~^(-|/dev/stdin)$~D', '~^/dev/fd/(\d+)$~D'], ['php://stdin', 'php://fd/$1'], substr($body, 1)));
         }
         if (function_exists('pcntl_signal')) { // now: the read of a body would go on in spite of a signal that is handled
             pcntl_async_signals(true);

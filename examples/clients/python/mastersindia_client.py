@@ -376,8 +376,8 @@ def _refused(status, reply, method, url):
 
 
 def _doubt(method, status=0):
-    """Says that a call may have been executed. A gateway fails with 5xx where the server behind it may not have."""
-    return "" if method in ("GET", "HEAD", "OPTIONS") or 400 <= status < 500 else DOUBT
+    """Says that a call may have been executed. A gateway fails with 5xx or 408 where the server behind it may not have."""
+    return "" if method in ("GET", "HEAD", "OPTIONS") or 400 <= status < 500 and status != 408 else DOUBT
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
