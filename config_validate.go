@@ -115,6 +115,9 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 			}
 		}
 	}
+	if c.RefreshURL != "" && c.RefreshURL == c.TokenURL {
+		wrong.add(upstream.FieldRefreshURL, "must not be token_url, which takes no refresh token")
+	}
 	if u, err := url.Parse(c.AssertionAudience); err == nil && u.User != nil { // reads of the config show it
 		wrong.add(upstream.FieldAssertionAudience, "must not contain a user name or password")
 	}

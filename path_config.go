@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -422,18 +423,24 @@ func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount,
 	defer cancel()
 	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
 	var outdated []string
+	twin := ""
 	for _, other := range names {
 		s, known := b.issuer.Known(other)
-		switch theirs := s.Account.Upstream; {
-		case !known || other == name:
-		case isNew && slices.Equal(loginNames(theirs), loginNames(mine)):
-			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
-				"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
-				"One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
-			return
-		case !isNew && hasOtherSecret(theirs, mine):
+		if !known || other == name {
+			continue
+		}
+		isTwin := slices.Equal(loginNames(s.Account.Upstream), loginNames(mine))
+		if (isTwin || !isNew) && hasOtherSecret(s.Account.Upstream, mine) {
 			outdated = append(outdated, other)
 		}
+		if isTwin {
+			twin = cmp.Or(twin, other)
+		}
+	}
+	if isNew && twin != "" {
+		resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
+			"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
+			"One config can serve all roles: vault write %srole/... config=%s", twin, mount, twin))
 	}
 	if len(outdated) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config is stored. Others have the same username or client_id, and other secrets: %s. "+
@@ -605,7 +612,8 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 func pendingWarning(mount, name string, tokenIDs []string) string {
 	slices.Sort(tokenIDs)
 	return fmt.Sprintf("%d revoked tokens of config %s may still be valid upstream: the engine goes on asking for their "+
-		"revocation, with the former settings, until the plugin stops. To see the result of each: vault write -field=advice %slookup token_id=%s",
+		"revocation, with the former settings, until another node leads, or the plugin restarts. To see the result of each: "+
+		"vault write -field=advice %slookup token_id=%s",
 		len(tokenIDs), name, mount, firstOf(tokenIDs, true))
 }
 

@@ -108,7 +108,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	found, err := b.findIssued(ctx, tokenID)
 	switch isUnknown := errors.Is(err, ledger.ErrUnknown); {
 	case isUnknown && isBase64(token):
-		return userError("token: is in base64, as kubectl shows the data of a Secret: decode it first, with base64 -d")
+		return userError("token: is in base64, as kubectl shows the data of a Secret: base64 -d < FILE | vault write %slookup token=-",
+			req.MountPoint)
 	case isUnknown && hasMore(token):
 		return userError(oneTokenRule)
 	case isUnknown:
@@ -305,7 +306,7 @@ func (t *issued) advice(mount string, now time.Time) string {
 			"to check again, vault read %sstatus/%s", until, t.unread, mount, t.config)
 	case t.pending && !t.out:
 		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: the engine goes on asking for its "+
-			"revocation until the plugin stops; to see when it has succeeded, run this again", until)
+			"revocation until another node leads, or the plugin restarts; to see when it has succeeded, run this again", until)
 	case t.unsaved && t.account != nil:
 		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s, and storage has not taken the last change "+
 			"of its account: if that was the revocation, a restart of the plugin undoes it: once storage takes writes, %s", until, revoke)

@@ -167,6 +167,11 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	})
 }
 
+func TestConfigRefused_RefreshAtLogin(t *testing.T) {
+	t.Parallel()
+	refuse(t, jwtV2(), "the URL that was pasted twice", with(jwtV2().config, "refresh_url", jwtV2().config["token_url"]), "refresh_url", "token_url")
+}
+
 func TestConfigRefused_InvalidCACert(t *testing.T) {
 	t.Parallel()
 	ca, err := simulator.NewCA()

@@ -54,7 +54,7 @@ func TestRevoke_EndpointCorrectedAfterwards(t *testing.T) {
 		"refused": {simulator.Fault{Kind: simulator.FaultRefuse}, "refused", "1 of its tokens can no longer be revoked upstream"},
 		"moved": {
 			simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: upstreamURL}, "unknown",
-			"goes on asking for their revocation, with the former settings, until the plugin stops",
+			"goes on asking for their revocation, with the former settings, until another node leads, or the plugin restarts",
 		},
 	}, func(t *testing.T, c testCase) {
 		s := ksaMount(t, 24*time.Hour)
