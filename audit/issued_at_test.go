@@ -406,6 +406,22 @@ func TestIssuedAt_NewestFileOfMinutes(t *testing.T) {
 	}
 }
 
+// TestIssuedAt_NobodyAsksAtNight: for the same hours each night, nothing is logged.
+func TestIssuedAt_NobodyAsksAtNight(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Other(People()[3])
+		readByAsha(l)
+		for range 4 * 24 * 12 {
+			if l.Wait(5 * time.Minute); l.now.Hour() >= 8 && l.now.Hour() < 20 {
+				l.Other(People()[3])
+			}
+		}
+		readByAsha(l)
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha", "")
+}
+
 // TestIssuedAt_FilesByTheHour: a file for each hour of more than a day. All are given, or one is forgotten, with what was logged in that hour.
 func TestIssuedAt_FilesByTheHour(t *testing.T) {
 	withoutVault(t)
@@ -442,6 +458,32 @@ func TestIssuedAt_FilesByTheHour(t *testing.T) {
 		t.Log(form, len(all))
 		wantLeak(t, search(t, Token(1), filesOf(t, all)...), exitOK, "userpass-asha userpass-bina", "")
 		delete(all, forgotten)
+		wantLeak(t, search(t, Token(1), filesOf(t, all)...), exitIncomplete, "userpass-asha", "")
+	}
+}
+
+// TestIssuedAt_QuietDays: a file for each day, and pauses as long as any in the night: the names tell that one is missing.
+func TestIssuedAt_QuietDays(t *testing.T) {
+	withoutVault(t)
+	for _, form := range []string{"audit.log-20060102", "audit_20060102T000000Z_vault.log", "2006/01/02/audit.log"} {
+		all := make(map[string]string)
+		start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+		for day := range 6 {
+			all[start.AddDate(0, 0, day).Format(form)] = logOf(t, "", func(l *Log) {
+				l.n = 5000 * day
+				l.Wait(time.Duration(day) * 24 * time.Hour)
+				l.issued[Token(1)] = start.Add(time.Hour)
+				for n := range 12 {
+					if l.Other(People()[3]); day == 0 && n == 1 {
+						readByAsha(l)
+					}
+					l.Wait(time.Hour)
+				}
+			}, tuned()...)
+		}
+		t.Log(form)
+		wantLeak(t, search(t, Token(1), filesOf(t, all)...), exitOK, "userpass-asha", "")
+		delete(all, start.AddDate(0, 0, 3).Format(form))
 		wantLeak(t, search(t, Token(1), filesOf(t, all)...), exitIncomplete, "userpass-asha", "")
 	}
 }

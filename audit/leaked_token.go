@@ -40,7 +40,7 @@ func leakedToken(ctx context.Context, o options, stdin io.Reader) (string, error
 	case err != nil:
 		return "", err
 	case vendorPattern.Match(decoded) || vaultPattern.Match(decoded):
-		return "", errors.New("this is in base64, as kubectl shows a Secret: base64 -d < FILE | mastersindia-audit -token-file=- ...")
+		return "", errors.New("this is in base64, as kubectl shows a Secret: give what base64 -d < FILE prints")
 	case found == nil || strings.ContainsAny(found[1], "<>()[]{}\\%,;:'`") || strings.HasSuffix(found[1], "."):
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	case len(found[1]) <= 16: // no vendor's token is as short

@@ -37,7 +37,8 @@ var (
 	// rotatedName is the name of a file, with the number that logrotate gave it: no part of an address or of a date.
 	rotatedName = regexp.MustCompile(`(?s)^(.*?)(?:([a-z])\.(\d{1,3}))?(?:\.gz)?$`)
 	dateInName  = regexp.MustCompile(`[-._]?((year=)?20\d\d[-._/]?(month=)?\d\d[-._/]?(day=)?\d\d|\b1\d{9}\b)` +
-		`([-T_./]?(hour=)?\d\d([-:]?\d\d([-:]?\d\d(\.\d+)?)?)?Z?\b)?`)
+		`([-T_./]?(hour=)?\d\d([-:]?\d\d([-:]?\d\d(\.\d+)?)?)?Z?(\b|_))?`)
+	notDigit   = regexp.MustCompile(`\D`)
 	criPattern = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
 	// entryPattern finds names and HMACs of an entry, also where it is a text within another text, and zeros, which UTF-16 has, too.
 	entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"\s*:|type\\*"\s*:\s*\\*"re|\{"time"|hmac-sha256:|\x00`)
@@ -73,7 +74,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 			for b := range blocks {
 				facts := c.block(b)
 				adding.Lock()
-				err := s.insert("source", b.from.name, b.from.series)
+				err := s.insert("source", b.from.name, b.from.series, notDigit.ReplaceAllString(dateInName.FindString(b.from.name), ""))
 				for _, f := range facts {
 					err = cmp.Or(err, s.add(f))
 				}

@@ -102,23 +102,21 @@ FROM request WHERE began IS NULL AND outcome <> 1 AND (mine OR (kind IN ('unwrap
 UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN since > 0 THEN 'from ' || datetime(since / 1000000000, 'unixepoch') END,
   CASE WHEN until < 9e18 THEN 'before ' || datetime(until / 1000000000, 'unixepoch') END) || ' (UTC). The log tells of the mount from ' || datetime(min(ns) / 1000000000, 'unixepoch')
   || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,
-  EXISTS (SELECT 1 FROM sought) AND (max(ns) < since OR min(ns) >= until)
-FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*) > 0
+  EXISTS (SELECT 1 FROM sought) AND (max(ns) < since OR min(ns) >= until) FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*) > 0
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
-UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token, or it is encoded (token_id ' || leaked || ').', 1
-FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
+UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, through another mount, or not by this Vault, or this is not the whole token, or it is encoded (token_id ' || leaked || ').', 1 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
 UNION ALL SELECT 'Lines lack' || group_concat(DISTINCT missing) || ', which Vault writes: an audit device leaves them out (its option exclude). Requests, their outcomes and readers of a token may be missing here: give the log of a device that has all.', 1 FROM request WHERE missing <> '' HAVING count(*) > 0
-UNION ALL SELECT 'The outcome of ' || count(*) || ' changes or revocations is not known: they may have been made, and are listed with that outcome.', 1
-FROM request WHERE outcome = 2 AND mine AND change AND in_span HAVING count(*) > 0
+UNION ALL SELECT 'The outcome of ' || count(*) || ' changes or revocations is not known: they may have been made, and are listed with that outcome.', 1 FROM request WHERE outcome = 2 AND mine AND change AND in_span HAVING count(*) > 0
 -- The response is in the logs of the devices that are left, if there are any.
 UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'
-  ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1
-FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
-WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
+  ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1 FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter' WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
 UNION ALL SELECT CASE issued WHEN '' THEN 'When the leaked token was issued is not known (no line shows its issued_at, or its upstream repeats tokens)'
     ELSE 'The leaked token was issued at ' || datetime(since, 'unixepoch') END || ', and the log begins at ' || first
   || ': who was given it before is not known, give older files.', 1 FROM log, sought_since WHERE unixepoch(first) > since
 UNION ALL SELECT 'A node''s files begin at ' || min(first) || ', neither before the leaked token was issued nor where those of another node end: who was given it before is not known, give older files, if there are any.', 1 FROM late, sought_since s WHERE late.since = max(s.since, 0) HAVING count(*) > 0
-UNION ALL SELECT 'Nothing at all was logged from ' || datetime((ns - pause) / 1000000000, 'unixepoch') || ' to ' || datetime(ns / 1000000000, 'unixepoch') || ', and pauses are rarely as long: Vault was down, or a file is missing.', 1
-FROM (SELECT ns, pause, (SELECT count(*) FROM pause p WHERE p.pause > pause.pause / 10) AS longest FROM pause, sought_since WHERE EXISTS (SELECT 1 FROM sought) AND ns > since * 1000000000 + 60000000000 AND (SELECT count(*) FROM moment) > 100 ORDER BY pause DESC LIMIT 1) WHERE longest < 4 AND pause > 600000000000
+UNION ALL SELECT 'A file between ' || min(file) FILTER (WHERE missing) || ' and the next is not given, and may be missing: others follow each other by ' || usual || ' hours.', 1
+FROM (SELECT *, min(gap) OVER (PARTITION BY series) AS usual, gap > min(gap) OVER (PARTITION BY series) AND (hour + gap) * 3600 > (SELECT min(since) FROM asked) AS missing FROM (SELECT file, series, hour, lead(hour) OVER (PARTITION BY series ORDER BY hour) - hour AS gap FROM (SELECT min(file) AS file, series, unixepoch(substr(dated, 1, 4) || '-' || substr(dated, 5, 2) || '-' || substr(dated, 7, 2) || ' ' || coalesce(nullif(substr(dated, 9, 2), ''), '00') || ':00') / 3600 AS hour FROM source WHERE dated <> '' GROUP BY 2, 3)) WHERE gap > 0)
+GROUP BY series HAVING count(*) FILTER (WHERE gap = usual) > max(1, count(*) / 2) AND max(missing)
+UNION ALL SELECT 'Nothing at all was logged from ' || datetime((ns - pause) / 1000000000, 'unixepoch') || ' to ' || datetime(ns / 1000000000, 'unixepoch') || ', and pauses are rarely as long: Vault was down, nobody asked it, or a file is missing.', 1
+FROM (SELECT * FROM pause ORDER BY pause DESC LIMIT 3) p WHERE pause > 600000000000 AND ns > (SELECT min(ns) + 60000000000 FROM asked) AND (SELECT count(*) FROM moment) > 30 AND (SELECT count(*) FROM pause q WHERE q.pause > p.pause / 6) < 4 AND NOT EXISTS (SELECT 1 FROM pause q WHERE q.pause > p.pause / 2 AND abs(abs(q.ns - p.ns) - 86400000000000) < 7200000000000) -- unless it comes every night
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

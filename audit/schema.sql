@@ -17,7 +17,7 @@ CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, 
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, text TEXT AS (name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END), PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT, PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID; CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE source (file TEXT PRIMARY KEY, series TEXT); -- a file, and what it has in common with those that it was rotated with
+CREATE TABLE source (file TEXT PRIMARY KEY, series TEXT, dated TEXT); -- a file, what it has in common with those that it was rotated with, and the digits of the date in its name
 CREATE TABLE moment (series TEXT, ns INTEGER, PRIMARY KEY (series, ns)) WITHOUT ROWID; CREATE INDEX moment_ns ON moment (ns, series); -- of the first line of all, and one of each minute, whatever it is about
 CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped anew. What is in
