@@ -141,7 +141,7 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, r *http.Request, path string
 	case path == "/gateway":
 		rw.WriteHeader(http.StatusGatewayTimeout)
 	case path == "/timeout": // as Envoy has it where the server behind it is slow
-		rw.WriteHeader(http.StatusRequestTimeout)
+		http.Error(rw, `{"error":"timed out while the access token was checked"}`, http.StatusRequestTimeout)
 	case path == "/moved": // a client that follows sends the token along
 		rw.Header().Set("Location", p.url+"/accepted?key=of-the-query")
 		rw.WriteHeader(http.StatusTemporaryRedirect)

@@ -302,7 +302,7 @@ func (c *exampleClient) repeatsNothing(t *testing.T) {
 		dir := t.TempDir()
 		check.NoError(t, os.WriteFile(filepath.Join(dir, ".curlrc"), []byte("retry = 2\nretry-delay = 1\nretry-all-errors\n"), 0o600))
 		wrapper := "#!/bin/sh\nPATH=${PATH#*:} exec curl --retry-all-errors \"$@\"\n"
-		check.NoError(t, os.WriteFile(filepath.Join(dir, "curl"), []byte(wrapper), 0o700)) //nolint:gosec // G306: a program
+		check.NoError(t, os.WriteFile(filepath.Join(dir, "curl"), []byte(wrapper), 0o700))
 		env := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "CURL_HOME=" + dir}
 		seen = c.call(t, exampleCall{role: c.name, paths: []string{"/dropped"}, options: options, env: env})
 		seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"may have been issued"}})

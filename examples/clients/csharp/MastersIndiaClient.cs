@@ -404,7 +404,7 @@ public sealed class MastersIndiaClient
     /// <summary>Reports whether a response means an invalid token. A wrong path returns 401 too, api-platform 403.</summary>
     static bool Refused(Tuple<int, string> answer, string method, string url)
     {
-        if (answer.Item1 >= 500 && InDoubt(method) != "") return false; // whatever it says: the call may have been executed
+        if (answer.Item1 >= 400 && InDoubt(method, answer.Item1) != "") return false; // whatever it says: the call may have been executed
         if (answer.Item1 == 401) return !answer.Item2.Contains("Invalid Product");
         if (answer.Item1 == 403 && url.Contains("//api-platform.")) return true;
         const string said = "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)";
@@ -606,7 +606,7 @@ public sealed class MastersIndiaClient
         catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException || e is ArgumentException)
         {
             try { Console.Error.WriteLine("MastersIndiaClient: " + e.Message); }
-            catch (IOException) { } // a full disk: the exit code tells
+            catch (Exception e2) when (e2 is IOException || e2 is UnauthorizedAccessException) { } // a full disk: the exit code tells
             if (interrupted.IsCancellationRequested) EndByInterrupt();
             return (e as MastersIndiaException)?.InDoubt == true ? 3 : 1;
         }

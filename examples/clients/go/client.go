@@ -171,9 +171,11 @@ func (what call) mayIssue() bool {
 }
 
 // doubtAfter reports whether a response leaves doubt: a gateway fails with 5xx or 408 where the server behind it may not have.
-func (what call) doubtAfter(status int) bool {
+func (what call) doubtAfter(status int) bool { return what.earlier || what.leavesDoubt(status) }
+
+func (what call) leavesDoubt(status int) bool {
 	isRefusal := status >= http.StatusBadRequest && status < http.StatusInternalServerError && status != http.StatusRequestTimeout
-	return what.earlier || what.mayIssue() && !isRefusal
+	return what.mayIssue() && !isRefusal
 }
 
 // ownType reports whether the caller sends, and so expects, something other than JSON.
@@ -251,7 +253,7 @@ func withField(object []byte, field, value string) ([]byte, error) {
 // refused reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some
 // APIs say it in words.
 func (what call) refused(status int, body []byte) bool {
-	if status >= http.StatusInternalServerError && what.mayIssue() {
+	if status >= http.StatusBadRequest && what.leavesDoubt(status) {
 		return false // whatever it says: the call may have been executed
 	}
 	if status == http.StatusUnauthorized {

@@ -338,7 +338,7 @@ public final class MastersIndiaClient {
 
     /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403. */
     private static boolean refused(Answer answer, String verb, String url) {
-        if (answer.status >= 500 && !inDoubt(verb, answer.status).isEmpty()) {
+        if (answer.status >= 400 && !inDoubt(verb, answer.status).isEmpty()) {
             return false; // whatever it says: the call may have been executed
         }
         if (answer.status == 401) {

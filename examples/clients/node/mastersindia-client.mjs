@@ -261,7 +261,7 @@ function withField(body, field, value) {
 
 // Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it in words.
 function refused({ status, body }, method, url) {
-  if (status >= 500 && inDoubt(method)) return false; // whatever it says: the call may have been executed
+  if (status >= 400 && inDoubt(method, status)) return false; // whatever it says: the call may have been executed
   if (status === 401) return !body.includes("Invalid Product");
   if (status === 403 && url.includes("//api-platform.")) return true;
   return status === 498 || (/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i.test(body) &&

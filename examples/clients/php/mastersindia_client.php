@@ -299,7 +299,7 @@ final class MastersIndiaClient
     /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it in words. */
     private static function refused(int $status, string $reply, string $method, #[\SensitiveParameter] string $url): bool
     {
-        if ($status >= 500 && self::inDoubt($method) !== '') {
+        if ($status >= 400 && self::inDoubt($method, $status) !== '') {
             return false; // whatever it says: the call may have been executed
         }
         if ($status === 401) {

@@ -365,7 +365,7 @@ def _where(url):
 def _refused(status, reply, method, url):
     """Reports whether a response means that the token is invalid. A wrong path returns 401 too, api-platform 403, and some APIs say it
     in words."""
-    if status >= 500 and _doubt(method):
+    if status >= 400 and _doubt(method, status):
         return False  # whatever it says: the call may have been executed
     if status == 401:
         return "Invalid Product" not in reply
