@@ -115,9 +115,6 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 			}
 		}
 	}
-	if c.RefreshURL != "" && c.RefreshURL == c.TokenURL {
-		wrong.add(upstream.FieldRefreshURL, "must not be token_url, which takes no refresh token")
-	}
 	if u, err := url.Parse(c.AssertionAudience); err == nil && u.User != nil { // reads of the config show it
 		wrong.add(upstream.FieldAssertionAudience, "must not contain a user name or password")
 	}
@@ -195,6 +192,9 @@ func checkNoSecret(f *configField, text string, c *config, wrong *problems) {
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.
 func checkRequired(fields []configField, c *config, p params, wrong *problems) {
+	if p.named(upstream.FieldRefreshURL) && c.RefreshURL != "" && c.RefreshURL == c.TokenURL { // one that is stored must be paused at least
+		wrong.add(upstream.FieldRefreshURL, "must not be token_url, which takes no refresh token")
+	}
 	from := "=- on standard input" // from where only one can come
 	for n := range fields {
 		f := &fields[n]

@@ -416,25 +416,25 @@ func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, ne
 func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
 	mine := next.account(name).Upstream
 	isNew := old == nil || !slices.Equal(loginNames(old.account(name).Upstream), loginNames(mine))
-	if !isNew && old.Generation == next.Generation {
+	if !isNew && !hasOtherSecret(old.account(name).Upstream, mine) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
 	var outdated []string
-	twin := ""
+	twin, isOutdated := "", !isNew // so is a twin, where this one has other secrets than it
 	for _, other := range names {
 		s, known := b.issuer.Known(other)
 		if !known || other == name {
 			continue
 		}
-		isTwin := slices.Equal(loginNames(s.Account.Upstream), loginNames(mine))
-		if (isTwin || !isNew) && hasOtherSecret(s.Account.Upstream, mine) {
+		isOther := hasOtherSecret(s.Account.Upstream, mine)
+		if isOther {
 			outdated = append(outdated, other)
 		}
-		if isTwin {
-			twin = cmp.Or(twin, other)
+		if slices.Equal(loginNames(s.Account.Upstream), loginNames(mine)) {
+			twin, isOutdated = cmp.Or(twin, other), isOutdated || isOther
 		}
 	}
 	if isNew && twin != "" {
@@ -442,7 +442,7 @@ func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount,
 			"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
 			"One config can serve all roles: vault write %srole/... config=%s", twin, mount, twin))
 	}
-	if len(outdated) > 0 {
+	if isOutdated && len(outdated) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config is stored. Others have the same username or client_id, and other secrets: %s. "+
 			"If these have ended, change each: vault write %sconfig/%s ...", firstOf(outdated, true), mount, outdated[0]))
 	}
@@ -611,10 +611,9 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 // pendingWarning says that the upstream goes on being asked to revoke tokens under settings that are no longer in force.
 func pendingWarning(mount, name string, tokenIDs []string) string {
 	slices.Sort(tokenIDs)
-	return fmt.Sprintf("%d revoked tokens of config %s may still be valid upstream: the engine goes on asking for their "+
+	return fmt.Sprintf("Revoked tokens of config %s may still be valid upstream (%s): the engine goes on asking for their "+
 		"revocation, with the former settings, until another node leads, or the plugin restarts. To see the result of each: "+
-		"vault write -field=advice %slookup token_id=%s",
-		len(tokenIDs), name, mount, firstOf(tokenIDs, true))
+		"vault write -field=advice %slookup token_id=...", name, firstOf(tokenIDs, true), mount)
 }
 
 // firstOf names the first few of names, which may not be all.

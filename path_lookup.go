@@ -107,6 +107,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	}
 	found, err := b.findIssued(ctx, tokenID)
 	switch isUnknown := errors.Is(err, ledger.ErrUnknown); {
+	case isUnknown && strings.HasPrefix(token, "eyJ") && !strings.Contains(token, "."):
+		return userError("token: is a part of a JWT, which has three with a dot between them, or is JSON in base64: give the token")
 	case isUnknown && isBase64(token):
 		return userError("token: is in base64, as kubectl shows the data of a Secret: base64 -d < FILE | vault write %slookup token=-",
 			req.MountPoint)

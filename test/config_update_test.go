@@ -287,6 +287,10 @@ func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
 				said = warningsOf(w.write("config/"+other, changed))
 				check.True(t, !strings.Contains(said, "gst,") && !strings.Contains(said, "gst."), "it names a config that has the new secret: %s", said)
 			}
+			newest := merged(f.config, map[string]any{name: secret + "-newest", "verify_connection": false})
+			w.says(warningsOf(w.write("config/newest", newest)), "logs in to the same account", "other secrets: gst, ")
+			warns("config/newest", map[string]any{"rotation_percent": 51}, false)
+			w.remove("config/newest")
 		}
 	})
 }

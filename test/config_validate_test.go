@@ -170,6 +170,11 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 func TestConfigRefused_RefreshAtLogin(t *testing.T) {
 	t.Parallel()
 	refuse(t, jwtV2(), "the URL that was pasted twice", with(jwtV2().config, "refresh_url", jwtV2().config["token_url"]), "refresh_url", "token_url")
+	timed(t, "of a config that has it already", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.write("config/gst", with(jwtV2().onlySecrets(), "token_url", jwtV2().config["refresh_url"], "verify_connection", false))
+		w.write("config/gst", map[string]any{"paused": true, "pause_reason": "a password leaked"})
+	})
 }
 
 func TestConfigRefused_InvalidCACert(t *testing.T) {
