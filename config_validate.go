@@ -192,7 +192,7 @@ func checkNoSecret(f *configField, text string, c *config, wrong *problems) {
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.
 func checkRequired(fields []configField, c *config, p params, wrong *problems) {
-	if p.named(upstream.FieldRefreshURL) && c.RefreshURL != "" && c.RefreshURL == c.TokenURL { // one that is stored must be paused at least
+	if p.named(upstream.FieldRefreshURL) && c.RefreshURL != "" && c.RefreshURL == c.TokenURL { // others can still be paused
 		wrong.add(upstream.FieldRefreshURL, "must not be token_url, which takes no refresh token")
 	}
 	from := "=- on standard input" // from where only one can come
