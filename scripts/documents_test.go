@@ -162,6 +162,15 @@ func unguarded(commands string) []string {
 	return names
 }
 
+// TestScripts_PipesAreReadToTheirEnd: where a pipeline fails with any of its commands, grep -q and head end the one before it by chance.
+func TestScripts_PipesAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
+	early := regexp.MustCompile(`\| *(grep -\w*[qm]|head)`)
+	for _, file := range append(check.Value(filepath.Glob("get-*"))(t), "../.ci/run", "register", "fuzz", "bench", "benchcmp", "matrix", "reproduce") {
+		check.True(t, !early.MatchString(read(t, file)), "%s: %s", file, early.FindString(read(t, file)))
+	}
+}
+
 // TestExamples_AreSafe: no example turns the verification of certificates off, or gives or destroys more than it says.
 func TestExamples_AreSafe(t *testing.T) {
 	t.Parallel()
