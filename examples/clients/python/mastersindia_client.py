@@ -39,7 +39,7 @@ class ClientError(Exception):
     """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one; reply is what
     the API has said, in_doubt whether the call may have been executed: where it is true, repeat nothing by program."""
     def __init__(self, message, status=0, doubt="", reply=None):
-        message += doubt + ("" if reply is None else f": {reply}")
+        message = f"{message}{doubt}" + ("" if reply is None else f": {reply}")
         super().__init__(re.sub(CONTROL, "?", re.sub(VAULT_TOKEN, "<token>", message)))
         self.status, self.reply, self.in_doubt = status, reply or "", DOUBT in message  # also where it was made anew of its message
 
