@@ -412,29 +412,36 @@ func (b *backend) warnOfLostHeaders(resp *logical.Response, path string, old, ne
 }
 
 // warnOfTwin warns of an account that is in use by another config already, where each login may end the token of the other
-// config, and of new secrets that other configs of the same user do not have.
+// config, and of other configs of the same user that do not have its secrets: all if these were changed, else those at its host.
 func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
 	mine := next.account(name).Upstream
 	isNew := old == nil || !slices.Equal(loginNames(old.account(name).Upstream), loginNames(mine))
-	if !isNew && !hasOtherSecret(old.account(name).Upstream, mine) {
+	isChanged := old != nil && hasOtherSecret(old.account(name).Upstream, mine)
+	if !isNew && !isChanged {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	names, _ := b.store.list(ctx, configPrefix) // without them there is nothing to warn of
 	var outdated []string
-	twin, isOutdated := "", !isNew // so is a twin, where this one has other secrets than it
+	twin, unread := "", 0
 	for _, other := range names {
-		s, known := b.issuer.Known(other)
-		if !known || other == name {
+		if other == name {
 			continue
 		}
-		isOther := hasOtherSecret(s.Account.Upstream, mine)
-		if isOther {
+		s, known := b.issuer.Known(other)
+		theirs := s.Account.Upstream
+		if !known && isChanged && unread < mostConfigsRead {
+			unread++
+			if c, err := b.store.config(ctx, other); c != nil && err == nil {
+				theirs = c.account(other).Upstream
+			}
+		}
+		if hasOtherSecret(theirs, mine) && (isChanged || hostOf(theirs.TokenURL) == hostOf(mine.TokenURL)) {
 			outdated = append(outdated, other)
 		}
-		if slices.Equal(loginNames(s.Account.Upstream), loginNames(mine)) {
-			twin, isOutdated = cmp.Or(twin, other), isOutdated || isOther
+		if known && slices.Equal(loginNames(theirs), loginNames(mine)) {
+			twin = cmp.Or(twin, other)
 		}
 	}
 	if isNew && twin != "" {
@@ -442,7 +449,7 @@ func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount,
 			"login ends the token of the other; if it repeats its token, this config cannot know when that ends. "+
 			"One config can serve all roles: vault write %srole/... config=%s", twin, mount, twin))
 	}
-	if isOutdated && len(outdated) > 0 {
+	if len(outdated) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config is stored. Others have the same username or client_id, and other secrets: %s. "+
 			"If these have ended, change each: vault write %sconfig/%s ...", firstOf(outdated, true), mount, outdated[0]))
 	}
@@ -561,6 +568,9 @@ func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *fra
 	}
 	return warned(left), nil
 }
+
+// mostConfigsRead bounds the configs that are read to find what to warn of, beside those in memory.
+const mostConfigsRead = 256
 
 // adviceWait bounds how long a request is held up to find out what to warn of or to advise.
 const adviceWait = 2 * time.Second

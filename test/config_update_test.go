@@ -291,6 +291,9 @@ func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
 			w.says(warningsOf(w.write("config/newest", newest)), "logs in to the same account", "other secrets: gst, ")
 			warns("config/newest", map[string]any{"rotation_percent": 51}, false)
 			w.remove("config/newest")
+			moved := merged(f.onlySecrets(), map[string]any{"token_url": text(t, f.config, "token_url") + "?of=three", name: secret + "-last", "verify_connection": false})
+			w.says(warningsOf(w.write("config/gst", moved)), "other secrets: ", "second")
+			w.write("config/gst", merged(f.config, changed))
 		}
 	})
 }
