@@ -429,9 +429,11 @@ func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount,
 		if other == name {
 			continue
 		}
+		var theirs upstream.Account
 		s, known := b.issuer.Known(other)
-		theirs := s.Account.Upstream
-		if !known && isChanged && unread < mostConfigsRead {
+		if known {
+			theirs = s.Account.Upstream
+		} else if isChanged && unread < mostConfigsRead {
 			unread++
 			if c, err := b.store.config(ctx, other); c != nil && err == nil {
 				theirs = c.account(other).Upstream
