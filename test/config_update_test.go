@@ -294,6 +294,9 @@ func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
 			moved := merged(f.onlySecrets(), map[string]any{"token_url": text(t, f.config, "token_url") + "?of=three", name: secret + "-last", "verify_connection": false})
 			w.says(warningsOf(w.write("config/gst", moved)), "other secrets: ", "second")
 			w.write("config/gst", merged(f.config, changed))
+			w.Reload() // the others have no token, and are not in memory then
+			w.says(warningsOf(w.write("config/gst", map[string]any{name: secret + "-once-more", "verify_connection": false})), "other secrets: ", "second")
+			w.write("config/gst", merged(f.config, changed))
 		}
 	})
 }
